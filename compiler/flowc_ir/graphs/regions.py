@@ -93,7 +93,8 @@ class Repeat:
     """A loop. `body` starts with the node `header`, and runs again whenever it reaches an `Again` with this header.
 
     An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, the steps after each
-    exit, up to the step at which the exits meet, are in such an arm. They have the index path outside of the loop.
+    exit, up to the step at which the exits meet, are in such an arm. The index path of these steps has no component for
+    this loop.
     """
 
     header: NodeId

@@ -39,7 +39,7 @@ class Pool(NamedTuple):
     flag: str
 
 
-# By the name of the package.
+# The keys are names of packages.
 UNSAFE: Final[dict[str, ForkHazard]] = {
     "ddtrace": ForkHazard("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
     "distributed": ForkHazard(
@@ -76,12 +76,12 @@ HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "pyarrow._s3fs.ensure_s3_finalized": Harmless("ends the client of S3 if it was begun", "26.0.1"),
 }
 
-# By the name of a thread that native code starts.
+# The keys are names of threads that native code starts.
 HARMLESS_THREADS: Final[dict[str, Harmless]] = {
     "jemalloc_bg_thd": Harmless("returns unused memory; jemalloc does so without it after a fork", "pyarrow 26.0.1"),
 }
 
-# By the name of the function that a `weakref.finalize` calls at the end of the process.
+# The keys are names of functions that a `weakref.finalize` calls at the end of the process.
 HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
     "numba.core.dispatcher._DispatcherBase._make_finalizer.<locals>.finalizer": Harmless(
         "forgets compiled code", "numba 0.68.1"
@@ -89,7 +89,7 @@ HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
     "numba.core.runtime.nrt._Runtime.shutdown": Harmless("frees compiled code", "numba 0.68.1"),
 }
 
-# By the module that has the global variable `flag`.
+# Thread pools. The key is the module that contains the global variable named by `Pool.flag`.
 POOLS: Final[dict[str, Pool]] = {
     "numba.np.ufunc.parallel": Pool("starts numba's threads, which end a forked process", "0.68.1", "_is_initialized"),
 }

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 else:
     tempfile = LateModule("tempfile")  # costs start-up time, and is only needed for mapped objects
-    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
+    obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
