@@ -152,6 +152,11 @@ def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = 
     yield f"{gutter[1]} {' ' * _columns(before)}{look.paint(color, f'{carets} {label}'.rstrip())}"
 
 
+def cut_line(text: str) -> str:
+    """Return a source line cut to the largest width of an excerpt, safe to print on a terminal."""
+    return _cut(_shown(text), _LONGEST)
+
+
 def _cut(text: str, room: int) -> str:
     """Return the text cut to at most `room` columns; a longer text ends in `…`."""
     if _columns(text) <= room:
@@ -206,7 +211,9 @@ class SourceLines:
         return self.files[file]
 
     def line(self, span: Span) -> str | None:
-        """Return the line of a span; None if the file does not have it."""
+        """Return the line of a span; None if the file does not have it, or is a notebook, whose lines are JSON."""
+        if span.file.endswith(".ipynb"):
+            return None
         lines = self.lines(span.file)
         return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 

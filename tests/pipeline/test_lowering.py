@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +18,6 @@ from flowc_ir.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from flowc_ir import Flow
 
@@ -152,6 +154,27 @@ def test_equal_names_are_told_apart_by_what_is_around_them() -> None:
     assert sorted(node.id for node in flow.nodes) == ["Fit_it", "fit", "l_fit", "p", "p_join", "r_fit"]
 
 
+def test_outer_steps_keep_their_names_and_inner_steps_get_longer_ones() -> None:
+    handled = lowered(task("a", on_failure=alone("a")), task("end"))
+    assert shape(handled) == [
+        "a -> by error: 'failed' -> a_a, else -> end", "a_a -> end_2", "end -> end_2", "end_2 -> end",
+    ]  # fmt: skip
+    mapped = lowered(
+        Map(name="m", branch=alone("t", "y", on_failure=alone("m")), iterate_on="xs", iterate_as="x"),
+        task("t"),
+        PythonTask(function=one),
+        PythonTask(function=one),
+    )
+    assert shape(mapped)[0] == "m -> m_t for each x of xs"
+    assert [node.id for node in mapped.nodes] == ["m", "m_t", "t_m", "m_join", "t", "one", "one_2"]
+
+
+def test_one_pipeline_in_several_places_has_names_in_the_order_of_the_text() -> None:
+    same = alone("b")
+    flow = lowered(task("a", one, "k"), Conditional(name="c", parameter="k", branches={"x": same, "y": same}))
+    assert shape(flow)[0] == "a -> by k: 'x' -> b, 'y' -> c_b"
+
+
 def test_what_no_step_returns_is_a_parameter() -> None:
     flow = lowered(task("a", one, "y"), task("b", two))
     x, z = flow.parameters
@@ -159,6 +182,25 @@ def test_what_no_step_returns_is_a_parameter() -> None:
     assert (z.name, z.type, z.required, z.default) == ("z", "any", False, None)
     (y,) = lowered(task("b", lambda y: y)).parameters
     assert (y.name, y.required) == ("y", True)
+
+
+class Mode(Enum):
+    FAST = "fast"
+    FULL = 2
+
+
+def use(
+    mode: Mode = Mode.FAST, full: Mode = Mode.FULL, p: Path = Path("data/in"), free: Any = Mode.FAST,
+    other: Any = sys.stdout,
+) -> None: ...  # fmt: skip
+
+
+def test_an_enum_and_a_path_are_parameters_with_the_text_of_their_defaults() -> None:
+    found = {each.name: (each.type, each.required, each.default) for each in lowered(task("a", use)).parameters}
+    assert found == {
+        "mode": ("any", False, '"fast"'), "full": ("any", False, "2"), "p": ("any", False, '"data/in"'),
+        "free": ("any", False, None),
+    }  # fmt: skip
 
 
 def test_values_that_are_given_are_parameters_also_if_no_step_names_them() -> None:

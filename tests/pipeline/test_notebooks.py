@@ -232,3 +232,20 @@ def test_what_a_notebook_reads() -> None:
     assert source.defaults == {"a": Default(True, 1), "b": Default(True, 1), "f": Default(False)}
     with pytest.raises(NotebookSourceError, match="it is not JSON"):
         read_notebook(b"{")
+
+
+def test_the_error_of_a_failed_cell_shows_neither_the_notebooks_json_nor_a_whole_long_line(notebooks: Project) -> None:
+    notebooks.write("long.ipynb", json.dumps(json.loads(notebook(f"1 / 0  # {'x' * 5000}", tagged="n = 1"))))
+    failed = notebooks.flowc("run", "--local", "long.ipynb")
+    ending = failed.err[failed.err.index("error: step 'long' failed") :]
+    assert "code cell 2, line 1 (`1 / 0  # xxx" in ending
+    assert "  --> long.ipynb:1 in long\nlog: " in ending
+    assert max(map(len, ending.splitlines())) < 400
+
+
+def test_the_error_of_a_failed_function_shows_the_beginning_of_a_long_line(project: Project) -> None:
+    project.write("long.py", f"def f(): raise ValueError('no', '{'x' * 5000}'[:2])")
+    failed = project.flowc("run", "--local", "long.py:f")
+    ending = failed.err[failed.err.index("error: step 'f' failed") :]
+    assert "1 | def f(): raise ValueError('no', 'xxx" in ending
+    assert max(map(len, ending.splitlines())) < 200

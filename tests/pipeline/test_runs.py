@@ -364,3 +364,95 @@ def test_a_failed_pipeline_is_resumed(pipelines: Project) -> None:
     assert pipelines.artifacts(run, "fails")["y"] == 21
     assert "done fails" in done.err
     assert "done base" not in done.err
+
+
+def test_a_condition_without_a_branch_for_its_value_names_both(project: Project) -> None:
+    project.write(
+        "pipe.py",
+        """
+        from flowc.pipeline import Conditional, Pipeline, PythonTask
+        def choose(): return "b"
+        def show(error): print(error.exception)
+        def P(name, function, **more): return PythonTask(name=name, function=function, **more)
+        branch = P("x", choose).as_pipeline()
+        def made(branches, **more):
+            return Pipeline(steps=[
+                P("choose", choose, returns=["v"]), Conditional(name="c", parameter="v", branches=branches, **more),
+            ])
+        one = made({"1": branch})
+        two = made({"1": branch, "2": branch})
+        both = made({"1": branch}, on_failure=P("show", show).as_pipeline())
+        """,
+    )
+    only = "the only branch is '1'"
+    for name, message in (("one", only), ("two", "the branches are '1', '2'"), ("both", only)):
+        failed = project.flowc("run", "--local", f"pipe.py:{name}")
+        assert failed.code == 1
+        assert f"'v' is 'b', but {message}" in failed.err
+
+
+def test_enums_and_paths_are_options_of_a_function_that_runs_alone(project: Project) -> None:
+    project.write(
+        "e.py",
+        """
+        from enum import Enum
+        from pathlib import Path
+        class C(Enum):
+            R = "r"
+            G = "g"
+        def f(c: C = C.R, p: Path = Path("data")): print(c, repr(p.name))
+        """,
+    )
+    assert "C.R 'data'" in project.flowc("run", "--local", "e.py:f").out
+    assert "C.G 'x'" in project.flowc("run", "--local", "e.py:f", "--c", "g", "--p", "x").out
+    assert "C.G 'data'" in project.flowc("run", "--local", "e.py:f", RUNNABLE_PRM_c="g").out
+
+
+def test_places_of_failures_are_in_the_code_of_the_user(project: Project) -> None:
+    project.write(
+        "places.py",
+        """
+        import asyncio
+        from flowc.pipeline import AsyncPythonTask, AsyncPipeline, Pipeline, ShellTask
+        def f(x: int): return x
+        async def slow(): await asyncio.sleep(60)
+        async def bad(): raise ValueError("no")
+        shell = Pipeline(steps=[ShellTask(name="shell", command="sleep 60", timeout=1)])
+        late = AsyncPipeline(steps=[AsyncPythonTask(function=slow, timeout=1)])
+        wrong = AsyncPipeline(steps=[AsyncPythonTask(function=bad)])
+        """,
+    )
+    missing = project.flowc("run", "--local", "places.py:f")
+    assert "f() in step 'f' (places.py:3:1)" in missing.err
+    for name, place in (
+        ("shell", "places.py:6 in shell"),
+        ("late", "places.py:7 in slow"),
+        ("wrong", "places.py:5 in bad"),
+    ):
+        failed = project.flowc("run", "--local", f"places.py:{name}")
+        assert [line for line in failed.err.splitlines() if "-->" in line] == [f"  --> {place}"]
+        for file in ("selectors.py", "asyncio/", "flowc_runtime/"):
+            assert file not in failed.err
+
+
+def test_an_item_that_a_handler_ended_has_none_in_the_lists_and_nothing_in_reducers(project: Project) -> None:
+    project.write(
+        "items.py",
+        """
+        from flowc.pipeline import Map, Pipeline, PythonTask
+        def divide(n): return 6 // n
+        def note(error): return "failed"
+        def show(xs, y, note): print("SEEN", xs, y, note)
+        handler = Pipeline(steps=[PythonTask(function=note, returns=["note"])])
+        silent = Pipeline(steps=[PythonTask(name="silent", function=note)])
+        def part(name, handler):
+            return Pipeline(steps=[PythonTask(function=divide, returns=[name], on_failure=handler)])
+        flow = Pipeline(parameters={"ns": [3, 0, 2]}, steps=[
+            Map(name="m", iterate_on="ns", iterate_as="n", branch=part("xs", handler)),
+            Map(name="r", iterate_on="ns", iterate_as="n", branch=part("y", silent), reducer={"y": sum}),
+            PythonTask(function=show),
+        ])
+        """,
+    )
+    done = project.flowc("run", "--local", "items.py:flow")
+    assert "SEEN [2, None, 3] 5 [None, 'failed', None]" in done.out, done.err

@@ -79,6 +79,7 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: Pipeline(steps=[]), "steps is [], not a list of steps with at least one"),
     (lambda: Pipeline(steps=[len]), "item 0 of steps is <built-in function len>, not a step: write PythonTask("),
     (lambda: Pipeline(steps=[Success()]), "no step before it"),
+    (lambda: Pipeline(steps=[Stub(name="t"), Stub(name="t")]), "two steps have the name 't': give each its own name"),
 ]
 
 

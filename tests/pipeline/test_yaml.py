@@ -274,7 +274,7 @@ def test_names_are_made_of_the_work(tmp_path: Path) -> None:
         )
     )
     assert {node.id for node in flow.nodes} == {
-        "make", "make_2", "make_3", "mean", "explore", "wait_here", "else", "end",
+        "make", "make_2", "if_ready_make", "mean", "explore", "wait_here", "else", "end",
     }  # fmt: skip
 
 
@@ -549,3 +549,13 @@ def test_two_overrides_of_a_step_are_a_fault_at_their_place(tmp_path: Path) -> N
     (fault,) = written(tmp_path, text).diagnostics
     assert "but a step has one override, which holds wherever it runs: write overrides='big'" in fault.message
     assert str(fault.span).startswith("pipeline.yaml:")
+
+
+def test_faults_of_the_form_come_first_and_those_of_functions_together(tmp_path: Path) -> None:
+    (tmp_path / "prices.py").write_text("x = 1\n")
+    functions = "{python: prices.nope}, {python: nope.x}, {python: prices}"
+    (form,) = written(tmp_path, f"steps: [{functions}, {{python: 3}}]").diagnostics
+    assert "3" in form.message
+    found = written(tmp_path, f"steps: [{functions}]").diagnostics
+    assert [fault.span.column for fault in found] == sorted(fault.span.column for fault in found)
+    assert len(found) == 3

@@ -36,7 +36,8 @@ class Map(Step):
     """A step that runs a pipeline once for each item of a list; the next step runs when all items have ended.
 
     In the steps after the Map, each name that the branch returns has the list of the values of all items, in the items'
-    order. With a `reducer`, the name has the value that the reducer makes from this list.
+    order, with None for an item that did not return it. With a `reducer`, the name has the value that the reducer
+    makes from the returned values.
 
     Args:
         branch: the pipeline that runs for each item.

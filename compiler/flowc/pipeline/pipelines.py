@@ -76,6 +76,7 @@ class BasePipeline(Fields):
             if not isinstance(step, Step):
                 hint = "write PythonTask(name=…, function=…)" if callable(step) else "write a task, Map, Parallel, …"
                 raise PipelineError(f"Pipeline: item {number} of steps is {step!r:.60}, not a step: {hint}")
+        self._check_names()
         check_parameters(self.parameters)
 
     def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
@@ -96,6 +97,16 @@ class BasePipeline(Fields):
                 catalog.check()
             for each in _pipelines_of(step):
                 each.check_all((*around, self))
+
+    def _check_names(self) -> None:
+        """Raise PipelineError if two steps of the list are given the same name; equal names by default are allowed."""
+        given = [step.name for step in self.steps if step.has_own_name]
+        for name in given:
+            if given.count(name) > 1:
+                raise PipelineError(
+                    f"Pipeline: two steps have the name {name!r}: give each its own name, by which configuration and "
+                    "patches choose it"
+                )
 
     def inner(self) -> list[BasePipeline]:
         """Return all pipelines inside this one, at every depth: branches of steps, and handlers of failures."""

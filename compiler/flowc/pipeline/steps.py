@@ -88,6 +88,7 @@ class Fields:
                 raise PipelineError(f"{type(self).__name__} needs the argument '{name}'")
         for name in names:
             setattr(self, name, given[name] if name in given else getattr(type(self), name))
+        self.has_own_name = bool(given.get("name"))
         self.place = caller()
         self.check()
 

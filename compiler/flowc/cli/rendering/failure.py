@@ -6,6 +6,7 @@ import linecache
 import os
 from typing import TYPE_CHECKING
 
+from flowc.diagnostics import cut_line
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run.task.failures import short_type, text_of
 
@@ -37,7 +38,7 @@ def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
     for frame in error.get("frames") or [_definition(job.step, flow, root)]:
         lines.append(f"  --> {_from_here(frame['file'], root)}:{frame['line']} in {frame['function']}")
         if frame["text"]:
-            lines.append(f"{frame['line']} | {frame['text']}")
+            lines.append(f"{frame['line']} | {cut_line(frame['text'])}")
     if others:
         names = ", ".join(other.job.task for other in others[:5])
         lines.append(f"note: failed as well: {names}{' …' if len(others) > 5 else ''}")
@@ -55,7 +56,8 @@ def _definition(step: str, flow: Flow, root: Path) -> Frame:
     It is used if the process ended without a traceback.
     """
     where = flow.by_id()[step].where
-    text = linecache.getline(str(root / where.file), where.line).strip()
+    is_notebook = where.file.endswith(".ipynb")  # its lines are JSON
+    text = "" if is_notebook else linecache.getline(str(root / where.file), where.line).strip()
     return {"file": where.file, "line": where.line, "function": step, "text": text}
 
 

@@ -6,13 +6,15 @@ import inspect
 import types
 import typing
 from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
 from flowc_ir.graphs.step_values import set_between, set_here
 from flowc_ir.late.dataclass import dataclass, field, replace
-from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called, is_namespace
+from flowc_runtime.run.nodes.binding import MISSING, ArgumentError, annotations_of, called, convert, is_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,7 +171,7 @@ def parameters_of(
     """
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
-        if all(use.default is not MISSING and _json(use.default) is None for use in uses) and name not in extra:
+        if all(_has_only_own_default(use) for use in uses) and name not in extra:
             continue  # JSON cannot represent the default: the function uses its own
         found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
@@ -192,7 +194,7 @@ def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Para
     if all(use.text for use in every) and (given is None or isinstance(given, str)):
         kind = "str"
     required = any(use.default is MISSING for use in uses)
-    defaults = {_json(use.default) for use in uses}
+    defaults = {_default(use) for use in uses}
     default = None if required or len(defaults) > 1 else next(iter(defaults))
     if default == "null":
         default = None
@@ -222,6 +224,36 @@ def _kind(annotation: object) -> ParameterType:
     if issubclass(annotation, _CONTAINERS) or hasattr(annotation, "model_validate") or is_dataclass(annotation):
         return "json"
     return _TYPES.get(annotation, "any")
+
+
+def _has_only_own_default(use: NameUse) -> bool:
+    """Return whether a use has a default that no value on the command line can stand for, such as an open file."""
+    if use.default is MISSING or isinstance(use.default, (Enum, PurePath)):
+        return False
+    return _json(use.default) is None
+
+
+def _default(use: NameUse) -> str | None:
+    """Return the default of a use as canonical JSON: for an enum and a path, what the argument is converted from.
+
+    Return None if the function must use its own default, because no JSON value is converted to an equal one.
+    """
+    value = use.default
+    candidates = [value]
+    if isinstance(value, Enum):
+        candidates = [value.value, value.name]
+    elif isinstance(value, PurePath):
+        candidates = [str(value)]
+    for each in candidates:
+        if each is value:
+            return _json(value)
+        try:
+            same = convert(each, use.annotation, use.what) == value
+        except ArgumentError:
+            continue
+        if same and (text := _json(each)) is not None:
+            return text
+    return None
 
 
 def _json(value: object) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from flowc.frontends.pipeline.function_references import FunctionError
 from flowc.frontends.pipeline.node_names import NodeNames
+from flowc.frontends.pipeline.step_names import BRANCH, DEFAULT, HANDLER, names_of_steps
 from flowc.frontends.pipeline.task_policies import files_of, secrets_of
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
 from flowc.pipeline.steps import AsyncPythonTask, NotebookTask, PythonTask, ShellTask, UserTask
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
     from flowc.frontends.pipeline.notebook_references import NotebookReferences
+    from flowc.frontends.pipeline.step_names import Position
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
     from flowc_ir import Secret, StepFiles, Transition
@@ -68,12 +70,14 @@ class Level:
         exit: the node that runs after the pipeline with the sequence; after a handler of failures this node runs.
         failure: the node that runs after a failed step; None if no failure is handled.
         around: the names of the composites that contain the sequence, outermost first.
+        at: the position of the sequence's pipeline, or of its current step.
     """
 
     then: NodeId | None
     exit: NodeId | None
     failure: NodeId | None = None
     around: tuple[str, ...] = ()
+    at: Position = ()
 
 
 @final
@@ -92,11 +96,13 @@ class GraphBuilder:
         self._faults = faults
         self._span = span
         self._names = NodeNames()
+        self._of_steps: dict[Position, NodeId] = {}
         self._nodes: dict[NodeId, Node] = {}
         self._generated: set[NodeId] = set()
 
     def build(self, pipeline: BasePipeline) -> tuple[NodeId, tuple[Node, ...]]:
         """Return the first node and all nodes of a pipeline, in the order of their steps."""
+        self._of_steps = names_of_steps(pipeline, self._names)
         end = None
         if _needs_end(pipeline):
             end = self._names.take("end")
@@ -115,7 +121,7 @@ class GraphBuilder:
     def _sequence(self, pipeline: BasePipeline, level: Level) -> NodeId | None:
         """Add the steps of a pipeline; return the first node."""
         then = level.then
-        for step in reversed(pipeline.steps):
+        for number, step in reversed([*enumerate(pipeline.steps)]):
             last = step is pipeline.steps[-1]
             if (step.terminate_with_success or step.terminate_with_failure) and not last:
                 self._faults.add(
@@ -126,7 +132,7 @@ class GraphBuilder:
                 )
             if step.terminate_with_failure:
                 then = self._failing_end(step, level)
-            then = self._step(step, replace(level, then=then))
+            then = self._step(step, replace(level, then=then, at=(*level.at, number)))
         return then
 
     def _failing_end(self, step: Step, level: Level, code: tuple[str, str] = FAILS) -> NodeId:
@@ -139,7 +145,7 @@ class GraphBuilder:
         """Add one step; return its first node."""
         handled = level
         if step.on_failure is not None:
-            inner = replace(level, then=level.exit, around=(*level.around, step.name))
+            inner = replace(level, then=level.exit, around=(*level.around, step.name), at=(*level.at, HANDLER))
             handler = self._sequence(step.on_failure, inner)
             handled = replace(level, failure=handler)
         match step:
@@ -157,7 +163,7 @@ class GraphBuilder:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _task(self, step: Step, level: Level) -> NodeId:
-        name = self._names.take(*level.around, step.name)
+        name = self._of_steps[level.at]
         catch = Catch(var=ERROR) if level.failure is not None else None
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
         self._add(
@@ -192,9 +198,9 @@ class GraphBuilder:
     # -- composites ----------------------------------------------------------------------------------------------------
 
     def _map(self, step: Map, level: Level) -> NodeId:
-        name = self._names.take(*level.around, step.name)
+        name = self._of_steps[level.at]
         join = self._names.take(*level.around, f"{step.name}_join")
-        body = self._sequence(step.branch, self._inside(join, step, level))
+        body = self._sequence(step.branch, self._inside(join, step, level, BRANCH))
         assert body is not None
         following = Foreach(over=step.iterate_on, body=body, item=step.iterate_as)
         self._add(name, step.place, NoCode(), following, generated=True)
@@ -225,28 +231,32 @@ class GraphBuilder:
 
     def _parallel(self, step: Parallel, level: Level) -> NodeId:
         if len(step.branches) == 1:  # one branch needs no join
-            (only,) = step.branches.values()
-            first = self._sequence(only, replace(level, exit=level.then, around=(*level.around, step.name)))
+            ((key, only),) = step.branches.items()
+            inner = replace(level, exit=level.then, around=(*level.around, step.name), at=(*level.at, key))
+            first = self._sequence(only, inner)
             assert first is not None
             return first
-        name = self._names.take(*level.around, step.name)
+        name = self._of_steps[level.at]
         join = self._names.take(*level.around, f"{step.name}_join")
-        inner = self._inside(join, step, level)
-        arms = [self._sequence(branch, replace(inner, around=(*inner.around, str(key))))
-                for key, branch in step.branches.items()]  # fmt: skip
+        arms: list[NodeId | None] = []
+        for key, branch in step.branches.items():
+            inner = self._inside(join, step, level, key)
+            arms.append(self._sequence(branch, replace(inner, around=(*inner.around, str(key)))))
         self._add(name, step.place, NoCode(), Branch(targets=tuple(arm for arm in arms if arm)), generated=True)
         self._add(join, step.place, Merge(reducers=()), _leaving(level), joins=name)
         return name
 
     def _conditional(self, step: Conditional, level: Level) -> NodeId:
-        name = self._names.take(*level.around, step.name)
+        name = self._of_steps[level.at]
         inner = replace(level, exit=level.then, around=(*level.around, step.name))
         arms: list[tuple[Choice, NodeId]] = []
         for choice, branch in step.branches.items():
-            first = self._sequence(branch, inner)
+            first = self._sequence(branch, replace(inner, at=(*level.at, choice)))
             assert first is not None
             arms.append((choice, first))
-        default = self._sequence(step.default, inner) if step.default is not None else None
+        default = None
+        if step.default is not None:
+            default = self._sequence(step.default, replace(inner, at=(*level.at, DEFAULT)))
         if len(arms) == 1 and default is None:  # a switch needs at least two targets
             default = self._failing_end(step, inner, NO_BRANCH)
         following = Switch(condition=step.parameter, arms=tuple(arms), default=default)
@@ -254,8 +264,8 @@ class GraphBuilder:
         return name
 
     def _loop(self, step: Loop, level: Level) -> NodeId:
-        check = self._names.take(*level.around, step.name)
-        inner = replace(level, then=check, exit=check, around=(*level.around, step.name))
+        check = self._of_steps[level.at]
+        inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
         assert level.then is not None  # `_needs_end`
@@ -264,9 +274,10 @@ class GraphBuilder:
         self._add(check, step.place, NoCode(), following, generated=True)
         return first
 
-    def _inside(self, join: NodeId, step: Step, level: Level) -> Level:
+    def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
         """Return the level for branches that end in a join: the join runs after a failed step."""
-        return Level(join, join, join if level.failure is not None else None, (*level.around, step.name))
+        failure = join if level.failure is not None else None
+        return Level(join, join, failure, (*level.around, step.name), (*level.at, key))
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 

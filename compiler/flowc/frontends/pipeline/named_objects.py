@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import unwrap
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Final
@@ -79,7 +80,11 @@ def as_pipeline(value: object) -> BasePipeline | None:
             return value.as_pipeline()
         case FunctionType() | BuiltinFunctionType():
             step = PythonTask(name=value.__name__, function=value, returns=[pickled(RESULT)])
-            return Pipeline(steps=[step], name=value.__name__, description=(value.__doc__ or "").strip())
+            pipeline = Pipeline(steps=[step], name=value.__name__, description=(value.__doc__ or "").strip())
+            if isinstance(value, FunctionType):  # the step is written where the function is
+                code = getattr(unwrap(value), "__code__", value.__code__)
+                step.place = pipeline.place = WrittenAt(code.co_filename, code.co_firstlineno)
+            return pipeline
     return None
 
 

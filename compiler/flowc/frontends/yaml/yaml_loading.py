@@ -1,4 +1,8 @@
-"""Loads a pipeline from a YAML file (`flowc run pipeline.yaml`). All faults of the file are reported together."""
+"""Loads a pipeline from a YAML file (`flowc run pipeline.yaml`).
+
+All faults of the file's form are reported together; only without them, all faults of the functions and notebooks that
+it names.
+"""
 
 from __future__ import annotations
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from flowc_ir import Function, Switch
 from flowc_ir.graphs.step_values import failure_of
 
 if TYPE_CHECKING:
-    from flowc_ir import Flow
+    from flowc_ir import Flow, Node
+    from flowc_runtime.run.nodes.variables import Variables
 
 FAILED: Final = "failed"
 """The value by which a switch chooses if its artifact is a caught failure; without a failure the artifact is None."""
@@ -35,6 +37,22 @@ def fail() -> NoReturn:
 def no_branch() -> NoReturn:
     """Fail because a condition has no branch for its value. Raises NoBranchError."""
     raise NoBranchError("the condition before has no branch for this value, and no default")
+
+
+def check_branch(task: Variables, node: Node, flow: Flow) -> None:
+    """Raise NoBranchError, with the value and the branches, if the node runs because a condition has no branch."""
+    if node.run != Function(module=NO_BRANCH[0], name=NO_BRANCH[1]):
+        return
+    for other in flow.nodes:
+        if isinstance(other.next, Switch) and other.next.default == node.id:
+            raise NoBranchError(unmatched(other.next, getattr(task, other.next.condition)))
+
+
+def unmatched(switch: Switch, value: object) -> str:
+    """Return the message about a value for which a switch has no branch."""
+    known = [repr(choice) for choice, _ in switch.arms]
+    several = "the branches are" if len(known) > 1 else "the only branch is"
+    return f"'{switch.condition}' is {value!r:.200}, but {several} {', '.join(known)}"
 
 
 def caught_as(flow: Flow) -> str | None:

@@ -62,8 +62,8 @@ def merge(
         values = [getattr(each, name) for each in inputs if _has(each, name)]
         if name == failure:
             merged = next((value for value in values if value is not None), None)
-        elif name not in reducers:
-            merged = values
+        elif name not in reducers:  # None for an item without the value: the list matches the items
+            merged = [getattr(each, name) if _has(each, name) else None for each in inputs]
         elif mocked and not _all_patched(values):
             merged = None
         else:

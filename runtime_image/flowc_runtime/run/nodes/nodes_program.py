@@ -16,7 +16,7 @@ from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import awaited, call, called, is_asynchronous
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
-from flowc_runtime.run.nodes.failing import FAILED
+from flowc_runtime.run.nodes.failing import FAILED, check_branch, unmatched
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.programs.json_values import json_values
 from flowc_runtime.run.nodes.returned import named_values
@@ -170,6 +170,7 @@ class NodesProgram:
         if isinstance(node.run, Notebook):
             return notebook.run_notebook(task, node, node.run, self._flow, self._root)
         assert isinstance(node.run, Function)
+        check_branch(task, node, self._flow)
         code = self.load(node.run)
         result = call(code, task, lambda: names_of(task))
         if isinstance(result, AsyncGenerator):
@@ -234,8 +235,7 @@ class NodesProgram:
                 return target
         if switch.default is not None:
             return switch.default
-        known = ", ".join(repr(choice) for choice, _ in switch.arms)
-        raise TransitionError(f"'{switch.condition}' is {value!r:.200}, but the branches are {known}")
+        raise TransitionError(unmatched(switch, value))
 
     def finished(self, task: Variables, node: Node, *, ok: bool) -> None:
         """Do nothing: no decorator has hooks."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from flowc_runtime.base.errors import ArtifactError, FlowcError
+from flowc_runtime.base.errors import ArtifactError, FlowcError, StepTimeout
 from flowc_runtime.process.own_names import own_names
 from flowc_runtime.store.values.descriptions import type_name
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
 
 _OURS = __file__.removesuffix("run/task/failures.py")  # the directory of flowc_runtime
+_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # the standard library of Python
 PROCESS_DIED = "flowc.ProcessDied"
 _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
@@ -83,7 +85,7 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
     trace = traceback.TracebackException.from_exception(error)
-    own = _clean(trace, root)
+    own = _clean(trace, root, timed_out=isinstance(error, StepTimeout))
     text = "".join(trace.format())
     if isinstance(error, SystemExit):  # the text of SystemExit has only the exit code
         text += f"{_message(error)}\n"
@@ -96,10 +98,12 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     }
 
 
-def _clean(trace: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
+def _clean(trace: traceback.TracebackException, root: str, *, timed_out: bool) -> list[traceback.FrameSummary]:
     """Remove flowc's frames from a traceback, and make file names relative to `root`; return the frames of user code.
 
-    Because of this, the record and the failure that @catch stores are the same on every machine.
+    Because of this, the record and the failure that @catch stores are the same on every machine. The frames through
+    which flowc calls user code, such as those of asyncio, are removed as well; after a timeout also those in which
+    flowc itself waited, such as for a command.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
@@ -115,9 +119,16 @@ def _clean(trace: traceback.TracebackException, root: str) -> list[traceback.Fra
                 entry = traceback.FrameSummary(file, entry.lineno, entry.name, lookup_line=False, line=entry.line)
                 own += [entry] if here is trace else []
             entries.append(entry)
-        here.stack = traceback.StackSummary.from_list(entries)
+        first = next((number for number, entry in enumerate(entries) if not _is_library(entry.filename)), None)
+        if first is None and timed_out and here is trace:
+            first = len(entries)
+        here.stack = traceback.StackSummary.from_list(entries[first:])
         here = here.__cause__ or here.__context__
     return own
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_LIBRARY) and "/site-packages/" not in file
 
 
 def _is_below(file: str, root: str) -> bool:

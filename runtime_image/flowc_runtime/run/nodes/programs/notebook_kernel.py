@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINE = re.compile(r"Cell In ?\[\d+\], line (\d+)")
+_LONGEST = 160  # the largest number of characters of a source line in an error
 
 
 def main() -> None:
@@ -112,6 +113,8 @@ def _failure(cell: Any, number: int, error: Any) -> dict[str, Any]:
     source = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     name, value = (trace.ename, trace.evalue) if trace is not None else (error.ename, error.evalue)
     message = f"{name}: {_ANSI.sub('', value)}".removesuffix(": ")
+    if len(source) > _LONGEST:
+        source = f"{source[:_LONGEST]}…"
     return {"cell": number, "line": line, "source": source, "message": message, "traceback": text}
 
 
