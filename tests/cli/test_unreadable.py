@@ -1,4 +1,4 @@
-"""An unreadable record stops nothing else: every kind of record, damage and reader."""
+"""An unreadable record affects no other object: tests with every kind of record, damage and reader."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        if kind == "run":  # it may have named any blob; the rest of the run also stays
+        if kind == "run":  # the record may have named any blob, so all are kept
             assert "run.json" in kept.flowc("gc", "--delete").stderr
             assert "hint: restore the record of the run from a copy" in kept.flowc("fsck").stderr
             assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# The number of each operation. A change may decrease it, never increase it.
+# The number of store operations of each kind. A change may decrease a number, never increase it.
 COSTS = {
     "flowc runs": {"get": 4, "names": 4},
     "flowc runs --json": {"get": 4, "names": 4},

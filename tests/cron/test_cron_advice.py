@@ -106,7 +106,7 @@ def _first(text: str, zone: str, now: int, times: list[int]) -> dict[str, str]:
     schedule, clock, end = cron.parse(text), ZoneInfo(zone), _end(now)
     assert isinstance(schedule, cron.CronFields)
     assert not times or times[-1] >= end
-    if len(schedule.hours) == 24:  # it counts real hours, independently of the clock's minute
+    if len(schedule.hours) == 24:  # an hourly schedule counts real hours, independently of the clock's minute
         instants = set(times)
         for at in range(now - now % 60 + 60, end, 60):
             if at not in instants and schedule.matches(local := datetime.fromtimestamp(at, clock).replace(tzinfo=None)):

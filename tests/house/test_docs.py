@@ -236,10 +236,10 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     """An option in a document belongs to a command of flowc, to another program, or to a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
     (tmp_path / "flow.py").write_text(FLOW)
-    for command in ("run", "resume", "spin"):  # whose options depend on the flow
+    for command in ("run", "resume", "spin"):  # their options depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
-    for target in ("argo", "stepfunctions"):  # whose options depend on the target
+    for target in ("argo", "stepfunctions"):  # the options of compile depend on the target
         lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
         known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
     # these also name options of Metaflow, of earlier versions and of the benchmark
