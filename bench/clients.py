@@ -13,7 +13,7 @@ RUNS, TASKS = 1_000, 10_000
 
 
 def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
-    """Copy the only run of a flow, with ids and times a second apart; every tenth copy has the tag `tenth`."""
+    """Copy the only run of a flow: ids and times of copies are a second apart, every tenth copy has the tag `tenth`."""
     (first,) = (store / "flows" / flow / "runs").iterdir()
     record = json.loads((first / "run.json").read_text())
     for number in range(1, count):

@@ -34,7 +34,7 @@ class Program:
     variables: Mapping[str, str]
 
     def use(self, directory: Path) -> Use:
-        """Run it in a new directory with the pipelines, where runnable looks for them, and so with an empty store."""
+        """Run the program in a new directory with the pipelines' files, where runnable searches, without a store."""
         place = directory / "run"
         place.mkdir()
         for name in FILES:

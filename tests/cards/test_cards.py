@@ -260,7 +260,7 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
 
 
 def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
-    """For all other steps this is reported before the run: tests/errors/bad-argument+card.py."""
+    """If a step has no image of its own, this is an error before the run: tests/errors/bad-argument+card.py."""
     flow("""
         @card(type="theirs")
         @kubernetes(image="example.org/theirs:1")

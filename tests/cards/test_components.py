@@ -119,7 +119,7 @@ def test_pictures_of_libraries() -> None:
 
 
 def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """Metaflow changes nothing either, and prints a warning; for an Image of bytes this is the default."""
+    """If updates are disabled, as for an Image of bytes by default, an update changes nothing and prints a warning."""
     _warn.printed.clear()
     image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
     before = made(image), made(table)

@@ -207,7 +207,7 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is hashed again if it may have been changed within the same tick of its clock."""
+    """A file is hashed again if it was so new that a later change could have the same modification time."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 

@@ -123,7 +123,7 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 
 
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
-    """The order is: the step's table, the override in it, the step's words, the override that the step names, defaults."""
+    """By precedence: a step's table, its override, the step's arguments, the override that the step names, defaults."""
     digits.write(
         "pipe.py",
         """

@@ -146,7 +146,7 @@ def _go_mod(what: Build, work: Path) -> str:
 
 
 def _published_staging(version: str) -> list[str]:
-    """Replace Kubernetes' libraries by the published ones; its go.mod names equal directories of its repository."""
+    """Return lines that replace the local directories of Kubernetes' libraries in go.mod by published modules."""
     go_mod = downloaded(Module("k8s.io/kubernetes", f"v{version}")) / "go.mod"
     published = f"v0{version.removeprefix('1')}"
     local = [line.split(" => ")[0].strip() for line in go_mod.read_text().splitlines() if "=> ./staging" in line]

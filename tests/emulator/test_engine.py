@@ -157,7 +157,7 @@ def is_package(module: str) -> bool:
 
 
 def test_it_knows_no_flow() -> None:
-    """Other kinds of runs use the engine: its imports contain no plans, tasks or flow classes."""
+    """Other kinds of runs can use the engine: it imports no plans, tasks or flow classes."""
     tree = ast.parse(Path(flowc_emulator.processes.engine.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if not is_package(node.module) else f"{node.module}.{alias.name}"

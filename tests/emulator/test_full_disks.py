@@ -243,7 +243,7 @@ def test_a_store_that_can_only_be_read(full: Project) -> None:
         full.run("flow.py", "--tag", "mine")
         full.run("flow.py", "--tag", "mine")
         for path in store.rglob("*"):
-            os.utime(path, (0, 0))  # each use would renew its age
+            os.utime(path, (0, 0))  # a use of an old file would renew its age
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         for words in READ_ONLY.values():
             done = full.flowc(*words)

@@ -142,7 +142,7 @@ def test_a_loop_of_a_thousand_iterations(project: Project) -> None:
 
 
 def test_loops_in_loops_in_a_foreach(project: Project) -> None:
-    """The path contains the iterations of a task; after a loop it is the outer path again."""
+    """The path of a task in a loop contains the iteration; after a loop it is the outer path again."""
     text = steps(
         start="self.items = [1, 2]\nself.next(self.outer, foreach='items')",
         outer="self.tens = getattr(self, 'tens', 0) + 1\nself.ones = 0\nself.next(self.inner)",

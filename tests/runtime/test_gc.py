@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """Create a run that has been in this state since its `created`."""
+    """Create a run that has had this state since the time of its creation."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip

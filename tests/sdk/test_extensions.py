@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """In a pod there is only the package's directory."""
+    """In a pod there is only the directory of the code package."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -364,7 +364,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
         assert done.err.count(message) == 1
     project.write("flow.py", FLOW)
     used = project.flowc("check", "flow.py")
-    if point.startswith("config"):  # which this flow does not read
+    if point.startswith("config"):  # this flow does not read the extension's config
         assert (used.code, used.err) == (0, "")
     else:
         assert used.code == 1

@@ -36,7 +36,7 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class GoUnavailable(Exception):
-    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the program."""
+    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the built program."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            shutil.copyfile(file, target / "files" / file.name)  # without its mode: Go's cache is read-only
+            shutil.copyfile(file, target / "files" / file.name)  # files in Go's cache have a read-only mode
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
 
@@ -148,7 +148,7 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
             ) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
-                target.rename(done)  # complete or missing, also if this process is killed
+                target.rename(done)  # the directory is complete or missing, even after a kill
     return done
 
 
