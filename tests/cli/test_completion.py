@@ -93,7 +93,7 @@ class Shell:
         os.write(self._terminal, text.encode())
 
     def _read(self, end: str) -> str:
-        """Return its output up to the end of a line."""
+        """Return the shell's output up to and including the text `end`."""
         seen = ""
         while end not in seen or seen.rstrip().endswith("'"):
             assert select.select([self._terminal], [], [], 60)[0], f"the shell is silent after {seen!r}"

@@ -252,7 +252,7 @@ def leave(store: Store, name: str, hours: float) -> Path:
 
 
 def test_leftovers(store: Store) -> None:
-    """The writer of a huge blob may be slow, so `flowc gc` keeps the file for the same time."""
+    """A temporary file is kept for 24 hours, as by `flowc gc`, because the writer of a huge blob may be slow."""
     old, young = leave(store, "1-a", 24.1), leave(store, "1-b", 23.9)
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
@@ -273,7 +273,7 @@ def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkey
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A blob is read once, for any size and any number of tasks that reference it."""
+    """`fsck` reads a blob once, whatever its size and the number of tasks that reference it."""
     import tracemalloc
 
     from flowc_runtime.store.backends.moving import stream

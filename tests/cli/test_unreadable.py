@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "gc": ("gc", "--older-than", "1s", "--json"),
     "fsck": ("fsck", "--json"),
 }
-# Commands that continue but exit with 1 and a line, because their subject is the unreadable object itself.
+# These commands continue, but exit with 1 and a line, because they show the unreadable object itself.
 ABOUT_IT = {
     ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
     ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
@@ -365,7 +365,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """Other records are named one by one, because each has another place."""
+    """The records of other runs are named one by one, because each is in another place."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])

@@ -60,7 +60,7 @@ def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """The target of a link counts, because its content would be packaged; git itself refuses paths beyond a link."""
+    """A link's target decides, because its content would be packaged; git itself refuses paths beyond a link."""
     root = repository(tmp_path / "repo", "secret.py", "hidden/")
     other = repository(tmp_path / "other", "theirs.py")
     files(root, "secret.py", "lib/a.py", "lib/secret.py", "hidden/b.py")

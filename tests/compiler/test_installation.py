@@ -103,7 +103,7 @@ def site(wheels: Path, environment: Path, project: Project) -> Site:
 
 
 def is_whole(site: Site) -> bool:
-    """Return whether flows run with flowc's `metaflow`, and doctor finds no problem."""
+    """Return whether flows run with flowc's `metaflow`, and `flowc doctor` finds no problem."""
     run = site.run("flow.py", "run")
     assert run.code == 0, run.err
     assert "hello" in run.out
@@ -203,7 +203,7 @@ def test_overwritten(site: Site) -> None:
 
 
 def test_overwritten_and_gone(site: Site) -> None:
-    """Remove the files that `pip uninstall metaflow` deletes if both were installed."""
+    """`pip uninstall metaflow` removes files of both, if Metaflow and flowc were installed."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))

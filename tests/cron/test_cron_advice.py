@@ -85,7 +85,7 @@ def _end(now: int) -> int:
 
 
 def _said(text: str, zone: str, now: int) -> dict[str, str]:
-    """Return the day of each kind of warning, within the years that the library examines."""
+    """Return the first day of each kind of warning, if it is within the years for which the library was asked."""
     said = cron.warnings(text, zone, now=datetime.fromtimestamp(now, UTC))
     days = {each.kind: each.message.partition(" on ")[2][:10] for each in said}
     last = f"{datetime.fromtimestamp(_end(now), ZoneInfo(zone)):%Y-%m-%d}"
@@ -93,7 +93,7 @@ def _said(text: str, zone: str, now: int) -> dict[str, str]:
 
 
 def _count(text: str) -> int:
-    """Return an upper limit of a schedule's times in these years."""
+    """Return an upper limit of the number of times at which a schedule fires in these years."""
     schedule = cron.parse(text)
     assert isinstance(schedule, cron.CronFields)
     first = datetime(2024, 1, 1)

@@ -102,7 +102,7 @@ def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
 
 
 def test_only_what_was_read_counts(project: Project) -> None:
-    """Artifacts that a cached step did not read are passed on with their current values."""
+    """Artifacts that a cached step did not read keep the values of the current run."""
     write(project, LINE)
     assert ran_in(project) == ["work"]
     assert ran_in(project, "--unread", "2") == []

@@ -70,7 +70,7 @@ FLOW = """
 
 
 class Left(NamedTuple):
-    """The results of a task of the step `start`."""
+    """What the first task of the step `start` has left."""
 
     done: Finished
     run: RunStore

@@ -339,7 +339,7 @@ OVER = steps(
     [
         ("self.items = {4, 5}", [4, 5]),
         ("self.items = {'a': 1, 'b': 2}", ["a", "b"]),
-        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),  # as in Metaflow, which looks up the index
+        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),  # Metaflow looks up the index as a key
         ("self.items = map(str, [1, 2])", ["1", "2"]),
         ("self.items = __import__('numpy').arange(3)", [0, 1, 2]),
         ("self.items = [None, []]", [None, []]),

@@ -21,13 +21,13 @@ COMPUTES, WAITS = 10, 0  # ticks in an interval
 
 
 class Machine:
-    """Simulated processes, and a clock."""
+    """A simulation of processes and of a clock."""
 
     def __init__(self, most: int = 16, processors: int | None = 2) -> None:
         self.now = 100.0
         self.does: dict[int, int] = {}
         self.ticks: dict[int, int] = {}
-        self.cost = 0.0  # seconds of reading one process
+        self.cost = 0.0  # seconds that it takes to read one process
         self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
 
     def activity(self, pid: int) -> Activity | None:

@@ -252,7 +252,7 @@ def test_resume_and_spin_import_anew(project: Project) -> None:
 
 
 def test_a_flow_that_computes_its_defaults_and_configs(project: Project) -> None:
-    """Code before the steps runs in the process of the run; tasks do not see its side effects."""
+    """Code outside of steps runs in the process of the run, and its side effects do not reach the tasks."""
     project.write("flow.py", """
         import json, random
         from metaflow import Config, FlowSpec, Parameter, step

@@ -291,7 +291,7 @@ FANOUT = """
 
 
 def test_foreach_branches_and_joins_can_be_decorated(tools: Project) -> None:
-    """A skipped foreach iterates over the decorator's value; a join's replacement gets its inputs."""
+    """A decorator that skips a foreach gives its items; a decorator that replaces a join gets the join's inputs."""
     tools.write("flow.py", FANOUT)
     run = tools.run("flow.py")
     assert [tools.artifacts(run, "work", f"0.{n}")["got"] for n in (0, 1)] == [50, 60]

@@ -35,7 +35,7 @@ OWNERS = {  # other files that may contain a literal, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
-    ),  # the setting has the name of the pod's variable
+    ),  # the setting and the pod's variable have this name
     ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing, so its versions name their annotation
 }
 NUMBERS = {

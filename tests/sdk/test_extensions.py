@@ -486,7 +486,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
-    """A flow that does not use them prints no warning about them."""
+    """A flow that does not use such plugins prints no warning about them."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
     paths = os.pathsep.join([project.environment["PYTHONPATH"], path])

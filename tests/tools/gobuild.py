@@ -111,8 +111,8 @@ def or_skip(what: Callable[[], T]) -> T:
 
     This is for the S3 gateway, which recorded answers cannot replace.
 
-    All such skips have this place and one reason, so pytest reports them as one line. This holds for calls from a
-    test's body: a skip in a fixture counts for the test that uses it.
+    All such skips happen in this function for one reason, so pytest reports them as one line. A test must call it from
+    its body, because pytest reports a skip in a fixture at the test that uses it.
     """
     import pytest
 
@@ -155,7 +155,7 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, and so with the process
+        fcntl.flock(file, fcntl.LOCK_EX)  # the lock is released with the file, and so when the process ends
         yield
 
 
