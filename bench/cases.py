@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
-CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratio to the time without the check
+CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratios of the time with the check to the time without
 
 
 def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """Return a figure in seconds."""
+    """Return the figure of a sample, in seconds."""
     return Figure(name, sample.median, target, "s", sample.least, ratio)
 
 
 def milliseconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """Return a figure in milliseconds."""
+    """Return the figure of a sample, in milliseconds."""
     return Figure(name, sample.median * 1e3, target, "ms", sample.least * 1e3, ratio)
 
 
@@ -38,7 +38,7 @@ def flow(name: str, *options: str) -> list[str]:
 
 
 def measure_tasks(bench: Bench) -> Iterator[Figure]:
-    """Yield the fixed cost of a run and the cost of a task."""
+    """Yield two figures: the fixed time of a run, and the additional time of a task."""
     start, fork = bench.floors.python.median, bench.floors.fork.median
     linear = bench.program(*flow("linear"))
     ratio = f"{linear.median / start:.1f} × a Python start"
@@ -76,7 +76,7 @@ def measure_data(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_starts(bench: Bench) -> Iterator[Figure]:
-    """Yield the costs of starting."""
+    """Yield the figures of start-up, such as the time of `import metaflow`."""
     start = bench.floors.python.median
     imported = bench.program("-c", "import metaflow")
     ratio = f"{imported.median / start:.1f} × a Python start"
@@ -106,7 +106,7 @@ def measure_compiler(bench: Bench) -> Iterator[Figure]:
     place.mkdir()
     write_chain(place / "chain.py")
     command = [sys.executable, "-m", "bench.compiling", str(place / "chain.py")]
-    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first run only fills caches
+    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first run fills caches
     shutil.rmtree(place)
     compiling = Sample(tuple(one["front_end"] + one["back_end"] for one in runs))
     ratio = f"and Hera's import {statistics.median(one['hera'] for one in runs):.2f} s"
@@ -143,7 +143,7 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_checks(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of comparing data with its digest; each program alternates with the same one without the check."""
+    """Yield the cost of comparing stored data with its digest. Runs with and without the check alternate."""
     ways: tuple[tuple[str, list[str], dict[str, str]], ...] = (
         ("once", [], {}),
         ("always", ["--verify", "always"], {}),

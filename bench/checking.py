@@ -1,4 +1,4 @@
-"""Measure the cost of checking 20 MiB: the seconds in which the client reads a text, with and without the check."""
+"""Measure the time in which the client reads a text of 20 MiB, with and without the check of its digest."""
 
 from __future__ import annotations
 

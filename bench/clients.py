@@ -13,7 +13,7 @@ RUNS, TASKS = 1_000, 10_000
 
 
 def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
-    """Copy the only run of a flow, with ids and times a second apart; every tenth copy has the tag `tenth`."""
+    """Copy the only run of a flow: ids and times of copies are a second apart, every tenth copy has the tag `tenth`."""
     (first,) = (store / "flows" / flow / "runs").iterdir()
     record = json.loads((first / "run.json").read_text())
     for number in range(1, count):
@@ -39,7 +39,7 @@ def make_tasks(store: Path, flow: str, step: str, count: int = TASKS) -> None:
 
 def main(what: str, flow: str) -> None:
     """Print the seconds that one reading takes, after the imports."""
-    from metaflow import Flow, Run, namespace  # measured by the figure `import metaflow`
+    from metaflow import Flow, Run, namespace  # not measured here: the figure `import metaflow` has its time
 
     namespace(None)
     latest = Flow(flow).latest_run

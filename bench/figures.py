@@ -1,4 +1,4 @@
-"""What a measurement is made of: a figure with its target, and the bench that measures."""
+"""The figures of the bench with their targets, and the class that measures programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Unit = Literal["s", "ms", "×", "kB", ""]
 @final
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: `value` is a median, `least` the minimum, `ratio` compares it with a floor, in words."""
+    """One line of the table: `value` is the median, `least` the minimum, `ratio` a text that compares with a floor."""
 
     name: str
     value: float
@@ -62,7 +62,7 @@ def measure_program(command: list[str], directory: Path, times: int) -> Sample:
 
 
 def run_once(command: list[str], directory: Path, around: Mapping[str, str] | None = None) -> float:
-    """Return the seconds of a program in an empty directory, and so with an empty store."""
+    """Run a program in a new directory, which contains no store, and return its seconds."""
     place = directory / "run"
     place.mkdir()
     try:

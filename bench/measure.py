@@ -40,10 +40,10 @@ class Sample:
 
 
 class Use(NamedTuple):
-    """The seconds that a program has used."""
+    """The wall time and the CPU time of a program, in seconds."""
 
     wall: float
-    cpu: float  # user and system, of the program and the processes that it has waited for
+    cpu: float  # user and system time of the program and of the child processes that it waited for
 
 
 class Floors(NamedTuple):
@@ -66,7 +66,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> float:
-    """Run a program without its output and return its seconds. Raises CalledProcessError."""
+    """Run a program, discard its output, and return its wall time in seconds. Raises CalledProcessError."""
     began = time.perf_counter()
     done = subprocess.run(
         command,
@@ -85,7 +85,7 @@ def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | 
 
 
 def use(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> Use:
-    """Run a program without its output and return its wall time, and the CPU time of its processes."""
+    """Run a program, discard its output, and return its wall time and the CPU time of its processes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall = run(command, directory, variables)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

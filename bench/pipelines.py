@@ -1,6 +1,6 @@
-"""Pipelines, measured against runnable in the same run: the same file, the two programs alternately.
+"""Pipelines under flowc and under runnable: the two programs run the same file alternately.
 
-runnable is a black box in an environment of its own. A figure is flowc's wall time divided by runnable's; the text
+runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text
 beside it has both wall times, and the CPU times (user and system, of all processes) with their ratio.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-RUNNABLE = ("runnable-0.50.0", ("runnable[k8s]==0.50.0",))  # the extra has its back end for Argo
+RUNNABLE = ("runnable-0.50.0", ("runnable[k8s]==0.50.0",))  # the extra `k8s` contains runnable's back end for Argo
 FILES = ("plain_functions.py", "pipelines.py", "made_pipelines.py", "runnable_argo.yaml")
 MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 
@@ -28,13 +28,13 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """A command line and its variables."""
+    """A command line and its environment variables."""
 
     command: list[str]
     variables: Mapping[str, str]
 
     def use(self, directory: Path) -> Use:
-        """Run it in a new directory with the pipelines, where runnable looks for them, and so with an empty store."""
+        """Run the program in a new directory with the pipelines' files, where runnable searches, without a store."""
         place = directory / "run"
         place.mkdir()
         for name in FILES:
@@ -88,7 +88,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 0.45, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    few = max(1, bench.times // 4)  # these take a minute or more; the caches are full
+    few = max(1, bench.times // 4)  # fewer rounds, as each takes a minute or more; the caches are filled
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 40, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:

@@ -1,4 +1,4 @@
-"""The results of a run in a form that allows comparing local and cluster runs."""
+"""The results of a run in a form in which local and cluster runs can be compared."""
 
 from __future__ import annotations
 

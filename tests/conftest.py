@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-# The time of an example depends on how busy the machine is.
+# Hypothesis has no deadline, because the time of an example depends on how busy the machine is.
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     found = locate(str(Path(config.option.basetemp or tempfile.gettempdir()).absolute()))
     if found.source == "default" and found.place != "default":
-        # Commands of the tests would use it instead of a store in the test's own directory, as a user's commands do.
+        # Without their own store, commands of the tests would use this one, which is above the tests' directories.
         raise pytest.UsageError(f"the tests would use the store {found.value}: remove it, or give another --basetemp")
     if recorded.asks() and config.getoption("--update-golden"):
         recorded.record(anew=not hasattr(config, "workerinput") and not config.getoption("keyword"))
@@ -72,7 +72,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 def fresh_imports() -> Iterator[None]:
     """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
 
-    What is installed stays: objects of a library that is imported twice are not the same, and flowc keeps some of them.
+    Installed modules stay: importing a library twice gives different objects, and flowc keeps some of them.
     """
     modules, path = dict(sys.modules), list(sys.path)
     yield

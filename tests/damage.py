@@ -18,7 +18,7 @@ DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def damage(file: Path, kind: str) -> None:
-    """Damage a file in place, like a disk."""
+    """Damage a file's content in place, as a faulty disk does."""
     data = file.read_bytes()
     file.write_bytes(DAMAGES[kind](data))
     assert file.read_bytes() != data

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).with_name("disk_faults.c")
 
 
 class Call(NamedTuple):
-    """A call of a process and its path; below the store, the path is the key."""
+    """A disk call and the path of its file; for a file in the store, `path` is the key."""
 
     name: str
     path: str

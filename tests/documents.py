@@ -1,4 +1,4 @@
-"""Blocks in documents that a comment marks, with commands and their output lines."""
+"""Blocks of documents that a comment marks: commands and their expected output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Command(NamedTuple):
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Return the commands of a console block."""
+    """Return the commands of a console block, each with its output lines."""
     for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         line, *expected = chunk.splitlines()
         yield Command(line, expected)

@@ -1,4 +1,4 @@
-"""A proxy between a store's client and the real gateway that disturbs some of the requests."""
+"""A proxy between a store's client and the real gateway, which disturbs some of the requests."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Request(NamedTuple):
 
     @property
     def lists(self) -> bool:
-        """Whether it requests a listing."""
+        """Whether the request lists objects."""
         return "list-type=2" in self.target
 
 
 def is_create(request: Request) -> bool:
-    """Whether the request creates an object that must not exist."""
+    """Whether the request creates an object only if the object does not exist."""
     return request.conditional
 
 
@@ -62,15 +62,15 @@ def is_put(request: Request) -> bool:
 
 
 def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) -> Callable[[Request], bool]:
-    """Return a function that selects the requests `of` a kind whose target matches a regular expression."""
+    """Return a function that selects requests for which `of` is true and whose target matches a regular expression."""
     return lambda request: of(request) and re.search(pattern, request.target) is not None
 
 
 @dataclass
 class Faults:
-    """A rule for disturbed requests: the first `times` of the `chosen` ones, or each with some probability.
+    """A rule for requests to disturb: the first `times` requests that `chosen` selects, or each with a probability.
 
-    `log` has each request, and whether it was spoiled. `url` is the proxy's.
+    `log` has each request, and whether it was disturbed. `url` is the URL of the proxy.
     """
 
     url: str

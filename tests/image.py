@@ -26,7 +26,7 @@ def requirements() -> dict[str, str]:
 
 
 def lay_out(target: Path, parts: list[str]) -> None:
-    """Copy these files and directories of the repository, each to its place."""
+    """Copy these files and directories of the repository, each to its destination."""
     for part in parts:
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / part).is_dir():

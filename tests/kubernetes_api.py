@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from project import Project
 
 MOUNTED = "file:///proc/self/cwd/.flowc"
-"""The store of a project for pods and programs in its directory: a volume is refused below /tmp, where tests run."""
+"""The store's URL for pods and programs in a project's directory: flowc refuses a volume below /tmp."""
 
 
 class KubernetesApi:
@@ -31,7 +31,7 @@ class KubernetesApi:
         self.secrets = secrets or {}
         self.objects: dict[str, Any] = {}
         self.requests: list[str] = []
-        self.hold = threading.Event()  # Workflows begin when it is set
+        self.hold = threading.Event()  # new Workflows begin when this event is set
         self.hold.set()
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -1,8 +1,9 @@
 """One pipeline with every kind of step, as it runs in the emulator, in the simulated controller and on a cluster.
 
-`FILES` is the user's directory. `every` has shell and Python steps, a map over items that are computed, files of a
-catalog, a conditional that takes its default, and a loop; `noted` adds a notebook, and `short` is a part of it for the
-tests of every change. `handled` and `handled_map` fail in a task and in a map.
+`FILES` are the files of the user's directory. `every` has shell and Python steps, a map over items that are computed,
+files of a catalog, a conditional that takes its default, and a loop; `noted` adds a notebook, and `short` is a part of
+it for the tests of every change. `handled` and `handled_map` have failure handlers: a task fails in the first, an item
+of a map in the second.
 """
 
 from __future__ import annotations

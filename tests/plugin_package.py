@@ -1,4 +1,4 @@
-"""A package with a source of secrets and a pickler, installed like any other package into a directory of its own."""
+"""A package with a source of secrets and a pickler, which pip installs into its own directory."""
 
 from __future__ import annotations
 

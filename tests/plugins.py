@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PLACE = Path(__file__).parent / "every_kind"
 CATALOG = "EVERY_KIND_CATALOG"
-"""The variable with the directory of the package's catalog."""
+"""The environment variable with the directory of the package's catalog."""
 
 
 def install_plugins(project: Project) -> None:

@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
 
 
 def passing(name: str = "go") -> str:
-    """Return a line of a program that waits until `Project.gate` of this name is open; it needs `fcntl`."""
+    """Return a line that waits until the `Project.gate` of this name is open; the program must import `fcntl`."""
     return f'with open("{name}") as gate: fcntl.flock(gate, fcntl.LOCK_SH)'
 
 
@@ -86,7 +86,7 @@ def read_until(stream: IO[str] | None, text: str) -> str:
 
 
 class Started(subprocess.Popen[str]):
-    """A program that is killed if its `with` block fails, because it may wait for an action of the test."""
+    """A program that is killed if its `with` block raises, because the program may wait for an action of the test."""
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         if kind is not None:

@@ -1,4 +1,4 @@
-"""The flow of most tests: two small steps. The subject of a test is an argument."""
+"""The flow of most tests: two small steps. The subject of a test is an argument of the function."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Terminal:
         return self.until(prompt).removesuffix(prompt)
 
     def end(self, seconds: float = 30) -> int:
-        """Read to the program's end; return its exit code, for a signal that of a shell."""
+        """Read to the program's end; return its exit code, for a signal the exit code that a shell has."""
         deadline = time.monotonic() + seconds
         while self._more():
             assert time.monotonic() < deadline, f"the program does not end:\n{self.seen[self._read :]}"

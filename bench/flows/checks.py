@@ -1,4 +1,4 @@
-"""A 256 MiB array before a foreach whose tasks each read a number of it, and 20 MiB of text: the cost of checks.
+"""A flow for the cost of checks: tasks of a foreach read numbers of a 256 MiB array; another value is 20 MiB of text.
 
 With BENCH_UNCHECKED in the environment, mapped files are not hashed.
 """

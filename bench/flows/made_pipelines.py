@@ -1,4 +1,4 @@
-"""Pipelines of flowc as the command line takes them: `made_pipelines.py:ten`, `made_pipelines.py:fifty`."""
+"""Pipelines that flowc's command line can name: `made_pipelines.py:ten`, `made_pipelines.py:fifty`."""
 
 from pipelines import make  # type: ignore[import-not-found] # beside this file
 

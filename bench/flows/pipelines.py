@@ -1,4 +1,4 @@
-"""The same pipelines for flowc and for runnable, which moved here by the line of the import.
+"""The same pipelines for flowc and for runnable; only the imported library differs.
 
 python pipelines.py LIBRARY chain|map NUMBER: the library is `flowc.pipeline` or `runnable`.
 """

@@ -113,7 +113,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def other_warnings() -> None:
-    """Reset the warnings of cards, which appear once per process, for each test."""
+    """Forget before each test which warnings of cards were printed, because each is printed once per process."""
     from metaflow.plugins.cards import _warn
 
     _warn.printed.clear()

@@ -48,7 +48,7 @@ class Opener:
 
 
 def contrast(page: Page, selector: str) -> float:
-    """Return WCAG's contrast of a string and its background."""
+    """Return the contrast ratio, as WCAG defines it, between an element's text and its background."""
     script = """(selector) => {
         const element = document.querySelector(selector);
         const color = getComputedStyle(element).color;
@@ -107,14 +107,14 @@ def test_nothing_is_loaded_from_anywhere(saved: Opener) -> None:
 
 def test_text_of_others_stays_text(saved: Opener) -> None:
     page = saved("start", "--type", "default")
-    assert page.ask("document.title").startswith("ShowFlow/")  # each of the scripts would have changed this
+    assert page.ask("document.title").startswith("ShowFlow/")  # each injected script would have changed the title
     assert page.ask("[...document.links].map((link) => link.protocol)") == []
     assert page.text(".markdown")[0].count("document.title = 'taken over'") == 1
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_texts_can_be_read(saved: Opener, dark: bool) -> None:
-    """The contrast of all kinds of text is at least that of WCAG's level AA."""
+    """Every kind of text has at least the contrast that WCAG's level AA requires."""
     page = saved("start", "--type", "default", dark=dark)
     for selector in (".way", ".badge", "h2", "dt", "td.name", "td.type", ".word", ".box .label", ".box.good .value", "th",
                      ".failure .title", ".failure pre", "small", ".eventsTimeline time", "summary", "button"):  # fmt: skip
@@ -181,7 +181,7 @@ LIVE = """
 
 
 def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> None:
-    """Two browsers show their selected cards, which update in place; after Ctrl-C they report the end of the server."""
+    """Two browsers show different cards, which update in place. When Ctrl-C ends the server, both pages report it."""
     project.write("live.py", LIVE)
     flow = project.start("live.py", "run")
     server = project.start("-u", "live.py", "card", "server", "--port", "0", "--poll-interval", "1")
@@ -191,7 +191,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
         assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
-        one.ask("document.querySelector('nav button').click()")  # it may have been opened when only the other existed
+        one.ask("document.querySelector('nav button').click()")  # it shows the other card if that existed first
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
         other = browser.open(url, dark=True, width=500)
@@ -199,7 +199,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         other.ask("[...document.querySelectorAll('nav button')].find((b) => b.textContent.includes('start')).click()")
         start = browser.frame(other.ask("shown").split("/")[-1])
         start.wait("document.body !== null && document.links.length === 1")
-        assert start.ask("document.links[0].target") == "_blank"  # the frame stays a card
+        assert start.ask("document.links[0].target") == "_blank"  # links open in a new tab
         end.ask("window.mark = 'the same page'")
         (project.root / "go-1").touch()
         end.wait("document.body.innerText.includes('2 / 2') && document.querySelectorAll('.chart svg path').length > 2")
@@ -223,7 +223,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
 
 
 def test_a_notebook_shows_the_pages_in_frames(shown: Project, browser: Browser, tmp_path: Path) -> None:
-    """Several cards show their charts, and cannot access the notebook."""
+    """Cards in a notebook show their charts, and their frames cannot access the notebook."""
     metadata(str(shown.root))
     namespace(None)
     try:

@@ -152,7 +152,7 @@ def test_the_card_to_customize_is_meant_without_an_id(flow: Flow) -> None:
 
 
 def test_any_text(flow: Flow) -> None:
-    """Texts of every script work, and invalid ones: half of a pair of surrogates, control characters."""
+    """Text in any script is shown, and so is invalid text: lone surrogates and control characters."""
     flow(r"""
         @card(type="blank", options={"title": "漢字 🎉"})
         @step
@@ -260,7 +260,7 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
 
 
 def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
-    """For all other steps this is reported before the run: tests/errors/bad-argument+card.py."""
+    """If a step has no image of its own, this is an error before the run: tests/errors/bad-argument+card.py."""
     flow("""
         @card(type="theirs")
         @kubernetes(image="example.org/theirs:1")
@@ -305,7 +305,7 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
 
 
 def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
-    """The process is ended by a card, by its refresh, and by a component."""
+    """Three errors with several lines are reported whole: those of a component, of a card's refresh, and of a card."""
     flow(
         """
         @card(type="wordy", id="a")
@@ -341,7 +341,7 @@ def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
 
 
 def test_templates_of_cards(flow: Flow) -> None:
-    """Templates are in Mustache, as in the cards of packages."""
+    """Templates of cards are written in Mustache."""
     flow(
         """
         @card(type="stencil")
@@ -450,7 +450,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> None:
-    """It is reported before the run and instead of its page; the step may still append components."""
+    """A broken card type is reported before the run and in place of its page; the step can still append components."""
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken/__init__.py", f"{text}\n\nCARDS = []\n")
     run = flow("""
         @card(type="theirs", id="t")
@@ -573,7 +573,7 @@ def test_refreshes_come_no_closer_than_the_interval(flow: Flow) -> None:
 
 
 def test_a_page_is_made_anew_when_its_card_says_so(flow: Flow) -> None:
-    """The HTML is written according to the policy, the data with every refresh."""
+    """The HTML is written again when the card's refresh policy requires it, the data at every refresh."""
     run = flow(
         """
         @card(type="counts", refresh_interval=0)

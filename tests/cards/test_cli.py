@@ -190,7 +190,7 @@ def port(shown: Project) -> Iterator[int]:
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
-    """Return status, policy and body of an answer."""
+    """Return the status, the Content-Security-Policy and the body of a response."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         connection.request("GET", path, headers=headers)

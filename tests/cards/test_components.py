@@ -86,7 +86,7 @@ def test_tables() -> None:
 
 
 def test_pictures_of_libraries() -> None:
-    """Everything that can be saved works: a figure of matplotlib, a part of one, an image of Pillow."""
+    """Objects with a method that saves a picture are accepted: matplotlib's figures and their parts, Pillow images."""
 
     class Figure:
         def savefig(self, out: Any, **_: Any) -> None:
@@ -101,7 +101,7 @@ def test_pictures_of_libraries() -> None:
             out.write(PNG)
 
     class Print(Picture):
-        """PNG has no such colours."""
+        """A picture in CMYK, a colour mode that PNG does not have."""
 
         def save(self, out: Any, format: str) -> None:
             raise OSError("cannot write mode CMYK as PNG")
@@ -119,7 +119,7 @@ def test_pictures_of_libraries() -> None:
 
 
 def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """Metaflow changes nothing either, and prints a warning; for an Image of bytes this is the default."""
+    """If updates are disabled, as for an Image of bytes by default, an update changes nothing and prints a warning."""
     _warn.printed.clear()
     image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
     before = made(image), made(table)
@@ -160,7 +160,7 @@ def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: s
     rendered = component.render()
     assert (rendered["type"], rendered["error"]) == ("log", True)
     assert told in rendered["data"]
-    assert "Traceback" not in rendered["data"]  # it is not our fault
+    assert "Traceback" not in rendered["data"]  # the error is the caller's, so no traceback of flowc
     assert 'class="failure"' in draw(rendered)
 
 
@@ -199,7 +199,7 @@ def test_a_component_of_ones_own_may_be_careful() -> None:
 
 
 def test_what_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown theme does not end a step that has run for hours."""
+    """An unknown theme causes a warning, not an error, because an error would end a step that has run for hours."""
     assert made(ValueBox("a", 1, theme="loud")) == {"type": "valueBox", "title": "a", "value": 1}
     assert "a ValueBox has no theme 'loud'; there are bg-" in capsys.readouterr().err
     events = EventsTimeline()

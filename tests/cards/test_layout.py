@@ -1,4 +1,4 @@
-"""Components that cards of packages combine: the dicts for their own scripts, and the rendering here."""
+"""Components for the layout of packages' cards: the dicts that the packages' scripts read, and flowc's rendering."""
 
 from __future__ import annotations
 

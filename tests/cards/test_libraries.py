@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def size(component: Image) -> tuple[int, int]:
-    """Return width and height of its PNG picture."""
+    """Return the width and height of the component's PNG picture."""
     data = base64.b64decode(component.render()["src"].partition(",")[2])
     assert data.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", data[16:24])
@@ -104,7 +104,7 @@ def test_values_of_libraries() -> None:
 
 
 def test_charts_of_altair(browser: Browser, tmp_path: Path) -> None:
-    """Charts are shown: one, one with two sides, one that moves, and one in a table. The console stays empty."""
+    """Simple, combined and interactive charts are shown, and one in a table. The console stays empty."""
     altair: Any = pytest.importorskip("altair")
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"x": range(50), "y": [n * n for n in range(50)], "kind": ["a", "b"] * 25})

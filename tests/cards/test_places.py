@@ -53,7 +53,7 @@ def test_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory, mo
 
 
 def test_a_large_card(project: Project) -> None:
-    """Cards of fifty megabytes work, also while the step runs."""
+    """A card of fifty megabytes can be stored and read, also while its step runs."""
     project.write("flow.py", """
         import os
         from metaflow import FlowSpec, card, current, step

@@ -207,7 +207,7 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is hashed again if it may have been changed within the same tick of its clock."""
+    """A file is hashed again if it was so new that a later change could have the same modification time."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 
@@ -307,7 +307,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
 
 
 def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
-    """The run stays as long as the directory of the spun task exists."""
+    """`gc` keeps the original run as long as the directory with the spun task exists."""
     project.write("flow.py", MODEL)
     first = project.run("flow.py")
     assert project.flowc("spin", "flow.py", "end", "--persist").code == 0
@@ -340,7 +340,7 @@ def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:
-    """Old values at their beginning belong to runs that are deleted meanwhile."""
+    """`flowc gc` deletes old runs while new runs store the same values."""
     project.write("flow.py", MODEL)
     project.run("flow.py")
     for _ in range(3):

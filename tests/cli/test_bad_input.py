@@ -1,4 +1,4 @@
-"""Unusable input: a line that names it, the documented exit code, and never a traceback."""
+"""Unusable input causes a line that names it and the documented exit code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # more than one argument may have
+    deep = DEEP[:60_000]  # the whole text is longer than an argument may be
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")
@@ -157,7 +157,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
 
 
 def shell(project: Project, text: str) -> Finished:
-    """Run a bash script in which `python` is this one."""
+    """Run a bash script in which `python` is the Python of the tests."""
     done = subprocess.run(
         ["bash", "-c", text.replace("python", sys.executable)], cwd=project.root, env=project.environment,
         capture_output=True, text=True, check=False,
@@ -227,7 +227,7 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """Return a command's error about the run there, which is not `latest` after another test has begun a run."""
+    """Return a command's error about the prepared run: its id replaces `latest`, since other tests begin newer runs."""
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 
@@ -292,7 +292,7 @@ def test_a_store_that_cannot_be_written(reads: Project, command: str, store: str
     refused(reads, "-m", "flowc", *command.split(), "--store", store, code=FAULTY, names=store)
 
 
-# The system call numbers of link(2) and linkat(2), and a filter that makes both fail as on FAT.
+# The system call numbers of link(2) and linkat(2), and a seccomp filter that lets both fail, as on a FAT file system.
 WITHOUT_LINKS = """
     import ctypes, os, struct, sys
 

@@ -82,9 +82,9 @@ class Shell:
         self._read("really\r\n")
 
     def complete(self, line: str) -> str:
-        """Return a line after the tab key was pressed: it becomes an argument of `echo`, which is run.
+        """Press Tab after a line and return the completed line, which is passed to `echo` and run.
 
-        Another key is pressed first: zsh takes a blank that it has added away again if nothing follows.
+        A character is typed after Tab, because zsh removes the blank that it has added if nothing follows.
         """
         self._type(f"{line}\tX\x01echo '<\x05>'\n")
         return self._read("X>\r\n").rpartition("\n<")[2].rpartition("X>")[0]
@@ -93,7 +93,7 @@ class Shell:
         os.write(self._terminal, text.encode())
 
     def _read(self, end: str) -> str:
-        """Return its output up to the end of a line."""
+        """Return the shell's output up to and including the text `end`."""
         seen = ""
         while end not in seen or seen.rstrip().endswith("'"):
             assert select.select([self._terminal], [], [], 60)[0], f"the shell is silent after {seen!r}"
@@ -223,7 +223,7 @@ WRITTEN = """
 
 
 def test_a_flows_own_parameters(typed: Project) -> None:
-    """Completion reads the file's syntax: importing the file would fail, and leave a file."""
+    """Completion parses the file without importing it: this file's import would fail and create a file."""
     typed.write("written.py", WRITTEN)
     ours = answers(typed, "flowc run flow.py --")
     parameters = ["--alpha", "--mode", "--learning-rate", "--dry", "--sure", "--data"]

@@ -201,7 +201,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
 
 
 def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
-    """A file may have settings for both targets; an option belongs to one of them."""
+    """A file may contain settings for local runs and for a cluster; an option is valid only for one of them."""
     small.write("flowc.toml", 'max-workers = 2\nstart = "fresh"\ncluster-store = "/nowhere"\n')
     assert small.flowc("run", "flow.py").code == 0
     done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml")
@@ -222,7 +222,7 @@ def test_the_context_and_the_namespace(small: Project) -> None:
 
 
 def test_a_pod_reads_no_file(small: Project) -> None:
-    """A pod reads no file: its directory belongs to an image or a volume."""
+    """A pod reads no configuration file, because its working directory belongs to an image or a volume."""
     small.write("flowc.toml", 'start = "fresh"\n')
     assert said(small, "start", FLOWC_POD="p-1") == ("auto", "default")
     small.write("flowc.toml", "faulty")
@@ -505,7 +505,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    """Each key belongs to an option, or is read by its name."""
+    """The code reads every setting: as the key of an option, or by the setting's name."""
     sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "compiler/flowc/targets", "runtime_image/flowc_runtime/base/config/whereabouts.py")
                         for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
     for setting in SETTINGS:
@@ -513,7 +513,7 @@ def test_every_setting_is_read_somewhere() -> None:
 
 
 def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
-    """A variable in a document or a help text has a row, or belongs to pods."""
+    """Every FLOWC_* variable in documents and help texts is in the table of settings, or is a variable of pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
             "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION", "FLOWC_RETURNS",
             "FLOWC_CONFIGURATION_FILE", "FLOWC_METRICS", "FLOWC_RETRY_RUN"}  # fmt: skip

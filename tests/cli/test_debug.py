@@ -72,7 +72,7 @@ def test_it_stops_at_the_first_line_and_where_the_step_raises(failed: Project) -
         assert "-> return one / other\n" in raised
         assert terminal.say("p one, other") == "(3, 0)\n"
         assert "work()" in terminal.say("up")
-        terminal.say("import time; time.sleep(1.2)")  # its timeout does not apply to people
+        terminal.say("import time; time.sleep(1.2)")  # the step's timeout does not apply in the debugger
         terminal.type("q\n")
         assert terminal.end() == 1
     assert everything(failed.root / ".flowc") == before
@@ -98,7 +98,7 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")  # it did not raise: no prompt
+    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")  # the task did not raise: no prompt
     assert done.code == 0
     assert "share: float" in done.out
 
@@ -222,7 +222,7 @@ KINDS = """
 
 
 def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
-    """A task has its original inputs and the run's values, in every construct; a reused task too."""
+    """A task of any construct has its original inputs and the run's values in the debugger, also a reused task."""
     project.write("flow.py", KINDS)
     given = ("--config-value", "sizes", '{"rate": 5}', "--branch", "mine")
     done = project.python("flow.py", *given, "run", "--tag", "given", FAIL="1")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = ROOT / "examples" / "digits"
 DIGITS = str(FORMS / "digits.py")
-ENDS = {  # the flow and the last step of each form
+ENDS = {  # by the file of each form: the flow and its last step
     "digits.py": ("DigitsFlow", "end"),
     "pipeline.py": ("DigitsPipeline", "conclude"),
     "pipeline.yaml": ("DigitsYaml", "conclude"),
@@ -115,7 +115,7 @@ def test_the_other_forms_check(digits: Project, file: str, steps: int) -> None:
 
 
 def test_all_forms_give_the_same_result(digits: Project) -> None:
-    """A flow class, functions in Python and YAML, and notebooks with a shell command find the same."""
+    """A flow class, functions in Python and YAML, and notebooks with a shell command give the same result."""
     few = {name: ONE_OF_A_KIND[name] for name in ("near", "trees")}
     found = []
     for file, (flow, last) in ENDS.items():
@@ -162,6 +162,6 @@ def test_the_work_imports_nothing_of_flowc() -> None:
 
 
 def _code(file: Path) -> str:
-    """Return the imports of a file, and the text of a notebook."""
+    """Return the import statements of a file, or the whole text of a notebook."""
     text = file.read_text(encoding="utf-8")
     return text if file.suffix == ".ipynb" else "\n".join(re.findall(r"^\s*(?:from|import) .*", text, re.MULTILINE))

@@ -120,7 +120,7 @@ def test_a_failed_run_elsewhere_fails_here(made: Project) -> None:
 
 
 def test_a_flow_s_own_file_runs_here(made: Project) -> None:
-    """`python flow.py run` means this machine to every user of Metaflow; so do `resume` and `spin`."""
+    """`python flow.py run`, `resume` and `spin` always run on this machine, as users of Metaflow expect."""
     faulty = {"FLOWC_EXECUTOR": "nowhere"}
     assert made.python("flow.py", "run", **faulty).code == 0
     assert made.flowc("resume", "flow.py", **faulty).code == 0

@@ -32,7 +32,7 @@ IR = (
 
 
 class Story:
-    """A run that advances by a step each time the follower sleeps: a clock and a writer in one."""
+    """A simulated run: its clock and its output advance each time the follower sleeps."""
 
     def __init__(self, run: RunStore, events: Iterator[Any]) -> None:
         self.run, self.events, self.clock = run, events, 0.0
@@ -70,12 +70,12 @@ Told = tuple[int, str, str]
 
 @pytest.fixture
 def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Told]:
-    """Return the exit code, stdout and stderr of following a story."""
+    """Return a function that follows a story and returns the exit code, stdout and stderr."""
 
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # everything up to its first yield exists before
+        next(made.events, None)  # what the story does before its first yield precedes the command
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -118,14 +118,14 @@ def test_a_task_alone_is_told_as_its_bytes_are(told: Callable[..., Told]) -> Non
 
 
 def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -> None:
-    """On a cluster the run's status is failed as soon as this is certain; running tasks are still followed."""
+    """On a cluster the run's status becomes failed as soon as this is certain, but running tasks are still followed."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
         run.attempt("start")
         status: Any = {"state": "failed", "changed": 1.0, "failed": "start/0", "message": "ValueError: no\nmore"}
         run.run.set_status(status)
-        for _ in range(20):  # of up to 2 s each
+        for _ in range(20):  # each yield is a pause of up to 2 s
             yield
         run.say("start", "late\n")
         yield
@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """A recorded attempt is not read again; the last reading at the end finds late output."""
+    """An attempt with a record is not read repeatedly; a last reading at the run's end finds output that came late."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()

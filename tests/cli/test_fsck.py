@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    store.objects.put(key, b"")  # another object with the same name does not replace it
+    store.objects.put(key, b"")  # a damaged object with the same name does not replace the moved one
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
 
@@ -252,7 +252,7 @@ def leave(store: Store, name: str, hours: float) -> Path:
 
 
 def test_leftovers(store: Store) -> None:
-    """The writer of a huge blob may be slow, so `flowc gc` keeps the file for the same time."""
+    """A temporary file is kept for 24 hours, as by `flowc gc`, because the writer of a huge blob may be slow."""
     old, young = leave(store, "1-a", 24.1), leave(store, "1-b", 23.9)
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
@@ -273,7 +273,7 @@ def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkey
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A blob is read once, for any size and any number of tasks that reference it."""
+    """`fsck` reads a blob once, whatever its size and the number of tasks that reference it."""
     import tracemalloc
 
     from flowc_runtime.store.backends.moving import stream
@@ -312,7 +312,7 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
 
 
 def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collection has deleted the run with its blobs after its records were read."""
+    """If a collection deletes a run after `fsck` has read its records, `fsck` does not report lost blobs."""
 
     def delete(what: str, done: int | None, total: int | None) -> None:
         if done == len(store.objects.names_below("flows")):
@@ -331,7 +331,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """The inputs of a spun task are in the store below."""
+    """The inputs of a spun task are in another store, on which the store of spun tasks is based."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))
@@ -415,7 +415,7 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
 
 
 def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
-    """The run is moved as a whole; when it is deleted there, nothing is protected any more."""
+    """The run is moved aside as a whole, and protects blobs until the moved run is deleted."""
     store, _ = place
     run = store.run("F", "1")
     number = len(store.objects.names_below(run.prefix)) - 1

@@ -1,4 +1,4 @@
-"""Values in forms that users expect to work: null in a file, members of an Enum, variables."""
+"""Values in forms that users expect to work: null in a file, names of Enum members, environment variables."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_members_of_an_enum_by_value_or_name(flow: Project) -> None:
         given = [word for one in sizes for word in ("--sizes", one)]
         run = flow.run("flow.py", "--size", size, *given, "--color", color)
         assert flow.artifacts(run, "end")["members"] == ["BIG", ["SMALL", "BIG"], "RED"]
-    run = flow.run("flow.py", "--color", "RED")  # a value comes before a name
+    run = flow.run("flow.py", "--color", "RED")  # a member's value takes precedence over a member's name
     assert flow.artifacts(run, "end")["members"] == ["SMALL", [], "BLUE"]
     flow.write("run.json", '{"size": 2, "sizes": ["BIG", 1], "color": "BLUE"}')
     run = flow.run("flow.py", "--params-file", "run.json")

@@ -208,7 +208,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
     done = apart.flowc("compile", "ir.json", "--code", code, *PLACE)
     assert done.code == 0, done.err
     assert done.out == apart.flowc("compile", "src/flow.py", *PLACE).out
-    # Behind FLOW the name is the flow's parameter, as in all other cases.
+    # After FLOW, `--code` is the flow's parameter, like any other name.
     run = ran(apart, "--code", code, "ir.json", "--code", "mine")
     assert run.record()["parameters"]["code"] == "mine"
     assert told(run)["tasks"] == told(ran(apart, "src/flow.py", "--code", "mine"))["tasks"]
@@ -295,7 +295,7 @@ def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: P
     project.write("helper.py", "")
     fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is not an IR, so --code has no meaning")
     assert not (project.root / "imported").exists()
-    # Behind FLOW it may be a parameter, which is unknown until the file is imported.
+    # After FLOW, `--code` may be a parameter of the flow, which is unknown until the file is imported.
     fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is the place of an IR's code", "Usage: ")
 
 

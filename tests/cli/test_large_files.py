@@ -51,7 +51,7 @@ CODE = "/flowc/code"
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """Return a directory that may be a volume of the cluster, because it is not below /tmp."""
+    """Return a directory outside /tmp, because flowc refuses volumes below /tmp."""
     directory = Path(tempfile.mkdtemp(dir="/var/tmp"))
     yield directory
     shutil.rmtree(directory)

@@ -61,7 +61,7 @@ def run(project: Project) -> RunStore:
 
 
 def test_merged_by_time(project: Project, run: RunStore) -> None:
-    """A line has the time of its first byte, unless later lines were already printed."""
+    """Lines are in the order of their first bytes' times, except a line that ends after later lines were printed."""
     done = project.flowc("logs", "Told/r1", "--merge", "--stdout")
     assert done.out.encode("utf-8", "surrogateescape").splitlines() == [
         b"[start/0.0] one", b"[start/0.0] two", b"[start/0.1] first", b"[start/0.1 #2] second",

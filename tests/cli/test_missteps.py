@@ -64,7 +64,7 @@ def test_a_flow_that_is_called_when_it_is_imported(project: Project) -> None:
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_without_the_guard_a_flow_runs_by_itself(project: Project, start: str) -> None:
-    """As under Metaflow, tasks import the file up to the call."""
+    """As under Metaflow, tasks execute the file only up to the line that calls the flow."""
     project.write("flow.py", CLASS + "\nGood()\n1 / 0\n")
     done = project.python("flow.py", "run", "--n", "4", "--start", start)
     assert done.code == 0, done.err
@@ -79,7 +79,7 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    assert project.python("flow.py").err == ""  # it may be a module under test
+    assert project.python("flow.py").err == ""  # no warning: a test may have imported the class
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
     project.write("good.py", CLASS + MAIN)
@@ -310,7 +310,7 @@ def test_git_leaves_the_store_alone(good: Project) -> None:
         ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
     )
     assert ".flowc" not in shown.stdout
-    ignored.write_text("tmp/\n")  # the user wants the other files in git
+    ignored.write_text("tmp/\n")  # the user has decided which files git ignores
     good.run("good.py")
     assert ignored.read_text() == "tmp/\n"
     ignored.unlink()
@@ -324,7 +324,7 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    assert not list((good.root / "kept").rglob(".gitignore"))  # a directory that the user has chosen
+    assert not list((good.root / "kept").rglob(".gitignore"))  # flowc adds none to a directory that the user has chosen
 
 
 def test_not_found_names_the_store(good: Project) -> None:
@@ -387,7 +387,7 @@ def test_the_usage_of_a_command_that_takes_a_flow(project: Project, words: list[
     done = project.flowc(*words)
     assert done.code == 0, done.err
     assert done.out.startswith(usage)
-    assert not re.search(r"^  \[?(FLOW|STEP)\b", done.out, re.MULTILINE)  # an argument among the options
+    assert not re.search(r"^  \[?(FLOW|STEP)\b", done.out, re.MULTILINE)  # arguments are not listed among the options
 
 
 def test_the_help_of_retry_is_its_own(project: Project) -> None:
@@ -463,7 +463,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # later there are newer ones
+            ),  # later commands start newer runs
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

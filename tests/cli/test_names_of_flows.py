@@ -1,4 +1,4 @@
-"""Whether an option behind FLOW is the flow's depends on its final parameters, not on hidden or removed ones."""
+"""Whether an option after FLOW belongs to the flow depends on its final parameters, not on hidden or removed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A parameter may have the name of any option of flowc: behind FLOW it is the parameter, before FLOW the option.
+"""A parameter may have the name of any option of flowc: after FLOW it is the parameter, before FLOW the option.
 
 The names are taken from the command lines themselves, so that an option that is added later is under the same rule.
 """

@@ -89,7 +89,7 @@ def packaged(project: Project) -> Project:
 
 
 def modules(project: Project) -> tuple[str, ...]:
-    """Return the names of modules in the last step of the newest run."""
+    """Return the module names that the last step of the newest run has stored."""
     run = project.latest()
     found: tuple[str, ...] = load_value(run.objects, run.task("end", "0")["artifacts"]["module"])
     return found
@@ -127,7 +127,7 @@ def test_a_package_that_is_a_flow_itself(packaged: Project) -> None:
 
 
 def test_a_module_on_the_path(packaged: Project) -> None:
-    """Modules are searched for as under `python -m`: in the working directory, then in sys.path, which gives the code's root."""
+    """A module is searched for as under `python -m`; the directory that contains it becomes the root of the code."""
     (packaged.root / "src").mkdir()
     (packaged.root / "pkg").rename(packaged.root / "src" / "pkg")
     done = packaged.flowc("ir", "pkg.flows", PYTHONPATH=f"{packaged.root}/src:{packaged.environment['PYTHONPATH']}")
@@ -143,12 +143,12 @@ def test_a_namespace_package_around_the_flow(project: Project) -> None:
 
 
 def test_an_installed_package_travels_alone(packaged: Project) -> None:
-    """Other installed packages are not packaged."""
+    """The code package contains no other installed packages."""
     packaged.write("lib/site-packages/other/big.py", "1 / 0\n")
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
     text = packaged.flowc("compile", "pkg.flows", "--notes=x", PYTHONPATH=path)
-    assert text.code == 2  # no such option: the parameters of a compiled flow are given when it is triggered
+    assert text.code == 2  # unknown option: the parameters of a compiled flow are given when it is triggered
     pytest.importorskip("hera")
     text = packaged.flowc("compile", "pkg.flows", PYTHONPATH=path)
     assert text.code == 0, text.err
@@ -188,7 +188,7 @@ def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
     text = packaged.flowc("compile", "pkg.flows:Second").out
     assert "name: second\n" in text
     assert "code/pkg/deep/tool.py" in text
-    assert "beside the flow" not in text  # packed: base64 of a compressed file
+    assert "beside the flow" not in text  # the file's content is compressed and in base64
     for command in ("deploy", "diff", "trigger"):
         done = packaged.flowc(command, "pkg.flows:Third")
         assert (done.code, "pkg/flows.py has no flow 'Third'" in done.err) == (2 if command == "diff" else 1, True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOKEN = "place-token"
 EXECUTORS = ("local", "mock", "argo", "directory")
 STORES = ("file", "sqlite")
-SECRETS = ("env", "dotenv", "files", "letters")  # on the cluster, a Secret takes the place of those of this machine
+SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, a Secret replaces this machine's source
 PICKLERS = ("pickle", "cloudpickle", "zipped")
 
 STEPS = """
@@ -89,7 +89,7 @@ PLAIN = ("NoneType", "int", "float", "str", "list", "dict")
 
 
 class Choice(NamedTuple):
-    """One combination of choices."""
+    """One choice of executor, store, source of secrets and pickler."""
 
     executor: str
     store: str
@@ -101,12 +101,12 @@ ALL = [Choice(*each) for each in product(EXECUTORS, STORES, SECRETS, PICKLERS)]
 
 
 def pairs(choice: Choice) -> set[tuple[object, ...]]:
-    """Return the pairs of choices of a combination, with their places."""
+    """Return every pair of choices in a combination, each choice with its position."""
     return set(combinations(enumerate(choice), 2))
 
 
 def covering() -> Iterator[Choice]:
-    """Yield combinations in which each pair of choices occurs: always the one with the most new pairs."""
+    """Yield combinations until every pair of choices has occurred; the next one always has the most new pairs."""
     missing = {pair for choice in ALL for pair in pairs(choice)}
     while missing:
         best = max(ALL, key=lambda choice: len(pairs(choice) & missing))
@@ -184,7 +184,7 @@ _known: dict[tuple[bool, bool], dict[str, Results]] = {}
 
 @pytest.fixture
 def reference(plugins_here: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that returns the results with flowc's defaults, but for mocks and the pickler of the package."""
+    """Return a function that returns the results with flowc's defaults, except for mocks and the package's pickler."""
 
     def find(choice: Choice) -> dict[str, Results]:
         mocked, zipped = choice.executor == "mock", choice.pickler == "zipped"

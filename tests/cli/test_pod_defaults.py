@@ -123,7 +123,7 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 
 
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
-    """The order is: the step's table, the override in it, the step's words, the override that the step names, defaults."""
+    """By precedence: a step's table, its override, the step's arguments, the override that the step names, defaults."""
     digits.write(
         "pipe.py",
         """
@@ -199,7 +199,7 @@ def test_tolerations_retry_and_timeout_are_one_value_each(digits: Project) -> No
 
 
 def test_defaults_replace_the_amounts_that_nobody_wrote(digits: Project) -> None:
-    """@kubernetes has defaults of its own, which count only if neither the step nor a table has the amount."""
+    """@kubernetes has its own defaults, which apply only if neither the step nor a table sets the amount."""
     assert nodes(digits, "flow.py")["start"]["resources"] == {
         "cpu": "1", "memory": 4096, "disk": 10240, "assumed": ["cpu", "memory", "disk"],
     }  # fmt: skip
@@ -207,7 +207,7 @@ def test_defaults_replace_the_amounts_that_nobody_wrote(digits: Project) -> None
     assert nodes(digits, "flow.py")["start"]["resources"] == {
         "cpu": "1", "memory": 8192, "disk": 10240, "assumed": ["cpu", "disk"],
     }  # fmt: skip
-    written = nodes(digits, "flow.py", "--with", "kubernetes:memory=4096")  # the option decorates train and end
+    written = nodes(digits, "flow.py", "--with", "kubernetes:memory=4096")  # --with decorates train and end
     assert written["end"]["resources"]["memory"] == 4096
 
 

@@ -50,7 +50,7 @@ FLOW = """
     if __name__ == "__main__":
         Profiled()
     """
-# As in kernprof, memray and others: the file's code in a separate namespace.
+# Like kernprof, memray and others, run the file's code in a separate namespace.
 OTHER = """
     import sys
     sys.argv = sys.argv[1:]

@@ -110,7 +110,7 @@ def test_dump(left: Project) -> None:
 
 
 def test_a_value_that_cannot_be_restored_here_is_described(left: Project) -> None:
-    """The error if the stored files of the run are missing too."""
+    """`dump` shows the error if the files of the run's code are missing from the store too."""
     (left.root / "flow.py").unlink()
     left.store.objects.delete(blob_key(left.latest().record()["sources"]["digest"]))
     done = left.flowc("dump", "Left/latest/start/0")

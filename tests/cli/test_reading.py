@@ -57,7 +57,7 @@ READING = {
     "doctor": ["doctor"],
     "config": ["config", "config start"],
 }
-ELSEWHERE = {"status"}  # of a cluster: test_cluster_commands.py
+ELSEWHERE = {"status"}  # reads a cluster: test_cluster_commands.py
 OF_FLOW = {
     "show": ["show"],
     "dump": ["dump latest/start", "dump latest/end/0"],

@@ -79,7 +79,7 @@ def test_a_broken_file(clean: pytest.MonkeyPatch, tmp_path: Path, text: str, mes
 
 def test_who_runs(clean: pytest.MonkeyPatch) -> None:
     without = settings.user_name()
-    assert without  # the login's name, or the user's number
+    assert without  # the login name, or the numeric user id
     for variable in ("USER", "USERNAME", "SUDO_USER", "METAFLOW_USER"):
         clean.setenv(variable, f"by-{variable}")
         assert settings.user_name() == f"by-{variable}"

@@ -138,7 +138,7 @@ def test_what_is_kept_is_beside_the_runs(project: Project) -> None:
     assert run.record()["spun_from"] == f"{origin}/end/0"
     refs = run.task("end", "0")["artifacts"]
     assert load_value(run.objects, refs["sum"]) == 30
-    assert load_value(run.objects, refs["values"]) == [0, 10, 20]  # which is in the other store
+    assert load_value(run.objects, refs["values"]) == [0, 10, 20]  # these values are in the other store
     assert project.store.runs("Spins") == [origin]
     assert (
         "end [0, 10, 20] decorated attempt 0" in project.flowc("logs", "--store", ".flowc_spin", f"Spins/{run.id}").out
@@ -242,7 +242,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
 
 
 def test_loops_gangs_and_configs(tmp_path: Path) -> None:
-    """The last iteration of a loop and the last task of a gang can be spun, with its size and place, and current configs."""
+    """A loop's last iteration and a gang's last task, with its size and index, can be spun with new configs."""
     project = Project(tmp_path)
     project.write(
         "flow.py",

@@ -49,7 +49,7 @@ def full(project: Project) -> Project:
 
 
 def shell(project: Project, command: str) -> Finished:
-    """Run a line of shell in which `python` is this one."""
+    """Run a line of shell in which `python` is the Python of the tests."""
     text = command.replace("python", shlex.quote(sys.executable))
     done = subprocess.run(
         ["bash", "-c", text], cwd=project.root, env=project.environment, capture_output=True, text=True, check=False

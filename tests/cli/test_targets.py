@@ -131,7 +131,7 @@ def with_steps(made: Project) -> Project:
 
 
 def test_the_command_line_names_no_target() -> None:
-    """The target provides the help, the options, the commands of a cluster and the answers to Metaflow's commands."""
+    """The command line's code names no target: help, options and commands of a cluster come from the target itself."""
     named = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sorted((ROOT / "compiler/flowc/cli").rglob("*.py"))
@@ -142,7 +142,7 @@ def test_the_command_line_names_no_target() -> None:
 
 
 def test_the_deployment_of_a_built_in_target_is_its_own() -> None:
-    """The table has the deployment beside the target, so that the help loads only the deployment."""
+    """The table of built-in targets names each target's deployment, so that the help loads only the deployment."""
     assert default_deployment() is default_target().deployment
     assert [*COMMANDS].index("deploy") == [*COMMANDS].index("compile") + 1
     assert set(default_deployment().commands) < set(COMMANDS)
@@ -158,7 +158,7 @@ def test_a_package_brings_a_target(with_steps: Project) -> None:
     assert (with_steps.root / "out.txt").read_text() == "* start\n* end\n"
     assert (
         done.err == "the package is imported\nout.txt: 14 bytes; cat out.txt\n"
-    )  # and no warning about a schedule, which it does not have
+    )  # no warning about a schedule, because the flow has none
     done = with_steps.flowc("compile", "flow.py", "--target", "steps", "--mark", "x")
     assert done.code == 1
     assert "an x marks nothing" in done.err

@@ -1,6 +1,6 @@
 """Tasks without a process: that of `_parameters`, and control tasks of unbounded foreach.
 
-Command lines that read runs have the same tasks as the client.
+Commands that read runs show the same tasks as the client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files that are packaged with a flow, and compile's messages about others."""
+"""The files that are packaged with a flow, and the messages of `compile` about files that are not."""
 
 from __future__ import annotations
 

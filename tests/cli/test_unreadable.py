@@ -1,4 +1,4 @@
-"""An unreadable record stops nothing else: every kind of record, damage and reader."""
+"""An unreadable record affects no other object: tests with every kind of record, damage and reader."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "gc": ("gc", "--older-than", "1s", "--json"),
     "fsck": ("fsck", "--json"),
 }
-# Commands that continue but exit with 1 and a line, because their subject is the unreadable object itself.
+# These commands continue, but exit with 1 and a line, because they show the unreadable object itself.
 ABOUT_IT = {
     ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
     ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
@@ -305,7 +305,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        if kind == "run":  # it may have named any blob; the rest of the run also stays
+        if kind == "run":  # the record may have named any blob, so all are kept
             assert "run.json" in kept.flowc("gc", "--delete").stderr
             assert "hint: restore the record of the run from a copy" in kept.flowc("fsck").stderr
             assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout
@@ -365,7 +365,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """Other records are named one by one, because each has another place."""
+    """The records of other runs are named one by one, because each is in another place."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])

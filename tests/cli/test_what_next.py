@@ -61,7 +61,7 @@ def mixed(project: Project) -> Project:
 
 
 def ending(done: Finished) -> list[str]:
-    """Return the last lines, from the one with the run's end."""
+    """Return the last lines of stderr, from the line with the run's end."""
     lines = done.err.splitlines()
     at = next(number for number, line in enumerate(lines) if " failed: " in line and line.startswith("Mixed/"))
     return lines[at:]
@@ -94,7 +94,7 @@ def test_programs_get_the_numbers_too(mixed: Project) -> None:
 
 
 def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
-    """Another task has failed finally, so no attempt begins any more, and none is announced."""
+    """When another task has failed for the last time, no attempt begins any more, and none is announced."""
     project.write(
         "flow.py",
         """

@@ -1,6 +1,7 @@
 """examples/client.ipynb runs from the first cell to the last, and its outputs equal the saved ones.
 
-`pytest --update-golden` writes it down. Ids, times and durations are the same each time: those of one day in 2026.
+`pytest --update-golden` writes the outputs into the notebook. Ids, times and durations are replaced by fixed values of
+a day in 2026.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_moments() -> None:
     before = datetime.now()
     found = moment("1d")
     times = ((at - timedelta(days=1)).timestamp() for at in (before, datetime.now()))
-    hour = 3600  # a clock that is changed meanwhile
+    hour = 3600  # daylight saving time may begin or end between the two times
     assert next(times) - hour - 1 <= found <= next(times) + hour + 1
     for wrong in ("yesterday", "7 days", "", 3):
         with pytest.raises(ValueError, match="not a time"):
@@ -153,7 +153,7 @@ def test_metrics(letters: Project) -> None:
     failed, good = Flow("Letters").metrics()
     columns = ["run", "status", "created_at", "finished_at", "seconds", "user", "tags", "n", "letters", "score"]
     assert list(good) == columns
-    assert (good["score"], "score" in failed) == (0.75, False)  # the failed run never came to `join`
+    assert (good["score"], "score" in failed) == (0.75, False)  # the failed run did not reach `join`
     assert (good["status"], good["user"], good["tags"], good["n"], good["letters"]) == (
         *("succeeded", "ann", ["good"], 3, "ABC"),
     )

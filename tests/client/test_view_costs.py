@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# The number of each operation. A change may decrease it, never increase it.
+# The number of store operations of each kind. A change may decrease a number, never increase it.
 COSTS = {
     "flowc runs": {"get": 4, "names": 4},
     "flowc runs --json": {"get": 4, "names": 4},
@@ -95,7 +95,7 @@ def of_failed(look: Callable[[Any], object]) -> Callable[[Project], object]:
 
 
 def served(letters: Project) -> dict[str, Any]:
-    """The requests that the page of cards repeats."""
+    """Read what the page of cards requests repeatedly."""
     return ServedCards(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
 
 
@@ -142,7 +142,7 @@ def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> N
     run.objects.delete(f"{run.prefix}/status.json")
     looks.clear()
     assert read_status(run).state == "killed"
-    assert looks["get"] <= 4  # status and record, both twice, because the run may have ended meanwhile
+    assert looks["get"] <= 4  # the status and the record are read twice, because the run may have ended meanwhile
     looks.clear()
     assert served(letters)["state"] == "killed"
     assert looks["get"] <= 6

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Return the running cluster; the tests' own process can open its store too."""
+    """Return the running cluster, and set the variables of its store in the process of the tests."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None, f"{description.VARIABLE} names no description of a cluster"
     cluster = Cluster(found)

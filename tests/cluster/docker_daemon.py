@@ -18,11 +18,11 @@ from pathlib import Path
 from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, wait_until
 from cluster.stages import stage
 
-CGROUP = "flowc-cluster"  # of all containers, whatever the controller
+CGROUP = "flowc-cluster"  # the cgroup of all containers, in each cgroup controller
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
 CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),  # in the order of their bits
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),  # in the order of their bit numbers
     *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
     *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),
     *("SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),

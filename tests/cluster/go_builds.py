@@ -54,7 +54,7 @@ def _kubernetes(version: str) -> Build:
 
 
 def _crictl(version: str) -> Build:
-    """Return whether its go.mod declares another path than the published one."""
+    """Return the build of crictl, whose go.mod declares another path than that of the published module."""
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(
         name="crictl",
@@ -126,7 +126,7 @@ def _compile(what: Build, target: Path) -> None:
     for name, package in what.commands:
         if not (
             built := target / name
-        ).exists():  # Go names it after the last element of the package's path, without a version
+        ).exists():  # Go names the binary after the last element of the package's path, without a version
             (target / package.removesuffix("/v3").rsplit("/", 1)[-1]).rename(built)
     shutil.rmtree(work)
 
@@ -146,7 +146,7 @@ def _go_mod(what: Build, work: Path) -> str:
 
 
 def _published_staging(version: str) -> list[str]:
-    """Replace Kubernetes' libraries by the published ones; its go.mod names equal directories of its repository."""
+    """Return lines that replace the local directories of Kubernetes' libraries in go.mod by published modules."""
     go_mod = downloaded(Module("k8s.io/kubernetes", f"v{version}")) / "go.mod"
     published = f"v0{version.removeprefix('1')}"
     local = [line.split(" => ")[0].strip() for line in go_mod.read_text().splitlines() if "=> ./staging" in line]

@@ -31,7 +31,7 @@ def up(argo_version: str) -> Cluster:
     with stage("up"):
         root().mkdir(parents=True, exist_ok=True)
         given = os.environ.get("KUBECONFIG")
-        ours = str(state() / "kubeconfig")  # a shell has these variables after `cluster env`
+        ours = str(state() / "kubeconfig")  # KUBECONFIG has this value in a shell after `cluster env`
         cluster = _given(argo_version, given) if given and given != ours else _made(argo_version)
         description.write(cluster)
     return cluster
@@ -219,7 +219,7 @@ def _binaries(argo_version: str) -> node_image.Binaries:
 
 
 def _side_by_side(*jobs: Callable[[], None]) -> None:
-    """Wait for all of them, then raise the first failure, if any."""
+    """Run all jobs concurrently, wait for all of them, then raise the first failure, if any."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         for future in [pool.submit(job) for job in jobs]:
             future.result()

@@ -160,7 +160,7 @@ def _images(node: Path, binaries: Binaries, work: Path) -> None:
 
 
 def _iptables(node: Path, tree: Path) -> None:
-    """Return the files of iptables, which kube-proxy calls: the program, its libraries, and those of its extensions."""
+    """Copy the files of iptables, which kube-proxy calls: the program, its libraries, and those of its extensions."""
     for directory in ("lib", "lib64", "sbin"):
         (tree / "usr" / directory).mkdir(parents=True, exist_ok=True)
         (tree / directory).symlink_to(f"usr/{directory}")

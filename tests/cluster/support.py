@@ -22,7 +22,8 @@ class Cluster:
     """The cluster of this test run.
 
     `store` is the address of the store, in pods and here. `store_environment` has the variables with which a program of
-    this machine opens it (the fixture sets them in the tests' own process), `environment` a whole environment for a child.
+    this machine opens the store; the fixture also sets them in the tests' own process. `environment` is a complete
+    environment for a child process.
     """
 
     def __init__(self, description: Description) -> None:

@@ -77,7 +77,7 @@ def store(cluster: Cluster) -> Iterator[Store]:
 def started(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Started]]:
-    """Submit the flows of all selected tests before waiting for the first: pods of the cluster are slow but can run concurrently."""
+    """Submit the flows of all selected tests before waiting for one: the cluster's slow pods can run concurrently."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
     found: dict[str, Started] = {}
@@ -319,7 +319,7 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
 
 
 def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
-    """A claim replaces the bucket; a pod of the same image reads its contents."""
+    """The store is on a volume claim instead of in a bucket; a pod with the same image reads the store's contents."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -339,7 +339,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def _open_to_all(cluster: Cluster) -> None:
-    """Prepare a volume: kind's volumes are directories of the node that belong to root; fsGroup changes only real ones."""
+    """Make a volume writable for pods: kind's volumes are directories of root; fsGroup changes only real volumes."""
     wait_for(lambda: cluster.get("pvc", "runs")["status"]["phase"] == "Bound", lambda: "the claim was not bound")
     volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
     if "hostPath" in volume:

@@ -48,7 +48,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_page(page: Path, cluster: Cluster, tmp_path: Path, environment: dict[str, str]) -> None:
     directory = tmp_path / "houses"
     directory.mkdir()
-    runs: dict[str, str] = {}  # text in the page -> text here
+    runs: dict[str, str] = {}  # id of a run in the page -> id of the run here
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         if block["name"]:
             (directory / block["name"]).write_text(block["text"], encoding="utf-8")

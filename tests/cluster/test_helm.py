@@ -139,7 +139,7 @@ def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
     user = ("--as", f"system:serviceaccount:{tenant.namespace}:ci")
     as_user = copy.copy(tenant.cluster)
     as_user.kubectl = lambda *words, **more: tenant.cluster.kubectl(*user, *words, **more)  # type: ignore[method-assign]
-    for _ in range(2):  # the second time nothing changes, which takes other rights
+    for _ in range(2):  # the second deployment changes nothing, which requires other rights
         template = as_user.deploy(GOLDEN / "linear" / "flow.py")
     run = as_user.start(template)
     as_user.succeed(run)

@@ -37,7 +37,7 @@ def started(
     """Submit the pipelines of all selected tests; yield their directory, and the Workflows by the pipelines' names."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     project = Project(tmp_path_factory.mktemp("pipelines"))
-    del project.environment["PYTHONWARNINGS"]  # those of Jupyter are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # Jupyter's warnings are not flowc's
     for file, text in {**FILES, "steps.py": STEPS, "more.py": PIPELINES}.items():
         project.write(file, text)
     workflows = {}
@@ -94,7 +94,7 @@ RETRIED = """
 
 
 def test_a_pipeline_is_retried_here_and_there(cluster: Cluster, project: Project) -> None:
-    """It fails there, its retry fails here, and the retry of that one succeeds there."""
+    """The pipeline fails on the cluster, its first retry fails here, and the second retry succeeds on the cluster."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None
     del project.environment["PYTHONWARNINGS"]

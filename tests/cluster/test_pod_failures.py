@@ -54,7 +54,7 @@ VANISHED = "the process vanished without a record: it was killed, or its machine
 
 
 def _pod(cluster: Cluster, workflow: str) -> str:
-    """Return the pod of the workflow that waits, when Argo knows that it runs: it creates a pending one again."""
+    """Return the waiting pod of the workflow, after Argo has seen it run: a pod lost earlier is created again."""
 
     def pod() -> str | None:
         nodes = cluster.workflow(workflow)["status"].get("nodes", {}).values()
@@ -66,7 +66,7 @@ def _pod(cluster: Cluster, workflow: str) -> str:
 
 
 def _errored(cluster: Cluster, workflow: str) -> None:
-    """Wait until Argo has called the pod of the step errored, which its log keeps: it creates the pod again."""
+    """Wait until Argo's log says that the step's pod is errored: only the log keeps this, as a new pod follows."""
 
     def logged() -> bool:
         log = cluster.kubectl("logs", "-n", "argo", "deploy/workflow-controller", "--since=10m")

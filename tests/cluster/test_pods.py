@@ -1,4 +1,4 @@
-"""Features that need real pods: a gang whose tasks meet, options and Secrets of a step's pods, a hook at the end."""
+"""Features that need real pods: a gang whose tasks communicate, options and Secrets of a step's pods, an exit hook."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
     code: int = 0
     says: str = ""
-    """Texts that its output, stdout and stderr together, must contain."""
+    """A text that the run's output, stdout and stderr together, must contain."""
     leaves_the_same: bool = True
-    """Whether the artifacts are compared."""
+    """Whether the artifacts of the two runs are compared."""
     home: Path = FLOWS
     """The directory of the flow and the files beside it."""
     seen: bool = False
-    """Whether only `seen` of the last step is compared, because other artifacts contain times and pages."""
+    """Whether only the artifact `seen` of the last step is compared, because others contain times and pages."""
 
     @property
     def packages(self) -> list[str]:
@@ -168,11 +168,11 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
-    # here the split that is too wide fails; in Metaflow the whole run
+    # flowc fails the step whose split is too wide; Metaflow fails the whole run
     Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2", leaves_the_same=False),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
     # faults of flows
-    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # here no run begins
+    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # under flowc no run begins
     Case(flow="faults/conditional_next", code=1, says="start"),
     Case(flow="faults/exits", code=1),
     Case(flow="faults/foreach_not_joined", code=1, says="join"),
@@ -191,7 +191,7 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-# These are listed above with their arguments.
+# Flows that need arguments; cases above have them.
 _NEED_ARGUMENTS = {
     "current_values",
     "decorator_specs",

@@ -2,7 +2,7 @@
 
     python dump.py FLOW_FILE RUN
 
-Every step's tasks in no order, each with its artifacts, read through the client.
+The tasks of each step, in no order, and their artifacts are read through the client.
 """
 
 import enum
@@ -52,7 +52,7 @@ def flow_of(file):
 
 
 def main(file, run):
-    """Return all steps that have tasks."""
+    """Return the artifacts of all tasks, by step; steps without tasks are missing."""
     flow = flow_of(file)
     namespace(None)
     found = {}

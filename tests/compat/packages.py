@@ -1,6 +1,6 @@
-"""Packages for Metaflow, installed for a flow that uses them; with their requirements if the last word is `+`.
+"""Install packages for Metaflow for a flow that uses them; if the list ends in `+`, also install their requirements.
 
-They are kept in the user's cache and are on the path of both programs, each of which has its own `metaflow`.
+The packages are kept in the user's cache and are on the path of flowc and of Metaflow, each with its own `metaflow`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A case run by one Python, with flowc or with Metaflow."""
+"""Run a case with one Python interpreter, which has flowc or Metaflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Program(NamedTuple):
-    """A Python with a package `metaflow`."""
+    """A Python interpreter whose package `metaflow` is flowc's or Metaflow's."""
 
     name: str
     python: str
@@ -24,7 +24,7 @@ class Program(NamedTuple):
     """Directories for PYTHONPATH."""
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return the variables of its processes; `python` on the PATH is this program."""
+        """Return the environment variables of its processes; `python` on the PATH is this interpreter."""
         return {
             "PATH": os.pathsep.join((str(Path(self.python).parent), os.environ["PATH"])),
             "HOME": str(home),
@@ -34,7 +34,7 @@ class Program(NamedTuple):
         }
 
     def call(self, directory: Path, *arguments: str, **environment: str) -> Finished:
-        """Run it with these arguments to its end."""
+        """Run the interpreter with these arguments until it ends."""
         done = subprocess.run(
             [self.python, *arguments],
             cwd=directory,

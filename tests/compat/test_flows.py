@@ -1,4 +1,4 @@
-"""Every flow of `flows/` runs as under Metaflow; `make compat` compares the two."""
+"""Every flow of `flows/` ends with the expected result; `make compat` compares flowc's results with Metaflow's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The commands of a flow's own file: exit codes and outputs on each stream, equal under both.
+"""The commands of a flow's own file: exit codes, stdout and stderr, which are equal under flowc and Metaflow.
 
-Besides them programs of `client/` and `runner/`, which say themselves whether all is as it should be.
+The programs in `client/` and `runner/` are run as well; they check their results themselves.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FLOW = HERE / "client" / "flow.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`python flow.py WORDS…` after a run of the flow; RUN means its id."""
+    """A command `python flow.py WORDS…` after a run of the flow; RUN in `words` stands for the run's id."""
 
     words: str
     code: int = 0
     out: tuple[str, ...] = ()
     """Texts on stdout."""
     err: tuple[str, ...] = ()
-    """Texts on stderr that are not on stdout."""
+    """Texts that stderr contains and stdout does not."""
 
 
 COMMANDS = (

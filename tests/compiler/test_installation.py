@@ -103,7 +103,7 @@ def site(wheels: Path, environment: Path, project: Project) -> Site:
 
 
 def is_whole(site: Site) -> bool:
-    """Return whether flows run with flowc's `metaflow`, and doctor finds no problem."""
+    """Return whether flows run with flowc's `metaflow`, and `flowc doctor` finds no problem."""
     run = site.run("flow.py", "run")
     assert run.code == 0, run.err
     assert "hello" in run.out
@@ -203,12 +203,12 @@ def test_overwritten(site: Site) -> None:
 
 
 def test_overwritten_and_gone(site: Site) -> None:
-    """Remove the files that `pip uninstall metaflow` deletes if both were installed."""
+    """`pip uninstall metaflow` removes files of both, if Metaflow and flowc were installed."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
     for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info"):
-        shutil.rmtree(info)  # pip would use the first of the two that it finds
+        shutil.rmtree(info)  # pip would use the metadata that it finds first
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)

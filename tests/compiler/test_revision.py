@@ -95,7 +95,7 @@ def test_heads_of_every_kind(repo: Path, tmp_path: Path) -> None:
     git(repo, "pack-refs", "--all")
     assert not (repo / ".git" / "refs" / "heads" / "main").exists()
     assert look(repo) == {"commit": first, "branch": "feature/größe", "dirty": []}
-    second = commit(repo)  # the separate file, which precedes the packed one
+    second = commit(repo)  # the reference's own file takes precedence over packed-refs
     assert read_head(str(repo)) == {"commit": second, "branch": "feature/größe"}
     git(repo, "symbolic-ref", "refs/heads/alias", "refs/heads/main")
     git(repo, "symbolic-ref", "HEAD", "refs/heads/alias")
@@ -177,7 +177,7 @@ def test_a_git_that_takes_too_long_is_ended(
     assert time.monotonic() - began < SECONDS + 29  # on a busy machine; the program would take ten minutes
     if (pid := tmp_path / "pid").exists():  # on a very busy machine it was ended before its first line
         with pytest.raises(ChildProcessError):
-            os.waitpid(int(pid.read_text()), os.WNOHANG)  # nothing is left of it
+            os.waitpid(int(pid.read_text()), os.WNOHANG)  # the process has ended and was waited for
 
 
 def test_a_git_that_fails_is_unknown(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

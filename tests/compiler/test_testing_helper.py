@@ -108,7 +108,7 @@ def test_what_a_step_sets_and_where_it_goes(flow: Any) -> None:
 def test_artifacts_parameters_and_environment(flow: Any) -> None:
     rows = [1, 2]
     done = run_step(flow, flow.left, artifacts={"rows": rows, "other": 1}, parameters={"alpha": 2})
-    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7, which is the default of `size`
+    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7; 7 is the default of `size`
     assert "MODE" not in os.environ
     assert not current.is_running_flow
 
@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process runs another attempt itself, like a step that calls a unit test."""
+    """A step calls `run_step`, as in a unit test that it runs: the state of the step's own attempt is unchanged."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
@@ -366,7 +366,7 @@ GIVEN = """
 
 
 def test_configs(project: Project, fresh_imports: None) -> None:
-    """Parameters are values, or texts as on the command line; no call affects another."""
+    """Configs are given as values, or as texts like on the command line; calls do not affect each other."""
     project.write("beside.txt", "")
     flow = load(project, GIVEN).Given
     assert run_step(flow, "start", configs={"needed": "x"})["configs"] == (2, "x", "slow")
@@ -381,7 +381,7 @@ def test_configs(project: Project, fresh_imports: None) -> None:
 
 
 def test_parameters_of_all_kinds(project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file parameter is its content or its path; the default is found beside the flow."""
+    """A file parameter is given as content or as a path; its default file is searched for beside the flow."""
     beside = project.write("beside.txt", "beside")
     flow = load(project, GIVEN).Given
     monkeypatch.chdir("/")

@@ -1,6 +1,6 @@
 """`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
-In `make test-go` it is asked about four times as many as are recorded.
+`make test-go` asks the library about four times as many schedules as are recorded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     A = TypeVar("A")
 
 UTC = timezone.utc
-# Answers are valid for one edition of the zones.
+# Recorded answers are valid for one edition of the time zone data.
 ANSWERS = f"cron-{versions.ROBFIG_CRON}-tzdata-{importlib.metadata.version('tzdata')}"
 
 ZONES = {  # each has a reason
@@ -244,7 +244,7 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
 
 
 def _steps(times: list[int]) -> list[int]:
-    """Return the first time and the differences of the others, which is a shorter record."""
+    """Return the first time, then the difference of each time to the previous one, which makes a shorter record."""
     return [later - earlier for earlier, later in itertools.pairwise([0, *times])]
 
 

@@ -26,7 +26,7 @@ FLOW = two_steps("F", guard=False)
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
-    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # an endless sender ends with another message
+    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # ends the agent if the call never returns
     unless.start()
     agent.limit = 0.2
     try:

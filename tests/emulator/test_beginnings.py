@@ -61,7 +61,7 @@ PLACES = {
     "import": 'slow("now")',
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SECONDS = 30  # the time on a busy machine for a limit of one second
+SECONDS = 30  # a limit for a busy machine; usually one second is enough
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
@@ -110,7 +110,7 @@ def test_a_second_signal_does_not_wait(project: Project) -> None:
 
 
 def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> None:
-    """Started programs have no blocked signals: a pool ends its workers by SIGTERM."""
+    """Processes that user code starts have no blocked signals, because a pool ends its workers by SIGTERM."""
     body = """
         import multiprocessing, subprocess
         with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -166,7 +166,7 @@ def held(project: Project) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_store_s_lease(project: Project, number: signal.Signals) -> None:
-    """A run that resumes another waits for the collection after writing its record, so it counts as interrupted."""
+    """A run that resumes another one is recorded before it waits for the collection, so a signal interrupts the run."""
     project.write("flow.py", FLOW.format(body="", member=PLACES["default"]))
     project.run("flow.py")
     with held(project):
@@ -198,7 +198,7 @@ EXTENSION = """
 
 @pytest.mark.parametrize("body", [PAUSE, SWALLOW.replace("\n", "\n    ")], ids=["pauses", "swallows"])
 def test_hooks_before_the_first_task(project: Project, body: str) -> None:
-    """The run already has its record."""
+    """When the hooks run, the run already has its record."""
     waits, _, described = EXTENSION.partition("\n    STEP_")
     project.write("metaflow_extensions/org/plugins/waits.py", waits.replace("BODY", body))
     project.write("metaflow_extensions/org/plugins/mfextinit_org.py", f"    STEP_{described}")
@@ -278,7 +278,7 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
 
 @pytest.mark.parametrize("term", ["dumb", "xterm"])
 def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> None:
-    """Output fails before or after the signal; in both cases the record has the run's end."""
+    """Output to the closed terminal fails before or after the signal; in both cases the record has the run's end."""
     project.write("flow.py", STEPS)
     project.gate()
     with Terminal(project, "flow.py", "run", TERM=term) as terminal:
@@ -290,7 +290,7 @@ def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> 
 
 
 def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Project) -> None:
-    """Its output is lost afterwards."""
+    """The run continues, and its later output is lost."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -307,7 +307,7 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
 
 
 def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
-    """The first task is forked while it is still unwritten."""
+    """The first task is forked while the buffered output is still unwritten."""
     gate = project.gate()
     flow = FLOW.format(body=passing(), member='print("no end of line", end=""); slow("now")')
     project.write("flow.py", flow)

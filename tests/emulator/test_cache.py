@@ -1,6 +1,6 @@
 """@cache: a task whose code and inputs equal those of an earlier task is not run.
 
-Each flow notes in a file what has run. `ran` says what has since the last time that it was asked.
+Each flow notes in a file which steps have run. `ran` returns the steps that have run since its last call.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
 
 
 def test_only_what_was_read_counts(project: Project) -> None:
-    """Artifacts that a cached step did not read are passed on with their current values."""
+    """Artifacts that a cached step did not read keep the values of the current run."""
     write(project, LINE)
     assert ran_in(project) == ["work"]
     assert ran_in(project, "--unread", "2") == []
@@ -512,7 +512,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A module that only the step imports counts too. The command that runs the flow does not matter."""
+    """The key contains modules that only the step imports. The command that runs the flow does not matter."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
@@ -580,7 +580,7 @@ def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project)
 
 
 def test_decorators_of_the_command_line_count(project: Project) -> None:
-    """A decorator that changes a step counts too."""
+    """A decorator that changes a step is part of the step's key."""
     project.write(
         "more.py",
         """

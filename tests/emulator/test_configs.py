@@ -377,7 +377,7 @@ def test_a_config_value_is_a_dict_with_attributes() -> None:
     assert value.inner.b.c == value["inner"]["b"]["c"] == "text"
     assert value.list[1].d == 2
     assert value["key-with-dash"] is None
-    assert value["items"] == 3  # the attribute is the method of dict
+    assert value["items"] == 3  # `value.items` is the method of dict
     assert value.get("nope", 4) == 4
     assert (len(value), list(value), "a" in value, "b" in value) == (5, list(DATA), True, False)
     assert value == DATA

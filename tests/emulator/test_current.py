@@ -181,7 +181,7 @@ def test_functions_of_defaults_see_the_project(
 
 
 def test_outside_of_a_run(project: Project) -> None:
-    """Programs may test `if current.run_id`, as in Metaflow; other names raise an error."""
+    """Programs may test `if current.run_id`, as in Metaflow; unknown names raise an error."""
     project.write(
         "ask.py",
         f"""

@@ -96,7 +96,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
     done = cut.python("flow.py", "resume")
     assert done.code == 0, done.err
     assert f"reused {reused} tasks of" in done.err
-    if damage is not lose:  # otherwise nothing shows that it existed
+    if damage is not lose:  # a lost record leaves no trace
         step = name.partition("/")[0]
         assert f"{step} runs again: the record of {name.removesuffix('.json')} is lost: " in done.err
     assert RESULT in done.out
@@ -110,7 +110,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
 def test_an_artifact_that_is_lost(
     cut: Project, step: str, path: str, artifact: str, reused: int, damage: Callable[[Project, str], None]
 ) -> None:
-    """The task runs again and stores it again, under the same name."""
+    """The task runs again and stores the lost artifact under the same name."""
     key = blob(cut.latest(), step, artifact, path)
     whole = os.path.getsize(path_of(cut, key))
     damage(cut, key)
@@ -151,7 +151,7 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
-    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # unchanged and in place, it would be stored again
+    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # flowc would store an unmoved, unchanged file again
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
     assert "the store has lost text.txt, the file of parameter 'text': give --text again" in done.err
@@ -162,7 +162,7 @@ def test_a_file_that_is_lost(cut: Project) -> None:
 
 @pytest.mark.parametrize("what", ["cache", "blobs"])
 def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
-    """A lost entry, or one with lost artifacts, is ignored: the step runs."""
+    """A cache entry that is lost, or whose artifacts are lost, is ignored: the step runs."""
     assert "\ncached " not in cut.python("flow.py", "run", "--cache").err
     assert cut.python("flow.py", "run", "--cache").err.count("\ncached ") == 6
     for directory, _, files in os.walk(cut.root / ".flowc" / what):
@@ -170,13 +170,13 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
             os.truncate(f"{directory}/{name}", 0)
     done = cut.python("flow.py", "run", "--cache")
     assert done.code == 0, done.err
-    assert RESULT in done.out or "\ncached end from " in done.err  # it has stored nothing, so nothing can be lost
+    assert RESULT in done.out or "\ncached end from " in done.err  # the step `end` has stored nothing that can be lost
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)
 
 
 def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
-    """The lease of a collection may be empty; a writer of an old blob does not wait for it."""
+    """The lease of an interrupted collection may be empty; a run that reuses an old blob does not wait for it."""
     lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
     lease.parent.mkdir(parents=True)
     lease.touch()

@@ -111,7 +111,7 @@ def assert_whole(done: Finished) -> None:
     assert "read hello 4999950000.0 8" in done.out
 
 
-# Alternate between the array, which is mapped, and the text, which is read at once.
+# Alternate between the array, which is mapped into memory, and the text, which is read whole.
 CASES = [
     (reader, kind, ARTIFACTS[(row + column) % 2])
     for row, reader in enumerate(READERS)
@@ -133,7 +133,7 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     said = done.out + done.err
     assert f"blobs/{file.parent.name}/{file.name} in file://{values.root}/.flowc is damaged: expected " in said
     assert "flowc fsck" in said
-    assert "Traceback" not in said or reader in ("resume", "spin", "run")  # the step's own, in its log
+    assert "Traceback" not in said or reader in ("resume", "spin", "run")  # only the log of the step has a traceback
     assert "read hello" not in said
     assert done.out.count("value ") == (1 if reader == "client" else 0)
     assert done.code == (0 if reader == "client" else 1)
@@ -178,7 +178,7 @@ def test_a_file_of_the_run_is_checked(values: Project) -> None:
 
 @pytest.mark.parametrize("again", ["run", "resume", "verify"])
 def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -> None:
-    """No step creates a parameter's file: passing it again restores the blob, even if the damaged one has the right size."""
+    """No step creates a parameter's file: giving the file again restores a damaged blob, even one of the right size."""
     digest = values.latest().record()["parameters"]["table"]["digest"]
     blob = values.root / ".flowc/blobs" / digest[:2] / digest
     damage(blob, "flipped")
@@ -240,7 +240,7 @@ def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None
 
 @pytest.mark.parametrize("catches", [False, True])
 def test_a_task_whose_input_is_damaged_is_not_retried(values: Project, catches: bool) -> None:
-    """No attempt can succeed, because the blob was moved aside. The log has one error, without frames of ours."""
+    """No attempt can succeed, because the blob was moved aside. The log has one error and no stack frames of flowc."""
     policies = "@retry(times=3, minutes_between_retries=0)" + ("\n        @catch" if catches else "")
     flow = FLOW.replace("        @card\n", f"        {policies}\n").replace("card, step", "catch, retry, step")
     values.write("flow.py", flow)
@@ -265,7 +265,7 @@ def test_resume_makes_anew_what_was_found_damaged(values: Project) -> None:
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [
         blobs(values)["array"].name
     ]
-    again = values.python("flow.py", "resume", "end")  # it is complete: only the step runs
+    again = values.python("flow.py", "resume", "end")  # the store is complete again: only the step runs
     assert_whole(again)
     assert "damaged" not in again.out + again.err
 

@@ -139,7 +139,7 @@ def test_one_task_at_a_time_has_the_terminal(project: Project) -> None:
         for _ in range(2):
             terminal.until("(Pdb) ")
             seen.add(terminal.say("p self.index"))
-            assert terminal.say("p self.index") in seen  # the same task read both lines
+            assert terminal.say("p self.index") in seen  # the prompt shows the same task for both lines
             terminal.type("c\n")
         assert terminal.end() == 0
     assert seen == {"0\n", "1\n"}

@@ -78,7 +78,7 @@ def test_no_retry_at_all(project: Project) -> None:
 
 
 def test_the_variable_of_catch_is_none_after_a_success(project: Project) -> None:
-    """The artifact is None after a success, even after an earlier failure or another value of the step."""
+    """The artifact of @catch is None after a success, even after an earlier failure or an assignment by the step."""
     project.write(
         "flow.py",
         """
@@ -200,7 +200,7 @@ def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[s
 
 
 def test_a_flow_without_a_project_has_no_branch(project: Project) -> None:
-    """A wrong option is refused, but a variable may be for other flows."""
+    """A wrong option is an error, but a variable is ignored, because it may be for other flows."""
     project.write("flow.py", WITH)
     done = project.flowc("check", "flow.py", "--production")
     assert (done.code, "--production is for flows with @project, and With has none" in done.err) == (2, True)

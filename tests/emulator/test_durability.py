@@ -1,4 +1,4 @@
-"""Power loss (docs/adr/0020-power.md): the data on the disk before a run is reported as ended, and the messages."""
+"""Power loss (docs/adr/0020-power.md): what is on the disk before a run is reported as ended, and the messages."""
 
 from __future__ import annotations
 

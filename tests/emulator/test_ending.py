@@ -70,7 +70,7 @@ FLOW = """
 
 
 class Left(NamedTuple):
-    """The results of a task of the step `start`."""
+    """What the first task of the step `start` has left."""
 
     done: Finished
     run: RunStore
@@ -246,7 +246,7 @@ DEATHS = {
 
 @pytest.mark.parametrize(("code", "exit_", "message"), DEATHS.values(), ids=DEATHS)
 def test_a_process_that_dies_calls_no_handlers(place: Place, code: str, exit_: dict[str, Any], message: str) -> None:
-    """Unwritten data is lost in the same cases as in Python."""
+    """Buffered data is lost in the same cases as in Python."""
     left = place(REGISTER + code)
     assert left.record["outcome"] == "failed"
     assert left.record["exit"].items() >= exit_.items()
@@ -328,7 +328,7 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
-    """The grace is two minutes; here it is one second."""
+    """flowc waits two minutes after the timeout; here it waits one second."""
     project.write(
         "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
     )
@@ -456,7 +456,7 @@ def test_an_interrupt_does_not_wait_for_programs_that_ignore_sigterm(project: Pr
 
 
 def test_what_a_pod_s_import_made_is_ended_too(project: Project) -> None:
-    """The case `exitlost`: in a pod the task itself imports the flow."""
+    """The case `exitlost` of docs/metaflow.md: in a pod the task itself imports the flow."""
     place = Place(project, pod=True)
     project.write("helper.py", "")
     flow = FLOW.replace("HELD = []", "HELD = [open('rows', 'w')]\n    atexit.register(lambda: write('late'))\n"
@@ -481,7 +481,7 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
     record = project.latest().attempt("start", "0", 1)
     assert record is not None
     assert record["outcome"] == "failed"
-    _, handled = (place.out() or "").split()  # the first is that of `flowc ir`
+    _, handled = (place.out() or "").split()  # `flowc ir` writes the first
     assert record["ended"] >= float(handled)
 
 
@@ -497,7 +497,7 @@ with open("up") as up: write(up.read(), "pid")
 
 @pytest.mark.parametrize("options", ["", "start_new_session=True", "process_group=0"])
 def test_a_program_that_is_left_running_gets_sigterm(place: Place, options: str) -> None:
-    options = options.replace("process_group=0", "preexec_fn=os.setpgrp")  # as it is called before Python 3.11
+    options = options.replace("process_group=0", "preexec_fn=os.setpgrp")  # the form that Python 3.10 needs
     left = place(START.format(server=SERVER, options=options), PYTHONWARNINGS="default")
     assert left.done.code == 0, left.done.err
     assert place.out() == "bye\n"
@@ -514,7 +514,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_a_grace(place: Place, op
 
 
 def test_a_program_that_has_the_task_s_output_does_not_hold_up_the_run(place: Place) -> None:
-    """The case `daemonp`; Netflix/metaflow#181."""
+    """The case `daemonp` of docs/metaflow.md; Netflix/metaflow#181."""
     began = time.monotonic()
     left = place("subprocess.Popen(['sleep', '60']); subprocess.Popen(['sleep', '60'], start_new_session=True)",
                  PYTHONWARNINGS="ignore")  # fmt: skip

@@ -137,7 +137,7 @@ def test_an_interrupt_ends_all_jobs_and_a_second_one_does_not_wait(engine: Engin
         engine.poll(10)
     os.kill(os.getpid(), signal.SIGINT)
     first: list[Finished[str]] = []
-    while not first:  # one of them receives the first signal
+    while not first:  # one process ends at the first signal
         first += engine.poll(10)
     os.kill(os.getpid(), signal.SIGINT)
     done = {finished.job: finished for finished in first} | finish(engine)
@@ -157,7 +157,7 @@ def is_package(module: str) -> bool:
 
 
 def test_it_knows_no_flow() -> None:
-    """Other kinds of runs use the engine: its imports contain no plans, tasks or flow classes."""
+    """Other kinds of runs can use the engine: it imports no plans, tasks or flow classes."""
     tree = ast.parse(Path(flowc_emulator.processes.engine.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if not is_package(node.module) else f"{node.module}.{alias.name}"
@@ -172,7 +172,7 @@ def test_it_knows_no_flow() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
 def test_orphans_are_adopted_only_while_there_are_jobs(log: Log) -> None:
-    """A program that runs flows and continues must not keep a zombie of each process that is orphaned later."""
+    """After a run, a program must not adopt orphaned processes, because it would keep a zombie of each."""
     engine: Engine[str] = Engine(log, guard=(lambda: None, lambda: None))
     assert not adopts_orphans()
     engine.begin()

@@ -208,7 +208,7 @@ def test_artifacts_pass_between_versions_of_python(wheels: Project) -> None:
                 self.back = len(self.big), self.version
         """,
     )
-    run = wheels.run("flow.py", "--environment=conda")  # the two names mean the same
+    run = wheels.run("flow.py", "--environment=conda")  # conda means pypi
     assert wheels.artifacts(run, "end")["back"] == (1_000_000, other)
 
 
@@ -496,7 +496,7 @@ def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
     assert "environment of step 'start': building environment" in first.err
     assert "flowc-tests-hello==1.0)" in first.err
     built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
-    assert len(built) == 2  # and that of `end`, without packages
+    assert len(built) == 2  # the other is that of `end`, without packages
     second = wheels.flowc("run", "flow.py", "--environment=pypi")
     assert second.code == 0
     assert "building" not in second.err
@@ -513,7 +513,7 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:
-    """An environment without its mark is built again."""
+    """An environment without its mark file is built again."""
     envs = own_cache(wheels)
     wheels.write("flow.py", FLOW)
     assert wheels.flowc("run", "flow.py", "--environment=pypi").code == 0
@@ -706,7 +706,7 @@ def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Pro
     (lock,) = home.glob("*.lock")
     shutil.rmtree(lock.with_suffix(""))
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # like another process that builds it
+        fcntl.flock(file, fcntl.LOCK_EX)  # as another process does that builds the environment
         with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
             terminal.until("environment of step 'start': waiting for another process that builds")
             terminal.until("environment of step 'start' … 1 s")

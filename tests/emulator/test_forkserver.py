@@ -116,7 +116,7 @@ class Parent:
 
 
 def child(pid: int, text: bytes) -> Child:
-    """Return a child of another process that has written this."""
+    """Return a child of another process; its stdout contains this text."""
     pipes = [os.pipe() for _ in range(3)]
     os.write(pipes[0][1], text)
     for read, write in pipes:
@@ -142,7 +142,7 @@ def test_a_reaper_reports_ends_after_the_output() -> None:
 
 
 def test_a_number_that_is_used_again_is_another_child() -> None:
-    """The report of the first child is read before the second is watched under the same number."""
+    """The report about the first child is read before a second child with the same pid is watched."""
     with closing(Parent()) as parent, closing(Parent()) as other, Watcher() as watcher:
         first = child(NOBODY, b"")
         watcher.add(first, parent)

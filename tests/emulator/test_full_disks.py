@@ -154,7 +154,7 @@ def test_a_directory_that_cannot_be_read(full: Project, library: Path, words: li
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO], ids=name)
 @pytest.mark.parametrize("part", ["/blobs/", "run.json"])
 def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, part: str, number: int) -> None:
-    """Only an unreadable place of the disk means damage; the rest may be intact."""
+    """Only a read error of the disk's medium means damage; after other errors the object may be intact."""
     full.run("flow.py")
     before = {path for path in (full.root / ".flowc").rglob("*") if path.is_file()}
     disk = Disk(full, library)
@@ -243,7 +243,7 @@ def test_a_store_that_can_only_be_read(full: Project) -> None:
         full.run("flow.py", "--tag", "mine")
         full.run("flow.py", "--tag", "mine")
         for path in store.rglob("*"):
-            os.utime(path, (0, 0))  # each use would renew its age
+            os.utime(path, (0, 0))  # a use of an old file would renew its age
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         for words in READ_ONLY.values():
             done = full.flowc(*words)

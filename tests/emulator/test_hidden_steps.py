@@ -1,4 +1,4 @@
-"""Artifacts named like a step or another method of the flow."""
+"""Artifacts that are named like a step or another method of the flow, which they hide."""
 
 from __future__ import annotations
 

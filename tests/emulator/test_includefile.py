@@ -156,7 +156,7 @@ def test_the_environment_and_a_file_of_parameters_name_a_file(project: Project) 
 
 
 def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The process that talks to the store reads the file itself."""
+    """The process that writes to the bucket reads the file itself."""
     pytest.importorskip("obstore")
     project.write("data.txt", "far away")
     project.write("flow.py", FLOW.format(arguments='default="data.txt"'))
@@ -169,7 +169,7 @@ def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pyt
 
 
 def test_what_a_run_was_given_is_known_without_its_code(project: Project) -> None:
-    """The names are those that steps use, as programs that show runs need them."""
+    """Programs that show runs get parameters by the names that steps use."""
     project.write("data.txt", "text")
     project.write(
         "flow.py",

@@ -102,7 +102,7 @@ def test_a_signal_ends_the_run(
 
 @pytest.mark.parametrize("shown", ["runs with up to", "done start", "asleep"])
 def test_closing_the_terminal_ends_the_run_with_its_signal(project: Project, shown: str) -> None:
-    """The program writes to a closed terminal, which causes no further failure."""
+    """After the signal, the program writes to the closed terminal, which causes no further failure."""
     project.write("flow.py", FLOW.replace('print("asleep")', 'print("asleep", flush=True)'))
     with Terminal(project, "-m", "flowc", "run", "flow.py") as terminal:
         terminal.until(shown)
@@ -130,7 +130,7 @@ def test_an_interrupt_while_the_command_line_is_read(project: Project) -> None:
 
 @pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
 def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
-    """A second signal may arrive between the end of a run by a signal and the last line about it."""
+    """A second signal may arrive after the first has ended the run, but before the last line about the run."""
     project.write(
         "writes.py",
         f"""
@@ -162,7 +162,7 @@ def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subproc
     assert run.status()["state"] == "interrupted"
     deaf = run.attempt("deaf", "0", 1)
     assert deaf is not None
-    assert deaf["ended"] - began < 5  # the grace after one signal
+    assert deaf["ended"] - began < 5  # only one signal's grace has passed
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(
@@ -184,7 +184,7 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     os.kill(guardian, signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    assert project.latest().status()["state"] == "running"  # no process was left to change it
+    assert project.latest().status()["state"] == "running"  # no process was left to change the status
     row = project.flowc("runs").out
     assert "killed" in row
     assert "its process has died" in row
@@ -197,7 +197,7 @@ def _children(pid: int) -> set[int]:
 
 
 def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
-    """With the fallbacks of macOS, the supervisor is killed."""
+    """The supervisor is killed while it uses the fallbacks of macOS, which has neither prctl nor pidfd."""
     project.write("flow.py", FLOW)
     project.write(
         "fallback.py",

@@ -286,7 +286,7 @@ def test_a_foreach_over_any_iterable(project: Project, items: str) -> None:
         """,
     )
     run = project.run("flow.py")
-    if items.startswith("(x"):  # a generator yields its items once, so a list replaces it
+    if items.startswith("(x"):  # a generator yields its items only once, so flowc stores them as a list
         assert project.artifacts(run, "start")["items"] == [4, 5]
 
 
@@ -496,7 +496,7 @@ def test_tasks_at_once_share_the_cores(project: Project) -> None:
         """,
     )
     shared = project.artifacts(project.run("flow.py", "--max-workers", str(os.cpu_count())), "end")["threads"]
-    assert shared[0] == 1  # the last ones may be alone again
+    assert shared[0] == 1  # the last tasks may run alone again
     alone = project.artifacts(project.run("flow.py", "--max-workers", "1"), "end")["threads"]
     assert alone == [os.cpu_count()] * 4
     chosen = project.artifacts(project.run("flow.py", OMP_NUM_THREADS=str(os.cpu_count())), "end")["threads"]

@@ -1,5 +1,6 @@
-"""Parameters of every kind: given, read from files and the environment, seen by steps. Each test is a program and what
-it leaves.
+"""Parameters of every kind: values from the command line, files and the environment, and what steps see.
+
+Each test runs a program and checks its results.
 """
 
 from __future__ import annotations

@@ -21,13 +21,13 @@ COMPUTES, WAITS = 10, 0  # ticks in an interval
 
 
 class Machine:
-    """Simulated processes, and a clock."""
+    """A simulation of processes and of a clock."""
 
     def __init__(self, most: int = 16, processors: int | None = 2) -> None:
         self.now = 100.0
         self.does: dict[int, int] = {}
         self.ticks: dict[int, int] = {}
-        self.cost = 0.0  # seconds of reading one process
+        self.cost = 0.0  # seconds that it takes to read one process
         self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
 
     def activity(self, pid: int) -> Activity | None:
@@ -139,7 +139,7 @@ def test_looks_take_no_more_than_a_twentieth_of_the_time() -> None:
 
 
 def test_where_none_ends_for_long_one_more_starts_and_later_another() -> None:
-    """Tasks that poll for each other without a pause count as computing."""
+    """Tasks that poll for each other without a pause count as computing, so further tasks start only slowly."""
     machine = Machine()
     began, starts = machine.now, [0.0] * machine.fill(COMPUTES)
     for _ in range(300):
@@ -187,7 +187,7 @@ with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_child_that_computes_and_a_process_that_waits() -> None:
-    """A process that waits for a started process counts like that process."""
+    """A process that waits for its child counts as computing if the child computes."""
     command = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     with subprocess.Popen([sys.executable, "-c", command], start_new_session=True) as process:
         try:

@@ -69,7 +69,7 @@ def test_a_line_is_given_as_soon_as_it_is_final() -> None:
     assert rows.add(b"\n\r 50%") == [b"more"]
     assert rows.bars() == [" 50%"]
     assert not rows.unsettled
-    assert rows.add(b"\r100%\n") == []  # another bar below it may lead back to it
+    assert rows.add(b"\r100%\n") == []  # the cursor may return to it from a bar below
     assert rows.settle() == [] and rows.unsettled
     now = SETTLED
     assert rows.settle() == [b"100%"] and not rows.unsettled
@@ -116,7 +116,7 @@ FLOW = """
 
 
 def flow(project: Project, items: int = 2) -> Gate:
-    """Write the flow, whose tasks wait at the gate."""
+    """Write the flow, whose tasks wait until the returned gate is open."""
     project.write("flow.py", FLOW.format(nested=repr(NESTED), items=items))
     return project.gate()
 
@@ -168,7 +168,7 @@ def test_in_logs_bars_are_one_clean_line_too(project: Project, options: list[str
     assert told == ["[work/0.0] outer: 100%|##########| 2/2", "[work/0.0] said"]
     assert "\x1b" not in done.err and done.err.count("%") == 1
     raw = project.flowc("logs", "Bars/latest/work/0.0")
-    assert raw.err.count("50%|") > 1  # a single task's log is its bytes
+    assert raw.err.count("50%|") > 1  # `logs` of a single task prints the log's bytes
 
 
 def test_a_dumb_terminal_gets_lines_only(project: Project) -> None:

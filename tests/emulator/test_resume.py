@@ -527,7 +527,7 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """Files are compared by content: their name, or whether they still exist, does not matter."""
+    """Files are compared by content. Their names do not matter, nor whether they still exist."""
     project.write("given.txt", "one")
     write(project, KINDS)
     assert flow(project, "run", "--any", '"json"').code == 0
@@ -556,7 +556,7 @@ def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
 
 
 def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
-    """A project's branch is not kept, as in Metaflow: it must be given again."""
+    """A resumed run does not keep the project's branch, as in Metaflow: the user must give the branch again."""
     write(project, CONFIGURED)
     assert flow(project, "--config-value", "settings", '{"rate": 3}', "run").code == 0
     more = "    more = Config('more', default_value={'rate': 4})\n    n = Parameter('n', default=5)\n\n    @step\n"
@@ -749,7 +749,7 @@ def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
     done = project.flowc("retry")
     assert (done.code, ran(done)) == (0, ["end", "join", "right"])
     assert project.latest().record()["origin"] == origin
-    done = project.flowc("retry")  # it has been resumed: nothing is left
+    done = project.flowc("retry")  # the only failed run was resumed already
     assert done.code == 1
     assert "error: user '" in done.err
     assert "' has no failed run of any flow in " in done.err

@@ -183,7 +183,7 @@ def test_a_step_starts_processes_and_threads(project: Project, code: str, comman
 
 @pytest.mark.parametrize("how", ["pass", "raise ValueError('in the child')"])
 def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) -> None:
-    """A forked child that forgets to end does not continue as the task."""
+    """A child that the step forks and that returns from the step ends, instead of continuing as the task."""
     left = work(project, f"self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)\nelse:\n    {how}")
     assert left["pid"] > 0
     told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
@@ -247,7 +247,7 @@ def test_much_output(project: Project) -> None:
     """The supervisor forwards the output immediately, and keeps none of it."""
     write(project, "block = b'0123456789abcde\\n' * 65536\nfor _ in range(20):\n    sys.stdout.buffer.write(block)")
     program = "import re, sys, flowc.cli\nsys.argv = ['flowc', 'run', 'flow.py']\ntry: flowc.cli.main()\n"
-    # Not ru_maxrss: that of a program includes the process that forked it.
+    # Not ru_maxrss, which includes the memory of the process that forked this one.
     program += "finally: print(re.search('VmHWM:\\\\s*(\\\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
     done = project.python("-c", program)
     run = project.latest()

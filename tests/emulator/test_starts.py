@@ -61,7 +61,7 @@ def write(
 
 
 def found(project: Project, run: RunStore) -> list[Any]:
-    """Return the values that each of the three tasks of the foreach has found."""
+    """Return the values that each of the three tasks of the foreach has stored in `found`."""
     value: list[Any] = project.artifacts(run, "join")["found"]
     return value
 
@@ -75,7 +75,7 @@ def run(project: Project, way: str, *options: str, **environment: str) -> RunSto
     return project.latest()
 
 
-# Objects that an import creates, and a task's view of them; with its own import each task has different ones.
+# Objects that an import creates, and what a task finds. Tasks that import the flow themselves find different objects.
 SHARED = {
     "a uuid": ("import uuid\nKEY = uuid.uuid4().hex", "self.found = KEY"),
     "a generator of numpy's": ("import numpy as np\nRNG = np.random.default_rng()", "self.found = float(RNG.random())"),
@@ -119,7 +119,7 @@ threading.Thread(target=worker, daemon=True).start()
 
 
 def test_a_thread_that_a_package_starts_lives_in_the_task(project: Project) -> None:
-    """The flow's own module is harmless: the package is reported once, and imported by each task."""
+    """The flow's own module is harmless, but a package is not: it is reported once, and each task imports it."""
     _install(project, "threaded", """
         import queue, threading
         Q = queue.Queue()
@@ -169,7 +169,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """Packages read their settings on import, like OpenMP's libraries."""
+    """Packages read their environment variables on import, like OpenMP's libraries."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,
@@ -252,7 +252,7 @@ def test_resume_and_spin_import_anew(project: Project) -> None:
 
 
 def test_a_flow_that_computes_its_defaults_and_configs(project: Project) -> None:
-    """Code before the steps runs in the process of the run; tasks do not see its side effects."""
+    """Code outside of steps runs in the process of the run, and its side effects do not reach the tasks."""
     project.write("flow.py", """
         import json, random
         from metaflow import Config, FlowSpec, Parameter, step
@@ -443,7 +443,7 @@ def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
 
 
 def test_a_task_that_hangs_is_told_and_left_alone(project: Project) -> None:
-    """A thread of the importing process held a lock at the fork, so no thread of the task can release it."""
+    """At the fork, another thread of the importing process held a lock, which no thread of the task can release."""
     imports = """
 import threading
 LOCK, HELD = threading.Lock(), threading.Event()
@@ -504,7 +504,7 @@ def test_what_an_import_does_to_its_process_is_not_done_before_that_of_a_task(pr
 
 def test_processes_of_an_import_are_left_to_it(project: Project) -> None:
     write(project, "import multiprocessing\nPOOL = multiprocessing.Pool(1)", "self.found = POOL.map(abs, [-1])")
-    assert project.flowc("run", "flow.py").code == 0  # a pool starts its workers again when they end
+    assert project.flowc("run", "flow.py").code == 0  # a pool replaces workers that have ended
 
 
 @pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: os.waitpid(-1, os.WNOHANG)"])

@@ -280,7 +280,7 @@ def test_spin_and_debug_take_both(named: Project) -> None:
 def test_what_is_printed_is_accepted(named: Project) -> None:
     failed = run(named, "failing", FAIL="b")
     top = f"Named/{failed.id}"
-    told = named.flowc("run", "flow.py", IDS="failing").err  # its files exist, so start fails
+    told = named.flowc("run", "flow.py", IDS="failing").err  # the files of these task ids exist, so `start` fails
     assert "error: step 'start' failed: FileExistsError" in told
     named.latest().delete()
     rows = json.loads(named.flowc("show", f"{top}/work", "--json").out)["tasks"]
@@ -304,7 +304,7 @@ def test_what_is_printed_is_accepted(named: Project) -> None:
     failed.delete()
 
 
-# The form of a task in an output, and the prefix with which a command accepts it.
+# The forms of a task in outputs, which commands accept as well.
 FORMS = (
     r"Named/[0-9]{8}-[\w-]+/\w+/[\w.-]+",
     r"\b[0-9]{8}-[\w-]+/\w+/\w+-0[0-9.~]*",

@@ -24,7 +24,7 @@ def told(state: Scheduler) -> str:
 
 
 def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
-    """Return the totals before each task, with `items` items everywhere, or a random number up to it with a seed."""
+    """Return the expected total before each task. Each foreach has `items` items; with a seed, at most as many."""
     state, pick = Scheduler(Graph(flow)), random.Random(seed)
     found = []
     while job := state.take():

@@ -101,7 +101,7 @@ WAITS = """
 
 
 def install(project: Project, modules: dict[str, str], entries: dict[str, str]) -> None:
-    """Install a distribution with trackers into the project's own site."""
+    """Install a distribution with trackers into the project's own directory of packages."""
     site = project.root / "site"
     info = site / "lines_tracker-1.dist-info"
     info.mkdir(parents=True)
@@ -294,7 +294,7 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     setting = "mlflow:http://mlflow:5000"
     made.write("two.py", two_steps("Two"))
     text = made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER=setting).out
-    assert text.count("name: FLOWC_TRACKER") == text.count("name: FLOWC_STORE") >= 2  # the steps, the exit handler
+    assert text.count("name: FLOWC_TRACKER") == text.count("name: FLOWC_STORE") >= 2  # in steps and the exit handler
     assert text.count(setting) == text.count("name: FLOWC_TRACKER")
     assert "FLOWC_TRACKER" not in made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER="none").out
     done = made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER="mlflow:http://u:secret@h")
@@ -333,7 +333,7 @@ def test_an_unknown_tracker_is_refused_when_a_flow_is_compiled(
 
 @pytest.fixture(scope="session")
 def mlflow_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with mlflow-skinny and what its SQLite store needs, which are too large for the tests' own."""
+    """Return a directory with mlflow-skinny and the packages of its SQLite store, which are too large to require."""
     if find_spec("pip") is None:
         pytest.skip("needs pip")
     site = tmp_path_factory.mktemp("mlflow") / "site"

@@ -291,7 +291,7 @@ FANOUT = """
 
 
 def test_foreach_branches_and_joins_can_be_decorated(tools: Project) -> None:
-    """A skipped foreach iterates over the decorator's value; a join's replacement gets its inputs."""
+    """A decorator that skips a foreach gives its items; a decorator that replaces a join gets the join's inputs."""
     tools.write("flow.py", FANOUT)
     run = tools.run("flow.py")
     assert [tools.artifacts(run, "work", f"0.{n}")["got"] for n in (0, 1)] == [50, 60]
@@ -507,7 +507,7 @@ def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
 
 
 def test_a_class_can_be_prepared_again(tools: Project) -> None:
-    """The second preparation starts from the source, not from the result of the first."""
+    """A second preparation starts from the class as written, not from the result of the first preparation."""
     small(tools, "@change", more=mutating("mutate", "it.add_decorator(noted, duplicates=it.ERROR)"))
     code = "import flow; [flow.Small._flowc_program().prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
     done = tools.python("-c", code)
@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """Decorators of the command line never cause an error: for them ERROR means the same as IGNORE."""
+    """Decorators of the command line never cause an error: with them, `duplicates=ERROR` means the same as IGNORE."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

@@ -1,6 +1,6 @@
-"""Random flows with switches, loops, branches and foreach in each other: what runs, where, and behind what.
+"""Random flows of nested switches, loops, branches and foreach: which tasks run, with which paths and parents.
 
-The reference walks the shape that a flow was made of, one thing after another, and knows nothing of graphs.
+The reference walks the shape from which the flow was generated, one task after another, and uses no graph.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Walk:
 
     def task(self, step: str, path: str, before: list[At]) -> list[At]:
         for parent in before:
-            self.choices.setdefault(parent, step)  # the exit of a loop
+            self.choices.setdefault(parent, step)  # a loop chooses its exit after the last iteration
         self.parents[step, path] = before
         return [(step, path)]
 

@@ -1,4 +1,4 @@
-"""Ways out of a step: an exit code that forbids retries, and a timeout after which the step continues."""
+"""Ways to end a step: an exit code that forbids retries, and a timeout after which the step continues."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ENDS = ["sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)", "raise SystemExit(METAFLOW_EXI
 @pytest.mark.parametrize("decorators", [RETRY, CAUGHT, "@catch(var='why')", ""])
 @pytest.mark.parametrize("code", ENDS)
 def test_an_exit_that_forbids_retries_ends_the_flow(project: Project, code: str, decorators: str) -> None:
-    """Even @catch does not apply to it, as in Metaflow 2.19.39."""
+    """Even @catch does not catch an exit that forbids retries, as in Metaflow 2.19.39."""
     write(project, code, decorators)
     done = project.flowc("run", "--local", "flow.py")
     assert (done.code, done.out.count("ATTEMPT")) == (1, 1), done.out
@@ -151,7 +151,7 @@ def test_a_step_that_goes_on_after_its_timeout_is_told_of(project: Project, case
 
 @pytest.mark.parametrize("alarm", ["signal.alarm(1)", "os.kill(os.getpid(), signal.SIGALRM)"])
 def test_an_alarm_that_comes_early_is_not_the_timeout(project: Project, alarm: str) -> None:
-    """The handler is the timeout's, and the timer is set again to the time of the timeout."""
+    """After an early alarm, the timer is set again to the time of the timeout."""
     write(project, f"{alarm}; threading.Event().wait()", "@catch(var='why')\n        @timeout(seconds=2)")
     assert project.flowc("run", "--local", "flow.py").code == 0
     record = project.latest().attempt("start", "0", 1)

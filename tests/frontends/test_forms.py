@@ -1,4 +1,4 @@
-"""Forms that Metaflow accepts: of schedules, of names of artifacts, of a join's signature, of a step's info."""
+"""Forms that Metaflow accepts: of schedules, artifacts' names, a join's signature, a step's `node_info`."""
 
 from __future__ import annotations
 

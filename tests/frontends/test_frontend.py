@@ -1,4 +1,4 @@
-"""The front end beyond goldens: the selected class, the places of its parts, and the forms of flows."""
+"""The front end, in addition to the goldens: which class is selected, positions in the source, and forms of flows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_flow_of_another_file_can_be_the_one_under_main(tmp_path: Path) -> Non
 
 
 def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flow is verified again after hooks of extensions: an IR with a fault reaches no target and no run."""
+    """After hooks of extensions the flow is verified again, so no target and no run gets a faulty IR."""
 
     def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
         return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))

@@ -140,7 +140,7 @@ def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], e
 
 
 def test_values_of_parameter_files(project: Project) -> None:
-    """A TOML date is not JSON: the text that gives it is recorded. For None, steps see the default."""
+    """A date of TOML is not JSON, so its text is recorded. For None, steps see the default."""
     project.write("own.py", FLOW.replace("datetime.date.fromisoformat", "to_date").replace("class Color", DATES))
     project.write("given.toml", 'day = 2024-05-06\npath = "c"\npaths = ["d"]\n')
     done = project.python("own.py", "run", "--params-file", "given.toml")

@@ -1,4 +1,4 @@
-"""Values other than texts for parameters of the author's own types, from every source of values."""
+"""Values that are not texts, for parameters of the author's own types, from every source of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place of a fault: found by the object of the fault, never by a namesake of it."""
+"""The position of a fault in the source is that of the faulty object, never that of an object with the same name."""
 
 from __future__ import annotations
 

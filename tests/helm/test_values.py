@@ -132,7 +132,7 @@ def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
 
 
 def comments(text: str) -> Iterator[tuple[str, str]]:
-    """Return the comment above each key of values.yaml, by its path; keys without one are the user's, such as labels."""
+    """Return the comment above each key of values.yaml, by the key's path. Users' keys, such as labels, have none."""
     path: list[str] = []
     comment: list[str] = []
     for line in text.splitlines():

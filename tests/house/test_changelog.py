@@ -1,7 +1,7 @@
 """The form of the changelog: each change once, in a group of its kind and area, in at most five lines.
 
-A union merge of two branches can bring back lines that one of them rewrote. Then main's text stays, and the branch's own lines are
-added to it.
+A union merge of two branches can bring back lines that one of them rewrote. In that case keep main's text, and add the
+branch's own new lines to it.
 """
 
 from __future__ import annotations

@@ -28,13 +28,14 @@ FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py"
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
-# Variables that users set for commands on their own machine belong to the table of settings. FLOWC_STORE is in both.
+# Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is a setting
+# and a variable of pods.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
 OWNERS = {  # other files that may contain a literal, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
-    ),  # the setting has the name of the pod's variable
+    ),  # the setting and the pod's variable have this name
     ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing, so its versions name their annotation
 }
 NUMBERS = {
@@ -95,7 +96,7 @@ def test_what_is_for_readers_is_left_alone() -> None:
 
 
 def test_every_constant_is_used_and_explained() -> None:
-    """None is unused, as FLOWC_USER was."""
+    """No constant is unused; FLOWC_USER once was."""
     text = "".join(path.read_text("utf-8") for path in FILES)
     own = CONTRACT.read_text("utf-8")
     unused = [
@@ -110,7 +111,7 @@ def test_every_constant_is_used_and_explained() -> None:
 
 def test_variables_say_who_writes_and_who_reads_them() -> None:
     own = CONTRACT.read_text("utf-8")
-    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # these have the form of POD
+    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # documented like POD
         told = own.partition(f'"{variable}"\n')[2].partition('"""')[2].partition('"""')[0]
         assert "ritten by" in told, variable
         assert re.search(r"read (?:only )?by|for the user's code|under Metaflow's name", told), variable

@@ -1,7 +1,7 @@
 """What short programs cost, as counts that do not depend on the machine's speed: imported modules and system calls.
 
-`counts.json` has the counts by the version of Python, as the difference to `python -c pass`. More than 5 % above it is a
-failure; so is more than 5 % below it, so that what was won is kept. After a change that is meant:
+`counts.json` has the counts for each version of Python, minus those of `python -c pass`. A count that is more than
+5 % above or below is a failure, so that improvements are recorded. After an intended change:
 
     pytest tests/house/test_counts.py --update-golden
 """

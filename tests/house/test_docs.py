@@ -2,7 +2,7 @@
 
 A code block after `<!-- file: NAME -->` is written to an empty directory; a console block after `<!-- checked -->` is
 run there, after the files before it. The blocks after `<!-- cell -->` are the cells of one notebook, and a block after
-`<!-- output -->` is the output of the cell before it. In expected output a line `…` stands for any lines.
+`<!-- output -->` is the output of the cell before it. In expected output a line `…` stands for any number of lines.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def intword(number):
 
 
 def relative(path: Path) -> str:
-    """Return the name of a document in a test's id."""
+    """Return the name of a document for the id of a test."""
     return str(path.relative_to(ROOT))
 
 
@@ -121,7 +121,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def shell(command: str, directory: Path, environment: dict[str, str]) -> list[str]:
-    """Return the output of a command, stdout and stderr in their order. `make` runs in the project's directory."""
+    """Return the output of a command, stdout and stderr in their order. `make` runs in the project's root directory."""
     where = ROOT if command.startswith("make ") else directory
     done = subprocess.run(
         ["sh", "-c", f"{command} 2>&1"],
@@ -219,7 +219,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """Return, for each row of the migration table, flowc's commands and those that are "the same"."""
+    """Return the two columns of the migration table's rows: flowc's commands, and those that are "the same"."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
@@ -236,10 +236,10 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     """An option in a document belongs to a command of flowc, to another program, or to a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
     (tmp_path / "flow.py").write_text(FLOW)
-    for command in ("run", "resume", "spin"):  # whose options depend on the flow
+    for command in ("run", "resume", "spin"):  # their options depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
-    for target in ("argo", "stepfunctions"):  # whose options depend on the target
+    for target in ("argo", "stepfunctions"):  # the options of compile depend on the target
         lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
         known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
     # these also name options of Metaflow, of earlier versions and of the benchmark

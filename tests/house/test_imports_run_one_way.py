@@ -56,7 +56,7 @@ def test_only_the_seam_names_modules_above() -> None:
 
 
 def test_one_function_makes_the_contexts_of_commands() -> None:
-    """Another context may lack `-h`, which the command then lacks in all later ones (`flowc.cli.context_of`)."""
+    """A context made elsewhere may lack `-h`, and click keeps the command without it (see `flowc.cli.context_of`)."""
     others = [
         f"{name}:{node.lineno}"
         for name, path in modules().items()

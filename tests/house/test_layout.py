@@ -43,7 +43,7 @@ def test_no_room_is_crowded(package: str) -> None:
 
 
 CLI = ("options", "words"), ("rendering",), ("running",), ("commands",), ("flow_file",)
-"""Each directory of the command line imports only itself and the directories before it. `flowc.cli` itself is above."""
+"""Each directory of the command line imports only itself and the directories before it. `flowc.cli` may import all."""
 
 
 def test_a_room_of_the_command_line_imports_no_later_one() -> None:

@@ -35,7 +35,7 @@ def test_a_page_is_what_the_generator_writes(generator: Any, page: str) -> None:
 
 
 def test_reading_the_commands_leaves_their_short_option_for_help() -> None:
-    """In one process: click keeps the option for help of the first context that a command is in."""
+    """In one process: click keeps the help option of the first context in which a command is used."""
     code = (
         "import generate, click.testing, flowc.cli as cli\n"
         "generate.commands_page()\n"
@@ -52,7 +52,7 @@ def test_the_pages_are_all_there_are(generator: Any) -> None:
 
 
 def test_every_decorator_is_described_with_every_argument(generator: Any) -> None:
-    """The front end accepts, the API declares, and its docstrings describe the same arguments."""
+    """The front end accepts, the API declares and its docstrings describe the same arguments of each decorator."""
     from flowc.frontends.metaflow.decorators.environments import TABLES
     from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
     from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS

@@ -48,17 +48,17 @@ REFUSED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")
-MOST = 0  # lines that still hold one; it only goes down
+MOST = 0  # numbers of such lines in existing files; a number only decreases
 
 
 def odd(line: str) -> str:
-    """Return the refused construction that the line holds, or an empty text."""
+    """Return the refused construction that the line contains, or an empty text."""
     found = PATTERN.search(line)
     return found.group(0) if found and len(line.strip()) > 30 else ""
 
 
 def rows() -> list[str]:
-    """Return `file:line: construction: text` of each line that holds one."""
+    """Return `file:line: construction: text` for each line that contains a refused construction."""
     files = [file for top in SEARCHED for kind in ("*.py", "*.md") for file in (REPOSITORY / top).rglob(kind)]
     out = []
     for file in sorted([*files, *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md"))]):

@@ -1,4 +1,4 @@
-"""Numbers of things in words."""
+"""The function that writes a number of things in words."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_header_says_how_to_regenerate(name: str) -> None:
 
 
 def test_reading_a_flow_evaluates_no_annotation() -> None:
-    """The marks are never imported at run time, so the annotations of the model cannot be evaluated."""
+    """Nothing evaluates the annotations of the model, because their marks are never imported at run time."""
     program = (
         "import sys; from flowc_ir import schema\n"
         "flow = schema.loads(sys.stdin.read()); schema.dumps(flow)\n"
@@ -249,7 +249,7 @@ def test_every_mark_has_an_example() -> None:
 
 
 def test_a_branch_with_one_target_is_found_by_verify() -> None:
-    """The value is refused, because it would be written as a list that cannot be read."""
+    """The value is refused, because its JSON would be a list that the reader refuses."""
     flow: Flow = schema.loads(json.dumps(everything()))
     nodes = tuple(replace(node, next=Branch(targets=("meet",))) if node.id == "a" else node for node in flow.nodes)
     assert verify(replace(flow, nodes=nodes)) != []

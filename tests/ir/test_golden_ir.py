@@ -206,7 +206,7 @@ REQUIRED = {
 
 
 def is_free(place: Place) -> bool:
-    """Return whether it is a mapping of names that the user chooses."""
+    """Return whether the object maps names that the user chooses."""
     return place[-1:] == ("parameters",) if place[:1] == ("triggers",) else bool(place) and place[-1] in FREE_KEYS
 
 

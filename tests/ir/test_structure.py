@@ -187,7 +187,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:
-    """Yield every vertex that `order[index]` could be in a graph without cycles."""
+    """Yield every form that the step `order[index]` can have in a graph without cycles."""
     later = order[index + 1 :]
     ways: list[Transition] = [End()] if not later else []
     ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]

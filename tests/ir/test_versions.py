@@ -425,7 +425,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # as long as its writer may be deleting
+    assert waited  # until the writer can no longer be deleting
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:

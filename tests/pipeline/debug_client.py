@@ -1,4 +1,4 @@
-"""A client of the Debug Adapter Protocol, as an editor is: sessions with debugpy over loopback."""
+"""A client of the Debug Adapter Protocol, like an editor: it controls sessions with debugpy over loopback."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 
 class DebugSession:
-    """The session with an adapter about one process. A thread reads its messages: events go to a queue of all sessions."""
+    """A session with an adapter for one process. A thread reads its messages: events go to a queue of all sessions."""
 
     def __init__(self, port: int, events: queue.Queue[Event]) -> None:
         self._socket = _connected(port)

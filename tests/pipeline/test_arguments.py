@@ -27,7 +27,7 @@ class Line:
 
 
 class Model:
-    """What pydantic's models look like to flowc."""
+    """A stand-in for pydantic's models, with the methods that flowc uses."""
 
     def __init__(self, value: int) -> None:
         self.value = value

@@ -1,4 +1,4 @@
-"""The setting `catalog`: files of tasks in the store, in none, or in the catalog of a package."""
+"""The setting `catalog`: files of tasks are kept in the store, not at all, or in the catalog of a package."""
 
 from __future__ import annotations
 

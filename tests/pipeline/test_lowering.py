@@ -50,7 +50,7 @@ def lowered(*steps: Any, **more: Any) -> Flow:
 
 
 def shape(flow: Flow) -> list[str]:
-    """The lines of the nodes, without what they run."""
+    """Return the lines about the nodes, without the code that they run."""
     return [line.strip() for line in print_flow(flow).splitlines() if line.startswith("  ") and "->" in line]
 
 

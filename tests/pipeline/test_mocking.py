@@ -1,4 +1,4 @@
-"""Patches in place of the code of steps: on the command line, from programs, and in tests of pipelines."""
+"""Patches replace the code of steps: from the command line, from programs, and in tests of pipelines."""
 
 from __future__ import annotations
 

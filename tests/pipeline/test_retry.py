@@ -1,4 +1,4 @@
-"""Pipelines that failed are retried: by their flow's name, by the run's, and by a variable in programs."""
+"""Failed pipelines are retried: by the name of their flow, by the name of a run, and by a variable for programs."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_the_records_of_a_pipeline_have_the_revision_of_its_code(flaky: Project,
     git("add", "flaky.py", "program.py")
     git("commit", "-q", "-m", "first")
     mend(flaky)
-    git("add", "mended")  # staged, and in no commit
+    git("add", "mended")  # git has the file staged, but in no commit
     assert flaky.python("program.py").code == 0
     assert newest(flaky, "inner").record()["revision"] == {
         "commit": git("rev-parse", "HEAD"),

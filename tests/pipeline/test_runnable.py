@@ -1,4 +1,4 @@
-"""What the documentation of runnable 0.50 shows works by another import line, or is refused with words."""
+"""Examples of runnable 0.50's documentation work after a change of the import line, or are refused with an error."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_each_row_of_the_table_names_a_test() -> None:
 
 
 def run(project: Project, body: str, **environment: str) -> str:
-    """Run a program with the functions of STEPS; return what it prints after VALUES."""
+    """Run a program with the functions of STEPS; return what the program prints after VALUES."""
     project.write("steps.py", STEPS)
     project.write("program.py", f"from json import dumps\nfrom flowc.pipeline import *\nfrom steps import *\n{body}\n")
     done = project.python("program.py", **environment)

@@ -1,4 +1,4 @@
-"""Secrets whose source the configuration chooses: the same flow with every source, here and in the manifests of Argo."""
+"""The configuration chooses the source of secrets: the same flow with every source, locally and in Argo's manifests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def team(project: Project, plugins: Path) -> Project:
 
 
 def with_source(team: Project, source: str) -> dict[str, str]:
-    """Return the variables that make a run take its secrets from a source."""
+    """Return the variables of the environment that make a run read its secrets from a source."""
     return {"TOKEN": VALUE, "USERNAME": "ada"} if source == "env" else {"FLOWC_SECRETS": source}
 
 
@@ -128,7 +128,7 @@ def test_a_flow_class_reads_the_same_setting(team: Project, source: str) -> None
 
 
 def test_where_the_setting_comes_from(team: Project) -> None:
-    """A path in flowc.toml is relative to that file, the option and the variable take precedence."""
+    """A path in flowc.toml is relative to the file; the option and the variable take precedence over the file."""
     team.write("below/flow.py", PIPELINE)
     team.write("flowc.toml", 'secrets = "dotenv:conf/team.env"\n')
 

@@ -1,4 +1,4 @@
-"""The classes of flowc.pipeline: arguments are checked where a pipeline is written."""
+"""The classes of flowc.pipeline check their arguments when a pipeline is written."""
 
 from __future__ import annotations
 

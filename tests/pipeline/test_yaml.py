@@ -1,4 +1,4 @@
-"""Pipelines in YAML: both forms become the flow that the Python form becomes, run, and are checked completely."""
+"""Pipelines in YAML: both forms give the same flow as the form in Python, run, and are checked completely."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def flow_of(loaded: Loaded) -> Flow:
 
 
 def without_places(flow: Flow) -> Any:
-    """The IR as JSON without spans, the code, and the help of parameters, which is made of the source."""
+    """Return the IR as JSON without positions, code, and the help of parameters, which comes from the source."""
 
     def cleaned(value: Any) -> Any:
         if isinstance(value, dict):
@@ -453,7 +453,7 @@ def test_check_compile_and_ir(project: Project) -> None:
 
 
 def test_modules_of_the_working_directory(project: Project) -> None:
-    """The root of the code is the nearest directory, from that of the file up to the working one, with its modules."""
+    """The root of the code is the nearest directory with its modules, from the file's up to the working directory."""
     project.write("src/steps.py", STEPS)
     project.write("steps/__init__.py", STEPS)
     project.write("pipelines/daily/run.yaml", RUN)

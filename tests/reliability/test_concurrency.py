@@ -66,7 +66,7 @@ def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int)
 
 
 def test_a_record_that_is_replaced_is_read_whole(tmp_path: Path) -> None:
-    """While two processes replace a record as fast as they can, a reader always sees a complete record of one of them."""
+    """While two processes replace a record repeatedly, a reader always sees a complete record of one of them."""
     program = (
         "import sys\nfrom flowc_runtime.store.backends.local import LocalObjects\n"
         "objects = LocalObjects(sys.argv[1])\n"

@@ -1,6 +1,6 @@
-"""SIGKILL of any process at any moment: the store reads cleanly, and the run is resumed to the right result.
+"""SIGKILL of any process at any moment: everything in the store can be read, and a resumed run gives the right result.
 
-The first moments are in every run of the tests, all of them in `make test-reliability`. FLOWC_SEED chooses others.
+Every run of the tests uses the first moments; `make test-reliability` uses all. FLOWC_SEED chooses others.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
     if has_begun(store):
         run = newest(store)
         state = status_of(run)["state"]
-        # A process that is killed after it reported the run's end has still reported it.
+        # A process that is killed after it reported the run's end leaves a run that has succeeded.
         assert state in (("succeeded",) if process.returncode == 0 else ("failed", "killed", "succeeded")), err
         read_all(Run(f"Crashes/{run.id}"))
         commands += [
@@ -108,7 +108,7 @@ def check_result(store: Store) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    """Every second time, the run that resumes it is killed as well."""
+    """For every second moment, the run that resumes the killed run is killed as well."""
     resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
     survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 

@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """The disturbed requests during a run, the faults, and their number."""
+    """The requests to disturb during a run, the fault, and the number of disturbed requests."""
 
     mode: Mode
     chosen: Callable[[Request], bool]
@@ -37,7 +37,7 @@ def any_request(request: Request) -> bool:
     return True
 
 
-# The names say what is lost.
+# Each name says which requests are disturbed.
 CASES = {
     "begin": Case("error-after", names(r"begin\.json", is_create), 1),
     "task": Case("reset-after", names(r"/tasks/\w+/[0-9.]+\.json", is_create), 1),

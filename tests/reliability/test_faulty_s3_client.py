@@ -137,7 +137,7 @@ def test_objects_that_are_not_named_by_their_md5_are_fetched(s3: S3, way: Faults
     assert s3.get("parts").size == LARGE
     way.begin("renamed", is_get, times=None)
     assert [s3.get(key).text for key in ("a", "b")] == ["a" * 100, "b" * 100]
-    assert len(way.spoiled) == 3  # the first is read twice
+    assert len(way.spoiled) == 3  # `a` is requested twice
 
 
 # -- silence -----------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ PROGRAM = """
 def test_who_waits_can_be_interrupted(
     project: Project, store: Gateway, way: Faults, call: str, number: signal.Signals
 ) -> None:
-    """No process with the program's output outlives it: `communicate` waits for the end of both."""
+    """No process that holds the program's output outlives the program: `communicate` waits for the end of both."""
     way.begin("hang", times=None)
     project.write("program.py", PROGRAM.format(call=call))
     with project.start("program.py", **way.environment(store.environment)) as process:

@@ -77,7 +77,7 @@ def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int
     project = home(powered)
     resumes = bool(ended) or readable(project)
     done = project.python("flow.py", "resume" if resumes else "run", timeout=120)
-    if done.code and " has no run of flow " in done.err:  # none of them has kept its own record
+    if done.code and " has no run of flow " in done.err:  # no run has kept its own record
         done = project.python("flow.py", "run", timeout=120)
     assert done.code == 0, done.err
     assert not own_tracebacks(done.err), done.err

@@ -82,7 +82,7 @@ def test_refusals(directory: Project, expression: str, message: str) -> None:
 
 
 def test_a_cluster_that_does_not_answer(directory: Project) -> None:
-    """The error contains the output of `deploy`, however the cluster was named."""
+    """The error contains the output of `deploy`, wherever the kubeconfig was given."""
     no_answer = "the cluster does not answer at http://127.0.0.1:1: Connection refused"
     deployer = "Deployer('flow.py', show_output=False{}).argo_workflows().create({})"
     assert no_answer in said(directory, deployer.format("", "kubeconfig='kubeconfig'"))
@@ -131,7 +131,7 @@ def test_names_and_limits_of_templates(directory: Project) -> None:
 
 
 def parameter(name: str, kind: Any, **more: Any) -> FlowParameter:
-    """A parameter has the representation of the deployed flow."""
+    """Return a parameter as a deployed flow has it."""
     return FlowParameter.from_ir(Parameter(name=name, type=kind, where=Span("flow.py", 1, 1, 1), **more))
 
 

@@ -77,7 +77,7 @@ def executed(project: Project, *cells: str) -> list[str]:
 
 
 def test_a_flow_in_a_notebook(notebook: Project) -> None:
-    """The cell may start the flow itself and contain magics; its text is that of the time when the class was defined."""
+    """The cell may start the flow itself and contain magics. The cell's text is kept when the class is defined."""
     printed = executed(
         notebook,
         FLOW,
@@ -161,7 +161,7 @@ READ = """
 
 
 def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
-    """The notebook gets its own class; another notebook, or a program, gets the class of the run."""
+    """The notebook that defines the class gets its own class; other notebooks and programs get the run's class."""
     run = "run = NBRunner(Results, show_output=False).nbrun()"
     assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
     assert executed(notebook, READ)[0] == "Result(a=3) False\n"

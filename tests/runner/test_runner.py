@@ -1,4 +1,4 @@
-"""`Runner`: flows run by programs. Each test is a program of a user's beside a flow of theirs."""
+"""`Runner`: flows run by programs. Each test runs a user's program beside a flow's file."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_bad_arguments(project: Project, flow: Path) -> None:
 
 
 def test_what_cannot_begin(project: Project, flow: Path) -> None:
-    """No file, no flow in it, a flow with a fault, an option that the command line refuses."""
+    """Errors: a missing file, a file without a flow, a flow with a fault, an option that the command line refuses."""
     project.write("empty.py", "x = 1\n")
     project.write("uncalled.py", FLOW.partition("if __name__")[0])
     project.write("faulty.py", FLOW.replace("self.next(self.end)", "self.next(self.nowhere)"))
@@ -242,14 +242,14 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # asked for its parameters, or run at once
+    for line in printed[4:]:  # when the Runner reads the parameters, and when it runs
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6
 
 
 def test_where_it_runs(project: Project, flow: Path) -> None:
-    """`cwd` and `env` are the run's; the flow's file is found from here, the run wherever its store is."""
+    """`cwd` and `env` apply to the run; the flow's file is found from the program, and the run in its own store."""
     (project.root / "elsewhere").mkdir()
     printed = program(
         project,
@@ -280,7 +280,7 @@ def test_options_before_the_command(project: Project, flow: Path) -> None:
 
 
 def test_several_at_once(project: Project, flow: Path) -> None:
-    """`async_run` comes back when the run has begun; `wait` and `stream_log` go on from there."""
+    """`async_run` returns when the run has begun; `wait` and `stream_log` continue from there."""
     printed = program(
         project,
         """
@@ -343,7 +343,7 @@ def test_what_takes_too_long_is_ended(project: Project, flow: Path) -> None:
 
 
 def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> None:
-    """A run that one loop has started can be looked at without a loop, and waited for in another."""
+    """A run that was started in one event loop can be read without a loop, and another loop can wait for it."""
     printed = program(
         project,
         """
@@ -359,7 +359,7 @@ def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> N
 
 
 def test_from_threads(project: Project, flow: Path) -> None:
-    """Nothing forks with threads around: runs can be started from many at once."""
+    """The Runner never forks a process that has threads, so many threads can start runs at once."""
     printed = program(
         project,
         """
@@ -438,7 +438,7 @@ INTERRUPTED = {
 
 @pytest.mark.parametrize("kind", INTERRUPTED)
 def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> None:
-    """Control-C in a notebook, or the signal of a supervisor, reaches the program alone."""
+    """Ctrl-C in a notebook, or the signal of a supervisor, reaches only the program, which ends the run."""
     begin = """
         import asyncio
         from metaflow import Flow, Runner
@@ -477,7 +477,7 @@ def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> 
 
 
 def test_a_flow_that_changes(project: Project, flow: Path) -> None:
-    """A Runner sees the file as it is when a run begins; files of one name do not get in each other's way."""
+    """A Runner reads the file when a run begins; files with the same name in two directories are independent."""
     project.write("other/train.py", FLOW.replace('"n-items"', '"count"'))
     printed = program(
         project,
@@ -496,7 +496,7 @@ def test_a_flow_that_changes(project: Project, flow: Path) -> None:
 
 
 def test_processes(project: Project) -> None:
-    """The parts are usable for any command."""
+    """The Runner's parts can also run any other command."""
     printed = program(
         project,
         """
@@ -544,7 +544,7 @@ def test_processes(project: Project) -> None:
 
 
 def test_configs_and_parameters_of_all_kinds(project: Project) -> None:
-    """Lists for what may be given several times, files by their paths, values of configs as they are."""
+    """A list is an option given several times, a file is given by its path, and configs have their values."""
     project.write(
         "train.py",
         """

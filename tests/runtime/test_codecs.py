@@ -1,4 +1,4 @@
-"""Values to bytes and back."""
+"""Artifacts' values are converted to bytes and back."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_an_array_lies_out_of_band_aligned_and_comes_back_writable(local: LocalO
     for name, array in value.items():
         np.testing.assert_array_equal(back[name], array)
     assert back["a"].ctypes.data % codecs.PAGE == 0
-    back["a"] += 1  # its own copy: the blob stays
+    back["a"] += 1  # the array is a private copy: the blob is unchanged
     np.testing.assert_array_equal(load_value(local, ref)["a"], value["a"])
 
 
@@ -135,7 +135,7 @@ def test_nesting_too_deep_is_refused(local: LocalObjects) -> None:
         value = [value]
     with pytest.raises(ArtifactError, match="nested too deeply"):
         store_value(local, value)
-    while value:  # taken apart in a loop: freeing it at once would recurse as deeply
+    while value:  # freed in a loop: freeing the whole value at once would recurse
         value = value[0]
 
 

@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def kept() -> Iterator[None]:
-    """Keep the threshold of the tests' process."""
+    """Restore the threshold of garbage collection in the tests' process."""
     before = gc.get_threshold()
     yield
     collect_as_usual()
@@ -62,7 +62,7 @@ def test_the_program_decides() -> None:
         assert gc.get_threshold()[0] == own
     gc.set_threshold(700, 10, 10)
     collect_rarely()
-    gc.set_threshold(5, 10, 10)  # a flow's file, when it is imported
+    gc.set_threshold(5, 10, 10)  # as a flow's file does when it is imported
     collect_as_usual()
     assert gc.get_threshold()[0] == 5
 

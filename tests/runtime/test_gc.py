@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """Create a run that has been in this state since its `created`."""
+    """Create a run that has had this state since the time of its creation."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
@@ -139,7 +139,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # so deep that the record's short description does not contain it
+    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # nested too deeply for the record's short description
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
     if names == "resumed":
@@ -259,7 +259,7 @@ def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
 
 
 def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
-    """The original of a spun task stays, and runs that it resumed. Directories of another machine count for thirty days."""
+    """The original of a spun task stays, and runs that it resumed. Directories on other machines count for 30 days."""
     now = time.time()
     for number, more in enumerate([{}, {"origin": "0"}, {}, {}]):
         begin(store, str(number), created=now - 40 * DAY, **more)
@@ -397,7 +397,7 @@ class Turns:
         self._running = set(bodies)
         self._speeds = {
             name: self._random.choice([1, 3, 9, 27]) for name in bodies
-        }  # a thread may be far ahead of others
+        }  # some threads are much faster than others
         threads = [threading.Thread(target=body, args=(name,), name=name) for name in bodies]
         for thread in threads:
             thread.start()
@@ -408,7 +408,7 @@ class Turns:
             raise faults[0]
 
     def step(self, name: str) -> None:
-        """Wait for a turn."""
+        """Wait until this thread may run."""
         with self._condition:
             self._waiting.append(name)
             self._choose()
@@ -423,7 +423,7 @@ class Turns:
 
 
 class Interleaved(LocalObjects):
-    """A directory whose operations run in an order that `turns` determines."""
+    """A store in a directory whose operations run in the order that `turns` determines."""
 
     turns: Turns
 

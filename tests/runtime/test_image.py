@@ -74,7 +74,7 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 # -- imports -----------------------------------------------------------------------------------------------------------
 
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
-OTHERS = {  # packages that are not in the image, by the module that imports them if the user's code provides them
+OTHERS = {  # packages that the image lacks: a module of flowc imports them if the user's code provides them
     "IPython": "metaflow.runner._notebook",
     "mlflow": "flowc_runtime.run.metrics.mlflow_tracker",
     "jupyter_client": "flowc_runtime.run.nodes.programs.notebook_kernel",

@@ -168,7 +168,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
         """
     project = cluster.project
     for name, text in {
-        "code/pkg/__init__.py": "from .flows import Pods\n",  # the package imports the flow's module first
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package imports the flow's module
         "code/pkg/flows.py": flow,
         "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
         "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",
@@ -320,7 +320,7 @@ def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> No
 
 
 def test_an_attempts_number_is_the_stores(cluster: Cluster) -> None:
-    """`argo retry` counts from 0 again, but the store does not."""
+    """After `argo retry`, Argo counts attempts from 0 again, but the store continues its numbers."""
     cluster.start("raise")
     for _ in range(3):
         cluster.call("task", "work", "--path", "0.0", "--retry", "0")
@@ -520,6 +520,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
-    assert "in dies" in done.err  # the place, as for any crash in native code
+    assert "in dies" in done.err  # the traceback of the native crash names the function
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

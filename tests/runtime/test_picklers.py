@@ -1,4 +1,4 @@
-"""The setting `pickler`: what writes artifacts, and that every reader knows it from the artifact."""
+"""The setting `pickler`: it writes artifacts, and every reader finds the pickler's name in the artifact."""
 
 from __future__ import annotations
 
@@ -172,9 +172,9 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
     a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
-    left = a_set.left(a_set.value, Mappings())  # another order of its items is possible
+    left = a_set.left(a_set.value, Mappings())  # another pickler may order the items differently
     assert left is None or a_set.reads_as(left.encoded)
-    assert a_list.left(a_list.value, Mappings()) is None  # by the pickler that wrote it, so at once
+    assert a_list.left(a_list.value, Mappings()) is None  # the same pickler wrote it: one comparison
     origin = ValueOrigin(objects, refs[1])
     origin.value.append(2)
     left = origin.left(origin.value, Mappings())
@@ -207,7 +207,7 @@ def test_an_artifact_of_a_missing_plugin_names_the_command_that_installs_it() ->
 
 
 def test_without_cloudpickle(project: Project) -> None:
-    """Its values and the setting need it; all others do not."""
+    """The values that cloudpickle wrote and the setting need cloudpickle; all other values do not."""
     code = """
         import sys
         from flowc_runtime.base.ambient import ambient

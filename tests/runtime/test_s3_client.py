@@ -39,7 +39,7 @@ pytest.importorskip("obstore")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         yield running
-        channel._stop()  # otherwise its process ends with the interpreter, long after these tests
+        channel._stop()  # otherwise its process lives until the interpreter ends
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def s3(bucket: str) -> Iterator[S3]:
 
 @pytest.fixture
 def tree(s3: S3) -> S3:
-    """Store the hierarchy of the documentation, and a key that only begins alike."""
+    """Store the hierarchy of objects in the documentation, and a key that has only the first letter in common."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
 

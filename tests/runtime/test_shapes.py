@@ -140,7 +140,7 @@ def fields(shape: ObjectOf, record: Any) -> list[tuple[str, Any]]:
 def test_a_field_of_another_type_is_found(kind: str) -> None:
     _, record = WHOLE[kind]
     for name, value in fields(SHAPES[kind], record):
-        if name != "data":  # of a card: any value
+        if name != "data":  # `data` of a card may be any value
             wrong = 3 if isinstance(value, str | list | dict) else "3"
             assert f"'{name}' is {wrong!r}" in (find_fault(kind, {**record, name: wrong}, {}) or "")
     for name in SHAPES[kind].required:

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Node:
-    """Its hash is its identity, which differs in every process and for every copy."""
+    """An object whose hash is its identity, which differs in every process and for every copy."""
 
     name: str
 
 
 class Holder:
-    """Its state also contains the name of an attribute as a value."""
+    """An object whose state contains an attribute's name also as a value."""
 
     def __init__(self) -> None:
         self.column = "column"
@@ -46,7 +46,7 @@ class Holder:
 
 
 class Once:
-    """Can be pickled only as often as `left` says."""
+    """An object that can be pickled only as often as `left` says."""
 
     left = 1
 
@@ -69,7 +69,7 @@ def times() -> Any:
 
 
 def wide(number: int) -> Any:
-    """Return rows of two columns that were concatenated one after another."""
+    """Return a DataFrame with a column of strings and a column of numbers."""
     frame = pytest.importorskip("pandas").DataFrame({"key": [f"k{index % 90}" for index in range(number)]})
     frame["value"] = np.arange(number)
     return frame
@@ -265,7 +265,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
-    """A part that a library advises or locks becomes a separate mapping."""
+    """A part of a mapping that a library advises (madvise) or locks becomes a separate mapping of the kernel."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -277,7 +277,7 @@ def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
 
 
 class Pooled:
-    """Exists once per process: reading it again sets up the same object."""
+    """An object that exists once per process: unpickling it sets up the same object again."""
 
     only: Pooled | None = None
     value = 0
@@ -401,7 +401,7 @@ class Reads(LocalObjects):
 def test_a_large_value_that_has_changed_is_not_read_again(
     array: Any, stored: int, left: int, reads: bool, tmp_path: Path
 ) -> None:
-    """A large value is not read again, because it would be in memory twice. The limit excludes arrays."""
+    """A large value is not read again, because memory would then hold it twice. The limit excludes arrays."""
     objects = Reads(tmp_path)
     value = {"text": "x" * max(stored, 1000), "array": array}
     state, flow = task(objects, x=value)

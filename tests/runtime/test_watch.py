@@ -108,7 +108,7 @@ def test_output_report_and_exit_code(watcher: Watcher) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
     def body(control: int) -> int:
-        faulthandler.disable()  # pytest's, which would print a page about it
+        faulthandler.disable()  # pytest's handler would print a page about the signal
         os.kill(os.getpid(), number)
         return 0
 
@@ -170,7 +170,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert os.getsid(0) == os.getpid() == os.getpgid(0)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
-        with contextlib.suppress(OSError):  # closed, and perhaps reused since
+        with contextlib.suppress(OSError):  # the descriptor is closed, and perhaps reused
             assert "eventpoll" not in os.readlink(f"/proc/self/fd/{selector}")
         return 0
 

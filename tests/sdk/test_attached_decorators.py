@@ -319,7 +319,7 @@ def test_what_a_hook_sees(project: Project) -> None:
 
 
 def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
-    """The values are right in a step, and outside a run."""
+    """In a step and outside a run, `_graph` shows the decorators that hooks have added."""
     write(project, "@retry(times=1)\n@counted", "self.names = [d.name for d in self._graph['work'].decorators]")
     assert project.artifacts(project.run("flow.py"), "work")["names"] == ["counted", "retry"]
     code = "from flow import Work; print([(d.name, dict(d.attributes)) for d in Work(use_cli=False)._graph['work'].decorators])"

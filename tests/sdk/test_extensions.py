@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """In a pod there is only the package's directory."""
+    """In a pod there is only the directory of the code package."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -364,7 +364,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
         assert done.err.count(message) == 1
     project.write("flow.py", FLOW)
     used = project.flowc("check", "flow.py")
-    if point.startswith("config"):  # which this flow does not read
+    if point.startswith("config"):  # this flow does not read the extension's config
         assert (used.code, used.err) == (0, "")
     else:
         assert used.code == 1
@@ -486,7 +486,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
-    """A flow that does not use them prints no warning about them."""
+    """A flow that does not use such plugins prints no warning about them."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
     paths = os.pathsep.join([project.environment["PYTHONPATH"], path])

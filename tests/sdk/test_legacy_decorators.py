@@ -238,7 +238,7 @@ def test_a_hook_that_raises_at_the_end_fails_the_task_too(project: Project) -> N
 
 
 def test_task_exception_may_say_that_all_is_well(project: Project) -> None:
-    """The flow continues according to the step's source."""
+    """If `task_exception` returns True, the flow continues with the transition in the step's source."""
     write(project, "@traced(saves=True)", "self.y = 1 / 0")
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["told"] is True
@@ -257,7 +257,7 @@ KILLED = "os.kill(os.getpid(), 9)"
 
 
 def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
-    """The attempt that catches, which runs no code, calls the hooks; values that a hook assigns are kept."""
+    """The attempt that catches a kill runs no code, but calls the hooks; values that a hook assigns are kept."""
     write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type.endswith(".FailureHandledByCatch")
@@ -434,7 +434,7 @@ def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
 
 
 def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) -> None:
-    """A pod has the package and the IR, and calls `flow_init` again, with the options of the compilation."""
+    """A pod has only the code package and the IR, and calls `flow_init` again, with the options of the compilation."""
     write(project, "@traced(retries=1)", "self.team = os.environ['TEAM']", '@team(of="us")')
     ir = project.python("flow.py", "check")
     assert ir.code == 0, ir.err
@@ -456,7 +456,7 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
         assert done.code == 0, done.err
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
-    assert found["before"]["forked"] is False  # created in the task's own process
+    assert found["before"]["forked"] is False  # the decorator was created in the task's own process
 
 
 # -- beside them -------------------------------------------------------------------------------------------------------

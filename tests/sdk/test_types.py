@@ -1,7 +1,8 @@
 """Type checkers understand the API: valid flows have no errors under mypy and pyright, faulty ones have them at their lines.
 
-`types/plain.py` has no annotation and is checked as such programs are; `types/annotated.py` has all, and is checked in
-strict mode. In `types/faulty.py` a comment says which line is an error, and which type is found.
+`types/plain.py` has no annotations and is checked without strict mode; `types/annotated.py` is fully annotated and is
+checked in strict mode. In `types/faulty.py` a comment marks each line that has an error, or names the type that
+checkers infer.
 """
 
 from __future__ import annotations

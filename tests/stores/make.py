@@ -1,7 +1,8 @@
 """Create the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
 
-TREE is a checkout of the flowc that writes it, without: this one. The directory has the flow, `kept.py`, and gets
-`store/`, what `spin` kept (`spin/`), the flow's IR and its manifests. A released version is never made again.
+TREE is a checkout of the flowc that writes the store; the default is this checkout. The directory has the flow,
+`kept.py`, and gets `store/`, what `spin` kept (`spin/`), the flow's IR and its manifests. The store of a released
+version is never created again.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
-PLACE = Path("/tmp/kept")  # records contain it, so it must not identify the machine
-_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # of cards: large, and not needed to read a store
+PLACE = Path("/tmp/kept")  # the path is in records, so it must not identify the machine
+_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # parts of cards that are large and not needed
 NEUTRAL = {"host": "example", "when": 1e9, "pid": 1, "started": "1", "peak_rss": 1 << 24}
 
 

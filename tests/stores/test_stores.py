@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """Read many objects at once, like a bucket."""
+    """Return many objects at once, as a bucket does."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])
@@ -256,7 +256,7 @@ def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
 
 
 class Many(LocalObjects):
-    """Objects of which many are read at once."""
+    """A store in a directory whose objects can be read many at once."""
 
     def get_many(self, keys: list[str]) -> list[bytes]:
         return [self.get(key) for key in keys]

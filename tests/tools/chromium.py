@@ -34,12 +34,12 @@ _FLAGS = (
 
 
 def install() -> str | None:
-    """Return the browser, and install it if necessary; None if it cannot be installed."""
+    """Return the path of the browser, which is installed if necessary; None if it cannot be installed."""
     return apt.program(*NAMES, packages=("chromium", "fonts-dejavu"))
 
 
 def program() -> str:
-    """Return the browser, and install it if necessary; skip the test if it cannot be installed."""
+    """Return the path of the browser, which is installed if necessary; skip the test if it cannot be installed."""
     if found := install():
         return found
     pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
@@ -102,11 +102,11 @@ class Browser:
         return page
 
     def frame(self, part: str) -> Page:
-        """Return the frame whose address has this part. A frame that is isolated from the page has its own process."""
+        """Return the frame whose URL contains `part`. An isolated frame has its own process."""
         return self.frames(part)[0]
 
     def frames(self, part: str) -> list[Page]:
-        """Return all such frames, at least one."""
+        """Return all frames whose URL contains `part`, at least one."""
         until = time.monotonic() + _START
         while time.monotonic() < until:
             targets = self.call("Target.getTargets")["targetInfos"]
@@ -184,7 +184,7 @@ class Page:
         return found
 
     def requests(self) -> list[str]:
-        """Return the addresses that the page has requested besides its own."""
+        """Return the URLs that the page has requested besides its own."""
         urls = [
             event["params"]["request"]["url"]
             for event in self._events()

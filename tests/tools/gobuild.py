@@ -36,7 +36,7 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class GoUnavailable(Exception):
-    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the program."""
+    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the built program."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            shutil.copyfile(file, target / "files" / file.name)  # without its mode: Go's cache is read-only
+            shutil.copyfile(file, target / "files" / file.name)  # files in Go's cache have a read-only mode
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
 
@@ -111,8 +111,8 @@ def or_skip(what: Callable[[], T]) -> T:
 
     This is for the S3 gateway, which recorded answers cannot replace.
 
-    All such skips have this place and one reason, so pytest reports them as one line. This holds for calls from a
-    test's body: a skip in a fixture counts for the test that uses it.
+    All such skips happen in this function for one reason, so pytest reports them as one line. A test must call it from
+    its body, because pytest reports a skip in a fixture at the test that uses it.
     """
     import pytest
 
@@ -148,14 +148,14 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
             ) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
-                target.rename(done)  # complete or missing, also if this process is killed
+                target.rename(done)  # the directory is complete or missing, even after a kill
     return done
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, and so with the process
+        fcntl.flock(file, fcntl.LOCK_EX)  # the lock is released with the file, and so when the process ends
         yield
 
 

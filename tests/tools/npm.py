@@ -21,11 +21,11 @@ _PATIENCE = 300  # seconds
 
 
 class NpmError(Exception):
-    """A package cannot be had: there is no npm, or the registry does not answer."""
+    """A package cannot be fetched: there is no npm, or the registry does not answer."""
 
 
 def mermaid() -> Path:
-    """Return the file with all of Mermaid, for a browser. Skip the test if it cannot be fetched."""
+    """Return the script file with all of Mermaid, which a browser loads. Skip the test if it cannot be fetched."""
     try:
         return fetch_mermaid()
     except NpmError as error:
@@ -33,12 +33,12 @@ def mermaid() -> Path:
 
 
 def fetch_mermaid() -> Path:
-    """The file with all of Mermaid. Raises NpmError."""
+    """Return the file with all of Mermaid; fetch it if it is missing. Raises NpmError."""
     return gobuild.cached(mermaid_place(), _pack_mermaid) / "mermaid.min.js"
 
 
 def mermaid_place() -> Path:
-    """The directory of Mermaid's file."""
+    """Return the directory of Mermaid's file."""
     return gobuild.cache() / f"npm-mermaid-{versions.MERMAID}"
 
 
@@ -53,7 +53,7 @@ def _pack_mermaid(directory: Path) -> None:
 
 
 def state_machines() -> Path:
-    """The directory of `asl-validator` and `jsonata`. Skips the test where they cannot be had."""
+    """Return the directory of `asl-validator` and `jsonata`. Skip the test if they cannot be fetched."""
     try:
         return fetch_state_machines()
     except NpmError as error:
@@ -61,12 +61,12 @@ def state_machines() -> Path:
 
 
 def fetch_state_machines() -> Path:
-    """The directory of `asl-validator` and `jsonata`. Raises NpmError."""
+    """Return the directory of `asl-validator` and `jsonata`; fetch them if they are missing. Raises NpmError."""
     return gobuild.cached(state_machines_place(), _install_state_machines) / "node_modules"
 
 
 def state_machines_place() -> Path:
-    """The directory in which they are installed."""
+    """Return the directory in which `asl-validator` and `jsonata` are installed."""
     return gobuild.cache() / f"npm-asl-{versions.ASL_VALIDATOR}-{versions.JSONATA}"
 
 
@@ -76,7 +76,7 @@ def _install_state_machines(directory: Path) -> None:
 
 
 def node() -> str:
-    """The program `node`. Skips the test where there is none."""
+    """Return the program `node`. Skip the test if there is none."""
     if program := shutil.which("node", path=_path()):
         return program
     pytest.skip("NOT TESTED: state machines, as there is no node")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A prerequisite. `there` returns whether it exists; `make` creates it, or raises an error with the reason."""
+    """A prerequisite. `there` returns whether it exists; `make` creates it, or raises an error that says why not."""
 
     what: str
     usual: str  # the usual time

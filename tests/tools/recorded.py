@@ -27,7 +27,7 @@ def asks() -> bool:
 
 
 def record(*, anew: bool) -> None:
-    """Record answers from here on; with `anew`, without the existing ones."""
+    """Record answers from now on; with `anew`, delete the existing answers first."""
     os.environ["FLOWC_TEST_GO"] = "record"
     if anew:
         for file in FILES.glob("*.json"):

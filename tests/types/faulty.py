@@ -1,4 +1,4 @@
-"""The types that checkers infer in a flow, and their errors in a faulty one. Only checkers read this file; it never runs."""
+"""Type checkers find types and errors in this flow, at the lines with comments; the flow never runs."""
 
 from metaflow import FlowSpec, JSONType, Parameter, batch, current, parallel_map, retry, stpe, timeout  # error
 from metaflow import Flow, step

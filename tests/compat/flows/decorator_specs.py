@@ -23,7 +23,7 @@ class check(StepMutator):
 
 
 class once(StepMutator):
-    """Takes a retry of the command line away."""
+    """Disables a retry that the command line adds."""
 
     def mutate(self, mutable_step):
         for name, _, _, attributes in mutable_step.decorator_specs:

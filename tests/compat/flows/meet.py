@@ -1,4 +1,4 @@
-"""Tasks of a foreach that wait for each other meet without an option, because enough of them run at once."""
+"""Tasks of a foreach that wait for each other: without an option, enough of them run at once."""
 
 import os
 import tempfile

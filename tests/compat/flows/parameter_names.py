@@ -13,7 +13,7 @@ class ParameterNames(Base):
     notes = IncludeFile("notes-file", default=__file__)
     cfg = Config("my-cfg", default_value={"a": 1})
     nothing = Config("nothing")
-    # Named like a step, a property, a method, a constant and one another; and in letters of any language.
+    # Parameters named like a step, a property, a method, a constant or one another, and in letters of any language.
     one = Parameter("start", default=1)
     two = Parameter("doubled", default=2)
     three = Parameter("helper", default=3)

@@ -1,4 +1,4 @@
-"""Names of back ends and of Metaflow that are imported and not used."""
+"""Imported names of back ends and of Metaflow that the flow does not use."""
 
 from metaflow import FlowSpec, R, airflow_s3_key_sensor, batch, package_sources, pytorch_parallel, step  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""What several of these flows look at."""
+"""Helpers of several flows in this directory."""
 
 from metaflow import Step, current, namespace
 from metaflow.cards import get_cards

@@ -1,4 +1,4 @@
-"""Run, resume and spin the flow beside this file with `Runner`, with the same results under both."""
+"""Run, resume and spin the flow beside this file with `Runner`; the results are the same under flowc and Metaflow."""
 
 import asyncio
 import inspect
@@ -77,7 +77,7 @@ async def at_once():
         assert [one.run.data.sum for one in runs] == [0, 3, 6]
         seen = [found async for found in runs[0].stream_log("stdout")]
         assert [found async for found in runs[0].stream_log("stdout", position=seen[0][0])] == seen[1:]
-        await runs[2].wait(stream="stdout")  # it is printed, also when all is over
+        await runs[2].wait(stream="stdout")  # the output is printed, also after the run's end
         try:
             async for _ in runs[0].stream_log("stdin"):
                 pass

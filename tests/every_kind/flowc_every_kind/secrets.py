@@ -1,4 +1,4 @@
-"""A source of secrets: the value of each is the place and the name, in small letters."""
+"""A source of secrets: the value of each secret is the place, `-` and the secret's name, in small letters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Letters:
-    """The setting `secrets = "letters:PLACE"`."""
+    """The source of secrets for the setting `secrets = "letters:PLACE"`."""
 
     def read(self, names: Sequence[str], place: str) -> Mapping[str, str]:
         return {name: f"{place}-{name}".lower() for name in names}

@@ -6,7 +6,7 @@ import json
 
 
 class LinesTracker:
-    """Writes what it is told into a file."""
+    """A tracker that writes the arguments of its calls to a file."""
 
     def begin(self, run, *_):
         self._write(run, "begin", run.run)

@@ -36,7 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # its working directory, which no other pod has
+    directory: Path  # the working directory, of this pod alone
 
 
 @dataclass
@@ -174,7 +174,7 @@ class _Controller:
                 known = self._ancestors(task, dag)
                 values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
                 if "when" in task and not holds(self._fill(task["when"], values)):
-                    self._arguments(task, values)  # they are filled in nevertheless
+                    self._arguments(task, values)  # an error in an argument is found in a skipped task too
                     phases[task["name"]] = "Skipped"
                     continue
                 ok, given = self._task(task, values, f"{name}.{task['name']}")

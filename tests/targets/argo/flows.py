@@ -104,7 +104,7 @@ def _loop(at: int, latch: str, inner: Shape, last: ir.Transition, nodes: list[No
 
 
 def _lead(nodes: list[Node], at: int, step: str) -> None:
-    """Let the step at `at` lead to `step`; if it ends a loop, after the loop."""
+    """Let the step at index `at` lead to `step`; if that step ends a loop, only the loop's exit leads there."""
     following: ir.Transition = Goto(target=step)
     if isinstance(left := nodes[at].next, Switch):
         following = replace(left, arms=(left.arms[0], (False, step)))

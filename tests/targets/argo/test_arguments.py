@@ -24,7 +24,7 @@ values = st.recursive(
 def check_undamaged(encoded: str) -> None:
     assert "{{" not in encoded
     assert encoded.isprintable()
-    assert all(char <= "\uffff" for char in encoded)  # Go's choice among the others depends on its version
+    assert all(char <= "\uffff" for char in encoded)  # Go escapes higher characters depending on its version
 
 
 @given(text)
@@ -45,7 +45,7 @@ def test_json(value: object) -> None:
     check_undamaged(encoded)
     decoded = arguments.decode("json", encoded)
     assert decoded == value
-    assert json.dumps(decoded) == json.dumps(value)  # also distinguishes 1 from 1.0 and True
+    assert json.dumps(decoded) == json.dumps(value)  # this comparison also distinguishes 1 from 1.0 and True
 
 
 @given(st.integers() | st.none())

@@ -122,7 +122,7 @@ def test_plain_scalars_are_words(document: dict[str, str]) -> None:
         ("a\r\nb\r\n", '"'),
         ("a\n\x0cb\n", '"'),
         ("a\n\u2028\n", '"'),
-        ("a\nb\u202e\n", '"'),  # an invisible character: shown as an escape
+        ("a\nb\u202e\n", '"'),  # an invisible character is written as an escape
         ("\n", '"'),
         ("# é 😀\nx\n", "|"),
         ("---\n...\n", "|"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 4.4  # the limit of the work's ratio, for four times the steps
 STEPS = 160
-LOOPS = 48  # each is ten iterations in a template; with more, a manifest is too large
+LOOPS = 48  # a template has ten iterations of each loop, so more loops make a manifest too large
 
 
 def repeated(*pattern: object) -> Callable[[int], Flow]:

@@ -69,7 +69,7 @@ def check_templates(flow: Flow, spec: dict[str, Any]) -> None:
     for template in templates.values():
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", template["name"])
         assert len(template["name"]) <= 63
-        assert "failFast" not in template  # hangs a DAG; dag.failFast does not
+        assert "failFast" not in template  # failFast in a template hangs a DAG; dag.failFast does not
         for output in template.get("outputs", {}).get("parameters", []):
             assert output["valueFrom"]["default"] == "0"
         for call in calls(template):

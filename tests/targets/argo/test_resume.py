@@ -75,7 +75,7 @@ def project(tmp_path: Path) -> Project:
 def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
     """Write the Workflow that resumes a run, and run it with `more` in the pods' environment."""
     url = f"file://{project.root}/.flowc"
-    mounted = "file:///proc/self/cwd/.flowc"  # the same: a volume is refused below /tmp, where tests run
+    mounted = "file:///proc/self/cwd/.flowc"  # the same directory, since flowc refuses volumes below /tmp
     done = project.flowc(
         "resume",
         "flow.py",
@@ -139,7 +139,7 @@ def test_a_step_and_parameters(project: Project) -> None:
 
 
 def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
-    """A failed resumed run is resumed like any run; it has its own tags."""
+    """A resumed run that failed can be resumed like any other run; each run has its own tags."""
     assert project.flowc("run", "flow.py", "--factor", "10", "--tag", "old", BREAK="1").code == 1
     origin = project.latest().id
     failed = resumed(project, "failed", "--tag", "new", "--tag", "{{x}}", phase="Failed", BREAK="1")

@@ -1,7 +1,7 @@
 """All kinds of manifests that flowc compiles pass the validation of a cluster, and faulty ones do not.
 
-The second half matters as much: a validator that finds nothing is worth nothing. Each fault names who finds it: `crd`,
-the API server with Argo's CRDs; `lint`, Argo's validator; or nobody, which is worth knowing too.
+Faulty manifests are tested too, because a validator that finds nothing is worth nothing. Each fault names the validator
+that finds it: `crd` is the API server with Argo's CRDs, `lint` is Argo's validator; None means that neither finds it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RIGHT: dict[str, list[Doc]] = {
     "switch": [switch()],
     "loop": [loop()],
     "exit": [exit_hook()],
-    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],  # refers to a later object in the file
+    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],  # the schedule refers to a later object in the file
     "run": [branch(), run()],
 }
 
@@ -204,7 +204,7 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
         ("{}\n", "not a kind"),
         ("# nothing\n", "has no manifest"),
         ("", "has no manifest"),
-        # not text, although PyYAML reads it as text
+        # the name is a number for the cluster, although PyYAML reads a text
         ("kind: Workflow\nmetadata: {name: 1234e56}\n", "cannot unmarshal number"),
         ("kind: Workflow\nmetadata: {name: n}\n", "cannot unmarshal bool"),
     ],

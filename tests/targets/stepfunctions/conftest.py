@@ -1,4 +1,4 @@
-"""The evaluator of JSONata, one for all tests."""
+"""The evaluator of JSONata, one process for all tests."""
 
 from __future__ import annotations
 

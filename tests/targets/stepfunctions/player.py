@@ -33,7 +33,7 @@ FIELDS = {
 
 
 class MachineError(Exception):
-    """Step Functions would refuse this, or do something else than was meant."""
+    """Step Functions would refuse the definition, or do something unintended."""
 
 
 class StateFailed(Exception):
@@ -74,13 +74,13 @@ class Evaluator:
         return json.loads(self._process.stdout.readline())
 
     def faults(self, machine: Json) -> list[Json]:
-        """What the validator finds."""
+        """Return the errors that the validator finds in a state machine."""
         told = self._ask({"machine": machine})
         assert told["isValid"] is not bool(told["errors"])
         return list(told["errors"])
 
     def fill(self, value: Json, states: Json) -> Json:
-        """A value with its expressions evaluated."""
+        """Return a value with its JSONata expressions evaluated."""
         if isinstance(value, str) and value.startswith("{%") and value.endswith("%}"):
             told = self._ask({"expression": value[2:-2], "states": states})
             if "value" not in told:
@@ -94,7 +94,7 @@ class Evaluator:
 
 
 class Attempt(NamedTuple):
-    """A container that ran."""
+    """A container that has run."""
 
     command: list[str]
     env: dict[str, str]
@@ -104,7 +104,7 @@ class Attempt(NamedTuple):
 
 @dataclass
 class PlayedExecution:
-    """The end of an execution; `attempts` are its containers, in the order they were started."""
+    """The end of an execution; `attempts` are its containers, in the order of their starts."""
 
     status: str = "RUNNING"
     error: str = ""
@@ -113,12 +113,12 @@ class PlayedExecution:
     children: int = 0
 
     def logs(self) -> str:
-        """All that the containers wrote, for a failing test's message."""
+        """Return all output of the containers, for the message of a failed test."""
         return self.error + "\n".join(f"--- {each.command} {each.code}\n{each.log}" for each in self.attempts)
 
 
 def definition(template: Json, substitutions: Mapping[str, str]) -> Json:
-    """The definition of the state machine after CloudFormation's substitutions."""
+    """Return the definition of the state machine after CloudFormation's substitutions."""
     properties = template["Resources"]["StateMachine"]["Properties"]
     known = {name: substitutions.get(name, name) for name in properties["DefinitionSubstitutions"]}
 
@@ -131,7 +131,7 @@ def definition(template: Json, substitutions: Mapping[str, str]) -> Json:
 
 
 class Player:
-    """Plays a template: `image` is the directory with `code` and `ir`, `buckets` that of the buckets of S3."""
+    """Play a template: `image` is the directory with `code` and `ir`, `buckets` the directory for S3's buckets."""
 
     def __init__(
         self, template: Json, evaluator: Evaluator, image: Path, buckets: Path, environment: Mapping[str, str]
@@ -164,7 +164,7 @@ class Player:
             at = following
 
     def _state(self, name: str, state: Json, given: Json, context: Json) -> tuple[Json, str | None]:
-        """The output of a state, and the next one."""
+        """Return the output of a state, and the next state."""
         states = {"input": given, "context": context | {"State": {"Name": name}}}
         kind = state["Type"]
         if kind == "Choice":
@@ -211,7 +211,7 @@ class Player:
         for index, item in enumerate(items):
             here = context | {"Map": {"Item": {"Index": index, "Value": item}}}
             given = self.evaluator.fill(state["ItemSelector"], states | {"context": here})
-            if distributed:  # an execution of its own, which sees nothing of its parent's
+            if distributed:  # each item is a separate execution, which cannot read its parent's data
                 self.played.children += 1
                 here = {"Execution": {"Name": f"child-{self.played.children}", "Input": given}}
             found.append(self._graph(state["ItemProcessor"], given, here))

@@ -1,4 +1,4 @@
-"""State machines: what arrives in containers, what happens after failures, and what is a template's."""
+"""State machines: the values that reach containers, what follows a failure, and the rest of the template."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = [f"s{at}" for at in range(2000)]
 
 
 def states_of(machine: Any) -> Iterator[tuple[str, Any]]:
-    """All states of a machine, also those inside others."""
+    """Return all states of a machine, also nested ones."""
     for name, state in machine["States"].items():
         yield name, state
         for inner in (*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())):
@@ -45,7 +45,7 @@ def machine(flow: ir.Flow, **fields: Any) -> Any:
 
 
 def check(found: Any, evaluator: Evaluator) -> None:
-    """The validator accepts it, its states have names of their own, and each leads to states beside it."""
+    """The validator accepts the machine, its states' names are unique, and states lead only to states beside them."""
     assert evaluator.faults(found) == []
     names = [name for name, _ in states_of(found)]
     assert len(names) == len(set(names))
@@ -225,7 +225,7 @@ def test_modes_of_maps(name: str, most: int, modes: dict[str, tuple[str, int]]) 
 def test_a_bucket_has_records_under_the_keys_that_are_read(
     evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real S3 gateway has the object, also for names that a key quotes and paths with `~`."""
+    """A real S3 gateway has each object under its key, also for names that need quoting in keys, and paths with `~`."""
     from flowc_runtime.store.records.store import Store
 
     shape: flows.Shape = ["start", ("loop", "again", ["Überschrift", ("each", "inner", ["x"])]), "end"]

@@ -33,7 +33,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Place:
-    """A `Span`, which is text in JSON."""
+    """A position in the source, `Span`, which is a string in JSON."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Union:
 
 
 def shape_of(root: type) -> tuple[Record | Union, ...]:
-    """Return a class and everything that it contains, each after its own parts: the class itself is the last."""
+    """Return a class and all classes that it contains; each class comes after the classes of its fields."""
     found = _Finder()
     found.record(root)
     return tuple(found.parts.values())

@@ -5,7 +5,7 @@ from metaflow import Config, FlowSpec, Parameter, retry, step, user_step_decorat
 
 @user_step_decorator
 def counted(step_name, flow, inputs=None, attributes=None):
-    """Count the steps that were run so."""
+    """Append the step's name to `counted_steps` before the step runs."""
     flow.counted_steps = [*getattr(flow, "counted_steps", []), step_name]
     yield
 
