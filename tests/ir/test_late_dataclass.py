@@ -130,7 +130,8 @@ def test_it_behaves_like_one_of_the_standard_library(make, args, kwargs) -> None
             "qualname": cls.__init__.__qualname__,
             "repr": repr(one),
             "match": cls.__match_args__,
-            "slots": cls.__dict__.get("__slots__"),
+            # Python 3.10 repeats the slots of a base class, which later versions do not.
+            "slots": cls.__dict__.get("__slots__") if sys.version_info >= (3, 11) else None,
             "equal": one == same,
             "unequal": one == 1,
             "hash": outcome(lambda: hash(one) == hash(same)),
