@@ -87,7 +87,7 @@ VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
 class Blow(NamedTuple):
-    """A kill: of `victim`, after a number of events of the run, and some more seconds."""
+    """When to kill which process: `victim` is killed `seconds` after the run has printed `events` lines."""
 
     victim: str
     events: int

@@ -1,4 +1,4 @@
-"""The names that a package with a store for its own address scheme imports, also in pods (docs/plugins.md)."""
+"""The public names for packages that add a store with its own address scheme, in pods too (docs/plugins.md)."""
 
 from __future__ import annotations
 

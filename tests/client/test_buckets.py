@@ -1,4 +1,4 @@
-"""The client reads a store in a bucket like a directory."""
+"""The client reads a store in a bucket like a store in a directory."""
 
 from __future__ import annotations
 

@@ -22,7 +22,10 @@ class Missing(Exception):
 
 
 class CommandFailed(Exception):
-    """A command ended with an error, or a wait with no answer; the text has the last lines, or what did not happen."""
+    """A command failed, is not installed or took too long, or a wait ended without an answer.
+
+    The message has the last lines of the command's output, or names the awaited event.
+    """
 
 
 def root() -> Path:

@@ -110,11 +110,10 @@ class StepDecorator(Decorator):
         """
 
     def step_task_retry_count(self) -> tuple[int, int]:
-        """Return the number of retries of the step's tasks, and 0.
+        """Return two numbers: the retries of the step's tasks, and 0.
 
-        If several decorators request retries, the largest number counts.
-
-        It is an error if the second number is not 0.
+        If several decorators request retries, the largest number counts. The second number stands for retries that
+        flowc does not support; another value than 0 is an error.
         """
         return 0, 0
 

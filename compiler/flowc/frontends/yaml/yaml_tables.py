@@ -179,7 +179,7 @@ MEANT: Final[Mapping[str, str]] = MappingProxyType(
         "next_node": "leave it out: steps run in the order of the list",
         "type": "leave it out: python:, shell:, map: … say what the step is",
         "command": "write shell: COMMAND, or python: package.module.function",
-        "command_type": "leave it out: python:, shell: and notebook: say it",
+        "command_type": "leave it out, since the key python:, shell: or notebook: gives the type of the command",
         "function": "write python: package.module.function",
         "conditional": "write if: VALUE, and is: with lists of steps",
         "parameter": "write if: VALUE",
