@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """No other file of the API bypasses it with a module's name as text."""
+    """Other files of the API name modules only through the table, never as text."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()

@@ -19,14 +19,14 @@ Kind: TypeAlias = "Scalar | Words | Place | Texts | ListOf | Row | Record | Unio
 
 @dataclass(frozen=True)
 class Scalar:
-    """A value of one of these types of JSON."""
+    """A JSON value of one of these types."""
 
     types: tuple[type, ...]
 
 
 @dataclass(frozen=True)
 class Words:
-    """One of these strings."""
+    """A string that is one of these."""
 
     words: tuple[str, ...]
 
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a class. `key` is its name in JSON."""
+    """`key` is the field's name in JSON. `key` is its name in JSON."""
 
     name: str
     key: str
