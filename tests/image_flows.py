@@ -171,7 +171,7 @@ _ONE_FILE: dict[str, str] = {
     ),
 }  # fmt: skip
 
-# Functions beside the pipeline that names them, so that their module imports the authoring API in the pod.
+# The functions are in the file of their pipeline, so in the pod their module imports the authoring API.
 _PIPELINE = """
 import dataclasses
 from flowc.pipeline import (

@@ -95,7 +95,7 @@ MOST_INNER = 181  # import statements in functions; the number only decreases
 
 
 def test_few_imports_stand_in_functions() -> None:
-    """Late imports, which save start-up time, go through a table of names, a module's `__getattr__` or a `LateModule`."""
+    """Late imports save start-up time; they go through a table of names, a module's `__getattr__` or a `LateModule`."""
     inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
     assert len(inner) <= MOST_INNER, f"{len(inner)} imports are in functions; at most {MOST_INNER} may be"
     assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"
