@@ -38,7 +38,7 @@ def make_tasks(store: Path, flow: str, step: str, count: int = TASKS) -> None:
 
 
 def main(what: str, flow: str) -> None:
-    """Print the seconds that one reading takes, after the imports."""
+    """Print the seconds of one reading, without those of the imports."""
     from metaflow import Flow, Run, namespace  # not measured here: the figure `import metaflow` has its time
 
     namespace(None)

@@ -55,7 +55,7 @@ class Floors(NamedTuple):
 
 
 def repeat(times: int, action: Callable[[], float]) -> Sample:
-    """Call the action `times` times; it returns its seconds."""
+    """Call the action `times` times; the action returns the seconds that it measured."""
     return Sample(tuple(action() for _ in range(times)))
 
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# A program inherits ignored signals: SIGINT in a shell's background command, SIGHUP under nohup. It does not inherit
-# handlers, so the programs that tests start and interrupt get the default, and this process still ignores SIGHUP.
+# Handlers are not inherited: with a handler, started programs get the default, and this process still ignores SIGHUP.
+# It does not inherit handlers, so the programs that tests start and interrupt get the default, and this process still
+# ignores SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT):

@@ -44,7 +44,7 @@ class Disk:
         self._environment |= {"LD_PRELOAD": str(library), "FAULTS_LOG": str(self._log)}
 
     def fail(self, *rules: tuple[str, int, str]) -> None:
-        """Make calls fail: the call, the number of its error, and a part of its path."""
+        """Make calls fail: the name of the call, the number of the error, and a part of the file's path."""
         self._environment["FAULTS_FAIL"] = ",".join(f"{call}:{number}:{part}" for call, number, part in rules)
 
     def slow(self, call: str, seconds: float) -> None:

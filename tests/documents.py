@@ -29,7 +29,7 @@ VARIABLE = (
 
 
 class Command(NamedTuple):
-    """A command of a document, and its output lines there."""
+    """A command of a document, and the output lines that the document shows."""
 
     line: str
     expected: list[str]
@@ -43,7 +43,7 @@ def commands(text: str) -> Iterator[Command]:
 
 
 def normal(line: str) -> str:
-    """Return the line with its varying parts replaced by their names."""
+    """Return the line with its varying parts, such as times and versions, replaced by names."""
     for pattern, name in VARIABLE:
         line = pattern.sub(name, line)
     return line.rstrip()

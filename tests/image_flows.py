@@ -6,7 +6,7 @@ import textwrap
 
 
 def _flow(names: str, above: str = "", start: str = "pass", end: str = "pass", *, cls: str = "", head: str = "") -> str:
-    """Return a flow of two steps: `names` are imported from metaflow, `cls` decorates the class, `above` its first step."""
+    """Return a flow of two steps. `names` are imported, `cls` decorates the class, and `above` the first step."""
     step = textwrap.indent(above.strip(), "    ") + "\n" if above else ""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
@@ -134,7 +134,7 @@ _ONE_FILE: dict[str, str] = {
     "schedule": _flow("schedule", cls="@schedule(cron='0 6 * * *')"),
     "project": _flow("current, project", start="assert current.project_name == 'p'", cls="@project(name='p')"),
     "exit_hook": _flow("exit_hook", cls="@exit_hook(on_success=[told], on_error=[told])", head=_HOOK),
-    # features without a decorator of ours
+    # features that need no decorator
     "own decorators": _flow(
         "", "@traced\n@Careful", "import os; assert os.environ['ADDED'] == '1'", "assert self.seen == ['start']",
         cls="@Everywhere", head=_OWN,
@@ -171,7 +171,7 @@ _ONE_FILE: dict[str, str] = {
     ),
 }  # fmt: skip
 
-# Functions beside the pipeline that names them, so that their module imports the authoring API in the pod.
+# The functions are in the file of their pipeline, so in the pod their module imports the authoring API.
 _PIPELINE = """
 import dataclasses
 from flowc.pipeline import (

@@ -220,7 +220,7 @@ def test_a_step_without_cards_has_none(flow: Flow) -> None:
     ],
 )
 def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None:
-    """A failing card does not affect the step and other cards; its page shows the reason."""
+    """A failing card affects neither the step nor other cards; the failing card's page shows the reason."""
     flow(
         f"""
         @card

@@ -281,7 +281,7 @@ def test_everything_is_escaped() -> None:
 
 
 def test_the_picture_of_a_graph() -> None:
-    """Steps are drawn from left to right; a loop goes back below them."""
+    """Steps are drawn from left to right; the line of a loop goes back below the steps."""
     graph = {
         "start": {"next": ["a", "b"]},
         "a": {"next": ["each"], "type": "split-foreach", "matching_join": "join"},

@@ -355,7 +355,7 @@ def test_a_working_directory_that_is_gone(reads: Project) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root may not change the limits back")
 def test_too_many_open_files(reads: Project) -> None:
-    """The error names the place if the error of the system names no file."""
+    """flowc's error names the place if the operating system's error names no file."""
     done = shell(reads, "ulimit -n 12; exec python flow.py run")
     assert "Traceback" not in done.err
     assert done.code == FAULTY

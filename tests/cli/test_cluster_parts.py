@@ -43,7 +43,7 @@ SERVER = {
 
 
 def template(**spec: Any) -> dict[str, Any]:
-    """Return a WorkflowTemplate as the cluster has it."""
+    """Return a WorkflowTemplate in the form in which a cluster returns it."""
     return {"kind": "WorkflowTemplate", "metadata": {"name": "a", **SERVER}, "spec": spec, "status": {"x": 1}}
 
 

@@ -281,7 +281,7 @@ INHERITED = """
 
 
 def test_what_only_the_newest_run_knows(typed: Project) -> None:
-    """If the base of the flow is in another file, its parameters and steps come from the recorded flow."""
+    """If a flow derives from a class in another file, parameters and steps come from the flow that a run recorded."""
     typed.write("base.py", BASE)
     typed.write("inherited.py", INHERITED)
     assert answers(typed, "flowc run inherited.py --cou") == []

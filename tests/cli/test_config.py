@@ -274,7 +274,7 @@ def test_every_way_to_write_the_section(project: Project, text: str) -> None:
 
 
 def test_a_pyproject_of_others_is_not_read(project: Project) -> None:
-    """A file without a section is not even parsed: parsing takes time, and its errors concern other tools."""
+    """A pyproject.toml without flowc's section is not parsed: parsing takes time, and errors concern other tools."""
     project.write("pyproject.toml", '[tool.black]\nline-length = "\n')
     code = "import sys, flowc.cli\nsys.argv = ['flowc', 'config']\ntry: flowc.cli.main()\nfinally: print(*sys.modules)"
     done = project.python("-c", code)

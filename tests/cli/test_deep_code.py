@@ -1,4 +1,4 @@
-"""Code that is nested deeper than Python's recursion limit: all readers of flows accept it, like Python."""
+"""Code that is nested deeper than Python's recursion limit: flowc reads every flow that Python itself accepts."""
 
 from __future__ import annotations
 

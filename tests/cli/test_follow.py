@@ -1,4 +1,4 @@
-"""`flowc logs --follow`: it prints everything once, and ends."""
+"""`flowc logs --follow` prints all output once, and ends with the run."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_what_has_not_begun_when_the_run_ends(
 
 
 def begun(project: Project) -> str:
-    """Return the id of the run that was just started, as soon as it exists."""
+    """Return the id of the run that was just started, as soon as the run exists."""
     file = project.root / "id"
     wait_until(lambda: file.exists() and file.read_text() != "", "the run did not begin")
     return file.read_text()

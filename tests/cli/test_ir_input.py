@@ -1,4 +1,4 @@
-"""The IR as an input, as in `flowc run ir.json`, with the code beside it, in a directory or in an archive."""
+"""The IR as an input, as in `flowc run ir.json`: its code is beside the IR, in a directory or in an archive."""
 
 from __future__ import annotations
 
@@ -375,6 +375,6 @@ def test_places_in_json() -> None:
     assert str(span_of("f", text, ["a", 1, "d"])) == "f:3:3"
     assert str(span_of("f", text, ["a", 0, "b"])) == "f:2:14"
     assert str(span_of("f", text, ["e"])) == "f:4:7"
-    assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"  # the place of the list, if the item is missing
+    assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"  # the position of the list, if the item is missing
     assert str(span_of("f", text, [])) == "f:1:1"
     assert span_of("f", text, ["e"]).width == 1

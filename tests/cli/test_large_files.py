@@ -1,4 +1,4 @@
-"""Files of any size as defaults of flows on a cluster: inside the parameter, beside the code, or uploaded to the store."""
+"""Files of any size as defaults of parameters on a cluster: in the manifest, beside the code, or in the store."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
 
 
 def as_a_pod_reads(template: dict[str, Any], flow: Flow, store: Store, code: Path) -> dict[str, Any]:
-    """Return the parameters of a run without arguments, with its files stored."""
+    """Return the parameters that a pod reads for a run without arguments; their files are put into the store."""
     given = json.dumps(template["spec"]["arguments"]["parameters"])
     return store_files(store.objects, flow.parameters, read(given, flow.parameters), str(code))
 

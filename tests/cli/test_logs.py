@@ -36,7 +36,7 @@ SECRET = b"the password is swordfish"
 
 
 def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, done: bool = True) -> None:
-    """Create an attempt that has written these frames."""
+    """Create an attempt whose log has these frames."""
     begun: Any = {"version": RECORD_VERSION, "began": 0.0, "process": {}}
     run.begin(step, path, number, begun)
     for entry in entries:
@@ -237,7 +237,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
 
 
 def test_scrubbing_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each chunk of the log is replaced; the output of the other stream stays, in its order."""
+    """In each chunk of the log one stream is replaced; the output of the other stream stays, in its order."""
     with gateway(tmp_path) as s3:
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)

@@ -100,7 +100,7 @@ def test_a_file_with_two_flows(project: Project) -> None:
 
 
 def test_a_flow_in_a_package(project: Project) -> None:
-    """A relative import cannot work if the file is named by its path; the hint names the module."""
+    """In a file that is named by its path, a relative import cannot work; the hint names the module."""
     for package in ("outer", "outer/inner"):
         project.write(f"{package}/__init__.py", "")
         project.write(f"{package}/helper.py", "X = 1\n")
@@ -127,7 +127,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
 
 
 def test_a_runner_of_a_notebook(project: Project) -> None:
-    """A notebook is refused, because its JSON would be run as a program."""
+    """A notebook is refused: without this check, Python would run its JSON as a program."""
     project.write("book.ipynb", '{"cells": [], "metadata": {"x": null}, "nbformat": 4}')
     for kind in ("Runner", "Deployer"):
         done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
@@ -405,7 +405,7 @@ def test_the_help_in_a_flow_s_own_file_asks_for_no_flow(good: Project, command: 
 
 
 def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words of each command of a group and its subcommands, without hidden ones."""
+    """Yield the path of each command of a group, with subcommands, without hidden commands."""
     context = context_of(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)

@@ -199,7 +199,7 @@ def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
 
 
 def test_python_m(packaged: Project) -> None:
-    """The module has the same name as in `flowc run pkg.flows`, so its pickles are equal."""
+    """The flow's module has the same name as in `flowc run pkg.flows`, so pickles of its classes are equal."""
     done = packaged.python("-m", "pkg.flows", "run")
     assert done.code == 0, done.err
     assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")
@@ -401,7 +401,7 @@ def test_the_directory_above_is_named(packaged: Project) -> None:
 
 
 def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
-    """A package with the name of another package is refused: its modules would mix with the other's."""
+    """If another package with the same name is imported already, the flow is refused: modules of both would mix."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
         "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"

@@ -1,4 +1,4 @@
-"""docs/plugins.md shows the code of the test package, and every kind of plugin that there is."""
+"""docs/plugins.md shows the code of the test package, and names every kind of plugin."""
 
 from __future__ import annotations
 

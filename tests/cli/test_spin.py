@@ -1,4 +1,4 @@
-"""`spin`: one step, on the inputs of its task in an earlier run."""
+"""`spin`: run one step again, with the inputs that its task had in an earlier run."""
 
 from __future__ import annotations
 

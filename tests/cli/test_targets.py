@@ -1,4 +1,4 @@
-"""`--target`: flowc's own target, those of installed packages, and the commands of their deployments."""
+"""`--target`: flowc's own targets, targets of installed packages, and the commands of their deployments."""
 
 from __future__ import annotations
 

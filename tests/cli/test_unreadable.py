@@ -410,7 +410,7 @@ def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str
 
 
 def lose(kept: Kept, run: RunStore, kind: str, *, aside: bool) -> str:
-    """Remove a record like `fsck --repair` or a person; return its key."""
+    """Remove a record, as `fsck --repair` or a person may do; return the record's key."""
     (path,) = (kept.root / run.prefix).glob(KINDS[kind])
     key = path.relative_to(kept.root).as_posix()
     if aside:

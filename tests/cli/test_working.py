@@ -1,4 +1,4 @@
-"""Slow work shows a line on a terminal, and only there."""
+"""Commands show a line about slow work on a terminal, and nowhere else."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def place(
 
 
 def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster run reads like a local run, and also has its code."""
+    """The client reads a cluster run like a local run, and also returns its code."""
     source = project.write("code/flow.py", FLOW)
     project.write("code/helpers/ours.py", "def answer():\n    return 42\n")
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)

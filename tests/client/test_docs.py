@@ -77,7 +77,7 @@ FAR = """
 
 @pytest.fixture
 def far(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Create a run like pods, with its store in the directory `cluster`."""
+    """Create a run as pods do, with its store in the directory `cluster`."""
     letters.write("cluster/code/flow.py", FAR)
     letters.write("cluster/code/helpers.py", "def answer():\n    return 42\n")
     ir = letters.write("cluster/ir.json", letters.flowc("ir", "cluster/code/flow.py").out)

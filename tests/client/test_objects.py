@@ -1,4 +1,4 @@
-"""Flows, runs, steps, tasks and artifacts, as programs read them."""
+"""Flows, runs, steps, tasks and artifacts, as programs read them through the client."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
 
 
 def test_the_step_of_the_parameters(letters: Project) -> None:
-    """`_parameters` is in the run but not listed; its task is done when the run begins, and has all properties of tasks."""
+    """The step `_parameters` is not listed in the run; its task ends when the run begins, and has all properties."""
     good, failed = runs()
     for run, n in ((good, 3), (failed, 4)):
         step = run["_parameters"]

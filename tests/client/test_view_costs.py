@@ -137,7 +137,7 @@ def test_no_look_more(letters: Project, looks: Counter[str], name: str) -> None:
 
 
 def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> None:
-    """An active run's status is in no object yet: its record has the time of its beginning and its process."""
+    """No object contains an active run's status: it is computed from the record, with the begin and the process."""
     run = Store.open(str(letters.root / ".flowc")).run("Letters", next(iter(Flow("Letters"))).id)
     run.objects.delete(f"{run.prefix}/status.json")
     looks.clear()

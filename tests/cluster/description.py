@@ -40,7 +40,7 @@ def read(file: Path | None = None) -> Cluster | None:
     """Return the running cluster, according to the file."""
     try:
         return Cluster(**json.loads((file or path()).read_text()))
-    except (FileNotFoundError, TypeError):  # no file, or one of another version
+    except (FileNotFoundError, TypeError):  # the file is missing, or of another version
         return None
 
 

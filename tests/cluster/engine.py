@@ -69,7 +69,7 @@ def can_pull(engine: Engine) -> bool:
 
 
 def own() -> Engine:
-    """Return the harness's own docker. Raises Missing if it cannot run."""
+    """Return the harness's own docker engine. Raises Missing if the daemon cannot run."""
     docker_daemon.check()
     docker_daemon.start()
     return Engine("docker", docker_daemon.host())

@@ -1,7 +1,7 @@
 """The programs of a cluster, built from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, S3.
 
-Each is built once and kept outside the tree (`tools.gobuild`), under a name with its versions. They are static, so an
-image of one contains one file.
+Each program is built once and kept outside the tree (`tools.gobuild`), under a name with its versions. The programs are
+static, so an image of a program contains one file.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _compile(what: Build, target: Path) -> None:
     work.mkdir()
     (work / "go.mod").write_text(_go_mod(what, work))
     packages = [package for _, package in what.commands]
-    # Fetch before compiling: a failed fetch is a fault of the network, a failed compilation is ours.
+    # Fetch before compiling: if fetching fails, the network is at fault; if compiling fails, this code is.
     gobuild.go("list", "-mod=mod", "-deps", *packages, cwd=work, blame=GoUnavailable)
     flags = ["-mod=mod", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {what.link}"]
     gobuild.go("build", *flags, "-o", f"{target}/", *packages, cwd=work, blame=RuntimeError)

@@ -1,4 +1,4 @@
-"""A cluster of kind, and its kubectl."""
+"""A cluster that kind creates, and kubectl for this cluster."""
 
 from __future__ import annotations
 

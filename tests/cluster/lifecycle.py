@@ -178,7 +178,7 @@ def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: 
             kind.load(archive)
         kind.load(s3_gateway.archive(_build(go_builds.S3), work))
     if runtime:
-        kind.load(kind.engine.save(sorted(runtime), work / "runtime.tar"))  # one archive: they share layers
+        kind.load(kind.engine.save(sorted(runtime), work / "runtime.tar"))  # the images share layers
 
 
 def _apply(kubectl: Kubectl, argo_version: str) -> None:
@@ -197,7 +197,7 @@ def _build(what: go_builds.Build) -> Path:
 
 
 def _binaries(argo_version: str) -> node_image.Binaries:
-    """Build all programs of an offline cluster and its root file systems: minutes the first time, no time afterwards."""
+    """Build all programs and root file systems of an offline cluster; only the first time takes minutes."""
     builds = [*go_builds.NODE, go_builds.KIND, go_builds.argo(argo_version), go_builds.S3]
 
     def compile_all() -> None:

@@ -55,7 +55,7 @@ class Binaries:
 
 
 def name() -> str:
-    """Return the image's name; its tag changes with all contents."""
+    """Return the image's name; its tag depends on all contents of the image."""
     parts = [repr(go_builds.NODE), go_builds.KIND.module.version, debian.SUITE, *PACKAGES, *UNWANTED_UNITS]
     parts += [(FILES / file).read_text() for file in (*NODE_FILES, "pause.go")]
     parts.append(Path(__file__).read_text())

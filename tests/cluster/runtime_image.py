@@ -1,6 +1,6 @@
 """The runtime image, from the Dockerfile at the repository's root.
 
-If no image can be pulled, its base is our own Debian, and its wheels are fetched before, because the build reaches no
+If no image can be pulled, the base is our own Debian, and the wheels are fetched before the build, which reaches no
 package index.
 """
 
@@ -47,7 +47,7 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
             wheels = _wheels(image.extra)
             for wheel in wheels.iterdir():
                 shutil.copy(wheel, context / "runtime_image/dependencies")
-            (pip,) = wheels.glob("pip-*.whl")  # a wheel of pip runs without installation
+            (pip,) = wheels.glob("pip-*.whl")  # pip runs directly from its wheel
             arguments |= {"PIP": f"/opt/flowc/bin/python /dependencies/{pip.name}/pip", "PIP_OPTIONS": "--no-index"}
             arguments |= {"BASE": _base(engine)}
             options = ["--network", "none"]

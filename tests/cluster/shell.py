@@ -103,7 +103,8 @@ def wait_for(
     """Return the first true answer of `ask`, which is called again after `every` seconds.
 
     Raises:
-        CommandFailed: no answer is true within `seconds`. Its text comes from `failure`, which may query the cluster.
+        CommandFailed: no answer is true within `seconds`. The error's text comes from `failure`, which may query the
+        cluster.
     """
     end = time.monotonic() + seconds
     while not (answer := ask()):

@@ -71,7 +71,7 @@ class Cluster:
     def start(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
         """Submit a WorkflowTemplate, like `argo submit --from`; return the name of the Workflow, which is the run's id.
 
-        A busy controller may not know a template that was just applied: then it is submitted again.
+        A busy controller may not know a new template yet: then the template is submitted again.
         """
 
         def started() -> str | None:
@@ -107,7 +107,7 @@ class Cluster:
         return self.start(self.deploy(flow_file, image=image), parameters)
 
     def wait(self, name: str, seconds: float = 300) -> str:
-        """Wait for the end of the Workflow and return its phase. Raises CommandFailed with the state of its nodes."""
+        """Wait for the end of the Workflow and return its phase. Raises CommandFailed with its nodes' state."""
         wait_for(lambda: self.phase(name) in ENDED, lambda: f"{self.explain(name)}\n{name} did not end", seconds)
         return self.phase(name)
 

@@ -331,7 +331,7 @@ class Mended(FlowSpec):
 
 
 def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
-    """Each resumed run executes only unfinished tasks, and all results read the same, wherever they ran."""
+    """Each resumed run executes only unfinished tasks, and results are the same, wherever the runs were executed."""
 
     def begun(run: RunStore) -> list[str]:
         return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))

@@ -17,7 +17,7 @@ USER = "me"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A run of a flow: `python FLOW.py BEFORE… run ARGUMENTS…`, and its expected end."""
+    """A run of a flow, `python FLOW.py BEFORE… run ARGUMENTS…`, and the expected result."""
 
     flow: str
     before: tuple[str, ...] = ()

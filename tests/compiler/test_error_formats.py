@@ -123,7 +123,7 @@ def sarif(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
-    """Return a fault with all fields, a warning with only the required ones, and an error without a place."""
+    """Return a fault with all fields, a warning with only the required fields, and an error without a position."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
     (tmp_path / "a,b: c.py").write_text("first = 1\nsecond = 'ü'  \n")

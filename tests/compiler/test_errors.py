@@ -1,6 +1,6 @@
 """Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR, or .yaml) beside the exact text in <code>.txt.
 
-`<code>+<what>.py` is a further case of the same code. A case is copied to a directory of its own first.
+`<code>+<what>.py` is a further case of the same code. Each case is first copied to its own directory.
 """
 
 from __future__ import annotations

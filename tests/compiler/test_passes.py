@@ -1,6 +1,6 @@
 """Each pass has a fixture, tests/golden/passes/PASS.txt: files, the context, and the IR before and after it.
 
-`--update-golden` writes the last two sections anew from the first ones.
+`--update-golden` compiles the files again and writes the fixture's IR before and after the pass.
 """
 
 from __future__ import annotations

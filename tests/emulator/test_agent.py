@@ -1,4 +1,4 @@
-"""The agent, which makes the supervisor's requests to a bucket, when it reads no messages any more."""
+"""The agent makes the supervisor's requests to a bucket; here it no longer reads messages."""
 
 from __future__ import annotations
 

@@ -381,7 +381,7 @@ def test_a_process_that_a_step_forks_may_read_anything(project: Project) -> None
 
 
 def test_failures_are_not_kept(project: Project) -> None:
-    """A failure is not cached, even if it is caught; the result of a retry is."""
+    """A failure is never cached, even if @catch handles it; a success after retries is."""
     write(
         project,
         """
@@ -538,7 +538,7 @@ def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest
 
 
 def test_what_is_reused_may_have_been_cached(project: Project) -> None:
-    """The log and the cards, with all components of the step, are those of the original task."""
+    """A task reused from the cache has the log and the cards of the original task, with all components."""
     card = "    @card\n    @cache\n    @step\n    def work(self):\n        current.card.append(Markdown('put on it'))\n"
     head = "from metaflow import card, current\nfrom metaflow.cards import Markdown\n"
     flow = LINE.replace("    @cache\n    @step\n    def work(self):\n", card).replace('note("work")', 'print("once")')

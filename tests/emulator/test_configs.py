@@ -1,4 +1,4 @@
-"""Configurations: the sources of their values, and all places of use. Each test runs a program and checks its results."""
+"""Configurations: where values come from, and where flows use them. Each test runs a program and checks its results."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_on_a_terminal_there_is_a_progress_line_that_does_not_get_in_the_way(sho
     seen = in_terminal(shows)
     assert re.search(r"\d/\d tasks +\d+ s +work/0\.\d", seen)
     assert "\x1b[36m[work/0.1]\x1b[0m item 2" in seen
-    # The remaining screen: each line after it was last erased.
+    # What remains on the screen: the text of each line after the last time that the line was erased.
     screen = [line.rpartition("\x1b[2K")[2] for line in seen.replace("\r\n", "\n").split("\n")]
     assert not [line for line in screen if " tasks  " in line]
     assert re.search(r"succeeded\S*: 5 tasks in \d+\.\d s$", screen[-2])

@@ -1,4 +1,4 @@
-"""Damaged blobs: every command that reads values reports them, and the next run is complete again."""
+"""Damaged blobs: every command that reads values reports them, and the next run stores them again."""
 
 from __future__ import annotations
 

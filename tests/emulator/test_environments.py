@@ -1,6 +1,6 @@
 """@pypi and @conda: tasks in their own interpreters, built once and kept.
 
-The packages come from a directory of wheels that the tests make, by the settings that pip and uv have for it.
+The packages come from a directory of wheels that the tests build; settings of pip and uv name it.
 """
 
 from __future__ import annotations
@@ -364,7 +364,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
 
 
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
-    """The other interpreter replaces the child by exec, so it ends with its supervisor."""
+    """The step's interpreter replaces the child process by exec, so it ends with its supervisor."""
     wheels.write(
         "flow.py",
         """

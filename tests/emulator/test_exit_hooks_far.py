@@ -1,4 +1,4 @@
-"""Exit hooks of runs whose store is a bucket: they are forked, and can still use the client."""
+"""Exit hooks of runs whose store is a bucket: the hooks run in forked processes, and can still use the client."""
 
 from __future__ import annotations
 

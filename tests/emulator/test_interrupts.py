@@ -170,7 +170,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
 ) -> None:
     process, pids = sleeping
     process.kill()
-    process.communicate(timeout=60)  # the pipes close, so the guardian has closed them too
+    process.communicate(timeout=60)  # the pipes are closed only when the guardian has closed them too
     wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out

@@ -1,4 +1,4 @@
-"""Metrics of flows on this machine: maps, retries, failures, resumed and cached tasks, and what they cost."""
+"""Metrics of flows on this machine: in maps, retries, failures, resumed and cached tasks, and the cost of metrics."""
 
 from __future__ import annotations
 

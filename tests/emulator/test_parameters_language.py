@@ -208,7 +208,7 @@ YAML_PARAMETERS = (
         ("version: 007", 'YAML reads 007 as a number: write "007" for the string'),
         ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the string'),
         ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the string'),
-        # values that are other numbers than they seem
+        # values that look like other numbers
         (
             "mode: 0755",
             'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the string',

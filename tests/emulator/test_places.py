@@ -162,7 +162,7 @@ def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tm
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
-    """Processes that this one has started are not read."""
+    """The activity of children of this process is not read."""
     child = "import signal, time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); signal.pause()"
     command = f"""
 import subprocess, sys

@@ -244,7 +244,7 @@ def test_a_line_of_many_megabytes(project: Project) -> None:
 
 
 def test_much_output(project: Project) -> None:
-    """The supervisor forwards the output immediately, and keeps none of it."""
+    """The supervisor forwards output immediately, and keeps no output in memory."""
     write(project, "block = b'0123456789abcde\\n' * 65536\nfor _ in range(20):\n    sys.stdout.buffer.write(block)")
     program = "import re, sys, flowc.cli\nsys.argv = ['flowc', 'run', 'flow.py']\ntry: flowc.cli.main()\n"
     # Not ru_maxrss, which includes the memory of the process that forked this one.

@@ -1,4 +1,4 @@
-"""Mutators see the decorators that `--with` adds, with Metaflow's values, and may change them."""
+"""Mutators see and can change the decorators that `--with` adds; their arguments have Metaflow's types and values."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_a_runner(project: Project) -> None:
 
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
-    """A file's values for a deployed flow, whose class is not here, arrive in its pods as JSON values."""
+    """Values from a file for a deployed flow, whose class is not on this machine, reach its pods as JSON values."""
     from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))

@@ -211,7 +211,7 @@ def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_embedded_workflow(values: Values, argo_version: str) -> None:
-    """Argo accepts it, it contains its code, and the template filled in all values."""
+    """Argo accepts the Workflow, which contains its code, and the template has filled in all values."""
     docs = objects(values)
     workflow = embedded(docs)
     assert argo.schema_errors([workflow], argo_version) == []
@@ -249,7 +249,7 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 
 
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
-    """A flow compiled with it uses the chart's account, Secret, image and store."""
+    """A flow that is compiled with the chart's values uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
     keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")  # the chart's store is a bucket
     assert set(exported) == {BY_KEY[key].variable for key in keys}

@@ -108,7 +108,7 @@ def test_refused(name: str) -> None:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_as_a_part_of_another_chart(values: Values, tmp_path: Path) -> None:
-    """As a part of another chart, it has helm's value `global` too."""
+    """As a part of another chart, the chart also gets helm's value `global`."""
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "flowc").symlink_to(CHART)
     (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: platform, version: 1.0.0}")

@@ -100,7 +100,7 @@ def relative(path: Path) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with an empty home, in which `flowc` is this one."""
+    """Return an environment with an empty home, in which the command `flowc` is the one under test."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
@@ -242,7 +242,7 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     for target in ("argo", "stepfunctions"):  # the options of compile depend on the target
         lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
         known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
-    # these also name options of Metaflow, of earlier versions and of the benchmark
+    # these documents also name options of Metaflow, of earlier versions and of the benchmark
     others = {
         ROOT / "docs" / "metaflow.md",
         ROOT / "docs" / "migrating.md",
@@ -277,7 +277,7 @@ def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
 
 
 def test_each_module_says_what_it_does() -> None:
-    """`docs/architecture.md` relies on this, because it names directories and not modules."""
+    """`docs/architecture.md` names directories and not modules, so it relies on the modules' docstrings."""
     files = [path for parent in PACKAGES for path in (ROOT / parent).rglob("*.py") if "_vendor" not in path.parts]
     without = [
         path for path in files if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))

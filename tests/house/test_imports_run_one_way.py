@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """No other file of the API bypasses it with a module's name as text."""
+    """Other files of the API name modules only through the table, never as text."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()
@@ -95,7 +95,7 @@ MOST_INNER = 181  # import statements in functions; the number only decreases
 
 
 def test_few_imports_stand_in_functions() -> None:
-    """Late imports, which save start-up time, go through a table of names, a module's `__getattr__` or a `LateModule`."""
+    """Late imports save start-up time; they go through a table of names, a module's `__getattr__` or a `LateModule`."""
     inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
     assert len(inner) <= MOST_INNER, f"{len(inner)} imports are in functions; at most {MOST_INNER} may be"
     assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"

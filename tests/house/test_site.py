@@ -30,7 +30,7 @@ ABROAD = re.compile(r"(?:https?:)?//")
 
 
 class Reader(HTMLParser):
-    """The text of a page outside code, and the addresses that it loads."""
+    """A parser that collects the text of a page outside of code, and the URLs that the page loads."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def vertex(name: str, following: Transition | None, takes_inputs: bool = False) 
     return Vertex(id=name, where=HERE, takes_inputs=takes_inputs, next=following)
 
 
-# A block is a step, or a split with its arms, each a list of blocks.
+# A block is a step, or a split with a list of arms; an arm is a list of blocks.
 Block = tuple[str, list[list["Block"]]]
 BLOCKS: st.SearchStrategy[list[Block]] = st.recursive(
     st.lists(st.just(("step", [])), min_size=1, max_size=3),
@@ -196,7 +196,7 @@ def outcomes(order: list[str], index: int) -> list[Vertex]:
 
 
 def is_structured(vertices: tuple[Vertex, ...]) -> bool:
-    """Another definition of structured: the graph can be parsed from its start as nested sequences."""
+    """Return whether the graph can be parsed from its start as nested sequences: another definition of structured."""
     by_id = {v.id: v for v in vertices}
 
     def parse(here: str) -> tuple[list[str], str | None]:

@@ -573,7 +573,7 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """The keys depend forever on these texts: the first release's `repr` of its nodes."""
+    """The keys depend forever on these texts: the `repr` of nodes in the first release."""
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]

@@ -1,4 +1,4 @@
-"""Pipelines become flows: the nodes of each composite, the parameters, and faults with their places."""
+"""Pipelines become flows: the nodes of each composite, the parameters, and faults with their positions."""
 
 from __future__ import annotations
 

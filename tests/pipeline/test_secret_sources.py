@@ -68,7 +68,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def team(project: Project, plugins: Path) -> Project:
-    """A project with a pipeline, every source of secrets, and an installed package with plugins."""
+    """Return a project with a pipeline, every source of secrets, and an installed package with plugins."""
     project.environment["PYTHONPATH"] += f"{os.pathsep}{plugins}"
     project.write("flow.py", PIPELINE)
     project.write(".env", f"export TOKEN='{VALUE}'\nUSERNAME=ada\n")

@@ -1,6 +1,6 @@
 """The power is cut at random moments: runs that were reported as ended are complete, and interrupted ones are resumed.
 
-`make test-reliability` cuts it 6 times, FLOWC_CUTS=100 as often as that says; FLOWC_SEED chooses other moments.
+`make test-reliability` cuts the power 6 times, with FLOWC_CUTS=100 100 times; FLOWC_SEED selects other moments.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SEED = os.environ.get("FLOWC_SEED", "1")
 CUTS = int(os.environ.get("FLOWC_CUTS", "6"))
-LATEST = 7.0  # seconds: ext4 writes its journal out every 5
+LATEST = 7.0  # seconds; ext4 writes its journal to the disk every 5 seconds
 ENDED = ("succeeded", "failed", "interrupted")
 
 pytestmark = pytest.mark.slow

@@ -93,7 +93,7 @@ def test_a_cluster_that_does_not_answer(directory: Project) -> None:
 
 
 def test_options_of_a_deployment(directory: Project) -> None:
-    """The arguments are those of `flowc deploy`, with Metaflow's names if these differ."""
+    """The Deployer's arguments are the options of `flowc deploy`, or Metaflow's names if these differ."""
     directory.write(
         "program.py",
         """

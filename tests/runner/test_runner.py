@@ -83,7 +83,7 @@ def test_a_run(project: Project, flow: Path) -> None:
 
 
 def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
-    """The run stays; its output is reported as deleted."""
+    """The run stays in the store; the Runner reports that the run's output files were deleted."""
     printed = program(
         project,
         """
@@ -161,7 +161,7 @@ def test_output_is_shown(project: Project, flow: Path) -> None:
 
 
 def test_typed_values(project: Project, flow: Path) -> None:
-    """Python's values arrive as they are, whatever a shell or a command line would make of their texts."""
+    """A step gets Python's values unchanged, whatever a shell or a command line would make of their texts."""
     printed = program(
         project,
         """
@@ -179,7 +179,7 @@ def test_typed_values(project: Project, flow: Path) -> None:
 
 
 def test_bad_arguments(project: Project, flow: Path) -> None:
-    """They are refused before anything runs, with the possible ones."""
+    """Unknown names and values of a wrong type are refused before anything runs; the error names what is possible."""
     project.write("need.py", FLOW.replace('"text", default="none"', '"text", type=str, required=True'))
     printed = program(
         project,

@@ -431,7 +431,7 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("_path", "names", "listing", "_write", "exists"):  # every operation calls at least one of these
+        if name in ("_path", "names", "listing", "_write", "exists"):  # each operation calls one of these or more
             self._turn()
         return super().__getattribute__(name)
 

@@ -58,7 +58,7 @@ def test_an_edited_file_is_run_again(tmp_path: Path) -> None:
     file = tmp_path / "edited_flow.py"
     file.write_text("VALUE = 1\n")
     first = load_module(tmp_path, "edited_flow.py")
-    file.write_text("VALUE = 2\n")  # of the same length, perhaps at the same time
+    file.write_text("VALUE = 2\n")  # the new text has the same length, and perhaps the same time
     second = load_module(tmp_path, "edited_flow.py")
     assert (first.VALUE, second.VALUE) == (1, 2)
     assert sys.modules["edited_flow"] is second

@@ -58,7 +58,7 @@ def stored(objects: LocalObjects, size: int = SIZE) -> str:
 
 
 def settle(file: Path) -> None:
-    """Wait until a change of the file would change its time."""
+    """Wait until a change of the file would give it another modification time."""
     probe = file.with_name("probe")
 
     def later() -> bool:
@@ -134,7 +134,7 @@ def test_another_file_of_the_name_is_hashed(objects: LocalObjects, table: Path, 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "f" * 64])
 def test_a_mark_is_of_one_digest(objects: LocalObjects, table: Path, digest: str) -> None:
-    """A mark does not count for another blob than the one that was hashed at this place."""
+    """A mark belongs to the blob that was hashed, not to another blob that is later at the same path."""
     good = stored(objects)
     objects.map_blob(good)
     assert table.exists()

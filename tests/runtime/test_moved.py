@@ -100,7 +100,7 @@ def test_a_class_that_was_renamed_and_whose_module_was_moved() -> None:
     assert fault == ConfigurationFault("a", "b")
 
 
-# What a step can have kept, by the earlier module and name, and where it is now.
+# Objects that a stored value may name: their module in an earlier flowc, and their module now.
 MOVED = [
     *((f"flowc.ir.model.{name}", f"flowc_ir.model.{name}") for name in (
         "Branch", "Catch", "Code", "Config", "End", "Flow", "Foreach", "Function", "Gang", "Goto", "Method", "Node",

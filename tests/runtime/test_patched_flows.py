@@ -1,4 +1,4 @@
-"""Patches in place of the code of a flow class's steps."""
+"""Patches that replace the code of a flow class's steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of an assignment that another process receives: exactly those that it does not create itself."""
+"""The portable form of an assignment has exactly the fields that another process does not create itself."""
 
 from __future__ import annotations
 

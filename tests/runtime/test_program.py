@@ -1,4 +1,4 @@
-"""Programs, which tasks run, and which one function opens; the kinds of nodes, one of which can run."""
+"""Programs of tasks, all opened by one function, and the kinds of nodes, of which one has a program."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
 
 
 def test_a_set_in_the_order_of_addresses_is_stored_anew(tmp_path: Path) -> None:
-    """Reading it again gives other addresses, and the step's objects are not pickled twice."""
+    """Reading the value again gives objects at other addresses, and the step's objects are not pickled twice."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
     assert changed(origin, origin.value)
@@ -288,7 +288,7 @@ class Pooled:
 
 
 class Asked:
-    """Counts the requests for its state, and keeps the first answer."""
+    """An object that counts the requests for its state, and keeps the first state."""
 
     def __init__(self) -> None:
         self.items = [1]

@@ -1,4 +1,4 @@
-"""Hooks of extensions: the steps and decorators that they see, and their additions before a run."""
+"""Hooks of extensions: the steps and decorators that a hook sees, and the decorators that it adds before a run."""
 
 from __future__ import annotations
 

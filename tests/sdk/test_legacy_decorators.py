@@ -273,7 +273,7 @@ def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
 
 @pytest.mark.parametrize("hook", ["task_pre_step", "task_finished"])
 def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> None:
-    """As in any attempt, @catch keeps failures before the end, but not those at the end."""
+    """As in any attempt, @catch keeps failures before the end of the attempt, but not failures of hooks at the end."""
     write(project, '@traced(label="x") @catch(var="failure")', KILLED)
     source = project.root / HOME / "hooks.py"
     only = f'if self.attributes["raises"] == hook or hook == "{hook}" and current.retry_count:'
@@ -491,7 +491,7 @@ def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
 
 
 def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
-    """Write a module on the path that is neither beside the flow nor installed."""
+    """Write a module into a directory of the path that neither contains the flow nor installed packages."""
     project.write("lib/shared/tools.py", """
         from metaflow import user_step_decorator
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# Module, and its contents: a class, a function, a value.
+# A module, and the names of classes, functions and values that it must contain.
 IMPORTABLE = [
     ("metaflow", "FlowSpec Parameter JSONType current step retry catch timeout resources environment schedule"),
     ("metaflow", "conda_environment_yml_parser pyproject_toml_parser requirements_txt_parser yaml_parser"),

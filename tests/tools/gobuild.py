@@ -84,7 +84,7 @@ def build(program: Program) -> Path:
         require = f"require {program.module.path} {program.module.version}"
         (work / "go.mod").write_text(f"module flowc.test/{program.name}\n\ngo 1.25\n\n{require}\n")
         flags = ["-mod=mod", f"-tags={program.tags}"]
-        # Fetch before compiling: a failed fetch is a fault of the network, a failed compilation is ours.
+        # Fetch before compiling: if fetching fails, the network is at fault; if compiling fails, this code is.
         go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
         small = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
         go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)

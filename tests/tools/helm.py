@@ -1,4 +1,4 @@
-"""The chart, and the helm command line: the one that `helm-binary` installs beside Python, or one on the PATH."""
+"""The chart, and the helm program: the one that `helm-binary` installs beside Python, or one on the PATH."""
 
 from __future__ import annotations
 

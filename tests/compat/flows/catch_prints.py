@@ -1,4 +1,4 @@
-"""`@catch` prints its failure on the task's stdout; it is no longer an error of the run."""
+"""`@catch` prints the failure on the task's stdout; the failure is no longer an error of the run."""
 
 from metaflow import FlowSpec, Step, catch, current, step
 

@@ -1,4 +1,4 @@
-"""The inputs of a join as a sequence: slices, negative indexes, `in`, unpacking, the last one by its step's name."""
+"""The inputs of a join as a sequence: slices, negative indexes, `in`, unpacking, and access by a step's name."""
 
 from metaflow import FlowSpec, step
 

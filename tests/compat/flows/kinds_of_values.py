@@ -1,4 +1,4 @@
-"""Values of many kinds, as the next step reads them."""
+"""Values of many kinds are stored in one step and compared in the next."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""A value that a branch only reads is no conflict for `merge_artifacts`; a value changed in place is one."""
+"""For `merge_artifacts`, a value that a branch only reads is no conflict; a value that a branch changes in place is."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""`parallel_map` with its own processes."""
+"""`parallel_map`, which starts its own processes."""
 
 from metaflow import FlowSpec, parallel_map, profile, step
 

@@ -1,4 +1,4 @@
-"""One of several steps follows, chosen by an artifact; they meet again in an ordinary step."""
+"""A switch chooses one of several steps by an artifact; the choices meet again in an ordinary step."""
 
 from metaflow import FlowSpec, Parameter, step
 

@@ -1,4 +1,4 @@
-"""Task ids: unique in the run, part of file names, and a conflict if two branches store theirs."""
+"""Task ids are unique in the run and usable in file names; artifacts with ids of two branches are in conflict."""
 
 from metaflow import FlowSpec, Task, current, step
 from metaflow.exception import UnhandledInMergeArtifactsException

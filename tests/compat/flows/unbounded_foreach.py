@@ -1,4 +1,4 @@
-"""A foreach whose length is unknown before it runs: it has a control task beside those of its items."""
+"""A foreach whose length is unknown before the run; in addition to the tasks of its items it has a control task."""
 
 from metaflow import FlowSpec, Run, Task, current, namespace, step, unbounded_test_foreach_internal
 from metaflow.plugins import InternalTestUnboundedForeachInput

@@ -1,4 +1,4 @@
-"""User-written decorators: around a step, and mutators that change steps and flows before they run."""
+"""User-written decorators that wrap steps, and mutators that change steps and flows before the run."""
 
 from metaflow import (
     FlowMutator,

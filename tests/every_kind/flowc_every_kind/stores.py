@@ -1,4 +1,4 @@
-"""A store in one SQLite database: `sqlite:///path/of/a/directory` has the file `store.db` there."""
+"""A store in one SQLite database: for `sqlite:///path/of/a/directory` it is the file `store.db` in that directory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Argo's controller and the kubelet in a few dozen lines: it runs compiled manifests on this machine, one pod at a time.
 
-It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. Known
-gaps: parallelism, deadlines of whole workflows, volumes other than the code, resources.
+It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. The
+simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would damage
+is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # templates that call each other, including pods
+MAX_DEPTH = 99  # levels of templates that call each other, with that of the pod
 
 
 class ManifestError(Exception):
@@ -249,7 +250,8 @@ class _Controller:
             if variable["name"] in env:
                 raise ManifestError(f"{name}: {variable['name']} is set twice")
             if "value" in variable:
-                # The kubelet expands variables that come before this one, after Argo's substitution.
+                # After Argo's substitution, the kubelet expands references to variables that are defined before this
+                # variable.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
             elif (key := variable["valueFrom"].get("secretKeyRef")) is not None:
                 if (found := self.secrets.get(key["name"], {}).get(key["key"])) is not None:

@@ -90,7 +90,7 @@ def check_dag(dag: dict[str, Any], templates: dict[str, Any]) -> None:
     tasks = {task["name"]: task for task in dag["tasks"]}
     assert len(tasks) == len(dag["tasks"]) <= 200
     before: dict[str, set[str]] = {}
-    for name, task in tasks.items():  # in an order in which each comes after those on which it depends
+    for name, task in tasks.items():  # sorted so that each task comes after its dependencies
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
         assert len(name) <= 63
         direct = task["depends"].split(" && ") if "depends" in task else []

@@ -43,7 +43,7 @@ def test_image_and_who_runs_it() -> None:
     made = template(with_pod(image="repo/image:1", image_pull_policy="Never", service_account="trainer"))
     assert (made["container"]["image"], made["container"]["imagePullPolicy"]) == ("repo/image:1", "Never")
     assert made["serviceAccountName"] == "trainer"
-    # The exit handler is not a step: it keeps the platform's image.
+    # The exit handler is not a step, so it keeps the platform's image.
     finish = template(with_pod(image="repo/image:1"), "finish")
     assert finish["container"]["image"] == Settings().image
 

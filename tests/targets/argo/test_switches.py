@@ -211,7 +211,7 @@ def test_depends(text: str, holds: bool) -> None:
 
 
 def test_an_arm_that_was_not_chosen_is_not_run_when_its_switch_fails(tmp_path: Path) -> None:
-    """No task behind a failure runs, even if an arm should be skipped."""
+    """No task that follows a failed task runs, even if an arm should be skipped."""
     flow = flows.flow(SHAPES["arms"])
 
     def pod(pod: Pod) -> tuple[int, str]:

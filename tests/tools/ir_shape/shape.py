@@ -19,14 +19,14 @@ Kind: TypeAlias = "Scalar | Words | Place | Texts | ListOf | Row | Record | Unio
 
 @dataclass(frozen=True)
 class Scalar:
-    """A value of one of these types of JSON."""
+    """A JSON value of one of these types."""
 
     types: tuple[type, ...]
 
 
 @dataclass(frozen=True)
 class Words:
-    """One of these strings."""
+    """A string that is one of these."""
 
     words: tuple[str, ...]
 
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a class. `key` is its name in JSON."""
+    """`key` is the field's name in JSON. `key` is its name in JSON."""
 
     name: str
     key: str
@@ -200,7 +200,7 @@ def _evaluated(hint: object) -> object:
 
 
 def _split(hint: object) -> tuple[object, tuple[object, ...]]:
-    """Return a hint and its marks in `Annotated`."""
+    """Return a type hint without `Annotated`, and the marks that `Annotated` adds."""
     if get_origin(hint) is not Annotated:
         return hint, ()
     inner, *marks = get_args(hint)

@@ -1,4 +1,4 @@
-"""A step leaves its process."""
+"""A step ends its process."""
 
 from metaflow import FlowSpec, Parameter, step
 
