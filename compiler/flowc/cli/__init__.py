@@ -218,7 +218,7 @@ class LazyGroup(click.Group):
 class MainGroup(LazyGroup):
     """The group of all commands of `flowc`.
 
-    Its help names the system that flows are compiled to, such as Argo Workflows.
+    Its help names the system that flows are compiled to.
     """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
