@@ -173,7 +173,7 @@ def apart() -> Iterator[Ambient]:
 
 
 def set_variables(variables: Iterable[tuple[str, str]]) -> None:
-    """Set environment variables of a step, and keep what the environment of the run has under their names."""
+    """Set environment variables of a step, and remember the values that they replace in `replaced`."""
     replaced = ambient().replaced
     for name, value in variables:
         replaced.setdefault(name, os.environ.get(name))

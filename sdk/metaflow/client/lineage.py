@@ -1,4 +1,4 @@
-"""Parents and children: of steps, from the graph; of tasks, from their records and index paths."""
+"""Finds the parents and children of steps in the graph, and those of tasks in the tasks' records and index paths."""
 
 from __future__ import annotations
 
