@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, final
 
@@ -75,13 +74,14 @@ def inline_secrets(cls: type, step: str) -> list[Mapping[str, object]]:
     `@secrets` in the source takes precedence over `@secrets` on the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE
     sets the type of each source that has none, unless FLOWC_SECRETS is set.
     """
+    from flowc_runtime.base.config.secret_setting import metaflow_type
     from flowc_runtime.run.task.secrets import PROVIDERS
 
     own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
     added = [applied for applied in added_to(cls) if applied.name == "secrets"]
     found = (own or added)[:1]
     sources = cast("Iterable[_Source]", found[0].kwargs.get("sources", ()) if found else ())
-    default = None if os.environ.get("FLOWC_SECRETS") else os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    default = metaflow_type()
     return [
         (cast("Mapping[str, object]", source.get("options")) if isinstance(source, dict) else None) or {}
         for source in sources

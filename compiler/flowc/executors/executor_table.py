@@ -58,15 +58,6 @@ def executor_names() -> list[str]:
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
 
 
-def check_alone() -> None:
-    """Check that no package has an executor with the same name as one of flowc's own executors or targets.
-
-    Raises:
-        PluginError: a package has such an executor.
-    """
-    EXECUTORS.check_alone([*OWN, *table.BUILTIN])
-
-
 def _operations(name: str) -> Operations:
     deployment = table.find_deployment(name)
     operations = table.operations_of(deployment) if deployment is not None else None

@@ -1,11 +1,12 @@
-"""Checks that the pickler, the tracker and the catalog that the configuration chooses exist and can be used in pods."""
+"""The pickler, the tracker and the catalog of the configuration: checks for pods, and the variables that pods read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flowc.targets.deployment import TargetError
 from flowc_ir.late import LateModule
+from flowc_runtime.base import addresses, contract
 
 if TYPE_CHECKING:
     from flowc_ir import Flow
@@ -16,6 +17,37 @@ else:  # needed only if a value is not the default
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tracker = LateModule("flowc_runtime.run.metrics.tracker")
     picklers = LateModule("flowc_runtime.store.values.picklers")
+
+
+class PodChoices(Protocol):
+    """The settings of a target that pods read from variables."""
+
+    @property
+    def catalog(self) -> str:
+        """The setting `catalog`."""
+        ...
+
+    @property
+    def pickler(self) -> str:
+        """The setting `pickler`."""
+        ...
+
+    @property
+    def tracker(self) -> str | None:
+        """The setting `tracker`; None if nothing sets it."""
+        ...
+
+
+def environment_of(settings: PodChoices) -> dict[str, str]:
+    """Return the variables of pods for the settings that differ from their defaults."""
+    found: dict[str, str] = {}
+    if settings.catalog != "store":
+        found[contract.CATALOG] = settings.catalog
+    if settings.pickler != "pickle":
+        found[contract.PICKLER] = settings.pickler
+    if settings.tracker is not None and settings.tracker != addresses.NO_TRACKER:
+        found[contract.TRACKER] = settings.tracker
+    return found
 
 
 def check_pickler(name: str) -> None:

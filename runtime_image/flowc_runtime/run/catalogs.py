@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from flowc_ir.late import LateModule
@@ -121,6 +122,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         raise KeepingError(f"{_named(catalog)} has other bytes at {address}: their sha256 was {digest} and is {found}")
 
 
+@cache  # a search of the installed packages takes longer than to keep a file
 def _find(name: str) -> FileCatalog:
     try:
         found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance

@@ -16,7 +16,6 @@ from flowc_runtime.store.backends.remote.bucket import SCHEMES
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.remote.connection import library
 try:
     library(sys.argv[1])

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from flowc.passes.naming import Naming
+from flowc.targets.chosen import environment_of
 from flowc.targets.stepfunctions.expressions import expression, literal, quoted
 from flowc_ir import json_text
 from flowc_ir.policies import CONFIGURED
-from flowc_runtime.base import addresses, contract
+from flowc_runtime.base import contract
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
 
@@ -38,13 +39,7 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         "HOME": contract.TMP,
     }
-    if settings.catalog != "store":
-        found[contract.CATALOG] = settings.catalog
-    if settings.pickler != "pickle":
-        found[contract.PICKLER] = settings.pickler
-    if settings.tracker is not None and settings.tracker != addresses.NO_TRACKER:
-        found[contract.TRACKER] = settings.tracker
-    return found
+    return found | environment_of(settings)
 
 
 def variables(pairs: dict[str, str]) -> list[JsonObject]:

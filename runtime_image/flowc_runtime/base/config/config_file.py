@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base import addresses, input_files
-from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
+from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO, shown_value
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
@@ -294,8 +294,7 @@ def wrong(setting: Setting, value: object) -> str | None:
     if right and setting.type == "source":
         right = secret_setting.SecretSetting.is_valid(str(value))
         expected = secret_setting.SecretSetting.expected(str(value))
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
-    return None if right else f"must be {expected}, not {shown[:60]}"
+    return None if right else f"must be {expected}, not {shown_value(value)}"
 
 
 def describe(setting: Setting) -> str:

@@ -274,3 +274,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )
 
 BY_KEY: Final[Mapping[str, Setting]] = {setting.key: setting for setting in SETTINGS}
+
+
+def shown_value(value: object) -> str:
+    """Return a value as errors show it: as it is written in TOML, and at most 60 characters of it."""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
+    return shown[:60]

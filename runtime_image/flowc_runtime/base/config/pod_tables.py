@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from flowc_ir.policies import Kubernetes, SecurityContext, Toleration
 from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.config_keys import shown_value
 from flowc_runtime.base.config.task_limits import (
     NO_LIMITS,
     LimitError,
@@ -78,14 +79,14 @@ class PodKey(NamedTuple):
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
-        raise LimitError(f"{what} is {_shown(value)}, not a string")
+        raise LimitError(f"{what} is {shown_value(value)}, not a string")
     return value
 
 
 def _one_of(*choices: str) -> Callable[[object, str], str]:
     def read(value: object, what: str) -> str:
         if not isinstance(value, str) or value not in choices:
-            raise LimitError(f"{what} is {_shown(value)}, not one of {', '.join(choices)}")
+            raise LimitError(f"{what} is {shown_value(value)}, not one of {', '.join(choices)}")
         return value
 
     return read
@@ -93,16 +94,16 @@ def _one_of(*choices: str) -> Callable[[object, str], str]:
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-        raise LimitError(f"{what} is {_shown(value)}, not a list of strings")
+        raise LimitError(f"{what} is {shown_value(value)}, not a list of strings")
     return tuple(value)
 
 
 def _pairs(value: object, what: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
-        raise LimitError(f"{what} is {_shown(value)}, not a table of strings")
+        raise LimitError(f"{what} is {shown_value(value)}, not a table of strings")
     for name, each in value.items():
         if not isinstance(each, str):
-            raise LimitError(f"{what}: {name} is {_shown(each)}, not a string")
+            raise LimitError(f"{what}: {name} is {shown_value(each)}, not a string")
     return tuple(value.items())
 
 
@@ -116,13 +117,13 @@ def _claims(value: object, what: str) -> tuple[tuple[str, str], ...]:
     pairs = _pairs(value, what)
     for name, path in pairs:
         if not path.startswith("/"):
-            raise LimitError(f"{what}: {name} is {_shown(path)}, not an absolute path such as /data")
+            raise LimitError(f"{what}: {name} is {shown_value(path)}, not an absolute path such as /data")
     return pairs
 
 
 def _resources(value: object, what: str) -> object:
     if not isinstance(value, Mapping):
-        raise LimitError(f"{what}: resources is {_shown(value)}, not a table of amounts")
+        raise LimitError(f"{what}: resources is {shown_value(value)}, not a table of amounts")
     fields = ("cpu", "memory", "gpu", "disk", "shared-memory")
     return resources_of(_snake(value, fields, f"{what}: resources"), what)
 
@@ -130,12 +131,12 @@ def _resources(value: object, what: str) -> object:
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
     """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` in keys."""
     if not isinstance(value, Mapping):
-        raise LimitError(f"{what} is {_shown(value)}, not a table")
+        raise LimitError(f"{what} is {shown_value(value)}, not a table")
     fields = _snake(value, [*kinds], what)
     words = {str: "a string", int: "a whole number", bool: "true or false"}
     for (name, kind), found in ((item, value[item[0]]) for item in kinds.items() if item[0] in value):
         if type(found) is not kind:
-            raise LimitError(f"{what}: {name} is {_shown(found)}, not {words[kind]}")
+            raise LimitError(f"{what}: {name} is {shown_value(found)}, not {words[kind]}")
     return fields
 
 
@@ -151,7 +152,7 @@ _SECURITY: Final = {
 
 def _tolerations(value: object, what: str) -> tuple[Toleration, ...]:
     if not isinstance(value, list):
-        raise LimitError(f"{what} is {_shown(value)}, not a list of tables")
+        raise LimitError(f"{what} is {shown_value(value)}, not a list of tables")
     found = [_fields(each, _TOLERATION, f"{what}: item {number}") for number, each in enumerate(value, 1)]
     return tuple(Toleration(**fields) for fields in found)  # type: ignore[arg-type]  # `_fields` has checked the types
 
@@ -167,11 +168,6 @@ def _snake(value: Mapping[str, object], known: list[str] | tuple[str, ...], what
             hint = suggest(name.replace("_", "-"), known, f"it has {', '.join(known)}")
             raise LimitError(f"{what} has no '{name}': {hint}")
     return {name.replace("-", "_"): each for name, each in value.items()}
-
-
-def _shown(value: object) -> str:
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
-    return shown[:60]
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -273,7 +269,7 @@ class PodReader:
         how = _HOW_STEPS if name == "steps" else "write [overrides.NAME], and the values for its steps below it"
         outer = tables.get(name, {})
         if not isinstance(outer, Mapping):
-            self._add((name,), f"{name} is {_shown(outer)}, not a table", how)
+            self._add((name,), f"{name} is {shown_value(outer)}, not a table", how)
             return
         for key, value in outer.items():
             if isinstance(value, Mapping):
@@ -284,7 +280,9 @@ class PodReader:
     def _table(self, value: object, path: TomlPath) -> PodTable:
         what = f"[{'.'.join(path)}]"
         if not isinstance(value, Mapping):
-            self._add(path, f"{path[-1]} is {_shown(value)}, not a table", f"write {what}, and a line for each value")
+            self._add(
+                path, f"{path[-1]} is {shown_value(value)}, not a table", f"write {what}, and a line for each value"
+            )
             return PodTable()
         known = [*KEYS, *(["override"] if path[0] == "steps" else [])]
         limits: dict[str, object] = {}

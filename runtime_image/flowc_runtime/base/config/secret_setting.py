@@ -6,6 +6,9 @@ import os
 import re
 from typing import Final, NamedTuple
 
+from flowc_runtime.base import contract
+
+METAFLOW_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 ENV: Final = "env"
 DOTENV: Final = "dotenv"
 FILES: Final = "files"
@@ -16,7 +19,15 @@ FORMS: Final = "env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name of a p
 _NAMED: Final = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
 _DEFAULT_FILE: Final = ".env"
 _KIND: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
-_OBJECT: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+OBJECT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+
+
+def metaflow_type() -> str | None:
+    """Return the type that METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE gives sources without one; None without it.
+
+    FLOWC_SECRETS takes precedence over this variable.
+    """
+    return None if os.environ.get(contract.SECRETS) else os.environ.get(METAFLOW_TYPE) or None
 
 
 class SecretSetting(NamedTuple):
@@ -48,7 +59,7 @@ class SecretSetting(NamedTuple):
             case "files":
                 return bool(place)
             case "kubernetes":
-                return _OBJECT.fullmatch(place) is not None
+                return OBJECT_NAME.fullmatch(place) is not None
         return True
 
     @staticmethod

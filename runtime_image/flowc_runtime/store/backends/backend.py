@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.blobs import checked
+from flowc_runtime.store.backends.blobs import checked, read_checked
 from flowc_runtime.store.backends.chunks import Chunks
 from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
 
@@ -123,13 +123,7 @@ class StoreBackend(ABC):
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound, StoreError."""
-        key = key or blob_key(digest)
-
-        def fetch() -> tuple[bytes, str, int]:
-            data = self.get(key)
-            return data, sha256([data]), len(data)
-
-        return checked(self, key, digest, size, fetch)
+        return read_checked(self, digest, size, key)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound, StoreError."""

@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from flowc_runtime.base.errors import Damaged, DamagedOnTheWay, NotFound, StoreError
+from flowc_runtime.store.backends.objects import blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +54,44 @@ class Movable(Protocol):
         ...
 
 
+class Readable(Movable, Protocol):
+    """A store that returns the bytes of an object."""
+
+    def get(self, key: str) -> bytes:
+        """Return the object's bytes.
+
+        Raises:
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
+        """
+        ...
+
+
 def aside_key(key: str) -> str:
     """Return the key to which a damaged object of this key is moved."""
     return f"{DIRECTORY}/{key}"
+
+
+def read_checked(objects: Readable, digest: str, size: int | None, key: str) -> bytes:
+    """Return the checked bytes of a blob that is read by one `get`.
+
+    Args:
+        objects: the store.
+        digest: the expected sha256 in hex.
+        size: the expected size in bytes, for the message; None if it is not known.
+        key: the key of the object; empty for the key of a blob with this digest.
+
+    Raises:
+        Damaged: the bytes were wrong twice, or were moved aside as damaged earlier.
+        NotFound: there is no such object.
+    """
+    key = key or blob_key(digest)
+
+    def fetch() -> tuple[bytes, str, int]:
+        data = objects.get(key)
+        return data, sha256([data]), len(data)
+
+    return checked(objects, key, digest, size, fetch)
 
 
 def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Callable[[], tuple[T, str, int]]) -> T:

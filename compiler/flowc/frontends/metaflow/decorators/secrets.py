@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -18,7 +17,7 @@ from flowc.frontends.metaflow.decorators.reader import (
 from flowc_ir import Secret, codes
 from flowc_ir.policies import CONFIGURED
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.config.secret_setting import METAFLOW_TYPE, metaflow_type
 from flowc_runtime.run.task.secrets import PROVIDERS
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
         allow_override: bool
 
 
-DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
-
 SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "sources": ArgumentKind(
         "a list of sources", lambda value: True
@@ -44,7 +41,6 @@ SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
-SETTING: Final = BY_KEY["secrets"]
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
 _FIELDS: Final = ("type", "id", "options", "role")
@@ -93,7 +89,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
         )
     if unknown := [name for name in source if name not in _FIELDS]:
         return f"a source has no field {shown(unknown[0])}", f"its fields are {', '.join(_FIELDS)}"
-    kind, name, options = source.get("type") or _default_type(), source.get("id"), source.get("options")
+    kind, name, options = source.get("type") or metaflow_type(), source.get("id"), source.get("options")
     named = kind is None and isinstance(name, str) and _VARIABLE.fullmatch(name) is not None and not options
     if named:  # only a variable's name: the setting `secrets` chooses the provider
         kind = CONFIGURED
@@ -115,20 +111,15 @@ def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
     kind, dot, name = text.partition(".")
     if dot and (kind in PROVIDERS or kind in _CLOUDS):
         return {"type": kind, "id": name}
-    if default := _default_type():
+    if default := metaflow_type():
         return {"type": default, "id": text}
     if not _VARIABLE.fullmatch(text):
         return (
             f"'{text}' does not name a type of secrets",
             f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or the name of a variable alone, whose source '
-            f"the setting `secrets` chooses, or set {DEFAULT_TYPE}",
+            f"the setting `secrets` chooses, or set {METAFLOW_TYPE}",
         )
     return {"id": text}
-
-
-def _default_type() -> str | None:
-    """Return Metaflow's default secrets type from its environment variable; None if FLOWC_SECRETS is set instead."""
-    return None if os.environ.get(SETTING.variable) else os.environ.get(DEFAULT_TYPE) or None
 
 
 def _problem(kind: str) -> tuple[str, str] | None:

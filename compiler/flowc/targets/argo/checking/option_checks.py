@@ -10,7 +10,7 @@ from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
 from flowc_ir import codes
 from flowc_ir.policies import CONFIGURED, ELSEWHERE, HOSTNAME_TIMEOUT
-from flowc_runtime.base.config.secret_setting import SecretSetting
+from flowc_runtime.base.config.secret_setting import OBJECT_NAME, SecretSetting
 from flowc_runtime.run.task import secret_sources
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
-_OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
 _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # Argo uses labels and annotations with this prefix to identify its pods
@@ -82,7 +81,7 @@ def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool)
             yield f"has the key {key!r}, which Kubernetes does not accept", "write example.com/name"
     claims = [claim for claim, _ in pod.persistent_volume_claims]
     for name in filter(None, (*pod.secrets, *pod.image_pull_secrets, *claims, pod.service_account)):
-        if not _OBJECT.fullmatch(name):
+        if not OBJECT_NAME.fullmatch(name):
             yield f"names {name!r}, which is not a valid name in Kubernetes", "use lower-case letters, digits and '-'"
     taken: list[str] = []
     for path in [path for _, path in pod.persistent_volume_claims] + ([pod.tmpfs_path] if pod.use_tmpfs else []):
@@ -139,7 +138,7 @@ def _secrets(node: Node, settings: Settings, faults: Faults) -> None:
                 f"step '{node.id}': the secret '{secret.id}' ({secret.type}) is on this machine, not in a pod",
                 hint=f"make a Secret of the cluster: {{'type': 'kubernetes', 'id': '{_suggested(secret.id)}'}}",
             )
-        elif secret.type == "kubernetes" and not _OBJECT.fullmatch(secret.id):
+        elif secret.type == "kubernetes" and not OBJECT_NAME.fullmatch(secret.id):
             faults.add(
                 codes.ARGO_LOCAL_SECRET,
                 node.where,

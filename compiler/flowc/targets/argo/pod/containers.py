@@ -9,10 +9,11 @@ from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.pod import pod_options
 from flowc.targets.argo.pod.shared_templates import PLAIN, PodSpec
 from flowc.targets.argo.strict import make
+from flowc.targets.chosen import environment_of
 from flowc_ir import json_text
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Resources
-from flowc_runtime.base import addresses, contract
+from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodeMap
@@ -220,12 +221,7 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         # account.
         "HOME": contract.TMP,
     }
-    if settings.catalog != "store":
-        values[contract.CATALOG] = settings.catalog
-    if settings.pickler != "pickle":
-        values[contract.PICKLER] = settings.pickler
-    if settings.tracker is not None and settings.tracker != addresses.NO_TRACKER:
-        values[contract.TRACKER] = settings.tracker
+    values |= environment_of(settings)
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
         _field(name, path) for name, path in fields.items()

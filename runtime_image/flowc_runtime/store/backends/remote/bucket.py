@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.blobs import checked
+from flowc_runtime.store.backends.blobs import checked, read_checked
 from flowc_runtime.store.backends.chunks import Chunks
 from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
 from flowc_runtime.store.backends.remote.asking import Asker
@@ -127,13 +127,7 @@ class RemoteObjects:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
         if once:  # the object may have any size, so it is read in parts
             return bytes(self.map_blob(digest, size, key=key))
-        key = key or blob_key(digest)
-
-        def fetch() -> tuple[bytes, str, int]:
-            data = self.get(key)
-            return data, sha256([data]), len(data)
-
-        return checked(self, key, digest, size, fetch)
+        return read_checked(self, digest, size, key)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
