@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc.targets import fail_if
-from flowc.targets.argo import names, spec
+from flowc.targets.argo import hera_models, names, spec
 from flowc.targets.argo.checking import checks, limits
 from flowc.targets.argo.configmap import code_map
+from flowc.targets.argo.hera.field_types import UnreadableModelError
 from flowc.targets.argo.loops import budgets
 from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
@@ -61,6 +62,14 @@ def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> t
     Raises:
         BackendError: a ConfigMap, a template or a DAG would exceed a limit of Argo or Kubernetes.
     """
+    try:
+        return _manifests(analysis, package, settings)
+    except UnreadableModelError:
+        with hera_models.imported():
+            return _manifests(analysis, package, settings)
+
+
+def _manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[Object, ...]:
     flow, faults = analysis.flow, Faults()
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))

@@ -1,7 +1,7 @@
-"""Imports only Hera's generated models, the only part of Hera that is used.
+"""The models of the installed Hera: `m.Template` is the class `hera.workflows.models.Template`.
 
-`import hera.workflows` also imports an HTTP client and Hera's API for writing workflows, which takes a third of the
-time of a compilation. The rest of Hera is imported when it is accessed.
+The classes are read without pydantic (`hera/model_source.py`). If Hera's source contains something unknown, they are
+imported, with pydantic, which gives the same manifests but takes ten times as long (docs/adr/0034-hera.md).
 """
 
 from __future__ import annotations
@@ -10,25 +10,65 @@ import gc
 import importlib
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, final
+
+from flowc.targets.argo.hera.model_source import INDEX, ModelSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from hera.workflows import models as m
 
-__all__ = ["m"]
+__all__ = ["imported", "m"]
 
 _PARENT = "hera.workflows"
 
 
-def _load() -> ModuleType:
+@final
+class _Models:
+    """Stands for the module `hera.workflows.models`. A model is read when it is first used."""
+
+    def __init__(self) -> None:
+        self._source: ModelSource | ModuleType = ModelSource()
+
+    def __getattr__(self, name: str) -> object:
+        source = self._source
+        model = source.model(name) if isinstance(source, ModelSource) else getattr(source, name)
+        setattr(self, name, model)
+        return model
+
+    def read_from(self, source: ModelSource | ModuleType) -> None:
+        """Take all models from another source."""
+        vars(self).clear()
+        self._source = source
+
+
+_models = _Models()
+if not TYPE_CHECKING:
+    m = _models
+
+
+@contextmanager
+def imported() -> Iterator[None]:
+    """A context manager: inside it, `m` has Hera's own models, which are checked by pydantic."""
+    before = _models._source
+    _models.read_from(_import())
+    try:
+        yield
+    finally:
+        _models.read_from(before)
+
+
+def _import() -> ModuleType:
+    """Import only Hera's models. The rest of Hera, such as an HTTP client, is imported when it is accessed."""
     if _PARENT not in sys.modules:
         _postpone()
     collects = gc.isenabled()
     gc.disable()  # the import creates 100,000 objects; the collector would traverse them repeatedly
     try:
-        return importlib.import_module(f"{_PARENT}.models")
+        return importlib.import_module(INDEX)
     finally:
         if collects:
             gc.enable()
@@ -49,7 +89,3 @@ def _postpone() -> None:
 
     vars(package)["__getattr__"] = execute
     sys.modules[_PARENT] = package
-
-
-if not TYPE_CHECKING:
-    m = _load()

@@ -1,8 +1,10 @@
-"""Makes Hera's generated models and refuses unknown fields, which the models themselves silently ignore."""
+"""Makes instances of Hera's models, and refuses unknown fields, which pydantic ignores."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
+
+from flowc.targets.argo.hera.plain_models import PlainModel, json_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,16 +22,19 @@ def make(model: type[Model], /, **fields: object) -> Model:
         fields: the values of the fields, by the fields' names in Python.
 
     Raises:
-        TypeError: the model has no such field.
-        pydantic.ValidationError: a value has a type that the field does not allow.
+        TypeError: the model has no such field; or, unless pydantic checks it, a required field is missing, or a value
+            has a type that the field does not allow.
+        pydantic.ValidationError: pydantic finds a missing field or a wrong type.
     """
-    unknown = fields.keys() - model.model_fields.keys()
-    if unknown:
+    given = {name: value for name, value in fields.items() if value is not None}
+    if not issubclass(model, PlainModel) and (unknown := fields.keys() - model.model_fields.keys()):
         raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}")
-    return model(**{name: value for name, value in fields.items() if value is not None})
+    return model(**given)
 
 
 def dump(model: BaseModel) -> Object:
     """Return a model as a manifest; its fields have their names in Kubernetes."""
-    # The cast is needed because the type of `model_dump` does not show the fields of Object.
+    # The cast is needed because neither type shows the fields of Object.
+    if isinstance(model, PlainModel):
+        return cast("Object", json_of(model))
     return cast("Object", model.model_dump(mode="json", by_alias=True, exclude_none=True))
