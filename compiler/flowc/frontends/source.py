@@ -11,6 +11,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
+from flowc.frontends.syntax_trees import parse
 from flowc_ir import Span
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Source:
         file: the file name to write in spans.
         path: the file's path, as in `co_filename` of its code objects.
         lines: the lines of the file.
-        tree: the syntax tree of the file.
+        syntax: the syntax tree of the file, with lists of its nodes.
+        tree: the root of the syntax tree.
     """
 
     def __init__(self, file: str, text: str, path: str = "") -> None:
@@ -49,7 +51,8 @@ class Source:
         self.file = file
         self.path = path
         self.lines = text.split("\n")
-        self.tree = ast.parse(text, file)
+        self.syntax = parse(text, file)
+        self.tree = self.syntax.module
         self._classes: dict[str, list[ast.ClassDef]] = {}
         self._functions: dict[int, list[Function]] = {}
         self._index(self.tree.body, "")

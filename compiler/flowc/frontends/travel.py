@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from flowc.diagnostics import decode
+from flowc.frontends.syntax_trees import parse
 from flowc.ignored import SECONDS, ignored
 from flowc.package import pack
 from flowc_ir import Span, codes
@@ -21,6 +22,7 @@ from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from flowc.frontends.syntax_trees import SyntaxTree
     from flowc.package import Package
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
@@ -33,6 +35,7 @@ _LONGEST: Final = 256
 _MOST_NAMES: Final = 5  # a warning lists at most this number of names
 # These read their file when the flow is compiled: the IR has its content, so the file is not needed.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
+_NAMING: Final = frozenset({ast.BinOp, ast.Call, ast.Constant})  # nodes that may contain the name of a file
 
 
 def check_package(package: Package, flow: Flow, faults: Faults) -> None:
@@ -102,16 +105,14 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
     )
 
 
-def _imported_names(tree: ast.Module) -> Iterator[str]:
+def _imported_names(tree: SyntaxTree) -> Iterator[str]:
     """Yield each part of the dotted names that the code imports, including imports in functions."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=several):
-                for alias in several:
-                    yield from alias.name.split(".")
-            case ast.ImportFrom(module=module, names=several):
-                yield from (module or "").split(".")
-                yield from (alias.name for alias in several)
+    for statement in tree.nodes().of(ast.Import):
+        for alias in statement.names:
+            yield from alias.name.split(".")
+    for source in tree.nodes().of(ast.ImportFrom):
+        yield from (source.module or "").split(".")
+        yield from (alias.name for alias in source.names)
 
 
 def left_behind(package: Package) -> Iterator[str]:
@@ -137,18 +138,18 @@ def left_behind(package: Package) -> Iterator[str]:
         )
 
 
-def _imported_trees(package: Package) -> dict[str, ast.Module]:
+def _imported_trees(package: Package) -> dict[str, SyntaxTree]:
     """Return the syntax trees of those files of the package that were imported, by path in the package."""
     imported = {os.path.realpath(file) for module in list(sys.modules.values())
                 if isinstance(file := getattr(module, "__file__", None), str)}  # fmt: skip
     return {
-        name: ast.parse(decode(content))
+        name: parse(decode(content), name)
         for name, content in package.files
         if name.endswith(".py") and os.path.realpath(package.root / name) in imported
     }
 
 
-def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[str, str]:
+def foreign_modules(package: Package, trees: Mapping[str, SyntaxTree]) -> dict[str, str]:
     """Return imported modules that are neither in the code package nor installed: top-level name → directory or file.
 
     Args:
@@ -176,16 +177,15 @@ def _loaded() -> Iterator[tuple[str, str]]:
             yield name.partition(".")[0], file
 
 
-def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+def _later(trees: Mapping[str, SyntaxTree]) -> Iterator[tuple[str, str]]:
     """Yield the top-level name and the file of modules that functions of the code import later."""
     names: set[str] = set()
     for tree in trees.values():
-        for node in ast.walk(tree):
-            match node:
-                case ast.Import(names=several):
-                    names.update(alias.name.partition(".")[0] for alias in several)
-                case ast.ImportFrom(module=str(module), level=0):
-                    names.add(module.partition(".")[0])
+        for statement in tree.nodes().of(ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in statement.names)
+        for source in tree.nodes().of(ast.ImportFrom):
+            if source.module is not None and not source.level:
+                names.add(source.module.partition(".")[0])
     for name in sorted(names - sys.modules.keys()):
         try:
             spec = find_spec(name)
@@ -201,7 +201,7 @@ def _place(top: str, file: str) -> str:
     return str(PurePosixPath(*parts[: parts.index(top) + 1])) if top in parts else file
 
 
-def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
+def named_files(package: Package, trees: Mapping[str, SyntaxTree]) -> list[str]:
     """Return data files that are missing in the package although strings in the code name them.
 
     Arguments of `Config` and `IncludeFile` are left out: the IR has the content of these files.
@@ -223,24 +223,25 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
     return list(files)
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
+def _texts(tree: SyntaxTree) -> Iterator[str]:
     """Yield strings that may be file names, also joined ones: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
-    waiting = [ast.iter_child_nodes(node)]
-    while waiting:
-        child = next(waiting[-1], None)
-        match child:
-            case None:
-                waiting.pop()
-                continue
-            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _READ_HERE:
-                continue
+    calls = [call for call in tree.nodes().of(ast.Call) if _called(call) in _READ_HERE]
+    read_here = {node for call in calls for node in ast.walk(call)}
+    for node in [node for node in tree.nodes().all if node.__class__ in _NAMING and node not in read_here]:
+        match node:
             case ast.Call(func=ast.Attribute(attr="join" | "joinpath"), args=parts):
                 yield from _joined(parts)
             case ast.BinOp(op=ast.Div()):
-                yield from _joined(_divided(child))
-            case ast.Constant():
-                yield from _joined([child])
-        waiting.append(ast.iter_child_nodes(child))
+                yield from _joined(_divided(node))
+            case ast.Constant(value=str()):
+                yield from _joined([node])
+
+
+def _called(call: ast.Call) -> str | None:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return None
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
@@ -251,7 +252,7 @@ def _joined(parts: list[ast.expr]) -> Iterator[str]:
             break
         texts.insert(0, part.value)
     text = "/".join(texts)
-    if PurePosixPath(text).suffix and len(text) < _LONGEST and text.isprintable():
+    if "." in text and PurePosixPath(text).suffix and len(text) < _LONGEST and text.isprintable():
         yield text
 
 

@@ -99,12 +99,13 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
     """
     warnings: list[Diagnostic] = []
     for each in passes:
-        made = each(flow, context)
+        made, before = each(flow, context), flow
         if isinstance(made, Flow):
             flow = made
         elif any(diagnostic.code not in WARNINGS for diagnostic in made):
             raise PassError(made)
         else:
             warnings += made
-        hook(each.__name__, flow)
+        if flow is not before or hook is not verify_after:  # `verify_after` would find nothing new
+            hook(each.__name__, flow)
     return Passed(flow, tuple(warnings))

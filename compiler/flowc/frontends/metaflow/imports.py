@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.source import Source, Sources
 
+_IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # nodes that may use a name of `metaflow`
 _OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
 
 
@@ -56,12 +57,11 @@ def check_imports(source: Source, faults: Faults) -> None:
 
 def _check_body(source: Source, faults: Faults) -> None:
     aliases = set[str]()
-    waiting = [ast.iter_child_nodes(source.tree)]  # not recursive: expressions may nest thousands of levels
-    while waiting:
-        child = next(waiting[-1], None)
+    nodes = source.syntax.nodes()
+    guards = [guard for guard in nodes.of(ast.Try) if any(map(_catches_import, guard.handlers))]
+    guarded = {node for guard in guards for node in ast.walk(guard)}
+    for child in [node for node in nodes.all if node.__class__ in _IMPORTING and node not in guarded]:
         match child:
-            case None:
-                waiting.pop()
             case ast.ImportFrom(module=str(module), level=0, names=names) if _is_ours(module):
                 known = _check_module(module, source.span(child), faults)
                 for alias in names if known else ():
@@ -75,10 +75,6 @@ def _check_body(source: Source, faults: Faults) -> None:
                         _check_module(alias.name, source.span(alias), faults)
             case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in aliases:
                 _check_name("metaflow", attribute, source.span(child), faults)
-            case ast.Try(handlers=handlers) if any(_catches_import(handler) for handler in handlers):
-                continue
-            case _:
-                waiting.append(ast.iter_child_nodes(child))
 
 
 def _is_unused(source: Source, alias: ast.alias) -> bool:
@@ -86,9 +82,7 @@ def _is_unused(source: Source, alias: ast.alias) -> bool:
     from metaflow._unsupported import IMPORTABLE
 
     called = alias.asname or alias.name
-    return alias.name in IMPORTABLE and not any(
-        isinstance(node, ast.Name) and node.id == called for node in ast.walk(source.tree)
-    )
+    return alias.name in IMPORTABLE and all(node.id != called for node in source.syntax.nodes().of(ast.Name))
 
 
 def _is_ours(module: str) -> bool:

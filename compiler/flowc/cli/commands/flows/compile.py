@@ -17,6 +17,7 @@ from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.options.targets import TargetName, target_of
 from flowc.cli.running.environment import environment_option
 from flowc.cli.running.lowering import lower_for
+from flowc.frontends.syntax_trees import sharing_trees
 from flowc.targets import table
 from flowc.targets.deployment import TargetError
 
@@ -82,6 +83,7 @@ def _target(ctx: click.Context) -> AnyTarget:
 @with_lowering_options
 @takes_error_format()
 @click.pass_context
+@sharing_trees()
 def compile_command(
     ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **options: object
 ) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 _ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # names of the API that an artifact may hide
+_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements that `_unguarded` examines
 _RENAME = "give the artifact another name"
 
 
@@ -52,7 +53,8 @@ def check_artifacts(
 
 
 def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
-    for node in _unguarded(method.tree):
+    nodes = method.nodes
+    for node in nodes.of(ast.Attribute) if nodes.kinds.isdisjoint(_GUARDS) else _unguarded(method.tree):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
                 yield name, method.source.span(node)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.frontends.source import Source, Sources
+    from flowc.frontends.syntax_trees import Nodes
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
 """The name of each attribute of a flow's class → its value, and the class or base that defines it."""
 
+# A method without such nodes has only one scope, and binds names only by nodes `ast.Name`.
+_SCOPES = frozenset({
+    ast.AsyncFunctionDef, ast.ClassDef, ast.DictComp, ast.ExceptHandler, ast.GeneratorExp, ast.Global, ast.Lambda,
+    ast.ListComp, ast.MatchAs, ast.MatchMapping, ast.MatchStar, ast.Nonlocal, ast.SetComp, ast.alias,
+})  # fmt: skip
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits of co_flags: CO_GENERATOR etc. in `inspect`
 
 
@@ -79,7 +85,25 @@ class StepMethod:
     @cached_property
     def own_names(self) -> frozenset[ast.Name]:
         """The nodes of the syntax tree that are the method's own `self`; an inner function may have another `self`."""
-        return own_names(self.tree)
+        return self._names_in_one_scope() or own_names(self.tree)
+
+    def _names_in_one_scope(self) -> frozenset[ast.Name] | None:
+        """Return `own_names` without a walk over the tree; None for a method to which all rules of scopes apply."""
+        nodes, first, arguments = self.nodes, self.tree.body[0], self.tree.args
+        if not (arguments.posonlyargs or arguments.args) or not nodes.kinds.isdisjoint(_SCOPES):
+            return None
+        name, begin = self.self_name, (first.lineno, first.col_offset)
+        names = [node for node in nodes.of(ast.Name) if node.id == name]
+        if len(nodes.of(ast.FunctionDef)) > 1 or not all(
+            isinstance(node.ctx, ast.Load) and (node.lineno, node.col_offset) >= begin for node in names
+        ):
+            return None
+        return frozenset(names)
+
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes of the method's syntax tree."""
+        return self.source.syntax.nodes(self.tree)
 
     def attribute(self, node: ast.AST | None) -> str | None:
         """Return `name` if the node is `self.name`, where `self` is this method's own; None for any other node."""

@@ -60,7 +60,7 @@ def _leaving_end(method: StepMethod, calls: list[ast.Call]) -> Leaving:
 
 
 def _next_calls(method: StepMethod) -> list[ast.Call]:
-    calls = [node for node in ast.walk(method.tree) if isinstance(node, ast.Call) and _is_next(method, node)]
+    calls = [call for call in method.nodes.of(ast.Call) if _is_next(method, call)]
     return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
