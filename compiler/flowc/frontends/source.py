@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from functools import partial
 from inspect import getattr_static
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # a line with one colon, at its end
 _MOST_WRAPPERS = 100  # at most this number of objects is searched for the function
 
 
@@ -209,6 +211,8 @@ def _end(node: ast.stmt) -> int:
 
 def _colon(line: str, start: int) -> int:
     """Return the index of a definition's colon in its first line; the line's end if the colon is on a later line."""
+    if _PLAIN_HEADER.fullmatch(line, start):
+        return len(line) - 1
     depth, quote = 0, ""
     for index in range(start, len(line)):
         char = line[index]

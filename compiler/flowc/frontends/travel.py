@@ -20,7 +20,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from flowc.frontends.syntax_trees import SyntaxTree
     from flowc.package import Package
@@ -85,8 +85,10 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
         package: the package without the ignored files.
         gone: the names of the ignored files. Data files are always reported, Python files only if they are imported.
     """
+    if not gone:
+        return None
     imported_names = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
-    loaded = {os.path.realpath(file) for _, file in _loaded()}
+    loaded = set(_real_paths(file for _, file in _loaded()).values())
     needed = sorted(
         name
         for name in gone
@@ -140,8 +142,8 @@ def left_behind(package: Package) -> Iterator[str]:
 
 def _imported_trees(package: Package) -> dict[str, SyntaxTree]:
     """Return the syntax trees of those files of the package that were imported, by path in the package."""
-    imported = {os.path.realpath(file) for module in list(sys.modules.values())
-                if isinstance(file := getattr(module, "__file__", None), str)}  # fmt: skip
+    files = [file for module in list(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)]
+    imported = set(_real_paths(files).values())
     return {
         name: parse(decode(content), name)
         for name, content in package.files
@@ -160,12 +162,27 @@ def foreign_modules(package: Package, trees: Mapping[str, SyntaxTree]) -> dict[s
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
     travelling = {str(package.root / name) for name, _ in package.files}
     places: dict[str, str] = {}
-    for top, file in (*_loaded(), *_later(trees)):
-        real = os.path.realpath(file)
+    modules = [*_loaded(), *_later(trees)]
+    real_paths = _real_paths(file for _, file in modules)
+    for top, file in modules:
+        real = real_paths[file]
         known = top in places or top in _OURS or file in travelling or real in travelling
         if not known and not real.startswith(installed) and not _INSTALLED.intersection(real.split(os.sep)):
             places[top] = _place(top, file)
     return dict(sorted(places.items()))
+
+
+def _real_paths(files: Iterable[str]) -> dict[str, str]:
+    """Return the path of each file without symbolic links. Each directory is examined once."""
+    directories: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for file in files:
+        directory, name = os.path.split(file)
+        if directory not in directories:
+            directories[directory] = os.path.realpath(directory)
+        path = os.path.join(directories[directory], name)
+        found[file] = os.path.realpath(path) if os.path.islink(path) else path
+    return found
 
 
 def _loaded() -> Iterator[tuple[str, str]]:

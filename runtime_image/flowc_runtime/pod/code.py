@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import tarfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +17,9 @@ def pack(directory: str) -> bytes:
     Raises:
         OSError: a file cannot be read.
     """
+    import gzip  # late: the compiler imports this module too, and packs nothing
+    import tarfile
+
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path in sorted(paths_in(directory)):

@@ -12,7 +12,6 @@ from flowc.cli.options.common import FAULTY, fail, report
 from flowc.cli.options.loading import require_runnable
 from flowc.cli.running.environment import chosen, note_packages
 from flowc.cli.running.ignoring import travelling
-from flowc.cli.running.sending import sender
 from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
 from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.frontends.travel import check_package, left_behind
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from flowc.cli.options.loading import Checked
+    from flowc.cli.running.sending import sender
     from flowc.package import Package
     from flowc.passes import pipeline
     from flowc.passes.pipeline import Hook, Passed
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 else:  # `flowc check` imports this module, but runs no pass
     pipeline = LateModule("flowc.passes.pipeline")
     dumps = LateFunction("flowc_ir.schema:dumps")
+    sender = LateFunction("flowc.cli.running.sending:sender")  # only large files are sent
 
 
 @final
@@ -215,5 +216,12 @@ def _room(
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = travel.capacity - code - 2 * MAX_PACKED  # reserves space for small files, which are encoded in the IR
     store, claim = (travel.store, travel.claim) if named else (None, None)
-    name, send = (sender(store, left, claim=claim, only_name=only_name) for only_name in (True, False))
+
+
+    def name(path: str) -> dict[str, object]:
+        return sender(store, left, claim=claim, only_name=True)(path)
+
+    def send(path: str) -> dict[str, object]:
+        return sender(store, left, claim=claim)(path)
+
     return Room(left, name), send

@@ -7,6 +7,7 @@ word. Lines are not wrapped. A text of several lines is written as a literal blo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ESCAPE = re.compile(f'[^{_VISIBLE}]|["\\\\]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # These keys are written first, because people look for them; all other keys keep their order.
-_FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "template", "depends", "metadata"))}
+_FIRST = ("apiVersion", "kind", "name", "template", "depends", "metadata")
 
 
 def emit(documents: Iterable[Mapping[str, object]]) -> str:
@@ -37,40 +38,56 @@ def emit(documents: Iterable[Mapping[str, object]]) -> str:
         TypeError: a value has another type.
         ValueError: a string has a lone surrogate, which no YAML can hold.
     """
-    return "---\n".join("".join(f"{line}\n" for line in _mapping(document, "")) for document in documents)
+    texts = []
+    for document in documents:
+        lines: list[str] = []
+        _mapping(document, "", lines)
+        texts.append("".join([f"{line}\n" for line in lines]))
+    return "---\n".join(texts)
 
 
-def _mapping(mapping: Mapping[str, object], indent: str) -> Iterator[str]:
-    for key in sorted(mapping, key=lambda key: _FIRST.get(key, len(_FIRST))):
-        yield from _entry(f"{indent}{_inline(key)}:", mapping[key], indent)
+def _mapping(mapping: Mapping[str, object], indent: str, lines: list[str]) -> None:
+    """Append the lines of a mapping."""
+    for key in [key for key in _FIRST if key in mapping]:
+        _entry(f"{indent}{_key(key)}:", mapping[key], indent, lines)
+    for key, value in mapping.items():
+        if key not in _FIRST:
+            _entry(f"{indent}{_key(key)}:", value, indent, lines)
 
 
-def _entry(head: str, value: object, indent: str) -> Iterator[str]:
-    """Yield the lines of an entry: `head`, which is a key or a dash, and its value, whose further lines are indented
+def _entry(head: str, value: object, indent: str, lines: list[str]) -> None:
+    """Append the lines of an entry: `head`, which is a key or a dash, and its value, whose further lines are indented
     deeper than `indent`."""
     match value:
+        case str():
+            if "\n" in value and _is_block(value):
+                lines += _block(head, value, f"{indent}  ")
+            else:
+                lines.append(f"{head} {_inline(value)}")
         case dict() if value:
-            yield head
-            yield from _mapping(value, f"{indent}  ")
+            lines.append(head)
+            _mapping(value, f"{indent}  ", lines)
         case list() if value:
-            yield head
-            yield from _list(value, indent)
-        case str() if _is_block(value):
-            yield from _block(head, value, f"{indent}  ")
+            lines.append(head)
+            _list(value, indent, lines)
         case _:
-            yield f"{head} {_scalar(value)}"
+            lines.append(f"{head} {_scalar(value)}")
 
 
-def _list(items: list[object], indent: str) -> Iterator[str]:
+def _list(items: list[object], indent: str, lines: list[str]) -> None:
+    """Append the lines of a list."""
     for item in items:
         match item:
             case dict() | list() if item:
                 # The lines of the item are indented by two columns; the dash replaces this indent in the first line.
-                lines = _mapping(item, f"{indent}  ") if isinstance(item, dict) else _list(item, f"{indent}  ")
-                yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
-                yield from lines
+                first, deeper = len(lines), f"{indent}  "
+                if isinstance(item, dict):
+                    _mapping(item, deeper, lines)
+                else:
+                    _list(item, deeper, lines)
+                lines[first] = f"{indent}- {lines[first][len(deeper) :]}"
             case _:
-                yield from _entry(f"{indent}-", item, indent)
+                _entry(f"{indent}-", item, indent, lines)
 
 
 def _scalar(value: object) -> str:
@@ -79,8 +96,6 @@ def _scalar(value: object) -> str:
             return "true" if value else "false"
         case int():
             return str(value)
-        case str():
-            return _inline(value)
         case dict():
             return "{}"
         case list():
@@ -92,6 +107,12 @@ def _inline(text: str) -> str:
     if _WORD.fullmatch(text) and text.lower() not in _NOT_WORDS:
         return text
     return f'"{_ESCAPE.sub(_escape, text)}"'
+
+
+@lru_cache(maxsize=256)
+def _key(text: str) -> str:
+    """Return a key as YAML. The same few keys are written for each step."""
+    return _inline(text)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -106,7 +127,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def _is_block(text: str) -> bool:
     # YAML readers disagree about a last line that has only blanks; a block represents every other text exactly.
-    return "\n" in text and _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
+    return _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
 
 
 def _ends_blank(text: str) -> bool:

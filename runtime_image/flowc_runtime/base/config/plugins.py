@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import os
+import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 _ONE: Final = "uninstall one of the distributions"
@@ -38,6 +41,10 @@ class PluginKind(NamedTuple):
 
     def names(self) -> list[str]:
         """Return the names of the installed plugins, sorted, without importing them. Takes about 50 ms."""
+        if not _is_used(self.group):
+            return []
+        from importlib.metadata import entry_points  # imports 40 modules
+
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
@@ -80,6 +87,10 @@ class PluginKind(NamedTuple):
 
     def _entries(self, name: str) -> list[EntryPoint]:
         """Return the entry points of this name; an entry point that is on the path twice is returned once."""
+        if not _is_used(self.group):
+            return []
+        from importlib.metadata import entry_points
+
         found: dict[tuple[str, str], EntryPoint] = {}
         for entry in entry_points(group=self.group, name=name):
             found.setdefault((entry.value, _whose(entry)), entry)
@@ -99,6 +110,40 @@ class PluginKind(NamedTuple):
         if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
             return found
         raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)
+
+
+def _is_used(group: str) -> bool:
+    """Return whether an installed distribution may have entry points of a group.
+
+    This is faster than `importlib.metadata`, which is then used only if there is a plugin. It reads the distributions
+    in directories of `sys.path`. If there may be others, such as those in an archive, the result is true.
+    """
+    if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
+        return True
+    header = f"[{group}]".encode()
+    for place in dict.fromkeys(sys.path):
+        try:
+            names = os.listdir(place or os.curdir)
+        except (FileNotFoundError, PermissionError):
+            continue
+        except OSError:  # an archive
+            return True
+        for name in names:
+            kind = os.path.splitext(name.lower())[1]
+            if kind == ".egg" or name.lower() == "egg-info":
+                return True
+            if kind in (".dist-info", ".egg-info") and header in _content(os.path.join(place, name, "entry_points.txt")):
+                return True
+    return False
+
+
+def _content(path: str) -> bytes:
+    """Return the content of a file; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _whose(entry: EntryPoint) -> str:

@@ -63,7 +63,7 @@ class StepMethod:
     applied: tuple[Applied, ...]
     is_static: bool = False
 
-    @property
+    @cached_property
     def is_step(self) -> bool:
         """Whether the method has `@step`."""
         return any(applied.name == "step" for applied in self.applied)
@@ -72,7 +72,7 @@ class StepMethod:
         """Return whether the method has `@step(start=True)` or `@step(end=True)`; `which` is `start` or `end`."""
         return any(applied.name == "step" and applied.kwargs.get(which) is True for applied in self.applied)
 
-    @property
+    @cached_property
     def where(self) -> Span:
         """The span of the method's `def`."""
         return self.source.header(self.tree)

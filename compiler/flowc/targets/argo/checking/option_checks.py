@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.pod import mounts
@@ -94,9 +93,9 @@ def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool)
         for key, _ in getattr(pod, name):
             if key.partition("/")[0] == _ARGO and "/" in key:
                 yield f"has {key!r} in {name}, which belongs to Argo", "choose a prefix of your own: example.com/name"
-    for field in fields(pod):
-        if "{{" in str(getattr(pod, field.name)):
-            yield f"has '{{{{' in {field.name}, which Argo would expand as a template", "remove it"
+    for name in type(pod).__annotations__:
+        if "{{" in str(getattr(pod, name)):
+            yield f"has '{{{{' in {name}, which Argo would expand as a template", "remove it"
 
 
 def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str]]:

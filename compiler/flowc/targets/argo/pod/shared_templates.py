@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo import names
 from flowc_ir import Kubernetes
-from flowc_ir.late.dataclass import dataclass, replace
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
 from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.contract import attempts_limit
@@ -107,13 +107,14 @@ def step_templates(
         loops: the budgets of iterations (`loops.budgets`).
         tagged: whether runs get tags.
     """
-    by_spec: dict[PodSpec, StepTemplate] = {}
-    of: dict[NodeId, PodSpec] = {}
+    shared: dict[PodSpec, list[NodeId]] = {}
     for node in analysis.flow.nodes:
         meets = node.id in analysis.gang_members
-        spec = of[node.id] = pod_spec(analysis.flow, node, loops.get(node.id, ""), meets=meets, tagged=tagged)
-        name = "step" if spec == PodSpec() else f"step-{names.step_name(node.id)}"
-        template = by_spec.setdefault(spec, StepTemplate(name=name, spec=spec, titled=False))
-        if titles[node.id] != node.id:
-            by_spec[spec] = replace(template, titled=True)
-    return {node: by_spec[spec] for node, spec in of.items()}
+        spec = pod_spec(analysis.flow, node, loops.get(node.id, ""), meets=meets, tagged=tagged)
+        shared.setdefault(spec, []).append(node.id)
+    of: dict[NodeId, StepTemplate] = {}
+    for spec, nodes in shared.items():
+        name = "step" if spec == PLAIN else f"step-{names.step_name(nodes[0])}"
+        titled = any(titles[node] != node for node in nodes)
+        of |= dict.fromkeys(nodes, StepTemplate(name=name, spec=spec, titled=titled))
+    return {node.id: of[node.id] for node in analysis.flow.nodes}
