@@ -25,7 +25,7 @@ def main() -> int:
         print(f"medians of {arguments.times}; the load was {os.getloadavg()[0]:.1f} at the start")
         _print_floors(floors)
         print(f"\n{'figure':42} {'target':>9} {'measured':>9} {'least':>9}        against the floor")
-        bench = Bench(directory, arguments.times, floors)
+        bench = Bench(directory, arguments.times, floors, arguments.baseline)
         for group in arguments.only or GROUPS:
             for figure in GROUPS[group](bench):
                 missed += not figure.ok
@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=GROUPS, help="measure this group; may be repeated")
     parser.add_argument("--directory", type=Path, help="measure on this disk, in a new directory")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
+    parser.add_argument("--baseline", metavar="COMMIT", help="also compare compilations with those of this commit")
     parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows under them")
     return parser.parse_args()
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.clients import make_runs, make_tasks
-from bench.compiling import write_chain
+from bench.compiling import measure_compiler
 from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
@@ -98,20 +98,6 @@ import metaflow
 new = set(sys.modules) - before
 print(json.dumps({"modules": len(new), "packages": sorted({name.partition(".")[0] for name in new})}))
 """
-
-
-def measure_compiler(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of compiling a flow of 100 steps to Argo."""
-    place = bench.directory / "chain"
-    place.mkdir()
-    write_chain(place / "chain.py")
-    command = [sys.executable, "-m", "bench.compiling", str(place / "chain.py")]
-    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first run fills caches
-    shutil.rmtree(place)
-    compiling = Sample(tuple(one["front_end"] + one["back_end"] for one in runs))
-    ratio = f"and Hera's import {statistics.median(one['hera'] for one in runs):.2f} s"
-    yield seconds("compile 100 steps, without Hera's import", compiling, 0.2, ratio)
-    yield Figure("the YAML of it", runs[0]["bytes"] / 1e3, 100, "kB")
 
 
 def measure_client(bench: Bench) -> Iterator[Figure]:

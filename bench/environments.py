@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.measure import ROOT
+
 
 def cache() -> Path:
     """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or one below the user's cache directory."""
@@ -23,5 +25,26 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
         print(f"installing {', '.join(packages)} into {place}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        stamp.touch()
+    return str(python)
+
+
+def make_checkout(commit: str, extra: str) -> str:
+    """Return the Python of an environment with flowc as of a commit; create it on first use.
+
+    Args:
+        commit: a commit of this repository.
+        extra: the extra of flowc to install.
+    """
+    place = cache() / f"flowc-{commit[:12]}-{extra}"
+    python = place / "environment" / "bin" / "python"
+    stamp = place / "made"
+    if not stamp.exists():
+        print(f"installing flowc of {commit} into {place}", file=sys.stderr)
+        (place / "source").mkdir(parents=True, exist_ok=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "-x", "-C", place / "source"], input=archive, check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place / "environment"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", f"{place / 'source'}[{extra}]"], check=True)
         stamp.touch()
     return str(python)

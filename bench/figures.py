@@ -38,11 +38,12 @@ class Figure:
 @final
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The directory and the number of measurements, and the floors."""
+    """The directory and the number of measurements, the floors, and a commit with which flowc is compared."""
 
     directory: Path
     times: int
     floors: Floors
+    baseline: str | None = None
 
     def program(self, *arguments: str) -> Sample:
         """Measure a Python program several times."""

@@ -36,6 +36,17 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "flowc --help": ("-m", "flowc", "--help"),
     "flowc runs": ("-m", "flowc", "runs"),
     "a flow of 3 steps": ("linear.py", "run"),
+    "compile 3 steps": ("-m", "flowc", "compile", "--target", "argo", "linear.py", "-o", "argo.yaml"),
+    "compile a pipeline of 50 steps": (
+        "-m",
+        "flowc",
+        "compile",
+        "--target",
+        "argo",
+        "made_pipelines.py:fifty",
+        "-o",
+        "argo.yaml",
+    ),
     "a pipeline of 10 steps": ("pipelines.py", "flowc.pipeline", "chain", "10"),
     "10 mocked steps": (
         "-m",

@@ -1,6 +1,6 @@
 """The Argo back end: compiles a flow to a WorkflowTemplate, a CronWorkflow and the ConfigMap of its code.
 
-`docs/argo.md` shows the result for each construct. Hera is imported at the first call of `compile_flow`, not before.
+`docs/argo.md` shows the result for each construct. Hera's models are read at the first call of `compile_flow`, not before.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle
     """
     from flowc.targets import fail_if
     from flowc.targets.argo.checking import checks
-    from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
+    from flowc.targets.argo.compiler import manifests  # reads Hera's models
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis
 

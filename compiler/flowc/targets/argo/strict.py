@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from flowc.targets.argo.hera.plain_models import PlainModel, json_of
+from flowc.targets.argo.hera.plain_models import PlainModel, field_names, json_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,10 +26,10 @@ def make(model: type[Model], /, **fields: object) -> Model:
             has a type that the field does not allow.
         pydantic.ValidationError: pydantic finds a missing field or a wrong type.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
-    if not issubclass(model, PlainModel) and (unknown := fields.keys() - model.model_fields.keys()):
-        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}")
-    return model(**given)
+    known = field_names(model) if issubclass(model, PlainModel) else model.model_fields.keys()
+    if not fields.keys() <= known:
+        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(fields.keys() - known))}")
+    return model(**{name: value for name, value in fields.items() if value is not None})
 
 
 def dump(model: BaseModel) -> Object:

@@ -101,7 +101,7 @@ def _settings(values: Mapping[str, object]) -> Settings:
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
     check_catalog(settings.catalog, analysis.flow)
     try:
-        from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
+        from flowc.targets.argo.compiler import manifests  # reads Hera's models
 
         return Bundle(manifests(analysis, package, settings))
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias, final
 from flowc.targets.argo.hera.field_types import MismatchError, UnreadableModelError, reader, split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import KeysView, Mapping
 
     from flowc.targets.argo.hera.field_types import Read
 
@@ -30,14 +30,17 @@ class ModelFields:
         self.namespace: dict[str, object] = {}
         self._model = model
         self._plans: dict[tuple[str, ...], Plan] = {}
-        self._annotations: Mapping[str, str] | None = None
+        self._read: Mapping[str, str] | None = None
         self._required: frozenset[str] = frozenset()
 
     def plan(self, given: tuple[str, ...]) -> Plan:
         """Return how to read an instance that is given these fields.
 
+        Args:
+            given: the names of fields that the model has.
+
         Raises:
-            TypeError: the model has no such field, or a required field is missing.
+            TypeError: a required field is missing.
             UnreadableModelError: the model contains something unknown.
         """
         plan = self._plans.get(given)
@@ -46,17 +49,24 @@ class ModelFields:
         return plan
 
     def _make(self, given: frozenset[str]) -> Plan:
-        if self._annotations is None:
-            self._annotations = _annotations(self._model)
-            for name, text in self._annotations.items():
-                if _DEFAULT.search(text):
-                    self._field(name, text)
-            self._required = frozenset(self._annotations.keys() - vars(self._model).keys())
-        if unknown := given - self._annotations.keys():
-            raise TypeError(f"{self._model.__name__} has no field {', '.join(sorted(unknown))}")
+        annotations = self.annotations()
         if missing := self._required - given:
             raise TypeError(f"{self._model.__name__} needs the field {', '.join(sorted(missing))}")
-        return tuple(self._field(name, text) for name, text in self._annotations.items() if name in given)
+        return tuple(self._field(name, text) for name, text in annotations.items() if name in given)
+
+    def annotations(self) -> Mapping[str, str]:
+        """Return the annotation of each field.
+
+        Raises:
+            UnreadableModelError: the model contains something unknown.
+        """
+        if self._read is None:
+            self._read = _annotations(self._model)
+            for name, text in self._read.items():
+                if _DEFAULT.search(text):
+                    self._field(name, text)
+            self._required = frozenset(self._read.keys() - vars(self._model).keys())
+        return self._read
 
     def _field(self, name: str, text: str) -> tuple[str, str, Read]:
         declared, alias = split(eval(text, self.namespace))
@@ -102,6 +112,15 @@ class PlainRootModel(PlainModel):
     def __init__(self, root: object) -> None:
         super().__init__(root=root)
         (self._json,) = self._json.values()  # type: ignore[attr-defined] # the JSON of a model is a dict
+
+
+def field_names(model: type[PlainModel]) -> KeysView[str]:
+    """Return the names of a model's fields.
+
+    Raises:
+        UnreadableModelError: the model contains something unknown.
+    """
+    return model._fields.annotations().keys()
 
 
 def json_of(model: PlainModel) -> object:
