@@ -101,7 +101,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
         program(python, "-m", "flowc", "compile", "--target", "argo", "made_pipelines.py:fifty", "-o", "argo.yaml"),
         both("chain", 50, RUNNABLE_PRM_count="0", RUNNABLE_CONFIGURATION_FILE="runnable_argo.yaml")[1],
     )
-    yield ratio("compile of 50 steps / runnable", 1 / 2, alternately(place, bench.times, *compiles))
+    yield ratio("compile of 50 steps / runnable", 1 / 4, alternately(place, bench.times, *compiles))
 
     mocked = program(python, "-m", "flowc", "run", "--local", "--mock", "made_pipelines.py:ten", "--count", "0")
     bare = program(python, "-c", "pass")

@@ -1,4 +1,4 @@
-"""Syntax trees whose nodes are listed once. Walking a tree takes as long as parsing its file, so checks share the lists.
+"""Syntax trees whose nodes are listed once: walking a tree takes as long as parsing its file, so checks share the list.
 
 A command that examines the same files repeatedly, such as `flowc compile`, also shares the trees (`sharing_trees`).
 """
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Fields of nodes that contain no nodes, or only operators and contexts (`ast.Load`).
 _PLAIN = frozenset({
-    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name", "op",
-    "ops", "rest", "simple", "str", "tag", "type_comment",
+    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
+    "op", "ops", "rest", "simple", "str", "tag", "type_comment",
 })  # fmt: skip
 # The fields with nodes of those classes in which fields with the same names have other contents. In a `type` statement,
 # `name` is a node.
 _FIELDS: dict[type, tuple[str, ...]] = {ast.Constant: (), ast.Global: (), ast.Nonlocal: (), ast.MatchSingleton: ()}
-if hasattr(ast, "TypeAlias"):  # since Python 3.12
-    _FIELDS[ast.TypeAlias] = ("value", "type_params", "name")
+if (_alias := getattr(ast, "TypeAlias", None)) is not None:  # since Python 3.12
+    _FIELDS[_alias] = ("value", "type_params", "name")
 
 
 class Nodes(NamedTuple):
@@ -38,7 +38,9 @@ class Nodes(NamedTuple):
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the nodes of one class."""
-        return [node for node in self.all if isinstance(node, kind)] if kind in self.kinds else []
+        if kind not in self.kinds:
+            return []
+        return [node for node in self.all if isinstance(node, kind)]
 
 
 @final
@@ -69,7 +71,7 @@ class SyntaxTree:
     def _list(self, root: ast.AST) -> Nodes:
         found: list[ast.AST] = []
         kinds: set[type[ast.AST]] = set()
-        waiting: list[ast.AST] = [root]
+        waiting: list[ast.AST | None] = [root]
         while waiting:  # no recursion, except for nested functions: expressions may nest thousands of levels
             node = waiting.pop()
             if node is None:  # a missing key in a dict with `**`, or a keyword argument without a default
@@ -84,7 +86,7 @@ class SyntaxTree:
             kinds.add(kind)
             for name in _FIELDS.get(kind) or _fields(kind):
                 value = getattr(node, name, None)
-                if value.__class__ is list:
+                if isinstance(value, list):
                     waiting += value[::-1]
                 else:
                     waiting.append(value)

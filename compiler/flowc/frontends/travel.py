@@ -142,7 +142,9 @@ def left_behind(package: Package) -> Iterator[str]:
 
 def _imported_trees(package: Package) -> dict[str, SyntaxTree]:
     """Return the syntax trees of those files of the package that were imported, by path in the package."""
-    files = [file for module in list(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)]
+    files = [
+        file for module in list(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)
+    ]
     imported = set(_real_paths(files).values())
     return {
         name: parse(decode(content), name)

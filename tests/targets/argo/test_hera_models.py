@@ -161,7 +161,7 @@ def test_wrong_fields_are_refused(ways: str) -> None:
         make(m.DAGTask, name="a", step=None)
     with pytest.raises((TypeError, ValidationError), match=r"(?s)name.*str|str.*name"):
         make(m.DAGTask, name=1)
-    with pytest.raises((TypeError, ValidationError), match="Metadata|arguments"):
+    with pytest.raises((TypeError, ValidationError), match=r"Metadata|arguments"):
         make(m.DAGTask, name="a", arguments=make(m.Metadata))
     assert dump(make(m.RetryStrategy, limit="2")) == {"limit": "2"}
     assert dump(make(m.RetryStrategy, limit=2)) == {"limit": 2}
@@ -174,7 +174,7 @@ def test_errors_of_plain_models_name_the_field() -> None:
     m: Any = hera_models.m
     with pytest.raises(TypeError, match=r"^DAGTask\.name: a str, not 1$"):
         make(m.DAGTask, name=1)
-    with pytest.raises(TypeError, match=r"^DAGTask\.arguments: a Arguments, not None$|^DAGTask\.arguments: "):
+    with pytest.raises(TypeError, match=r"^DAGTask\.arguments: a Arguments, not 'x'$"):
         make(m.DAGTask, name="a", arguments="x")
     assert make(m.DAGTask, name="a").when is None
 
@@ -239,7 +239,9 @@ def with_hera(directory: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("hera")
-    shutil.copytree(Path(hera.__file__).parent, directory / "hera", ignore=shutil.ignore_patterns("__pycache__", "events", "_cli"))
+    shutil.copytree(
+        Path(hera.__file__).parent, directory / "hera", ignore=shutil.ignore_patterns("__pycache__", "events", "_cli")
+    )
     return directory
 
 

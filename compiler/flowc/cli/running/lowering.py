@@ -217,7 +217,6 @@ def _room(
     left = travel.capacity - code - 2 * MAX_PACKED  # reserves space for small files, which are encoded in the IR
     store, claim = (travel.store, travel.claim) if named else (None, None)
 
-
     def name(path: str) -> dict[str, object]:
         return sender(store, left, claim=claim, only_name=True)(path)
 

@@ -132,7 +132,9 @@ def _is_used(group: str) -> bool:
             kind = os.path.splitext(name.lower())[1]
             if kind == ".egg" or name.lower() == "egg-info":
                 return True
-            if kind in (".dist-info", ".egg-info") and header in _content(os.path.join(place, name, "entry_points.txt")):
+            if kind in (".dist-info", ".egg-info") and header in _content(
+                os.path.join(place, name, "entry_points.txt")
+            ):
                 return True
     return False
 
