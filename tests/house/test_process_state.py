@@ -7,6 +7,7 @@ import ast
 from house.graph import modules
 
 ALLOWED = {
+    "flowc.frontends.syntax_trees:_shared": "a cache, which a command keeps as long as it runs",
     "flowc_runtime.base.ambient:_ambient": "the object itself",
     "flowc_runtime.process.collecting:_usual": "belongs to a process, like the threshold that it keeps",
     "flowc_runtime.process.ending:_coverage": "belongs to a process; `begin` creates a new one at each fork",

@@ -27,7 +27,7 @@ if (_alias := getattr(ast, "TypeAlias", None)) is not None:  # since Python 3.12
     _FIELDS[_alias] = ("value", "type_params", "name")
 
 
-class Nodes(NamedTuple):
+class ListedNodes(NamedTuple):
     """The nodes of a tree, a node before the nodes in it, in the order of the fields; and the classes of the nodes.
 
     Operators and contexts, such as `ast.Add` and `ast.Load`, are left out.
@@ -38,9 +38,10 @@ class Nodes(NamedTuple):
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the nodes of one class."""
-        if kind not in self.kinds:
-            return []
-        return [node for node in self.all if isinstance(node, kind)]
+        found: list[Kind] = []
+        if kind in self.kinds:
+            found.extend(node for node in self.all if isinstance(node, kind))
+        return found
 
 
 @final
@@ -59,16 +60,16 @@ class SyntaxTree:
             ValueError: the text contains a null byte.
         """
         self.module = ast.parse(text, file)
-        self._listed: dict[ast.AST, Nodes] = {}
+        self._listed: dict[ast.AST, ListedNodes] = {}
 
-    def nodes(self, root: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | None = None) -> Nodes:
+    def nodes(self, root: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | None = None) -> ListedNodes:
         """Return the nodes of a function, or of the whole file if `root` is None."""
         root = root or self.module
         if root not in self._listed:
             self._listed[root] = self._list(root)
         return self._listed[root]
 
-    def _list(self, root: ast.AST) -> Nodes:
+    def _list(self, root: ast.AST) -> ListedNodes:
         found: list[ast.AST] = []
         kinds: set[type[ast.AST]] = set()
         waiting: list[ast.AST | None] = [root]
@@ -90,7 +91,7 @@ class SyntaxTree:
                     waiting += value[::-1]
                 else:
                     waiting.append(value)
-        return Nodes(found, frozenset(kinds))
+        return ListedNodes(found, frozenset(kinds))
 
 
 def _fields(kind: type[ast.AST]) -> tuple[str, ...]:

@@ -6,9 +6,17 @@ import io
 import os
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
+
 if TYPE_CHECKING:
+    import gzip
+    import tarfile
+
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord
+else:  # the compiler imports this module too, and packs nothing
+    gzip = LateModule("gzip")
+    tarfile = LateModule("tarfile")
 
 
 def pack(directory: str) -> bytes:
@@ -17,9 +25,6 @@ def pack(directory: str) -> bytes:
     Raises:
         OSError: a file cannot be read.
     """
-    import gzip  # late: the compiler imports this module too, and packs nothing
-    import tarfile
-
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path in sorted(paths_in(directory)):

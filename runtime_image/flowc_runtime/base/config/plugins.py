@@ -7,11 +7,14 @@ import sys
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, entry_points
+else:  # imports 40 modules
+    entry_points = LateFunction("importlib.metadata:entry_points")
 
 T = TypeVar("T")
 _ONE: Final = "uninstall one of the distributions"
@@ -43,8 +46,6 @@ class PluginKind(NamedTuple):
         """Return the names of the installed plugins, sorted, without importing them. Takes about 50 ms."""
         if not _is_used(self.group):
             return []
-        from importlib.metadata import entry_points  # imports 40 modules
-
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
@@ -89,8 +90,6 @@ class PluginKind(NamedTuple):
         """Return the entry points of this name; an entry point that is on the path twice is returned once."""
         if not _is_used(self.group):
             return []
-        from importlib.metadata import entry_points
-
         found: dict[tuple[str, str], EntryPoint] = {}
         for entry in entry_points(group=self.group, name=name):
             found.setdefault((entry.value, _whose(entry)), entry)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.frontends.source import Source, Sources
-    from flowc.frontends.syntax_trees import Nodes
+    from flowc.frontends.syntax_trees import ListedNodes
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
@@ -101,7 +101,7 @@ class StepMethod:
         return frozenset(names)
 
     @property
-    def nodes(self) -> Nodes:
+    def nodes(self) -> ListedNodes:
         """The nodes of the method's syntax tree."""
         return self.source.syntax.nodes(self.tree)
 

@@ -135,7 +135,7 @@ class ModelSource:
 
 @final
 class _Reference(NamedTuple):
-    """A name that `hera.workflows.models` imports, of which the module was not run yet."""
+    """A name that `hera.workflows.models` imports from a module that was not run yet."""
 
     module: str
     name: str

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.hera.field_types import Read
 
-    Plan: TypeAlias = tuple[tuple[str, str, Read], ...]
+    FieldPlan: TypeAlias = tuple[tuple[str, str, Read], ...]
     """The given fields in the order of their definition: name, name in JSON, and the function that reads the value."""
 
 CONFIG = {"populate_by_name": True, "frozen": False, "use_enum_values": True, "arbitrary_types_allowed": True}
@@ -29,11 +29,11 @@ class ModelFields:
     def __init__(self, model: type[PlainModel]) -> None:
         self.namespace: dict[str, object] = {}
         self._model = model
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._plans: dict[tuple[str, ...], FieldPlan] = {}
         self._read: Mapping[str, str] | None = None
         self._required: frozenset[str] = frozenset()
 
-    def plan(self, given: tuple[str, ...]) -> Plan:
+    def plan(self, given: tuple[str, ...]) -> FieldPlan:
         """Return how to read an instance that is given these fields.
 
         Args:
@@ -48,7 +48,7 @@ class ModelFields:
             plan = self._plans[given] = self._make(frozenset(given))
         return plan
 
-    def _make(self, given: frozenset[str]) -> Plan:
+    def _make(self, given: frozenset[str]) -> FieldPlan:
         annotations = self.annotations()
         if missing := self._required - given:
             raise TypeError(f"{self._model.__name__} needs the field {', '.join(sorted(missing))}")
