@@ -39,8 +39,9 @@ class ListedNodes(NamedTuple):
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the nodes of one class."""
         found: list[Kind] = []
-        if kind in self.kinds:
-            found.extend(node for node in self.all if isinstance(node, kind))
+        for node in self.all if kind in self.kinds else ():
+            if isinstance(node, kind):
+                found.append(node)
         return found
 
 
