@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,7 @@ class ListedNodes(NamedTuple):
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the nodes of one class."""
-        found: list[Kind] = []
-        for node in self.all if kind in self.kinds else ():
-            if isinstance(node, kind):
-                found.append(node)
-        return found
+        return cast("list[Kind]", [node for node in self.all if isinstance(node, kind)] if kind in self.kinds else [])
 
 
 @final
