@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# Handlers are not inherited: with a handler, started programs get the default, and this process still ignores SIGHUP.
-# It does not inherit handlers, so the programs that tests start and interrupt get the default, and this process still
-# ignores SIGHUP.
+# A started program inherits an ignored signal, but not a handler. Handlers therefore give the programs that tests start
+# the default behaviour, while this process still ignores SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT):

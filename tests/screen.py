@@ -20,7 +20,7 @@ def screen(written: str, width: int) -> list[str]:
             assert what == "m", f"a sequence that is not known here: {number}{what}"
         elif char == "\r":
             column = 0
-        elif char == "\n":  # terminals of the tests send no carriage return before it
+        elif char == "\n":  # terminals of the tests send no carriage return before a newline
             at, column = at + 1, 0
         else:
             if column == width:

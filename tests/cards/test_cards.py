@@ -39,7 +39,7 @@ def flow(project: Project) -> Flow:
 
 
 class Flow:
-    """Run a flow with this step `end`, and read its cards."""
+    """A flow with the given code in its step `end`; it can be run, and its cards can be read."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -153,7 +153,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
     assert name in err
 
 
-# -- what comes once ---------------------------------------------------------------------------------------------------
+# -- pipes and other files that can be read only once ------------------------------------------------------------------
 
 
 def shell(project: Project, text: str) -> Finished:

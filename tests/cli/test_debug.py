@@ -83,7 +83,8 @@ def test_a_task_may_be_brought_to_its_end(failed: Project) -> None:
         terminal.until("(Pdb) ")
         terminal.say("n")
         assert "-> self.share = divide(" in terminal.say("n")
-        assert "-> def divide(" in terminal.say("s")  # skips reading self.alpha, which is not user code
+        # `s` does not stop where self.alpha is read, because that code is not the user's
+        assert "-> def divide(" in terminal.say("s")
         assert "-> return one / other" in terminal.say("n")
         terminal.say("other = 6")
         terminal.type("c\n")

@@ -75,7 +75,7 @@ def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # what the story does before its first yield precedes the command
+        next(made.events, None)  # the story's code before its first yield runs before the command
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()

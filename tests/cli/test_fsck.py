@@ -138,7 +138,7 @@ def test_a_damaged_blob(place: tuple[Store, Path], damage: str) -> None:
     assert not store.objects.exists(key)
     code, found, _ = fsck(store)
     assert (code, faults(found), found["aside"]) == (1, {key: "lost-blob"}, 1)
-    store.objects.create_blob([data])  # a run that stores the value again
+    store.objects.create_blob([data])  # as a run does that stores the value again
     assert fsck(store)[:1] == (0,)
 
 
@@ -312,7 +312,7 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
 
 
 def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a collection deletes a run after `fsck` has read its records, `fsck` does not report lost blobs."""
+    """If `flowc gc` deletes a run after `fsck` has read its records, `fsck` does not report lost blobs."""
 
     def delete(what: str, done: int | None, total: int | None) -> None:
         if done == len(store.objects.names_below("flows")):
@@ -371,7 +371,7 @@ def test_what_people_are_told(store: Store) -> None:
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
 
 
-# -- readers go on, in a bucket as in a directory (all kinds and damages: test_unreadable.py) --------------------------
+# -- readers of damaged stores continue (every kind of damage: test_unreadable.py) -------------------------------------
 
 
 @pytest.mark.filterwarnings("always::flowc_runtime.store.records.unreadable.RecordWarning")

@@ -150,7 +150,7 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
 def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
     if fault == "configuration":
         local.write(".git/config", "[core\n")
-    else:  # as after an interrupted copy; the ignored files are still secret
+    else:  # as after an interrupted copy of the directory; the ignored files are still secret
         (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0

@@ -324,7 +324,8 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    assert not list((good.root / "kept").rglob(".gitignore"))  # flowc adds none to a directory that the user has chosen
+    # flowc adds no .gitignore to a directory that the user has chosen
+    assert not list((good.root / "kept").rglob(".gitignore"))
 
 
 def test_not_found_names_the_store(good: Project) -> None:
@@ -463,7 +464,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # later commands start newer runs
+            ),  # first, because the commands below start newer runs
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

@@ -138,7 +138,8 @@ def test_what_is_kept_is_beside_the_runs(project: Project) -> None:
     assert run.record()["spun_from"] == f"{origin}/end/0"
     refs = run.task("end", "0")["artifacts"]
     assert load_value(run.objects, refs["sum"]) == 30
-    assert load_value(run.objects, refs["values"]) == [0, 10, 20]  # these values are in the other store
+    # the blobs of these values are in the store of the original run
+    assert load_value(run.objects, refs["values"]) == [0, 10, 20]
     assert project.store.runs("Spins") == [origin]
     assert (
         "end [0, 10, 20] decorated attempt 0" in project.flowc("logs", "--store", ".flowc_spin", f"Spins/{run.id}").out

@@ -135,7 +135,7 @@ def test_modules_that_are_found_elsewhere_are_told(files: Project) -> None:
 
 
 def test_an_editable_install_is_told(files: Project) -> None:
-    """Install a package like setuptools: with a finder instead of an entry of sys.path."""
+    """An editable installation by setuptools can have an import finder instead of an entry of sys.path."""
     files.write("work/lib/edited/__init__.py", "X = 1\n")
     files.write(
         "finders/sitecustomize.py",

@@ -84,7 +84,7 @@ def kept(project: Project) -> Iterator[Kept]:
 
 
 class Kept:
-    """Return a store with three runs; the first is damaged later."""
+    """A store with three runs; the tests damage the first run."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -406,7 +406,7 @@ def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str
     assert "cached" not in kept.project.latest().task("costly", "0")
 
 
-# -- records that are gone ---------------------------------------------------------------------------------------------
+# -- missing records ---------------------------------------------------------------------------------------------------
 
 
 def lose(kept: Kept, run: RunStore, kind: str, *, aside: bool) -> str:

@@ -69,7 +69,7 @@ def _alone() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End the harness on SIGTERM in order, like on Ctrl-C."""
+    """End the harness on SIGTERM in the same way as on Ctrl-C."""
     raise KeyboardInterrupt
 
 

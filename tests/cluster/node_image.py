@@ -41,7 +41,7 @@ STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "k
 
 @dataclass(frozen=True)
 class Binaries:
-    """The directories of a node's programs; building them is most of a cold start."""
+    """The directories of a node's programs; building them takes most of the time of a first start."""
 
     kubernetes: Path
     etcd: Path

@@ -166,7 +166,7 @@ def test_an_editable_installation_has_it_too(site: Site) -> None:
     assert is_whole(site)
 
 
-# -- the accident ------------------------------------------------------------------------------------------------------
+# -- overwritten installations -----------------------------------------------------------------------------------------
 
 
 def overwrite(site: Site) -> None:

@@ -103,7 +103,7 @@ def test_a_program_reads_what_the_flow_left(renamed: Project) -> None:
 
 
 def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Both modules are missing, and the modules from the stored code stay out of `sys.modules`."""
+    """The program cannot import the flow's modules; modules from the stored code are not added to `sys.modules`."""
     program: Path = tmp_path_factory.mktemp("elsewhere") / "read.py"
     program.write_text(READ)
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
@@ -251,7 +251,7 @@ def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
 
 
 class Counted(MemoryObjects):
-    """Count the requests to write blobs."""
+    """A store that counts the requests to write blobs."""
 
     written = 0
 

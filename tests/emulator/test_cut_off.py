@@ -176,7 +176,7 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
 
 
 def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
-    """The lease of an interrupted collection may be empty; a run that reuses an old blob does not wait for it."""
+    """The lease of an interrupted `flowc gc` may be empty; a run that reuses an old blob does not wait for it."""
     lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
     lease.parent.mkdir(parents=True)
     lease.touch()

@@ -496,7 +496,7 @@ def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
     assert "environment of step 'start': building environment" in first.err
     assert "flowc-tests-hello==1.0)" in first.err
     built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
-    assert len(built) == 2  # the other is that of `end`, without packages
+    assert len(built) == 2  # the second environment is for `end`, without packages
     second = wheels.flowc("run", "flow.py", "--environment=pypi")
     assert second.code == 0
     assert "building" not in second.err
@@ -509,7 +509,7 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
     runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
     told = [process.communicate()[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], told
-    assert sum(text.count("building environment") for text in told) == 2  # one for each of the two steps
+    assert sum(text.count("building environment") for text in told) == 2  # one environment for each of the two steps
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:

@@ -410,7 +410,8 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All pre_mutates before all mutates; flows before steps, bases first, the innermost first."""
+    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; those of bases and inner ones are
+    first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name
@@ -566,7 +567,7 @@ def test_files_that_would_be_left_out_are_refused(tools: Project) -> None:
     assert "put the files there" in tools.flowc("check", "flow.py").err
 
 
-# -- as text -----------------------------------------------------------------------------------------------------------
+# -- decorators as text ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

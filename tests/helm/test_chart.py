@@ -51,7 +51,7 @@ def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
 def test_helm_takes_the_values_of_a_page(page: str) -> None:
-    """Return the command that installs the chart, as documents show it."""
+    """The command that installs the chart, as the documents show it, has values that helm accepts."""
     text = (ROOT / page).read_text(encoding="utf-8")
     (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
     store = re.search(r"store\.url=([^,]+)", values)

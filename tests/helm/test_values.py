@@ -163,7 +163,7 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object is closed, or a map whose values have a type, except `global`, which belongs to helm."""
+    """Every object allows no other keys, or is a map whose values have a type; only helm's own `global` is free."""
     whole = schema()
     del whole["properties"]["global"]
     for found in objects_of(whole):

@@ -16,7 +16,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class Import(NamedTuple):
-    """An imported name. `line` is that of the import statement. `inner` is true for an import in a function."""
+    """An imported name. `line` is the line of the import statement. `inner` is true for an import in a function."""
 
     name: str
     line: int

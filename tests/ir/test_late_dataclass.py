@@ -86,7 +86,7 @@ def by_identity(library):
 def derived(library):
     @library.dataclass(frozen=True, slots=True)
     class Derived(plain(library)):
-        """With a base, an own repr and a field that __post_init__ sets."""
+        """A class with a base class, its own __repr__, and a field that __post_init__ sets."""
 
         size: int = library.field(init=False, compare=False)
 

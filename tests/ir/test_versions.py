@@ -260,7 +260,7 @@ def kept(project: Project) -> Kept:
 
 
 class Kept:
-    """Return the golden store of the newest version, in a user's directory."""
+    """The golden store of the newest version, in a user's directory."""
 
     def __init__(self, project: Project) -> None:
         opened(STORES[-1], project)
@@ -425,7 +425,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # until the writer can no longer be deleting
+    assert waited  # until the lease's owner can no longer be deleting
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:

@@ -144,7 +144,7 @@ class DebugClient:
                 return event
 
     def until_ended(self, process: subprocess.Popen[str]) -> None:
-        """Attach to each new process until the program has ended, since they wait for it."""
+        """Attach to each new process until the program has ended, because each process waits for this."""
         deadline = time.monotonic() + _SECONDS
         while process.poll() is None:
             assert time.monotonic() < deadline, "the program does not end"

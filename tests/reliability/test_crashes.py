@@ -1,6 +1,7 @@
 """SIGKILL of any process at any moment: everything in the store can be read, and a resumed run gives the right result.
 
-Every run of the tests uses the first moments; `make test-reliability` uses all. FLOWC_SEED chooses others.
+`make test` kills runs at the first of these moments; `make test-reliability` uses all moments. FLOWC_SEED selects other
+moments.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def flow(project: Project) -> Path:
 
 
 def program(project: Project, text: str, **environment: str) -> list[str]:
-    """The lines that a program prints."""
+    """Return the lines that a program prints."""
     project.write("program.py", text)
     done = project.python("program.py", **environment)
     assert done.code == 0, done.err
@@ -459,7 +459,8 @@ def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> N
 
 
 def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> None:
-    """A left process keeps the command's pipes open; the command still counts as ended, and its output is forwarded."""
+    """A process that the command leaves running keeps its pipes open; the command counts as ended, its output is
+    shown."""
     printed = program(
         project,
         """

@@ -455,7 +455,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
         def resumes(shared: Store = shared) -> None:
             run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
-            with suppress(NotFound):  # it was collected before: this is reported, and nothing is reused
+            with suppress(NotFound):  # if the old run was deleted before, this is reported and nothing is reused
                 run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
                 run.reuse(

@@ -56,7 +56,7 @@ FLOW = """
 
 
 class Cluster:
-    """Call the entry point like the pods of a workflow."""
+    """The pods of a workflow: calls the entry point as they do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -207,7 +207,8 @@ def test_an_artifact_of_a_missing_plugin_names_the_command_that_installs_it() ->
 
 
 def test_without_cloudpickle(project: Project) -> None:
-    """The values that cloudpickle wrote and the setting need cloudpickle; all other values do not."""
+    """The setting `pickler = "cloudpickle"`, and values that cloudpickle wrote, need the package cloudpickle; other
+    values do not."""
     code = """
         import sys
         from flowc_runtime.base.ambient import ambient
@@ -247,7 +248,7 @@ def test_a_flow_class(team: Project, pickler: str) -> None:
     first, second = team.run("kept.py"), team.run("kept.py")
     team.write("flowc.toml", "")
     assert set(written_by(first, "end").values()) == {pickler}
-    assert written_by(first, "each", "0.1")["why"] == "pickle"  # flowc's own, which every reader can read
+    assert written_by(first, "each", "0.1")["why"] == "pickle"  # a value of flowc's own, which every reader can read
     assert set(written_by(plain, "end").values()) == {"pickle"}
     assert artifacts(team, first, "end") == artifacts(team, plain, "end")
     digests = [

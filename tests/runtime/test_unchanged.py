@@ -383,7 +383,7 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
 
 
 class Reads(LocalObjects):
-    """Count how often an artifact is read."""
+    """A store that counts how often an artifact is read."""
 
     count = 0
 

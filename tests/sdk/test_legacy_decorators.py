@@ -491,7 +491,7 @@ def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
 
 
 def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
-    """Write a module into a directory of the path that neither contains the flow nor installed packages."""
+    """The module is in a directory on the import path that contains neither the flow nor installed packages."""
     project.write("lib/shared/tools.py", """
         from metaflow import user_step_decorator
 

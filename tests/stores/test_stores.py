@@ -55,7 +55,7 @@ def runs_of(kept: Project) -> tuple[str, str, str]:
     return first, failed, resumed
 
 
-# -- which there are ---------------------------------------------------------------------------------------------------
+# -- the existing stores -----------------------------------------------------------------------------------------------
 
 
 def objects_of(place: Path) -> Iterator[tuple[str, Any]]:
@@ -128,7 +128,7 @@ def _kind(name: str) -> str | None:
     return next(kind for mark, kind in KINDS.items() if name.endswith(mark) or f"/{mark}/" in name)
 
 
-# -- what reads it -----------------------------------------------------------------------------------------------------
+# -- programs that read a store ----------------------------------------------------------------------------------------
 
 
 CLIENT = """
@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """Return many objects at once, as a bucket does."""
+    """The store returns many objects at once, as a bucket does."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])

@@ -1,8 +1,7 @@
 """Argo's controller and the kubelet in a few dozen lines: it runs compiled manifests on this machine, one pod at a time.
 
-It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. The
-simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would damage
-is an error.
+The simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would
+damage is an error.
 """
 
 from __future__ import annotations

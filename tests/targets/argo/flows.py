@@ -31,7 +31,7 @@ from flowc_ir import Parameter as FlowParameter
 
 @dataclass(frozen=True)
 class Files:
-    """Return a code package that was not collected from a directory."""
+    """A code package that was not collected from a directory."""
 
     files: tuple[tuple[str, bytes], ...]
     digest: str = "sha256:0000"
@@ -40,8 +40,8 @@ class Files:
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
 # A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
-# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. All
-# except a loop belong to the step before; a step follows a loop.
+# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. Every
+# item except a loop belongs to the step before it; a loop is followed by a step.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 

@@ -91,7 +91,7 @@ def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
         for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
     )
     assert verify(large) == []
-    act(small)  # work that is done once per process is done before
+    act(small)  # work that is done only once per process is done before the count
     return executed(lambda: act(small)), executed(lambda: act(large))
 
 

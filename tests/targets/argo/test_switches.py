@@ -96,7 +96,8 @@ def test_random_flows_cut_into_small_dags(data: st.DataObject, limit: int) -> No
 @given(switch_graphs(), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
-    """Return loops that continue and end at any step; inner ones may lead directly to the next iteration of an outer one."""
+    """Loops may continue and end at any step, and an inner loop may lead directly to the next iteration of an outer
+    loop."""
     shape = analyse("start", vertices)
     assume(not shape.faults)
     flow = as_flow(vertices, {})

@@ -85,7 +85,7 @@ def test_names() -> None:
     assert all(len(machine_name(other)) <= 60 for other in others)
 
 
-# -- what arrives ------------------------------------------------------------------------------------------------------
+# -- values that reach containers --------------------------------------------------------------------------------------
 
 VALUES = """
     from metaflow import FlowSpec, JSONType, Parameter, environment, step
