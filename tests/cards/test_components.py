@@ -160,7 +160,7 @@ def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: s
     rendered = component.render()
     assert (rendered["type"], rendered["error"]) == ("log", True)
     assert told in rendered["data"]
-    assert "Traceback" not in rendered["data"]  # the error is the caller's, so no traceback of flowc
+    assert "Traceback" not in rendered["data"]  # the caller made the error, so flowc's traceback is not shown
     assert 'class="failure"' in draw(rendered)
 
 

@@ -32,7 +32,7 @@ def size(component: Image) -> tuple[int, int]:
 
 
 def test_figures_of_matplotlib() -> None:
-    """A figure, or a part of one, has two pixels per pixel of the page, so it is sharp on every screen."""
+    """A figure, or a part of it, is drawn with two pixels per pixel of the page, so it is sharp on every screen."""
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot

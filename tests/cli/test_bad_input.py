@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # the whole text is longer than an argument may be
+    deep = DEEP[:60_000]  # the complete text would be too long for an argument
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")

@@ -99,7 +99,8 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")  # the task did not raise: no prompt
+    # the task raised no error, so there is no prompt
+    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 0
     assert "share: float" in done.out
 

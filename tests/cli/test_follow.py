@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """An attempt with a record is not read repeatedly; a last reading at the run's end finds output that came late."""
+    """The log of an attempt with a record is read only once more, at the run's end, because output may be late."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()

@@ -83,7 +83,7 @@ def fill(store: Store) -> RunStore:
 
 
 def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
-    """A run's id may be any text."""
+    """A run's id may be any text, also text that looks like a message of `fsck`."""
     store = Store.open(str(tmp_path / ".flowc"))
     run = store.run("F", "1 is damaged: 2; restore it")
     run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    store.objects.put(key, b"")  # a damaged object with the same name does not replace the moved one
+    store.objects.put(key, b"")  # a second damaged object with this key does not replace the first one in `damaged/`
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
 
@@ -331,7 +331,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """The inputs of a spun task are in another store, on which the store of spun tasks is based."""
+    """The inputs of a task of `spin` are in another store, on which the store of `spin` is based."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))
@@ -415,7 +415,7 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
 
 
 def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
-    """The run is moved aside as a whole, and protects blobs until the moved run is deleted."""
+    """All objects of the run are moved to `damaged/`; no blobs are deleted until the moved objects are deleted."""
     store, _ = place
     run = store.run("F", "1")
     number = len(store.objects.names_below(run.prefix)) - 1

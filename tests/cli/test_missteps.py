@@ -79,7 +79,7 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    assert project.python("flow.py").err == ""  # no warning: a test may have imported the class
+    assert project.python("flow.py").err == ""  # no warning without arguments: a test may run the file for its class
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
     project.write("good.py", CLASS + MAIN)
@@ -100,7 +100,7 @@ def test_a_file_with_two_flows(project: Project) -> None:
 
 
 def test_a_flow_in_a_package(project: Project) -> None:
-    """In a file that is named by its path, a relative import cannot work; the hint names the module."""
+    """A relative import cannot work in a file that is named by its path; the hint names the file's module."""
     for package in ("outer", "outer/inner"):
         project.write(f"{package}/__init__.py", "")
         project.write(f"{package}/helper.py", "X = 1\n")
@@ -310,7 +310,7 @@ def test_git_leaves_the_store_alone(good: Project) -> None:
         ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
     )
     assert ".flowc" not in shown.stdout
-    ignored.write_text("tmp/\n")  # the user has decided which files git ignores
+    ignored.write_text("tmp/\n")  # the user's own .gitignore
     good.run("good.py")
     assert ignored.read_text() == "tmp/\n"
     ignored.unlink()

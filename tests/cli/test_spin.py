@@ -243,7 +243,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
 
 
 def test_loops_gangs_and_configs(tmp_path: Path) -> None:
-    """A loop's last iteration and a gang's last task, with its size and index, can be spun with new configs."""
+    """`spin` runs a loop's last iteration, and a gang's last task (with its index and the size), with new configs."""
     project = Project(tmp_path)
     project.write(
         "flow.py",

@@ -24,7 +24,7 @@ from ir.test_golden_ir import CASES
 from project import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# The memory of a container whose flow sets none; the flow below uses more.
+# The default memory limit of containers; the flow below uses more.
 LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",

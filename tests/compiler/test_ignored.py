@@ -60,8 +60,7 @@ def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A link is ignored if its target is, because the target's content would be packaged; git refuses paths beyond a
-    link."""
+    """A link is ignored if its target is, because the target would be packaged; git refuses paths beyond a link."""
     root = repository(tmp_path / "repo", "secret.py", "hidden/")
     other = repository(tmp_path / "other", "theirs.py")
     files(root, "secret.py", "lib/a.py", "lib/secret.py", "hidden/b.py")

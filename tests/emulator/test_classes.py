@@ -368,7 +368,7 @@ def read_derived(project: Project, program: str) -> str:
 
 @pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
 def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
-    """A program without a file can read the value too."""
+    """The value has the class of the program's own module, because the package has not changed since the run."""
     if package is not None:
         derived.write("lib/__init__.py", package)
     assert derived.python("flow.py", "run").code == 0
@@ -383,7 +383,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """A module of a package has changed, but not the package itself."""
+    """Another module of the package has changed since the run; the program keeps the changed module."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

@@ -328,7 +328,7 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
-    """flowc waits two minutes after the timeout; here it waits one second."""
+    """flowc waits for handlers for two minutes after the timeout; in this test it waits for one second."""
     project.write(
         "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
     )

@@ -80,7 +80,7 @@ def wheels(project: Project, cache: Path) -> Project:
 
 
 def hide_uv(project: Project) -> None:
-    """Hide uv, which is preferred to pip."""
+    """Hide uv from the project's programs, because flowc prefers uv to pip."""
     project.write(
         "without/sitecustomize.py",
         """
@@ -222,7 +222,7 @@ def _other_python(version: str) -> str | None:
 
 
 def test_failures_are_those_of_any_step(wheels: Project) -> None:
-    """Retries, @catch, timeouts and killed processes work."""
+    """Retries, @catch, timeouts and killed processes work as in steps without their own interpreter."""
     wheels.write(
         "flow.py",
         """
@@ -307,7 +307,7 @@ def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> N
 
 
 def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
-    """New, resumed and spun tasks run in the step's own interpreter."""
+    """Tasks of new runs, of `resume` and of `spin` run in the step's own interpreter."""
     wheels.write(
         "flow.py",
         """
@@ -364,7 +364,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
 
 
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
-    """The step's interpreter replaces the child process by exec, so it ends with its supervisor."""
+    """The step's interpreter replaces the supervisor's child process by exec, so it ends when the supervisor ends."""
     wheels.write(
         "flow.py",
         """

@@ -104,7 +104,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """A worker thread with a queue, as in sentry, datadog or apscheduler: a forked task would wait for it forever."""
+    """The import starts a worker thread, like sentry or datadog; a forked task would wait for this thread forever."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -169,7 +169,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """Packages read their environment variables on import, like OpenMP's libraries."""
+    """Some packages, such as OpenMP's libraries, read environment variables when they are imported."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,

@@ -410,8 +410,7 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; those of bases and inner ones are
-    first."""
+    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; bases and inner ones are first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name

@@ -147,7 +147,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """The tree for targets, walked with paths that depend only on scopes, runs the same tasks."""
+    """A walk of the tree of regions, which targets use, visits the same tasks; paths depend only on scopes."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}

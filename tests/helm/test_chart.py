@@ -65,7 +65,7 @@ def test_kubernetes_takes_it(values: Values) -> None:
 
 
 def test_kubernetes_would_not_take_a_slip() -> None:
-    """The check finds a fault in a broken manifest."""
+    """The check of the tests above finds a fault in a broken manifest."""
     role = find(objects(), "Role", "flowc-executor")
     role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
     unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)

@@ -67,7 +67,7 @@ def pod(name: str, phase: str, finished: str | None = "2026-01-01T00:00:00Z", **
 def test_success(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     start = pod("start-0", "Succeeded")
     cluster = Cluster(
-        None,  # the controller has not handled it yet
+        None,  # no status yet, because the controller has not handled the Workflow
         {"phase": "Running", "nodes": {"a": pod("start-0", "Running", None)}},
         {"phase": "Running", "nodes": {"a": start, "b": {"type": "DAG", "displayName": "main", "phase": "Running"}}},
         {"phase": "Succeeded", "nodes": {"a": start, "c": pod("end-0", "Succeeded", "2026-01-01T00:00:01Z")}},

@@ -293,7 +293,7 @@ def test_architecture_names_directories() -> None:
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # a row's first directory is a path; the others are paths, or names below it
+    assert missing == []  # the first directory of a row is a path; the others are paths, or names below the first
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES

@@ -191,7 +191,7 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """A value, such as that of a parameter, may have any fields."""
+    """A user's value, such as that of a parameter, may be a dict with the key `$float`."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
@@ -573,7 +573,7 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """The keys depend forever on these texts: the `repr` of nodes in the first release."""
+    """Keys of the first release were computed from these texts, the `repr` of nodes, so they must never change."""
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]

@@ -58,7 +58,7 @@ class DebugSession:
     def begin(self, attach: Mapping[str, Any], file: Path, lines: list[int]) -> None:
         """Attach to the process, set breakpoints at lines of the file (from 1), and let it run."""
         self.request("initialize", {"adapterID": "test", "clientID": "test", "pathFormat": "path"})
-        self._send("attach", attach)  # its response comes after that of configurationDone
+        self._send("attach", attach)  # the response to `attach` arrives only after the response to configurationDone
         assert self._initialized.wait(_SECONDS)
         points = {"source": {"path": str(file)}, "breakpoints": [{"line": line} for line in lines]}
         self.request("setBreakpoints", points)

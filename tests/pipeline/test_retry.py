@@ -235,7 +235,8 @@ def test_what_reads_a_changed_parameter_runs_again(project: Project) -> None:
     assert project.flowc("run", "reads.py").code == 1
     mend(project)
     for words, again in (
-        (["--c", "4"], ["shell", "three", "fails"]),  # a shell command can see all parameters
+        # `shell` runs again, because a shell command can read all parameters
+        (["--c", "4"], ["shell", "three", "fails"]),
         (["--b", "5"], ["two", "shell", "three", "fails"]),
     ):
         done = project.flowc("resume", "reads.py", "--origin-run-id", project.store.runs("reads")[0], *words)

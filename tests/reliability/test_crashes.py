@@ -109,7 +109,7 @@ def check_result(store: Store) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    """For every second moment, the run that resumes the killed run is killed as well."""
+    """For every second moment of a kill, the run that resumes the killed run is killed as well."""
     resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
     survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 

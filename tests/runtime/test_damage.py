@@ -318,7 +318,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # objects of the upper store are read there
+        above.create_blob([DATA[1:]])  # objects of the upper store are read from the upper store
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         with pytest.raises(NotFound):
             above.read_blob("0" * 64)

@@ -150,7 +150,7 @@ def test_packages_of_others_are_in_the_image(modules: dict[str, Path]) -> None:
 
 
 def test_requirements_are_complete() -> None:
-    """The requirements of the packages are in the image, for any Python that it may have."""
+    """The packages that the image's packages require are in the image too, for each Python that it may have."""
     listed = image.requirements()
     for name in listed:
         needed = (text for text in metadata.requires(name) or () if "extra ==" not in text)

@@ -247,7 +247,7 @@ def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
 
 
 def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
-    """Switches work as in the emulator, and write the outputs that Argo reads."""
+    """A pod whose task is cached does not run the step, but writes the outputs that Argo reads, such as `count`."""
     cluster.project.write("code/flow.py", """
         from flowc.steps import cache
         from metaflow import FlowSpec, step

@@ -172,9 +172,11 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
     a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
-    left = a_set.left(a_set.value, Mappings())  # another pickler may order the items differently
+    # another pickler wrote the value and may have ordered the items differently
+    left = a_set.left(a_set.value, Mappings())
     assert left is None or a_set.reads_as(left.encoded)
-    assert a_list.left(a_list.value, Mappings()) is None  # the same pickler wrote it: one comparison
+    # the same pickler wrote the value, so one comparison is enough
+    assert a_list.left(a_list.value, Mappings()) is None
     origin = ValueOrigin(objects, refs[1])
     origin.value.append(2)
     left = origin.left(origin.value, Mappings())
@@ -207,8 +209,7 @@ def test_an_artifact_of_a_missing_plugin_names_the_command_that_installs_it() ->
 
 
 def test_without_cloudpickle(project: Project) -> None:
-    """The setting `pickler = "cloudpickle"`, and values that cloudpickle wrote, need the package cloudpickle; other
-    values do not."""
+    """Only the setting `cloudpickle`, and reading values that cloudpickle wrote, need the package cloudpickle."""
     code = """
         import sys
         from flowc_runtime.base.ambient import ambient

@@ -225,7 +225,7 @@ def test_values(kept: Project) -> None:
 
 @each_store
 def test_resume(kept: Project) -> None:
-    """A reused record of another version becomes a record of this version."""
+    """The record of a reused task is copied in the current version of the format."""
     _, failed, _ = runs_of(kept)
     done = kept.python("kept.py", "resume", "--origin-run-id", failed)
     assert done.code == 0, done.err

@@ -19,7 +19,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # levels of templates that call each other, with that of the pod
+MAX_DEPTH = 99  # the maximum depth of nested template calls, including the pod's template
 
 
 class ManifestError(Exception):
