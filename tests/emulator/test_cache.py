@@ -512,8 +512,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cache key contains modules that only the step imports, and does not depend on the command that runs the
-    flow."""
+    """The cache key contains modules that only the step imports; the command that runs the flow is not part of it."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
