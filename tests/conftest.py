@@ -72,7 +72,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 def fresh_imports() -> Iterator[None]:
     """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
 
-    Installed modules stay: importing a library twice gives different objects, and flowc keeps some of them.
+    Installed modules stay imported: importing a library twice gives different objects, and flowc keeps some of them.
     """
     modules, path = dict(sys.modules), list(sys.path)
     yield

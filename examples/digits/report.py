@@ -1,5 +1,4 @@
-"""Reports of the result: scores and confusion matrix as text, and the matrix as a picture without a plotting
-library."""
+"""Reports of the result: scores and confusion matrix as text, and the matrix as an SVG picture."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ ONE_OF_A_KIND = {
 def digits(project: Project) -> Project:
     """Return the directory in which the example runs."""
     pytest.importorskip("sklearn")
-    del project.environment["PYTHONWARNINGS"]  # we cannot fix scikit-learn's warnings
+    del project.environment["PYTHONWARNINGS"]  # allows scikit-learn's warnings
     return project
 
 

@@ -1,4 +1,4 @@
-"""Values of classes whose module cannot be imported any more: the flow's file was renamed, or was a notebook's."""
+"""Values of classes whose module cannot be imported any more: the flow's file was renamed or temporary."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SEEN = "end Res(a=3, version=1) 4 Color.RED [1, 2]"
 
 @pytest.fixture
 def renamed(project: Project) -> Project:
-    """Run a flow and rename its file."""
+    """Return a project with a run of a flow whose file was renamed afterwards."""
     project.write("flow.py", FLOW)
     project.write("helper.py", HELPER)
     done = project.python("flow.py", "run")

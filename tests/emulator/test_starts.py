@@ -1,4 +1,4 @@
-"""The start of tasks: as forks if importing the flow is harmless, otherwise with their own import, as in a pod."""
+"""Tasks are forks if importing the flow has no side effects; otherwise each task imports it itself, as in a pod."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Harmless imports of a user's modules, found in their syntax trees."""
+"""Which imports of users' modules have no side effects, according to the modules' syntax trees."""
 
 from __future__ import annotations
 

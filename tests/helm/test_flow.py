@@ -1,4 +1,5 @@
-"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py distinguishes every end."""
+"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py recognises every end of a
+run."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """Other files of the API name modules only through the table, never as text."""
+    """Only the table in `_seam.py` names modules above the API; other files of the API contain no such names."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()

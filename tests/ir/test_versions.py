@@ -336,7 +336,7 @@ def test_a_status(kept: Kept, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["logs", "show"])
 def test_the_ir_among_others(kept: Kept, command: str) -> None:
-    """Without a graph, the steps are in the order of their names."""
+    """If the graph cannot be read, the steps are in the order of their names."""
     change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
     done = kept.project.flowc(*words(kept, command))
     assert done.code == 0

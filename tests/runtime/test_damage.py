@@ -1,4 +1,4 @@
-"""Damaged bytes are reported, moved aside and stored again: every reader of digests, with each kind of damage."""
+"""Damaged blobs are reported, moved to `damaged/` and stored again: every reader, with each kind of damage."""
 
 from __future__ import annotations
 

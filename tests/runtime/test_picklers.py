@@ -1,4 +1,4 @@
-"""The setting `pickler`: it writes artifacts, and every reader finds the pickler's name in the artifact."""
+"""The setting `pickler` determines how artifacts are written; readers find the pickler's name in the artifact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Children, their output and their deaths: with pidfd, and with SIGCHLD as on systems without pidfd."""
+"""The output and the ends of child processes: with pidfd, and with SIGCHLD as on systems without pidfd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The golden stores: stores of every version of flowc are read, resumed, collected and used by the cache."""
+"""The golden stores: stores of every version of flowc are read, resumed, garbage-collected and used by the cache."""
 
 from __future__ import annotations
 

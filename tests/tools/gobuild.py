@@ -1,6 +1,6 @@
 """Small Go programs around real components: Argo's validator, the API server, the cron library.
 
-`make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and asks them.
+`make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and runs the programs.
 
 Sources are in `go/<name>/`, the required modules in `versions.py`. A program is built once and kept outside the tree,
 in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name that depends on its sources and versions; afterwards
