@@ -227,8 +227,7 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """Return a command's error about the prepared run, whose id replaces `latest`, because other tests start newer
-    runs."""
+    """Return a command's error about the prepared run, whose id replaces `latest`: other tests start newer runs."""
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 

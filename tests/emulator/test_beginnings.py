@@ -1,4 +1,4 @@
-"""Signals before a run's first task: they end the program at once, with one line of output, and leave no incomplete
+"""Signals before a run's first task: they end the program at once, with a line of output, and leave no incomplete
 run."""
 
 from __future__ import annotations

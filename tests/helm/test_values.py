@@ -132,8 +132,7 @@ def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
 
 
 def comments(text: str) -> Iterator[tuple[str, str]]:
-    """Return the comment above each key of values.yaml, by the key's path. Keys that users choose, such as labels, have
-    no comments."""
+    """Return the comments above keys of values.yaml, by the keys' paths. Keys that users choose have no comments."""
     path: list[str] = []
     comment: list[str] = []
     for line in text.splitlines():

@@ -144,8 +144,7 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
 
 
 def test_a_flow_in_a_package(cluster: Cluster) -> None:
-    """The code's root is the directory that contains the package: relative imports work, pickles name the same
-    module."""
+    """The code's root is the directory with the package: relative imports work, and pickles name the same module."""
     flow = """
         from metaflow import FlowSpec, step
 

@@ -196,8 +196,7 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 @st.composite
 def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
-    """Return a random shape, whose steps take their names from the end of `names`. With `switches`, it contains
-    switches and loops."""
+    """Return a random shape, with names from the end of `names`. With `switches`, it contains switches and loops."""
     items: Shape = [names.pop()]
     kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):
