@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """Decorators of the command line never cause an error: with them, `duplicates=ERROR` means the same as IGNORE."""
+    """In a mutator that `--with` adds, `duplicates=ERROR` means the same as IGNORE, so it never causes an error."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

@@ -17,7 +17,7 @@ BELOW = {
     "metaflow": {"flowc_ir", "flowc_runtime"},
     "flowc_emulator": {"flowc_ir", "flowc_runtime"},
 }
-"""The packages of ours that each package may import, also for types and in functions; `flowc` may import all."""
+"""The packages that each of our packages may import, also for types and in functions; `flowc` may import all."""
 NAME = {"flowc.__version__"}  # the distribution's version, which is all that `flowc` contains
 
 

@@ -88,7 +88,7 @@ def age(store: Store, seconds: float = 2 * DAY) -> None:
 
 
 def collect(store: Store, selection: Selection = ALL) -> set[str]:
-    """Collect and return the deleted runs."""
+    """Garbage-collect the store, and return the deleted runs."""
     chosen = choose(store, selection)
     gone = {f"{flow}/{run}" for flow, run in chosen.doomed}
     sweep(store, chosen, find_garbage(store, set(chosen.doomed)))
