@@ -1,12 +1,13 @@
-# The few commands of this repository: `make help` lists them.
+# The commands of this repository; `make help` lists them.
 #
-# Each creates the virtual environment .venv with the installed python3 and installs the packages that the command needs.
-# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another directory.
+# Each command creates the virtual environment .venv with the installed python3 and installs the packages that it needs.
+# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another
+# directory.
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Number of processes that run tests: one more than processors, because many tests wait.
+# Number of processes that run tests: one more than the number of processors, because many tests mostly wait.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 export ARGO ?=
 

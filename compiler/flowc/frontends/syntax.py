@@ -43,7 +43,8 @@ class FlowSyntax(NamedTuple):
         name: the name of the class.
         parameters: the parameters of the class and of its bases in the same file.
         steps: the names of the steps of the class and of its bases in the same file.
-        complete: whether these are certainly all: there is no decorator, and no base in another file.
+        complete: whether these are certainly all parameters and steps: there is no decorator, and no base in another
+            file.
     """
 
     name: str

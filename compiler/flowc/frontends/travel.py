@@ -1,4 +1,6 @@
-"""Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn."""
+"""Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn about
+them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 
-# Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules of Python's start.
+# Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports
+# when it starts.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})

@@ -98,7 +98,8 @@ def _made(value: object, node: Node, *, mock: bool) -> Patch:
         pickled = base64.b64encode(cloudpickle.dumps(value)).decode()
     except Exception as error:  # an object may raise anything when it is pickled
         raise WrongPatchError(
-            f"the patch of step '{node.id}' cannot be pickled: {error}", "define a function of a module that makes it"
+            f"the patch of step '{node.id}' cannot be pickled: {error}",
+            "define a function in a module, and let it make the value",
         ) from error
     return Patch(kind="pickle", what=pickled, mock=mock)
 

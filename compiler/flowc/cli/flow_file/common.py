@@ -78,7 +78,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # for its errors: every command reports faults of the configuration
+        configuration.current_file()  # called only for its errors: every command reports faults of the configuration
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)

@@ -87,7 +87,7 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a fork in user code: the default handler
+        if os.getpid() != self._process:  # a fork that user code made gets the default handler
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -101,7 +101,7 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # a request to a bucket might hang
+        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # a request to a bucket may hang
             self.record(number)
         self.tell(number)
         os._exit(128 + number)

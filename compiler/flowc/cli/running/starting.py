@@ -92,7 +92,8 @@ class Verdict(NamedTuple):
 
 
 def judge(checked: Checked, before: State | None) -> Verdict:
-    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process.
+    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process
+    before and after it.
 
     Args:
         checked: the flow, which has been imported.
@@ -153,7 +154,7 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 def _is_harmful(file: Path) -> bool:
     try:
         return bool(examine({file.stem: (file.name, file.read_text(encoding="utf-8"))}).harms)
-    except (OSError, SyntaxError, ValueError):  # loading the flow reports it
+    except (OSError, SyntaxError, ValueError):  # loading the flow later reports the error
         return False
 
 
@@ -173,7 +174,7 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
         return None
     if choice == "auto" and is_debugged():
         if not verdict.harmless:
-            note("tasks are forks of this process, so that its debugger reaches them (--start fresh: they are not)")
+            note("tasks are forks of this process, so that the debugger works in them (--start fresh: it does not)")
         return None
     everywhere = choice == "fresh" or not verdict.harmless
     in_environments = not verdict.harmless_elsewhere

@@ -189,8 +189,8 @@ def _package(
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
     """Yield the packages that the IR may have been written for; their digests are compared with the digest in the IR.
 
-    For an archive, the first package has all of its files. Then follow, for the directory or the unpacked archive, the
-    package with ignored files and the package without them.
+    For an archive, the first package has all of its files. The next two are packages of the directory or of the
+    unpacked archive: with ignored files, then without them.
 
     Raises:
         FileNotFoundError: the flow's file is missing.

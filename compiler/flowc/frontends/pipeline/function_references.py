@@ -108,7 +108,7 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the qualified name of a function; two empty strings if it cannot be imported so."""
+    """Return the module and the qualified name of a function; two empty strings if it cannot be imported by them."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _ENDS = ("success", "fail")
 _GRAPH = ("type", "next", "next_node", "on_failure")
-_LIST = "write steps by their names; a list needs no `dag`: write it as `steps:` of the file"
+_LIST = "write a mapping from names to steps; a list of steps needs no `dag:`, write it below `steps:`"
 _HINTS = {
-    "dag": "write the steps of it into this one, or into a branch of a parallel",
+    "dag": "write its steps into this pipeline, or into a branch of a step of type parallel",
     "as-is": "write type: stub",
     "python": "write type: task and command_type: python",
     "shell": "write type: task and command_type: shell",
@@ -167,7 +167,7 @@ class DagReader:
                     hint="name it as next or on_failure of another step, or delete it",
                 )  # fmt: skip
         if steps[start.text].kind in _ENDS:
-            add_wrong(start, f"start_at of {what}", "the name of a step that does something", self._faults)
+            add_wrong(start, f"start_at of {what}", "the name of a step that is not only an end", self._faults)
 
     def _walk(self, steps: Mapping[str, _DagStep], first: str, way: tuple[str, ...]) -> set[str]:
         """Return the steps that can be reached from `first`, and report links that lead back to an earlier step."""
@@ -207,8 +207,8 @@ class DagReader:
             if link.text in around:
                 self._faults.add(
                     codes.UNSUPPORTED_FEATURE, link.span, f"a handler of failures leads back to step '{link.text}'",
-                    hint="end it with next: success; to go on after it, put the failing step and its handler into a "
-                    "branch of a step of type parallel",
+                    hint="end the handler with next: success; to continue after it, put the failing step and its "
+                    "handler into a branch of a step of type parallel",
                 )  # fmt: skip
                 return None
             line.append(step)
@@ -218,7 +218,7 @@ class DagReader:
         made = [self._made(step, steps, inside, fails=fails and step is line[-1]) for step in line]
         found = [each for each in made if each is not None]
         if not line:
-            add_wrong(start, "on_failure", "the name of a step that does something", self._faults)
+            add_wrong(start, "on_failure", "the name of a step that is not only an end", self._faults)
         return self._objects.pipeline(found, at, about) if found else None
 
     def _made(

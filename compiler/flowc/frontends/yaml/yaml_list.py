@@ -79,7 +79,7 @@ class ListReader:
         if not isinstance(tree, Keyed):
             hint = f"write one such as {{python: package.function}}, with one of {', '.join(LIST_KINDS)}"
             if isinstance(tree, Scalar) and tree.value in _ENDS:
-                hint = f"'{tree.value}' ends a list, after a step: put it last"
+                hint = f"'{tree.value}' can only follow a step: put it last in the list"
             add_wrong(tree, what, "a step", self._faults, hint=hint)
             return None
         kinds = [key for key, _ in tree.entries if key.text in LIST_KINDS]

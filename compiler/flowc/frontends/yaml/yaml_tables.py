@@ -115,7 +115,7 @@ TASK: Final[Table] = {
     "secrets": Field(_NAMES, "the names of secrets, which become environment variables"),
     "catalog": Field(CATALOG, "the files that it reads and writes"),
     "overrides": Field(
-        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or that name by executor"
+        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or this name for each executor"
     ),
     "retry": Field(Either(Whole(0), _RETRY), "the number of further attempts after a failed one"),
     "timeout": Field(Amount(seconds_of, _DURATION), "the longest duration of an attempt: seconds, or 90s, 1h30m"),
@@ -167,7 +167,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     },
     "if": {
         "if": Field(ValueName(), "the name of the value", required=True),
-        "then": Field(Inner("steps"), "the steps if it is true"),
+        "then": Field(Inner("steps"), "the steps that run if the value is true"),
         "is": Field(Inner("branches"), "lists of steps by the values that choose them"),
         "else": Field(Inner("steps"), "the steps for every other value"),
         **_STEP,

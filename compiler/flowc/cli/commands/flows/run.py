@@ -234,7 +234,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
     After FLOW, a parameter's name takes precedence over flowc's option of the same name. The parameters are known only
     after loading, because mutators add and remove parameters. But options such as `--config` affect the loading. If the
-    parameters change which of these options are flowc's, the flow is loaded again.
+    loaded parameters change which of these options belong to flowc, the flow is loaded again.
     """
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
@@ -330,7 +330,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """Return the command with an option for each parameter of the flow; without a flow, with flowc's options."""
+    """Return the command with an option for each parameter of the flow; without a flow, only with flowc's options."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:

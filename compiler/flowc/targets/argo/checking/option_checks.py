@@ -67,7 +67,7 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
 def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
     yield from _not_lowered(pod, settings)
     if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT and not in_gang:
-        yield "has hostname_resolution_timeout, but starts in no gang", "leave it out"
+        yield "has hostname_resolution_timeout, but does not run as a gang", "leave it out"
     if pod.security_context is not None:
         yield from _security(pod.security_context)
     if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
