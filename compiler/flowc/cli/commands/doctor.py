@@ -53,7 +53,7 @@ class Finding(NamedTuple):
     "doctor",
     help="Check the installation: show installed and missing packages, and the commands that need them. With FLOW, "
     "also show how its tasks start here (as forks, or each with its own import) and the lines of code that determine "
-    "this. Exit     "code 1 on a conflict, or if the store cannot be used.",
+    "this. Exit code 1 on a conflict, or if the store cannot be used.",
 )
 @click.argument("file", metavar="[FLOW]", required=False)
 @click.option("--flow", "class_name", metavar="CLASS", help="The class of the flow, if the file has several flows.")

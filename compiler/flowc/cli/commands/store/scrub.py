@@ -32,8 +32,7 @@ _OPTIONS = (
 )  # fmt: skip
 _HELP = (
     "Replace the logs of the tasks of {} by a line that says that they were scrubbed. This cannot be undone. The "
-    "records of failed attempts "
-    "keep the message and traceback of their error."
+    "records of failed attempts keep the message and traceback of their error."
 )
 
 
