@@ -97,7 +97,7 @@ def _edges(flow: Flow, analysis: Analysis, faults: Faults) -> None:
                 faults.add(
                     codes.UNKNOWN_STEP,
                     node.where,
-                    f"step '{node.id}' leads to '{target}', which is no step",
+                    f"step '{node.id}' leads to '{target}', which is not a step",
                     hint="name a step of this flow",
                 )
         if isinstance(node.next, Branch) and len(set(node.next.targets)) < len(node.next.targets):

@@ -115,7 +115,7 @@ def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
         return "value", json_text.loads(value)
     except ValueError:
         raise WrongPatchError(
-            f"--patch {text!r}: {value!r} is no JSON value, no MODULE:FUNCTION and no Python file",
+            f"--patch {text!r}: {value!r} is neither a JSON value nor MODULE:FUNCTION nor a Python file",
             f"""write a text as JSON: --patch '{text.partition("=")[0]}="{value}"'""",
         ) from None
 

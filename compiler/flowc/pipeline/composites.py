@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Parallel(Step):
     """A step that runs several pipelines (branches) at the same time; the next step runs when all branches have ended.
 
-    Each branch sees the values of the steps before the Parallel. The steps after it see the values of all branches. If
-    several branches return the same name, they see the value of the last such branch in the order of `branches`.
+    Each branch sees the values of the steps before the Parallel. The steps after the Parallel see the values of all
+    branches. If several branches return the same name, these steps see the value of the last such branch in the order
+    of `branches`.
 
     Args:
         branches: the pipelines by their names.

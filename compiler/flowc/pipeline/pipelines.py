@@ -243,7 +243,9 @@ def check_parameters(given: object) -> None:
         try:
             json_text.dumps(value)
         except (TypeError, ValueError) as error:
-            raise PipelineError(f"Pipeline: the default of the parameter '{name}' is no JSON: {error}") from None
+            raise PipelineError(
+                f"Pipeline: the default of the parameter '{name}' cannot be written as JSON: {error}"
+            ) from None
 
 
 class Pipeline(BasePipeline):

@@ -53,7 +53,7 @@ class _Fitting:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._fitted: dict[int, tuple[Series, Series]] = {}  # by `id(series)`; keeping the series keeps its id valid
-        self._parts: dict[int, tuple[Series, Block]] = {}  # likewise
+        self._parts: dict[int, tuple[Series, Block]] = {}  # by `id(series)`, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:

@@ -120,7 +120,7 @@ class _Walk:
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            if len(arms) < 2:  # one path, or alternatives of a switch
+            if len(arms) < 2:  # all paths come through one arm, such as alternatives of a switch
                 return stack
             self._join_without_inputs(at, split, "branches")
             if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms end elsewhere
@@ -147,7 +147,7 @@ class _Walk:
 
     def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
         self.entries.setdefault(target, []).append(stack)
-        if target in self.inside and self.inside[target] != stack:  # only loops violate the topological order
+        if target in self.inside and self.inside[target] != stack:  # already visited: the edge closes a loop
             self.clean = False
             self._fault(
                 codes.CYCLE,

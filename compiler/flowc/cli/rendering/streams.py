@@ -104,7 +104,7 @@ def _terminal_is_gone() -> bool:
     """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # not a file, or closed
+        with suppress(OSError, ValueError):  # the stream has no descriptor, or is closed
             poll.register(stream.fileno(), 0)
     return any(event & select.POLLHUP for _, event in poll.poll(_MOMENT))
 
@@ -115,7 +115,7 @@ def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:
     The streams are redirected to /dev/null, so that flushing them at exit succeeds.
     """
     for stream in streams:
-        with suppress(OSError, ValueError):  # not a file, or closed
+        with suppress(OSError, ValueError):  # the stream has no descriptor, or is closed
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)

@@ -122,7 +122,9 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is no user module."""
+    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is not a user
+    module.
+    """
     module = name if name in sys.modules else name.rpartition(".")[0]
     return module in sys.modules and module not in sources and name not in sources
 

@@ -34,7 +34,7 @@ else:
 def before_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option that precedes a command of `flowc` and is no option of `flowc` itself.
+    """Return the error for an option that precedes a command of `flowc` and is not an option of `flowc` itself.
 
     Args:
         ctx: the context of `flowc`.

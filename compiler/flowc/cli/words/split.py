@@ -221,7 +221,7 @@ class CommandWords:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # METAFLOW_RUN_… is the parameter's variable
+            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… belongs to the parameter
                 changed.allow_from_autoenv = False
             yield changed
 

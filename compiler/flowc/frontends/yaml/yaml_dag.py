@@ -155,7 +155,7 @@ class DagReader:
                 near = closest(link.text, [*known, *_ENDS])
                 hint = did_you_mean(near) if near else f"the steps are {', '.join(sorted(known))}"
                 self._faults.add(
-                    codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is no step", hint=hint
+                    codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is not a step", hint=hint
                 )
         reached = self._walk(steps, start.text, ())
         if known - steps.keys() or self._faults:  # links of a faulty step are unknown

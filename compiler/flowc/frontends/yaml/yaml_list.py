@@ -163,7 +163,7 @@ class ListReader:
             message = (
                 f"{what} has {'neither' if then is None else 'both'} 'then' {'nor' if then is None else 'and'} 'is'"
             )
-            hint = "write then: with steps for a true value, or is: with lists of steps by values"
+            hint = "write then: with the steps for a true value, or is: with a list of steps for each value"
             self._faults.add(codes.YAML_KEY, tree.span, message, hint=hint)
         default = self._pipeline(otherwise, f"else of {what}") if otherwise is not None else None
         if then is not None and otherwise is None:

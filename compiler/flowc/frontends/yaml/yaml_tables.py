@@ -168,7 +168,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     "if": {
         "if": Field(ValueName(), "the name of the value", required=True),
         "then": Field(Inner("steps"), "the steps that run if the value is true"),
-        "is": Field(Inner("branches"), "lists of steps by the values that choose them"),
+        "is": Field(Inner("branches"), "for each value, the list of steps that runs"),
         "else": Field(Inner("steps"), "the steps for every other value"),
         **_STEP,
     },
@@ -181,7 +181,7 @@ MEANT: Final[Mapping[str, str]] = MappingProxyType(
         "command": "write shell: COMMAND, or python: package.module.function",
         "command_type": "leave it out, since the key python:, shell: or notebook: gives the type of the command",
         "function": "write python: package.module.function",
-        "conditional": "write if: VALUE, and is: with lists of steps",
+        "conditional": "write if: VALUE, and is: with a list of steps for each value",
         "parameter": "write if: VALUE",
         "branch": "write steps: with a list of steps",
         "branches": "write is: after if:, and put the branches of parallel: right below it",

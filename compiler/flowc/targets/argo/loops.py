@@ -21,7 +21,8 @@ MAX_ITERATIONS = 10
 def iterations(loop: SeriesLoop) -> int:
     """Return the number of a loop's iterations in one DAG: ten, or fewer if ten would fill more than half of the DAG.
 
-    If the next iteration can start from several places, the number is one, since each place would need its own copies.
+    If the next iteration can start from several places, the number is one, since each place would need its own copies
+    of the further iterations.
     """
     once = leads(loop.body).get(loop.header) == 1
     return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1

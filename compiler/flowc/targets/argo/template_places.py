@@ -59,7 +59,7 @@ class TemplatePlace:
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
-        """Return the place inside the template of a loop that is called from here.
+        """Return the place inside the template of a loop that is called from this place.
 
         Args:
             header: the loop's header.

@@ -209,7 +209,7 @@ def _variable_problem(name: str, value: str) -> str | None:
     if _RESERVED_VARIABLE.match(name):
         return "belongs to flowc or Argo"
     if "\0" in value:
-        return "contains a NUL character, which no environment variable can"
+        return "contains a NUL character, which is not possible in environment variables"
     try:
         size = len(f"{name}={value}".encode())
     except UnicodeEncodeError:

@@ -279,7 +279,7 @@ def refusal(
         data: the body of the answer: a `Status` object of Kubernetes, or a text from a proxy.
 
     Returns:
-        `Missing` for an object that does not exist, `AlreadyThere` for one that does, else a `ClusterError`.
+        `Missing` for an object that does not exist, `AlreadyThere` for one that already exists, else a `ClusterError`.
     """
     said = _status(data)
     message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]

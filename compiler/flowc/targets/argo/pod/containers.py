@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _TOKEN_VOLUME = "executor-token"
-_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of Kubernetes look there
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of Kubernetes look for the token there
 
 
 @final
