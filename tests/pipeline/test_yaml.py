@@ -547,7 +547,7 @@ def test_an_override_is_named_by_a_string_or_by_executor(tmp_path: Path) -> None
 def test_two_overrides_of_a_step_are_a_fault_at_their_place(tmp_path: Path) -> None:
     text = "steps:\n  - shell: make\n    name: a\n    overrides: {argo: big, local: small}\n"
     (fault,) = written(tmp_path, text).diagnostics
-    assert "but a step has one override, which holds wherever it runs: write overrides='big'" in fault.message
+    assert "but a step has one override for all executors: write overrides='big'" in fault.message
     assert str(fault.span).startswith("pipeline.yaml:")
 
 
