@@ -177,8 +177,8 @@ class _Walk:
     def _unclosed(self, split: NodeId, end: NodeId) -> None:
         self.clean = False
         what = {Foreach: "a foreach", Gang: "a gang"}.get(type(self.by_id[split].next), "branches")
-        # The most likely mistake is a join that takes no inputs: the fault's place is a step whose name suggests a
-        # join.
+        # The most likely mistake is a join without the argument `inputs`: if the name of a step contains "join", the
+        # fault is reported at this step.
         for at, stack in self.inside.items():
             if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
                 self._join_without_inputs(at, split, what)
@@ -217,7 +217,7 @@ class _Walk:
             codes.FOREIGN_JOIN,
             f"step '{at}' joins the branches of step '{split}', but a switch also leads to it past '{split}'",
             at,
-            "end the branches in a separate join, and meet in a plain step behind it",
+            "end the branches in a separate join, and let both paths meet in a step after it",
             [(split, "opens the branches")],
         )
 

@@ -101,7 +101,7 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
 
 
 def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
-    """Pass the values of options that decorators of extensions define to those decorators."""
+    """Pass the values of options that extensions' decorators define to these decorators."""
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:
         from metaflow._legacy.options import keep

@@ -125,7 +125,9 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is no flow."""
+    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is not a
+    flow.
+    """
     try:
         name = parse(args[0]).name
         is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")

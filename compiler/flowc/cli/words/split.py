@@ -1,10 +1,10 @@
 """Splits the arguments of a command that runs a flow: into FLOW, flowc's options and the flow's parameters.
 
-One rule applies to all options that only flowc has. After FLOW, a parameter takes precedence over flowc's option of the
-same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after the command.)
-Names that differ only in `-` and `_` are the same. A parameter's option always has two dashes. Options that Metaflow
-has, too, are not replaced by parameters: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`), and
-`RunKind.keeps` lists the options of other commands.
+The same rule applies to all options that Metaflow does not have: after FLOW, a parameter takes precedence over flowc's
+option of the same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after
+the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. Options
+that Metaflow has, too, are not replaced by parameters: no parameter can have the name of an option of `run`
+(`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the options of other commands.
 """
 
 from __future__ import annotations

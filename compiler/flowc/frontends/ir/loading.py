@@ -84,7 +84,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return for the name of each parameter of an IR whether the parameter is a flag.
+    """Return the names of the parameters of an IR, each with whether the parameter is a flag.
 
     Args:
         path: the file of the IR; the result is empty if the file cannot be read as an IR.

@@ -200,7 +200,9 @@ class DagReader:
         around: frozenset[str],
         about: Mapping[str, object] | None = None,
     ) -> Pipeline | None:
-        """Build the pipeline of the steps from `start` on; a handler of failures must not lead to one in `around`."""
+        """Build the pipeline of the steps from `start` on; a handler of failures must not lead to a step in
+        `around`.
+        """
         line: list[_DagStep] = []
         link: Scalar | None = start
         while link is not None and (step := steps.get(link.text)) is not None and step.kind not in _ENDS:

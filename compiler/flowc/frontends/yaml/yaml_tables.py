@@ -127,7 +127,7 @@ _REDUCER: Final = Field(
     "a function of the items' values (max, statistics.mean, 'lambda values: …'), or one for each name",
 )
 PARAMETERS: Final = Field(
-    MapOf(ValueName(), AnyValue()), "parameters of the run with their defaults; without a value it is required"
+    MapOf(ValueName(), AnyValue()), "parameters of the run with their defaults; a parameter without a value is required"
 )
 _ABOUT: Final[Table] = {
     "name": Field(Text(), "the name of the pipeline, by which its runs are stored"),

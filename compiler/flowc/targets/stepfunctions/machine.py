@@ -259,7 +259,7 @@ class _Machine:
         history.
 
         This is needed if more than 40 items may run at once, or if the body contains a loop or another foreach, since
-        the history then has no limit. A foreach inside another foreach is never distributed.
+        the number of events in the history then has no limit. A foreach inside another foreach is never distributed.
         """
         scopes = self._analysis.scopes
         if any(isinstance(scope, ItemScope) for scope in scopes[split]):

@@ -146,8 +146,8 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     """Return the run whose tasks the new run reuses, and the step to begin with.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    Such a run has run no task. In this case, the result is the earlier run, and the step with which resuming it should
-    have begun.
+    Such a run has run no task. In this case, the result is the earlier run, and the step with which the killed run was
+    to begin.
 
     Args:
         store: the store of the runs.

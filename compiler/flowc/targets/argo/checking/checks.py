@@ -181,7 +181,7 @@ def _check_node(node: Node, faults: Faults) -> None:
         faults.add(
             codes.ARGO_PACKAGES,
             node.where,
-            f"step '{node.id}' has @pypi or @conda, but pods install no packages: they have those of their image",
+            f"step '{node.id}' has @pypi or @conda, but pods use the packages of their image and install none",
             hint="build an image with the packages, name it with --image, and compile with --environment=local",
         )
     for name, value in node.environment:
