@@ -146,7 +146,7 @@ def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
 @final
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A search for files that end in one of the `suffixes`."""
+    """A search for files whose names end in one of the `suffixes`."""
 
     suffixes: tuple[str, ...]
 

@@ -1,4 +1,6 @@
-"""Find the faults of a flow, as diagnostics; none is raised. Passes and back ends may assume a flow without faults."""
+"""Find the faults of a flow, as diagnostics; no exception is raised. Passes and back ends may assume a flow without
+faults.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of executors: an executor gets a job, makes a run of it, and returns the result of the run."""
+"""The protocol of executors: an executor gets a job, runs it, and returns the result of the run."""
 
 from __future__ import annotations
 

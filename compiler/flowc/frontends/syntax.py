@@ -54,7 +54,7 @@ class FlowSyntax(NamedTuple):
 
 
 def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
-    """Return the flows of a file, the flow that the file calls first.
+    """Return the flows of a file; the flow that the file calls comes first.
 
     Args:
         path: a Python file, which is not imported. If it cannot be read or parsed, the result is empty.

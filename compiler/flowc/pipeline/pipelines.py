@@ -99,7 +99,7 @@ class BasePipeline(Fields):
                 each.check_all((*around, self))
 
     def _check_names(self) -> None:
-        """Raise PipelineError if two steps of the list are given the same name; equal names by default are allowed."""
+        """Raise PipelineError if two steps of the list are given the same name; equal default names are allowed."""
         given = [step.name for step in self.steps if step.has_own_name]
         for name in given:
             if given.count(name) > 1:

@@ -21,8 +21,9 @@ def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
     Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
-    and 2 are made inheritable, because programs that this process starts need standard streams, too. In a fork of a
-    program, such a descriptor may already be another file of the program; the file is closed in this process.
+    and 2 are made inheritable, because programs that this process starts need standard streams, too. If a program has
+    forked this process, such a descriptor may already refer to another file of the program; this process then closes
+    the file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:

@@ -136,7 +136,8 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server before the flow is imported if tasks will need it, so that both happen at the same time.
+    """Start a fork server before the flow is imported if tasks will need it, so that it starts while the flow is
+    imported.
 
     The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 

@@ -132,7 +132,9 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
 
 
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
-    """Return the names that each node can read: values set on any path to it, and the items and counters around it."""
+    """Return the names that each node can read: values set on any path to it, and the items and counters of the maps
+    and loops around it.
+    """
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
     for node in flow.nodes:  # in topological order

@@ -17,7 +17,9 @@ Position: TypeAlias = "tuple[object, ...]"
 """The position of a step or pipeline inside a pipeline: alternately the index of a step and the key of a branch."""
 
 BRANCH, DEFAULT, HANDLER = ("branch",), ("default",), ("on_failure",)
-"""The keys of the pipelines that are not in `branches`; tuples, because a branch can have any string as its name."""
+"""The keys of the pipelines that are not in `branches`. They are tuples, because a branch can have any string as its
+name.
+"""
 
 
 def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, str]:

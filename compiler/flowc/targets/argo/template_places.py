@@ -20,8 +20,9 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and how many iterations after the template's input the place
-    is."""
+    """A loop around a place: its header, its template, and the number of iterations from the template's input to the
+    place.
+    """
 
     header: NodeId
     template: str

@@ -193,7 +193,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
     Raises:
         click.UsageError: FLOW is missing, or an option is unknown or has a wrong value.
-        SystemExit: always otherwise: with the exit code of the run, or because the flow cannot be loaded or has faults.
+        SystemExit: in all other cases: with the exit code of the run, or because the flow cannot be loaded or has
+            faults.
     """
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -361,7 +362,7 @@ def _command(
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
     """Return the options for the help of a command.
 
-    `python flow.py --help` lists some of them already; those are hidden in the help of its `run`.
+    `python flow.py --help` already lists some of the options; the help of `python flow.py run` does not repeat them.
     """
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

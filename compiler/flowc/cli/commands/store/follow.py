@@ -136,7 +136,7 @@ class Tail:
     more: bool = False  # whether the last read stopped before the end, because the log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """Return new output, at most about PIECE bytes; then `more` is true if the log has further output.
+        """Return new output of at most about PIECE bytes, and set `more` to whether the log has further output.
 
         Args:
             run: the run.

@@ -147,7 +147,8 @@ class Cluster:
             return None
 
     def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
-        """Return only the metadata of all objects with these labels, because a whole object can have a megabyte.
+        """Return only the metadata of all objects with these labels, because a whole object can be as large as a
+        megabyte.
 
         Args:
             kind: the kind of the objects.
