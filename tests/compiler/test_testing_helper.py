@@ -266,7 +266,7 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("meet", {}, "step 'meet' is a join: give it inputs"),
     ("meet", {"inputs": [{}]}, "join 'meet' has 2 inputs: left, right"),
     ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' are those of left, right"),
-    ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list, one for each item"),
+    ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list with a mapping for each item"),
 ]
 
 

@@ -96,7 +96,7 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
     message = f"{option} before the command is only for {', '.join(RUN_LIKE)}"
     if option == "--store":
         line = f"{STORE}={shlex.quote(before[1])} {ctx.command_path} {command}"
-        message += f". For {command}, give the store as a variable: {line}"
+        message += f". For {command}, set the store in the environment: {line}"
     return click.UsageError(message, ctx)
 
 

@@ -254,4 +254,4 @@ def root_of(store: Store, code: Code, hint: str) -> Path:
     for root in (Path.cwd(), beside):
         if os.path.isfile(root / code.file):
             return root
-    fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
+    fail(f"the flow's file {code.file} is neither in the working directory nor beside the store", hint)

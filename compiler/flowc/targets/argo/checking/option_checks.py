@@ -48,7 +48,7 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
         faults.add(
             codes.ARGO_TRIGGER,
             trigger.where,
-            f"flow '{flow.name}' starts on {what} '{trigger.name}', which is not lowered to Argo yet",
+            f"flow '{flow.name}' starts on {what} '{trigger.name}', which flowc does not support on Argo yet",
             hint="remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
         )
     for node in flow.nodes:
@@ -113,7 +113,7 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
     }
     for name, (value, hint) in unknown.items():
         if value is not None:
-            yield f"has {name}={value!r}, which is not lowered to Argo", hint
+            yield f"has {name}={value!r}, which flowc does not support on Argo", hint
 
 
 def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
