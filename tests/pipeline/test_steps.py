@@ -41,7 +41,7 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: PythonTask(name=" ", function=len), "name is ' ', not a string such as 'train'"),
     (lambda: PythonTask(name="a", function=len, returns="x"), "returns is 'x', not a list of names"),
     (lambda: PythonTask(name="a", function=len, returns=[3]), "3 is not a return: write a name, pickled(name)"),
-    (lambda: PythonTask(name="a", function=len, returns=["a b"]), "the return 'a b' is no name"),
+    (lambda: PythonTask(name="a", function=len, returns=["a b"]), "the return 'a b' is not a valid name"),
     (lambda: PythonTask(name="a", function=len, returns=["x", pickled("x")]), "the return 'x' is named twice"),
     (lambda: PythonTask(name="a", function=len, overrides=3), 'overrides is 3, not a name such as "big"'),
     (lambda: PythonTask(name="a", function=len, overrides={"argo": ""}), "overrides is {'argo': ''}, not a name"),

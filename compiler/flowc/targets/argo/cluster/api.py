@@ -161,7 +161,7 @@ class Cluster:
         more = ""
         while True:
             call = _Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA)
-            page = cast("Page", self._call(call))  # a list instead of one object
+            page = cast("Page", self._call(call))  # the answer is a page of a list, not one object
             yield from page["items"] or ()  # an empty list is null here
             more = page["metadata"].get("continue") or ""
             if not more:
