@@ -34,7 +34,8 @@ _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercusto
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
 _MOST_NAMES: Final = 5  # a warning lists at most this number of names
-# These read their file when the flow is compiled: the IR has its content, so the file is not needed.
+# Parameters of these classes read their file when the flow is compiled. The IR has the content, so tasks do not need
+# the file.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 

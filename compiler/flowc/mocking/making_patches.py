@@ -34,7 +34,10 @@ _FILE: Final = re.compile(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):
-    """A patch names no step, or does not fit its step. `hint` says what to write instead, or is None."""
+    """A patch does not name a step of the flow, or its value does not suit the step.
+
+    `hint` says what to write instead, or is None.
+    """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(f"{message}: {hint}" if hint else message)

@@ -179,7 +179,7 @@ class CommandWords:
         return self._class(self._of(self.line.before, "class_name", NO_NAMES))
 
     def code_before(self) -> str | None:
-        """Return the value of `--code` before FLOW, or None. After FLOW the option may be a parameter of the flow."""
+        """Return the value of `--code` before FLOW, or None. After FLOW, `--code` may be a parameter of the flow."""
         place = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
         return None if place is None else str(place)
 

@@ -167,7 +167,9 @@ class DagReader:
                     hint="name it as next or on_failure of another step, or delete it",
                 )  # fmt: skip
         if steps[start.text].kind in _ENDS:
-            add_wrong(start, f"start_at of {what}", "the name of a step that is not only an end", self._faults)
+            add_wrong(
+                start, f"start_at of {what}", "the name of a step whose type is not success or fail", self._faults
+            )
 
     def _walk(self, steps: Mapping[str, _DagStep], first: str, way: tuple[str, ...]) -> set[str]:
         """Return the steps that can be reached from `first`, and report links that lead back to an earlier step."""
@@ -220,7 +222,7 @@ class DagReader:
         made = [self._made(step, steps, inside, fails=fails and step is line[-1]) for step in line]
         found = [each for each in made if each is not None]
         if not line:
-            add_wrong(start, "on_failure", "the name of a step that is not only an end", self._faults)
+            add_wrong(start, "on_failure", "the name of a step whose type is not success or fail", self._faults)
         return self._objects.pipeline(found, at, about) if found else None
 
     def _made(

@@ -152,7 +152,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     "stub": {"stub": Field(Text(), "the name of a step that does nothing", required=True), **_STEP},
     "map": {
         "map": Field(ValueName(), "the name of the list", required=True),
-        "as": Field(ValueName(), "the name of the item inside", required=True),
+        "as": Field(ValueName(), "the name by which the steps inside read the item", required=True),
         "steps": _STEPS,
         "reducer": _REDUCER,
         **_STEP,
@@ -235,7 +235,7 @@ DAG_KINDS: Final[Mapping[str, Record]] = {
             **_NODE,
             "branch": _BRANCH,
             "iterate_on": Field(ValueName(), "the name of the list", required=True),
-            "iterate_as": Field(ValueName(), "the name of the item inside", required=True),
+            "iterate_as": Field(ValueName(), "the name by which the steps inside read the item", required=True),
             "reducer": _REDUCER,
         }
     ),

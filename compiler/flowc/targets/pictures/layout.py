@@ -96,7 +96,7 @@ class _Column(NamedTuple):
 
 
 class _Layout:
-    """The layers of a graph. Places are numbers: first those of the boxes, then those of long lines and columns."""
+    """The layers of a graph. Places are numbered: first those of the boxes, then those of long lines and columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
