@@ -195,7 +195,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
     assert "serviceAccountName: me\n" in text
     bucket = {"FLOWC_CLUSTER_STORE": "s3://b/p", "FLOWC_STORE_SECRET": "keys"}
     done = small.flowc("compile", "flow.py", **bucket)
-    assert (done.code, "store_claim: is the volume" in done.err, "(flowc.toml:3)" in done.err) == (2, True, True)
+    assert (done.code, "store_claim: is only for a store" in done.err, "(flowc.toml:3)" in done.err) == (2, True, True)
     small.write("flowc.toml", "")
     assert "name: keys" in small.flowc("compile", "flow.py", **bucket).out
 

@@ -138,7 +138,7 @@ def test_the_flow_s_file_may_be_elsewhere(failed: Project, tmp_path: Path) -> No
     done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 1
     assert done.err == (
-        "error: the flow's file flow.py is neither here nor beside the store\nhint: --file path/to/flow.py\n"
+        "error: the flow's file flow.py is neither in the working directory nor beside the store\nhint: --file path/to/flow.py\n"
     )
     assert failed.flowc("debug", "--post-mortem", "--file", "deep/flow.py", "Fails/latest/work/0.0").code == 0
 

@@ -206,7 +206,7 @@ def test_an_option_before_another_command_is_refused(project: Project, named: li
     done = project.python("flow.py", "--store", "x", "check")
     assert done.code == 2
     assert "--store before the command is only for run, resume, spin" in done.err
-    assert "For check, give the store as a variable: FLOWC_STORE=x python flow.py check\n" in done.err
+    assert "For check, set the store in the environment: FLOWC_STORE=x python flow.py check\n" in done.err
 
 
 def test_options_without_a_command_are_refused(project: Project, named: list[str]) -> None:

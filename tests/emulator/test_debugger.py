@@ -98,7 +98,7 @@ def test_a_debugger_reaches_the_steps_of_a_flow_whose_import_is_not_harmless(pro
         assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
         terminal.say("c")
         assert terminal.say("p self.input, found") == "(20, 23)\n"
-        assert "tasks are forks of this process, so that its debugger reaches them" in terminal.seen
+        assert "tasks are forks of this process, so that the debugger works in them" in terminal.seen
         assert "The program" in terminal.say("c")
         terminal.type("q\n")
         terminal.end()

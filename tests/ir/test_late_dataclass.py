@@ -195,7 +195,7 @@ def test_what_only_the_standard_library_makes_is_refused() -> None:
     class Base:
         x: int
 
-    with pytest.raises(TypeError, match="Base is a dataclass of the standard library, and so must Sub be"):
+    with pytest.raises(TypeError, match="Base is a dataclass of the standard library, so Sub must be one, too"):
 
         @late.dataclass(frozen=True)
         class Sub(Base):

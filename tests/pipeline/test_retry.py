@@ -179,7 +179,7 @@ def test_a_run_of_another_flow_of_the_program_is_left_for_that_flow(flaky: Proje
     mend(flaky)
     done = flaky.python("both.py", FLOWC_RETRY_RUN="two/latest")
     assert done.out.splitlines()[-1] == "END ['succeeded', 'succeeded']"
-    assert "note: FLOWC_RETRY_RUN names a run of flow 'two': this is a new run of another one" in done.err
+    assert "note: FLOWC_RETRY_RUN names a run of flow 'two': this is a new run of another flow" in done.err
     assert ran(done) == ["base", "fails", "fails"]
 
 

@@ -427,7 +427,7 @@ def test_an_ir_with_a_step_that_leads_nowhere_is_refused(cluster: Cluster) -> No
     ir["nodes"][index]["next"] = "nowhere"
     file.write_text(json.dumps(ir))
     done = cluster.start()
-    problem = f"flow.nodes[{index}].next: step 'join' leads to 'nowhere', which is no step"
+    problem = f"flow.nodes[{index}].next: step 'join' leads to 'nowhere', which is not a step"
     assert (done.code, done.err) == (79, f"flowc: cannot read the IR {file}: {problem}\n")
 
 

@@ -162,7 +162,7 @@ def test_a_user_of_its_own_stays_confined() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"compute_pool": "big"}, "has compute_pool='big', which is not lowered to Argo"),
+        ({"compute_pool": "big"}, "has compute_pool='big', which flowc does not support on Argo"),
         ({"port": 80}, "has port=80"),
         ({"executable": "python3"}, "has executable='python3'"),
         ({"hostname_resolution_timeout": 5}, "has hostname_resolution_timeout"),
