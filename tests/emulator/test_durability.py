@@ -276,7 +276,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
     assert " interrupted: 6 tasks done in " in err
     found = status(kept.latest())
     name = signal.Signals(number).name
-    assert (found["state"], found["message"]) == ("interrupted", f"by {name}, before the disk had all of it")
+    assert (found["state"], found["message"]) == ("interrupted", f"by {name}, before all data was on the disk")
     disk.well()
     assert kept.python("flow.py", "resume").code == 0
 

@@ -192,7 +192,7 @@ def test_skip_step_leaves_out_what_is_inside(tools: Project, skip: str) -> None:
         ("if not flow: yield", "@wrong (tools.py:LINE) did not yield"),
         ("yield 'text'", "@wrong (tools.py:LINE) yielded 'text'; yield nothing"),
         ("yield\n        return 5", "@wrong returned 5 after the step"),
-        ("yield {'foreach': 'items'}", "gives self.next foreach=, which the step does not give it"),
+        ("yield {'foreach': 'items'}", "passes foreach= to self.next, but the step's call does not"),
         ("yield lambda self: self.next(self.start)", "called self.next with other targets than its source shows"),
     ],
 )

@@ -91,7 +91,7 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process; return it, and what reports its end if it is no child of this process. Raises OSError."""
+        """Start the process; return it and its `Reaper` (None for a child of this process). Raises OSError."""
         ...
 
 
@@ -155,7 +155,7 @@ class Engine(Generic[J]):
     def __init__(
         self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
     ) -> None:
-        """`guard` has the functions that the `Guardian` calls, `close` further descriptors that new processes close."""
+        """`guard`: the functions that the `Guardian` calls; `close`: further descriptors that new processes close."""
         self._observer = observer
         self._guard = guard
         self._close = tuple(close)
@@ -342,7 +342,7 @@ class Engine(Generic[J]):
         elif running.ended_by is not None:
             why = running.ended_by
         elif running.timed_out:
-            why = "the process was killed: it went on after its timeout"
+            why = "the process was killed: it was still running after its timeout"
         return Finished(running.job, event, running.began, why, running.ended_by is not None)
 
     def _look_for_hangs(self) -> None:
@@ -356,7 +356,7 @@ class Engine(Generic[J]):
         """Accept requests of jobs for the terminal."""
         if self._terminal is None:
             return
-        import_module("pdb")  # every job gets a patched pdb: import it once, before the forks
+        import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)

@@ -27,7 +27,7 @@ _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
-_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # handlers for processes that a program starts
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # modules whose handlers tasks need not call
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Prefixes of the names of debuggers' threads and modules; these debuggers handle forks themselves."""

@@ -183,5 +183,5 @@ class Starts:
             self._unsafe.add(unsafe.package)
             self._note(
                 f"importing {unsafe.package} {unsafe.why}, which tasks cannot share: each imports it for itself, "
-                f"which takes {unsafe.seconds:.1f} s; `flowc doctor FLOW` says more"
+                f"which takes {unsafe.seconds:.1f} s; run `flowc doctor FLOW` for details"
             )

@@ -130,7 +130,7 @@ def begin() -> None:
 
 
 def measured() -> dict[str, object] | None:
-    """Return the settings with which `measure` measures coverage, like here, in a process that is no fork of this one.
+    """Return the settings with which a process that is not a fork of this one can measure coverage in the same way.
 
     Returns:
         Arguments of `coverage.Coverage` by name, and `directory`, the working directory; None if coverage is not being

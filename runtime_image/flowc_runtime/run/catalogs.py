@@ -1,4 +1,4 @@
-"""File catalogs: where the files of `Catalog(get=…, put=…)` are stored: in the store, nowhere, or by a plugin.
+"""File catalogs, which store the files of `Catalog(get=…, put=…)`: in the store, nowhere, or by a plugin.
 
 The setting `catalog` chooses the catalog for the files that tasks put. A file's record names the catalog that stores
 the file, so that a run can be resumed with another catalog.

@@ -253,7 +253,7 @@ class Reuse:
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
         if not complete:
-            self.reasons.setdefault(step, "not all of its gang is done")
+            self.reasons.setdefault(step, "not all tasks of its gang are done")
         return complete
 
 
@@ -273,15 +273,15 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
         if before is None:
             continue
         if {node.id for node in old.predecessors[step]} != {node.id for node in new.predecessors[step]}:
-            found[step] = "other steps lead to it than before"
+            found[step] = "its preceding steps have changed"
         elif (old.scopes(step), before.joins) != (new.scopes(step), node.joins):
             found[step] = "its place among foreach, branches and loops has changed"
         elif type(before.next) is not type(node.next) and any(
             isinstance(following, Foreach | Gang | Switch) for following in (before.next, node.next)
         ):
-            found[step] = "it is left in another way than before"
+            found[step] = "its transition has changed"
         elif isinstance(node.next, Foreach) and isinstance(before.next, Foreach) and node.next.over != before.next.over:
-            found[step] = f"its foreach goes over self.{node.next.over} now"
+            found[step] = f"its foreach now iterates over self.{node.next.over}"
         elif isinstance(node.next, Switch) and node.next != before.next:
             found[step] = "its switch has changed"
     return found

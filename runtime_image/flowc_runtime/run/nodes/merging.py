@@ -72,7 +72,7 @@ def merge(
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
-    """Copy references to the branches' artifacts without reading values. For equal names, the last branch counts."""
+    """Copy references to the branches' artifacts without reading values. For equal names, the last branch wins."""
     join, failure = graph.join_of[split.id], failing.caught_as(graph.flow)
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]

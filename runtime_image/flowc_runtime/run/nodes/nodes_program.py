@@ -220,7 +220,7 @@ class NodesProgram:
             value: object = getattr(task, switch.condition)
         except AttributeError as error:
             if switch.loop is None:
-                raise TransitionError(f"cannot choose by '{switch.condition}': {error}") from None
+                raise TransitionError(f"cannot choose a branch by '{switch.condition}': {error}") from None
             value = False  # a failure ended the iteration before a step set the value
         if switch.loop is not None:
             done = bool(value) or _iteration(state) + 1 >= switch.loop.iterations
@@ -253,7 +253,7 @@ class NodesProgram:
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
         """Refuse: only steps of flow classes have cards. Raises ProtocolError."""
-        raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can")
+        raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can have cards")
 
     # -- contents of the code
 
@@ -263,7 +263,7 @@ class NodesProgram:
 
     def function(self, name: str) -> NoReturn:
         """Refuse: only flow classes have exit hooks. Raises ProtocolError."""
-        raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can")
+        raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can have exit hooks")
 
     def client_run(self, run: RunStore) -> NoReturn:
         """Refuse: only exit hooks need a client object, and only flow classes have exit hooks. Raises ProtocolError."""

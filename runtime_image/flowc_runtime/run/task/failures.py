@@ -31,7 +31,7 @@ _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
     "`flowc fsck`"
 )
-_LIMIT = 16_000  # a record has at most this number of a message's or traceback's characters
+_LIMIT = 16_000  # the maximum number of characters of a message or traceback in a record
 
 
 FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
@@ -80,7 +80,8 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step: in it, the line is found that assigned an artifact that cannot be stored.
+        code: the code object of the step, which is searched for the line that assigned an artifact that cannot be
+        stored.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)

@@ -102,7 +102,7 @@ class Attempt:
         self.situation: Situation | None = None  # only for a step with @cache
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # only for the run's first task, which stores them
-        self._starting = False  # whether `program.start` runs, to which @catch does not apply
+        self._starting = False  # whether `program.start` is running; @catch does not apply to its exceptions
         self.final = False  # whether the code has forbidden a retry
         self.hopeless = False  # whether stored data is damaged, so that no retry helps
         self.note = ""  # a remark for the record

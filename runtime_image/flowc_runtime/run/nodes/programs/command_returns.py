@@ -145,7 +145,7 @@ def _written(file: Path, what: str) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise CommandReturnError(
-                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value: write several lines as NAME<<END, END last"
+                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value; a value of several lines is NAME<<END, lines, END"
             )
         name, form, value = match.groups()
         if form == "=":
