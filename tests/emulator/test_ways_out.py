@@ -112,7 +112,7 @@ def test_threads_and_children_end_by_it_alone(project: Project, code: str) -> No
 
 # -- overruns ----------------------------------------------------------------------------------------------------------
 
-SWALLOWED = "its code caught the timeout's exception; let it propagate, or end the step"
+SWALLOWED = "its code caught the timeout's exception; let it propagate or end the step"
 TAKEN = (
     "its code used SIGALRM or its timer, which @timeout needs; remove signal.alarm and signal.setitimer, or @timeout"
 )

@@ -91,7 +91,7 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
                 note(
-                    f"{_overrun(node, took)}: its code caught the timeout's exception; let it propagate, or end the step"
+                    f"{_overrun(node, took)}: its code caught the timeout's exception; let it propagate or end the step"
                 )
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal

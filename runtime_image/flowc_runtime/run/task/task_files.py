@@ -120,7 +120,7 @@ class TaskFiles:
             if not files_below(folder, pattern):
                 raise CatalogError(
                     f"step '{self._job.step}' gets {pattern!r}, but {os.path.abspath(folder)} has no such file, and "
-                    'the setting catalog = "none" stores no files: let the steps share a folder, or set catalog = "store"'
+                    'the setting catalog = "none" stores no files: share a folder between the steps, or set "store"'
                 )
 
     def _write(self, target: str, name: str, found: Sequence[CatalogFile]) -> None:

@@ -78,7 +78,7 @@ class RunRecords:
     # -- tasks
 
     def has_step(self, step: str) -> bool:
-        """Return whether a step has begun. The step `_parameters` always has."""
+        """Return whether a step has begun. The step `_parameters` always has begun."""
         return step in self.store.steps() or self.is_beside(step)
 
     def is_beside(self, step: str) -> bool:

@@ -76,7 +76,7 @@ class LocalObjects:
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
-        if os.path.exists(self._path(key)):  # saves writing an object that exists; the link below decides
+        if os.path.exists(self._path(key)):  # avoids writing an object that exists; the link below is the actual check
             return False
         with self._writing():
             return self._link(self._write(parts), key)
@@ -94,7 +94,7 @@ class LocalObjects:
             if self._size(key) not in (None, size):  # truncated by a crash, such as a loss of power
                 self.replace(key, parts)
                 break
-            created = self.create(key, parts)  # a collection has deleted the blob meanwhile
+            created = self.create(key, parts)  # garbage collection has deleted the blob meanwhile
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
@@ -120,7 +120,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it."""
+        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
         path = self._path(key)
         try:
             with self._reading(key):

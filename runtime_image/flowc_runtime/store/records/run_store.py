@@ -61,7 +61,7 @@ class RunStore:
         return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
-        """Ensure that no collection deletes `origin`, the run that this run resumes.
+        """Ensure that garbage collection does not delete `origin`, the run that this run resumes.
 
         Raises:
             NotFound: the resumed run has been deleted; this run is then recorded as failed.

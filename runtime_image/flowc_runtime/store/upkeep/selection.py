@@ -1,4 +1,4 @@
-"""Select the runs that a collection deletes; this module only reads.
+"""Select the runs that a garbage collection deletes; this module only reads.
 
 A run is kept if it may be active, if a remaining run has resumed it, or if a run with an unreadable record may need it.
 """
@@ -104,7 +104,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 if (key := aside_of.get((flow, id))) is not None:
                     raise moved_aside(key, store.objects.url, place_of(key).subject)
                 _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
-            except NotFound:  # the run is just starting, or another collection has just deleted it
+            except NotFound:  # the run is just starting, or another garbage collection has just deleted it
                 pass
             except RecordError as error:
                 chosen.kept += 1

@@ -33,7 +33,8 @@ LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring a valu
 
 
 class Left(NamedTuple):
-    """The encoding of a value after a step. `certain`: it is stored without a comparison, as changed or too large."""
+    """The encoding of a value after a step. `certain`: it is stored without a comparison, because it has changed or is
+    too large to compare."""
 
     encoded: Encoded
     certain: bool
