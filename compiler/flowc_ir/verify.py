@@ -175,12 +175,12 @@ def _bad_action(action: Action, code: Code, *, joins: bool = False) -> str | Non
         case Method(name=name):
             if not code.name:
                 return f"runs a method, but the flow is the whole file {code.file} and no class in it"
-            return None if name.isidentifier() else f"runs the method {name!r}, which is no name of Python's"
+            return None if name.isidentifier() else f"runs the method {name!r}, which is not a valid Python identifier"
         case Function(module="", name=name):
-            return None if name.isidentifier() else f"runs the pickled function {name!r}, which is no name of Python's"
+            return None if name.isidentifier() else f"runs the pickled function {name!r}, not a valid Python identifier"
         case Function(module=module, name=name):
             wrong = next((text for text in (module, name) if not all(map(str.isidentifier, text.split(".")))), None)
-            return None if wrong is None else f"runs a function, and {wrong!r} is no dotted name of Python's"
+            return None if wrong is None else f"runs a function, and {wrong!r} is not a valid dotted Python name"
         case Notebook(file=file):
             inside = file.endswith(".ipynb") and not file.startswith("/") and ".." not in file.split("/")
             return None if inside else f"runs the notebook {file!r}, which is no path of an .ipynb in the code package"

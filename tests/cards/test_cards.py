@@ -493,7 +493,7 @@ def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> No
             self.x = 1
     """)
     assert "there is no card of type 'notebook', the card is left out: `pip install metaflow-card-notebook`" in flow.err
-    assert "`pip install metaflow-card-notebook` brings it" in flow.cards()["notebook:"]
+    assert "`pip install metaflow-card-notebook` installs it" in flow.cards()["notebook:"]
 
 
 def test_a_type_of_a_package_that_is_installed_is_not_told(flow: Flow) -> None:

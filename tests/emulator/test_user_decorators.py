@@ -534,7 +534,7 @@ def test_one_class_can_wrap_and_mutate(tools: Project) -> None:
         ("mutate", "it.add_decorator('os.path')", "there is no step decorator 'os.path'; there are batch, card"),
         ("mutate", "it.add_decorator(print)", "takes a decorator, or its name, not <built-in function print>"),
         ("mutate", "it.add_decorator('retry', duplicates=it.ERROR)", "step 'start' already has a decorator 'retry'"),
-        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "in the text and beside it"),
+        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "both in the text and outside of it"),
         ("mutate", "it.add_decorator('retry', deco_args=[2])", "@retry takes its arguments by name"),
         ("mutate", "it.add_decorator(change)", "adding the step mutator 'tools.change' is possible only in"),
         ("mutate", "it.flow.add_parameter('x', None)", "adding the parameter 'x' is possible only in"),

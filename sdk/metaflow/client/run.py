@@ -250,7 +250,7 @@ class Run(MetaflowObject):
         try:
             add, remove = check_tags(add), check_tags(remove)
             if not add and not remove:
-                raise TagError("there is no tag to add or to remove: give one at least")
+                raise TagError("there is no tag to add or to remove: give at least one")
             if fixed := sorted(set(remove) & self.system_tags):
                 raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
             self._reader.store.add_tags(add)

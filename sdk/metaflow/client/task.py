@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late: imported late: only tasks with metrics need it
+else:  # imported late: only tasks with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]

@@ -216,8 +216,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             False if the flow was not deployed.
 
         Raises:
-            MetaflowException: active runs of the flow would lose objects that they need (`force` deletes the flow all
-                the same), or the cluster cannot be reached.
+            MetaflowException: active runs of the flow would lose objects that they need, and `force` is false; or the
+                cluster cannot be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)

@@ -145,7 +145,8 @@ def _written(file: Path, what: str) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise CommandReturnError(
-                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value; a value of several lines is NAME<<END, lines, END"
+                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value; "
+                "write a value of several lines as NAME<<END, the lines, END"
             )
         name, form, value = match.groups()
         if form == "=":
