@@ -297,7 +297,7 @@ class Supervisor:
             self._plan.tracking.task_ended(step, path, attempt)
 
     def _end_gang(self, job: Job) -> None:
-        """End the other members of a failed job's gang, which may wait for it, and report the reason."""
+        """End the other members of a failed job's gang, since they may wait for the job, and report the reason."""
         gang = self._scheduler.gang(job)
         for other in self._engine.jobs if gang is not None else ():
             if self._scheduler.gang(other) == gang:
@@ -333,7 +333,7 @@ class Supervisor:
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Report that a signal ends the run, and limit the time for the store."""
+        """Report that a signal ends the run, and limit the time to wait for the store."""
         if self._plan.agent is not None:
             self._plan.agent.limit = END_LIMIT
         self._console.interrupted(number, running, again=again)

@@ -142,7 +142,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
 }
 """Module below `metaflow` → the alternative.
 
-The longest matching entry counts; an entry also covers all modules below it.
+The longest matching entry is used; an entry also covers all modules below it.
 """
 
 

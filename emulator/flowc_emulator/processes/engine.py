@@ -52,19 +52,20 @@ class Observer(Protocol[J_contra]):
         ...
 
     def held(self, job: J_contra) -> None:
-        """Handle that the job has borrowed the terminal for a debugger's prompt."""
+        """Handle the start of a debugger's prompt: the job has borrowed the terminal."""
         ...
 
     def released(self) -> None:
-        """Handle that a job has returned the terminal."""
+        """Handle the end of a debugger's prompt: the job has returned the terminal."""
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle that signal `number` ends `running` jobs; `again`: it is the second signal, which kills the jobs."""
+        """Handle the signal `number`, which ends `running` jobs; `again`: it is the second signal, which kills the
+        jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle that the job's process waits for a lock that no thread can release; its stack was requested."""
+        """Handle a hanging job: its process waits for a lock that no thread can release. Its stack was requested."""
         ...
 
     def note(self, text: str) -> None:
@@ -191,8 +192,8 @@ class Engine(Generic[J]):
     def begin(self) -> None:
         """Begin to handle signals, adopt orphaned processes, and fork the guardian. Raises OSError if the fork fails.
 
-        Hazard: call it after the import of everything that tasks share: the garbage collector ignores existing objects
-        until `close`.
+        Hazard: call this after everything that tasks share is imported: until `close`, the garbage collector ignores
+        the objects that exist now.
         """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()

@@ -54,8 +54,8 @@ UNSAFE: Final[dict[str, ForkHazard]] = {
     "wandb": ForkHazard("makes a temporary directory that is deleted at exit", "0.31.0", "finalizers", 2.2),
 }
 
-# By the function that is registered for the end of the process. A task does not need these functions: they release the
-# package's own memory, or resources that the package creates on first use.
+# The keys are the functions that are registered for the end of the process. A task does not need these functions: they
+# release the package's own memory, or resources that the package creates on first use.
 HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "PIL._imaging.clear_cache": Harmless("frees unused memory of images", "13.0.0"),
     "blis.cy.finalize": Harmless("frees memory of native code", "1.3.4"),
@@ -93,5 +93,7 @@ HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
 
 # Thread pools. The key is the module that contains the global variable named by `Pool.flag`.
 POOLS: Final[dict[str, Pool]] = {
-    "numba.np.ufunc.parallel": Pool("starts numba's threads, which end a forked process", "0.68.1", "_is_initialized"),
+    "numba.np.ufunc.parallel": Pool(
+        "starts numba's threads, which abort a forked process", "0.68.1", "_is_initialized"
+    ),
 }

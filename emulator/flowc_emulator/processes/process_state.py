@@ -143,7 +143,7 @@ def _descriptors() -> frozenset[tuple[int, str]]:
     for name in os.listdir(directory):
         try:
             path = os.readlink(f"{directory}/{name}") if directory.startswith("/proc") else f"descriptor {name}"
-        except OSError:  # the descriptor by which the directory was listed
+        except OSError:  # the descriptor that listed the directory is already closed
             continue
         if int(name) > 2 and path not in _HARMLESS_FILES and not path.endswith("/fd"):
             found.add((int(name), path))

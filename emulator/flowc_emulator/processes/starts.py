@@ -72,7 +72,7 @@ class Starts:
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # by the variables that the server needs when it is executed
+        self._servers: dict[Environment, ForkServer] = {}  # key: variables that a server needs at its start
         self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:

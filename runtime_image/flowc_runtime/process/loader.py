@@ -251,8 +251,8 @@ def precompile(root: Path, file: str) -> None:
 
 
 def _free_name(file: str, path: str) -> str:
-    """Return `module_name(file)`, or another name if a loaded module that is no flow has it; a flow with it is
-    replaced.
+    """Return a name for the module of a flow's file: `module_name(file)`, or another name if a loaded module that is
+    not a flow has this name. (A loaded flow with this name is replaced.)
 
     Raises ImportError if the file is in a package: its modules import each other by their names.
     """

@@ -122,7 +122,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         raise KeepingError(f"{_named(catalog)} has other bytes at {address}: their sha256 was {digest} and is {found}")
 
 
-@cache  # a search of the installed packages takes longer than to keep a file
+@cache  # searching the installed packages takes longer than storing a file
 def _find(name: str) -> FileCatalog:
     try:
         found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance

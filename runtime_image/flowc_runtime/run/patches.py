@@ -80,7 +80,7 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # last in the path: the module may be beside a test
+                sys.path.append(here)  # appended, since the module may be beside a test
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)

@@ -179,7 +179,7 @@ class Program(Protocol):
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return the names and values of constants, such as class attributes: readers of runs show them as artifacts.
 
-        For each parameter that the IR marks as `converted`, they include the value that the code converts it to.
+        For each parameter that the IR marks as `converted`, the constants include the converted value.
         """
         ...
 

@@ -198,7 +198,7 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            # A record of an old release does not list reads: then a change of any parameter counts.
+            # A record of an old release does not list reads; then a change of any parameter prevents reuse.
             read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:
@@ -208,7 +208,7 @@ class Reuse:
         return None
 
     def _damage(self, record: AttemptRecord) -> list[str]:
-        """Return messages about damaged results of a task. With the setting `verify`, all results are read."""
+        """Return messages about damaged results of a task. With `verify` = `always`, all results are read."""
         if not self._lost and self._read is None:
             return []
         blobs = [(described(name), ref["digest"], ref["size"]) for name, ref in refs(record) if "data" not in ref]

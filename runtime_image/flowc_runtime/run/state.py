@@ -105,8 +105,8 @@ class TaskState:
             raise type(error)(f"artifact '{name}': {error}") from None  # the message needs no cause
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
-        # If several threads load the artifact at the same time, all get the value of the fastest. No lock is held while
-        # the value is unpickled: unpickling runs user code, which may wait for another thread.
+        # If several threads load the artifact at the same time, all get the value of the thread that finishes first. No
+        # lock is held while the value is unpickled: unpickling runs user code, which may wait for another thread.
         if flow.__dict__.setdefault(name, origin.value) is origin.value:
             self._origins[name] = origin
         return True

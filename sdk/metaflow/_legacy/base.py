@@ -112,7 +112,7 @@ class StepDecorator(Decorator):
     def step_task_retry_count(self) -> tuple[int, int]:
         """Return two numbers: the retries of the step's tasks, and 0.
 
-        If several decorators request retries, the largest number counts. The second number stands for retries that
+        If several decorators request retries, the largest number is used. The second number stands for retries that
         flowc does not support; a value other than 0 is an error.
         """
         return 0, 0

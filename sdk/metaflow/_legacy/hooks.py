@@ -176,11 +176,11 @@ class FlowHooks:
         return values
 
     def retries(self, node: Node) -> int:
-        """Return how many retries the decorators of a step request: the largest number counts.
+        """Return how many retries the decorators of a step request: the largest number is used.
 
         Raises:
-            PreparationError: a decorator fails, returns no whole number, or requests attempts after the step's last
-                attempt.
+            PreparationError: a decorator fails, does not return a whole number, or requests attempts after the step's
+                last attempt.
         """
         most = 0
         for decorator in self.of_step.get(node.id, ()):

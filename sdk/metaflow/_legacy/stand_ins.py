@@ -86,8 +86,8 @@ def _storage(kind: str) -> DataStoreStorage:
 
     if kind != LocalStorage.TYPE:
         raise MetaflowException(
-            f"decorators of extensions can keep files only in a store that is a directory, but this store is of type {kind}: "
-            "write artifacts in `flow`, or use metaflow.S3"
+            "decorators of extensions can keep files only in a store that is a directory, "
+            f"but this store is of type {kind}: write artifacts in `flow`, or use metaflow.S3"
         )
     return LocalStorage(LocalStorage.get_datastore_root_from_config(echo))
 

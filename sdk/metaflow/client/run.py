@@ -123,7 +123,7 @@ class Run(MetaflowObject):
         """The last value of each metric that the run's tasks recorded, by name.
 
         The name of a metric recorded inside a foreach has the task appended: `loss/train-0.3`. If several tasks outside
-        of foreaches record a metric with the same name, the last task's value counts.
+        of foreaches record a metric with the same name, the last task's value is used.
         """
         return {**RunView(self._reader).all_metrics}
 

@@ -204,7 +204,7 @@ class Task(MetaflowObject):
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The facts by name; the latest attempt that recorded a fact counts."""
+        """The facts by name; each value is that of the latest attempt that recorded the fact."""
         return {item.name: item.value for item in self.metadata}
 
     @property

@@ -258,7 +258,7 @@ def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     to one text.
 
     Raises:
-        TypeError: the value has another type than the parameter.
+        TypeError: the value does not have the parameter's type.
     """
     kind: object = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)

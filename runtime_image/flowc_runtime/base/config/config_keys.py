@@ -54,7 +54,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_STORE",
         option="`--store`",
         help="The store of runs: a directory or a URL.",
-        without="`.flowc` in the working directory or above, otherwise created there",
+        without="the nearest `.flowc` in the working directory or above; else a new one in the working directory",
         metaflow=("METAFLOW_DEFAULT_DATASTORE", "METAFLOW_DATASTORE_SYSROOT_…"),
     ),
     Setting(
@@ -163,8 +163,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="source",
         variable="FLOWC_SECRETS",
         option="`--secrets` of `run`, `resume`, `spin`, `compile`, `deploy`, `diff`",
-        help="The source of the secrets that flows only name: `env`, `dotenv:PATH`, `files:DIR`, `kubernetes:NAME`, or "
-        "a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
+        help="The source of the secrets that flows declare by name only: `env`, `dotenv:PATH`, `files:DIR`, "
+        "`kubernetes:NAME`, or a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
         default="env",
     ),
     Setting(

@@ -88,7 +88,7 @@ class NodesProgram:
         """Do nothing: the IR is complete."""
 
     def begin(self, flow: Flow, root: str) -> None:
-        """Import the functions and modules that the steps need: tasks are forked from this process."""
+        """Import the functions and modules that the steps need, since tasks are forked from this process."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
@@ -118,7 +118,8 @@ class NodesProgram:
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
 
-        An optional parameter that was not given has no value there, so that each function uses its own default.
+        An optional parameter that was not given has no value in this object, so that each function uses its own
+        default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)
         return Variables(state, parameters, self._around, absent)

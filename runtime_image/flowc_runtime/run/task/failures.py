@@ -38,7 +38,8 @@ FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
 
 
 class Caught(Exception):
-    """The failure of a step, which `@catch(var=…)` stores as text: so it can be loaded without the exception's class.
+    """The failure of a step, which `@catch(var=…)` stores as text, so that it can be loaded without the exception's
+    class.
 
     Attributes:
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
@@ -277,7 +278,8 @@ def mebibytes(size: int) -> str:
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return the error of a task's earlier attempts: the last recorded error, or that the process vanished.
+    """Return the error of a task's earlier attempts: the last recorded error, or an error which says that the process
+    vanished.
 
     Args:
         run: the run.

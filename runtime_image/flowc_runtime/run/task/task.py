@@ -134,7 +134,7 @@ class Attempt:
             self.files.enter()
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            # They are stored before the step's code, which may change the values.
+            # The constants are stored before the step's code runs, since the code may change their values.
             values = job.program.constants(job.graph.flow, self._given)
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
@@ -303,7 +303,8 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"), out=True)  # stdout: a caught failure is no error
+            # This is written to stdout, since a caught failure is not an error.
+            say(error.get("traceback", error["message"] + "\n"), out=True)
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure

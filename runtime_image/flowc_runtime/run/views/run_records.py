@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the computed record of a control task; None if it is unfinished or no control task."""
+        """Return the computed record of a control task; None if it is unfinished or not a control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):

@@ -263,8 +263,8 @@ class TaskView:
         """Return the time when the task's first attempt began, in seconds since the epoch.
 
         Args:
-            shown: a function that returns the attempt whose results the task has; for a reused task, its time is
-                returned.
+            shown: a function that returns the attempt whose results the task has; for a reused task, the time of that
+                attempt is returned.
 
         Raises:
             RecordError: neither record can be read.

@@ -115,7 +115,7 @@ class StoreBackend(ABC):
             if self.refresh(key, size) or self.create(key, parts):
                 return digest
             if self.exists(key):
-                if not self.exists(key, size):  # the object was cut off, for example by a loss of power
+                if not self.exists(key, size):  # the object was truncated, for example by a loss of power
                     self.put(key, b"".join(parts))
                 return digest
             time.sleep(pause)  # garbage collection has deleted the object meanwhile

@@ -266,7 +266,8 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError: a collection must miss no file."""
+        """Yield each directory under a prefix and its files. Raises StoreError if one cannot be read: garbage
+        collection must not miss a file."""
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile
@@ -315,7 +316,7 @@ class LocalObjects:
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):
-                with contextlib.suppress(FileNotFoundError):  # another collection may delete it as a leftover
+                with contextlib.suppress(FileNotFoundError):  # garbage collection may delete it as a leftover
                     shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:

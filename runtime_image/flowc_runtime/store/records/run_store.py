@@ -328,7 +328,8 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, those of the original."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, the frames of the
+        original task."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False
