@@ -183,7 +183,7 @@ def _bad_action(action: Action, code: Code, *, joins: bool = False) -> str | Non
             return None if wrong is None else f"runs a function, and {wrong!r} is not a valid dotted Python name"
         case Notebook(file=file):
             inside = file.endswith(".ipynb") and not file.startswith("/") and ".." not in file.split("/")
-            return None if inside else f"runs the notebook {file!r}, which is no path of an .ipynb in the code package"
+            return None if inside else f"runs the notebook {file!r}, not the path of an .ipynb file in the code package"
         case Shell(command=command):
             return None if command.strip() else "runs a shell command that is empty"
         case Merge(reducers=reducers):

@@ -226,7 +226,7 @@ def test_a_failed_run_still_says_why_it_failed(kept: Project, disk: Disk) -> Non
     disk.fail(("syncfs", errno.EIO, ""))
     done = run(kept)
     assert done.code == 1
-    assert "error: cannot write all of" in done.err
+    assert "error: cannot write all data of" in done.err
     assert "error: step 'end' failed" in done.err
     assert status(kept.latest())["message"] == "ValueError: no"
 
@@ -269,7 +269,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
     with kept.start("flow.py", "run") as process:
         assert process.stderr is not None
         lines: list[str] = []
-        while not lines or "waiting until the disk" not in lines[-1]:
+        while not lines or "waiting until all data of" not in lines[-1]:
             lines.append(process.stderr.readline())
             assert lines[-1], lines
         process.send_signal(number)

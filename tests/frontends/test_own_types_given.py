@@ -136,7 +136,7 @@ def test_a_unit_test(project: Project, fresh_imports: None) -> None:
     assert done.artifacts["kept"][:2] == [Decimal("3.5"), date(2024, 5, 6)]
     assert done.artifacts["kept"][3].name == "SMALL"
     assert done.artifacts["kept"][4] == (3, 4)
-    with pytest.raises(ParameterError, match="is not taken by Decimal"):
+    with pytest.raises(ParameterError, match="is not accepted by Decimal"):
         run_step(cls, "start", parameters={"amount": object()})
 
 
