@@ -100,7 +100,7 @@ class Ambient:
 
     Attributes:
         task: the task that this process runs.
-        starting: the flow whose functions of defaults are being called; no task runs yet.
+        starting: the flow whose functions for the defaults of parameters are being called; no task runs yet.
         extra: values that decorators add to `current` (`current._update_env`).
         metrics: the metrics that the attempt has recorded; None in a process that runs no task.
         metadata: entries that decorators add to the task's record, each with `name`, `value` and `type`.

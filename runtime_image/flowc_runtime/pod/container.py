@@ -256,7 +256,7 @@ class ContainerTask:
     def _assignment(self, program: Program, attempt: int) -> Assignment:
         """Return the assignment of the attempt. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
-        record = self.run.record()  # written by the parent before it claimed the number
+        record = self.run.record()  # the parent process wrote it before it claimed the attempt's number
         return Assignment(
             run=self.run,
             graph=self.graph,

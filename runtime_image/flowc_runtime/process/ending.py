@@ -81,7 +81,7 @@ def flush() -> None:
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            # Its terminal or its reader is gone: discard the rest of its output, and continue the run.
+            # The stream's terminal or reader is gone: discard the rest of the output, and continue the run.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, standard.fileno())
             os.close(null)

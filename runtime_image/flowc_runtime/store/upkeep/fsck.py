@@ -309,8 +309,8 @@ def repair(store: Store, report: FsckReport) -> None:
         report: the result of `check_store`; its faults get the new keys.
 
     Raises:
-        StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, its fault
-            gets the reason.
+        StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, the
+            reason is stored in its fault.
     """
     objects = cast("Collectable", store.objects)
     for fault in report.faults:

@@ -106,7 +106,8 @@ class ValueOrigin:
     def reads_as(self, encoded: Encoded) -> bool:
         """Read the artifact again, and return whether its value has this encoding.
 
-        Reading an artifact may change objects that exist once in a process, so call this after all values are encoded.
+        Reading an artifact may change objects of which a process has only one, so call this after all values are
+        encoded.
         """
         try:
             again = decode(self._objects, self.ref).value
