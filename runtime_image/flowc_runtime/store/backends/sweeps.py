@@ -85,7 +85,8 @@ def left_over(objects: Collectable) -> list[Listed]:
 
 @final
 class Sweep:
-    """The lease of one garbage collection: `with Sweep(objects) as sweep`; `sweep.renew()` precedes each batch of deletes."""
+    """The lease of one garbage collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each batch of
+    deletes."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
