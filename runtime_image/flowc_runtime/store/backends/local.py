@@ -20,11 +20,12 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
-
+_RECORD_SIZE = 1 << 16  # bytes: most records are smaller
 
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
@@ -39,8 +40,8 @@ class LocalObjects:
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes. Raises NotFound, StoreError."""
-        with self._reading(key), open(self._path(key), "rb") as file:
-            return file.read()
+        with self._reading(key):
+            return _read_file(self._path(key))
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
@@ -59,6 +60,21 @@ class LocalObjects:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         key = key or blob_key(digest)
         return checked(self, key, digest, size, lambda: self._map(key, digest))
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound."""
+        key = blob_key(digest)
+
+        def fetch() -> tuple[BinaryIO, str, int]:
+            with self._reading(key), contextlib.ExitStack() as opened:
+                file = opened.enter_context(open(self._path(key), "rb"))
+                if (found := marks.digest_of(file.fileno(), digest)) == digest:
+                    opened.pop_all()  # the caller closes the file
+                file_size = os.fstat(file.fileno()).st_size
+                file.seek(0)
+                return file, found, file_size
+
+        return checked(self, key, digest, size, fetch)
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
@@ -368,3 +384,17 @@ def write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
         view = memoryview(part).cast("B")
         while view:  # one write moves at most 2 GiB, and less on a full disk's last blocks
             view = view[os.write(descriptor, view) :]
+
+
+def _read_file(path: str) -> bytes:
+    """Return a file's bytes. For a small record, this needs half the time of `open` and `read`. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(descriptor, _RECORD_SIZE)
+        rest = os.read(descriptor, _RECORD_SIZE)
+        if not rest:
+            return data
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            return data + rest + file.read()
+    finally:
+        os.close(descriptor)
