@@ -106,7 +106,7 @@ class ValueOrigin:
     def reads_as(self, encoded: Encoded) -> bool:
         """Read the artifact again, and return whether its value has this encoding.
 
-        Reading an artifact may change objects of which a process has only one, so call this after all values are
+        Reading an artifact may change singletons of this process, so call this after all values are
         encoded.
         """
         try:
