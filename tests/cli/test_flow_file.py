@@ -143,7 +143,7 @@ def test_version_and_help(flow: Project) -> None:
         assert flow.python("flow.py", name, "--help").code == 0
 
 
-# -- what runs have left -----------------------------------------------------------------------------------------------
+# -- commands that read runs -------------------------------------------------------------------------------------------
 
 
 def test_dump_prints_values_on_stdout(ran: Project) -> None:

@@ -379,8 +379,8 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
     parameters = accepted(template, loads(definition))
     assert [parameter.name for parameter in parameters] == named
     known = [FlowParameter.from_ir(parameter) for parameter in loads(definition).parameters]
-    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # DeployedFlow.trigger(…)
-    assert given == [(name, f"v-{name}") for name in named]  # flowc trigger --param NAME=VALUE
+    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # as in DeployedFlow.trigger(…)
+    assert given == [(name, f"v-{name}") for name in named]  # as in flowc trigger --param NAME=VALUE
     done = project.python(
         *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
         FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),

@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step calls `run_step`, as in a unit test that it runs: the state of the step's own attempt is unchanged."""
+    """A step may call `run_step`, such as in unit tests that it runs; the state of the step's own attempt stays."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())

@@ -45,7 +45,8 @@ FLOW = """
         Stops()
     """
 FIRST = "breakpoint() if self.index == 0 else None"
-AT_THE_CALL = sys.version_info >= (3, 13)  # the debugger stops at breakpoint(); earlier Pythons at the next line
+# since Python 3.13 the debugger stops at breakpoint(), before at the next line
+AT_THE_CALL = sys.version_info >= (3, 13)
 
 
 def write(project: Project, code: str, decorators: str = "") -> None:

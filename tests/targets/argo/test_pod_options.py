@@ -49,7 +49,7 @@ def test_image_and_who_runs_it() -> None:
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """The patch adds what Kubernetes would add to these two containers, which have these names in Argo 3.7 and 4.0."""
+    """The patch mounts the token in Argo's two containers, which have these names in both versions of Argo."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False
