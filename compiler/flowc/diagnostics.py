@@ -7,10 +7,11 @@ import unicodedata
 from contextlib import suppress
 from importlib.util import decode_source
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc_ir import codes
 from flowc_ir.counting import count
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

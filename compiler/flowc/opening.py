@@ -10,7 +10,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from flowc.flow_files import OpeningError, check_file, flows_in, is_dotted, nearby, similar
 from flowc.frontends.metaflow.load_options import LoadOptions
@@ -18,6 +18,7 @@ from flowc.modules import ModuleError, find_module
 from flowc.not_python import by_name
 from flowc_ir.codes import NO_FLOW
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import _io
 import gc
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     import ctypes

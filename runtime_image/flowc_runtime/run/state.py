@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
 from flowc_runtime.store.values import codecs
 from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin

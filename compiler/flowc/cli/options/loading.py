@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.opening import CodeOf, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.run.program import check_runnable

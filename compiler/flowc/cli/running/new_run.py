@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import click
 
@@ -18,6 +18,7 @@ from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError

@@ -11,7 +11,7 @@ import sys
 import tokenize
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,7 @@ from flowc.frontends.purity.user_modules import loaded_imports
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE

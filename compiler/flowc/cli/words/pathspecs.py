@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail, open_store
 from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import path_of, task_id
 from flowc_runtime.run.views.run_records import RunRecords

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 import click
 
 from flowc.cli.options.definitions import BEFORE_COMMAND, PREFIX, RUN_OPTIONS, TOP_OPTIONS, split_top
 from flowc.opening import parse, with_class
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ import struct
 import time
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ Keys are relative, with forward slashes. A reader sees an object whole or not at
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.file_parts import FileParts
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.index import item_path
 from flowc_runtime.store.records.run_store import RunStore
 

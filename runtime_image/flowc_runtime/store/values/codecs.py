@@ -14,9 +14,10 @@ import io
 import pickle
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
