@@ -6,16 +6,19 @@ too.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
+else:  # costs start-up time
+    ast = LateModule("ast")
 
 
 class NotPython(NamedTuple):

@@ -11,15 +11,19 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
 from flowc import git
+from flowc_ir.late import LateModule
 from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
+    import subprocess
+
     from flowc_runtime.store.records.record_types import RevisionRecord
+else:  # costs start-up time
+    subprocess = LateModule("subprocess")
 
 SECONDS: Final = 1.0  # time limit for git
 _STATUS: Final = (

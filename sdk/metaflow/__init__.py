@@ -243,6 +243,8 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
+        if name.startswith("_"):  # `from metaflow import _seam` asks for an attribute before it imports the module
+            raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
         from importlib.util import find_spec
 
         from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
@@ -250,7 +252,7 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
         if name in IMPORTABLE:
             return Unsupported(name)  # not stored in this module, so that `hasattr` finds only the names that flowc has
 
-        if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
+        if name not in UNSUPPORTED and find_spec(f"metaflow.{name}") is not None:
             # the import sets the attribute `metaflow.NAME`, as `import metaflow` does in Metaflow
             import_module(f"metaflow.{name}")
             return globals()[name]

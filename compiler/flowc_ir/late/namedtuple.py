@@ -1,7 +1,7 @@
 """Named tuples that are defined quickly: a replacement for `NamedTuple` of the standard library.
 
 The standard library compiles `__new__` and each annotation of a class when the class is defined, and its import loads
-`re`. Here, `__new__` is compiled at its first use, and annotations stay text. Type checkers see the standard library's
+`re`. Here, `__new__` is compiled only for classes with many instances, and annotations stay text. Type checkers see the standard library's
 class (docs/adr/0033-dataclasses.md).
 """
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedTuple"]
 
+_UNCOMPILED = 15  # the number of instances at which a compiled `__new__` has saved the time of its compilation
 _REFUSED = frozenset({
     "__new__", "__init__", "__slots__", "__getnewargs__", "_fields", "_field_defaults", "_field_types", "_make",
     "_replace", "_asdict", "_source",
@@ -25,14 +26,39 @@ _NOT_COPIED = _REFUSED | {"__annotations__", "__module__", "__qualname__"}
 
 
 class _New:
-    """The placeholder of `__new__`, which is compiled when the attribute is first read."""
+    """The placeholder of `__new__`, which makes the first instances of a class itself.
 
-    __slots__ = ("cls",)
+    When a class has more instances, or when an attribute of `__new__` is read, such as its signature, a compiled
+    function replaces the placeholder.
+    """
+
+    __slots__ = ("calls", "cls")
 
     def __init__(self) -> None:
+        self.calls = 0
         self.cls: type = tuple
 
-    def __get__(self, instance: object, kind: type) -> object:
+    def __call__(self, cls: type, /, *args: object, **by_name: object) -> object:
+        self.calls += 1
+        names: tuple[str, ...] = getattr(self.cls, "_fields")  # noqa: B009 - mypy: `tuple` does not have the attribute
+        if self.calls > _UNCOMPILED or len(args) > len(names):
+            return self.compiled()(cls, *args, **by_name)
+        given = {**getattr(self.cls, "_field_defaults"), **by_name}  # noqa: B009
+        values = [*args, *[given.pop(name) for name in names[len(args) :] if name in given]]
+        wrong = any(name not in names[len(args) :] for name in by_name)
+        if wrong or len(values) != len(names):
+            return self.compiled()(cls, *args, **by_name)  # raises the TypeError that Python raises for a function
+        return tuple.__new__(cls, values)
+
+    def __getattr__(self, name: str) -> object:
+        if name == "__signature__":
+            import inspect
+
+            return inspect.signature(self.compiled())
+        return getattr(self.compiled(), name)
+
+    def compiled(self) -> FunctionType:
+        """Compile `__new__`, and make it the attribute of the class."""
         made = _compile_new(self.cls)
         setattr(self.cls, "__new__", staticmethod(made))  # noqa: B010 - mypy: a class whose __new__ is unknown
         return made

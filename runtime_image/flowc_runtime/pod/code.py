@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import tarfile
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
+
 if TYPE_CHECKING:
+    import gzip
+    import tarfile
+
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord
+else:  # costs start-up time
+    tarfile = LateModule("tarfile")
+    gzip = LateModule("gzip")
 
 
 def pack(directory: str) -> bytes:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
+    import sysconfig
     from collections.abc import Mapping
+else:  # costs start-up time
+    sysconfig = LateModule("sysconfig")
 
 Modules: TypeAlias = dict[str, list[str]]
 """Module name -> [path of its file, digest of the file's content]."""

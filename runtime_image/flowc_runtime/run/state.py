@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
-from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +14,9 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
+    from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
+    from flowc_runtime.store.values.unchanged import ValueOrigin
 
 STATE = "_flowc_state"  # its key in the flow object's __dict__; such names are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -97,6 +97,8 @@ class TaskState:
         ref = self.inherited.get(name)
         if ref is None:
             return False
+        from flowc_runtime.store.values.unchanged import ValueOrigin  # costs start-up time; only tasks need it
+
         try:
             origin = ValueOrigin(self.objects, ref)
         except NotFound as error:
@@ -148,10 +150,13 @@ class TaskState:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and the reason.
             StoreError: the store cannot be written.
         """
+        from flowc_runtime.store.values import codecs
+        from flowc_runtime.store.values.unchanged import Left, Mappings
+
         refs = dict(self.inherited)
         origins = self._values_read()
         mappings = Mappings()
-        undecided: list[tuple[str, object, ValueOrigin, codecs.Encoded]] = []
+        undecided: list[tuple[str, object, ValueOrigin, Encoded]] = []
         for name, value in list(flow.__dict__.items()):  # a copy: a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue

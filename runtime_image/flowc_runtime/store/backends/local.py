@@ -6,12 +6,12 @@ import contextlib
 import errno
 import mmap
 import os
-import shutil
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import NotFound, RecordError, StoreError
 from flowc_runtime.base.ignored import make_root
 from flowc_runtime.store.backends import marks, sweeps
@@ -19,9 +19,12 @@ from flowc_runtime.store.backends.blobs import checked
 from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
 
 if TYPE_CHECKING:
+    import shutil
     from collections.abc import Iterable, Iterator, Sequence
 
     from flowc_runtime.store.backends.objects import Buffer
+else:  # costs start-up time
+    shutil = LateModule("shutil")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 
