@@ -12,6 +12,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict
 
+from flowc.cli.light_click import load_click
+
+load_click()  # before any other import of click
+
 import click
 
 from flowc import __version__

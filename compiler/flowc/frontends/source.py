@@ -6,7 +6,6 @@ import ast
 import os
 import sys
 from functools import partial
-from inspect import getattr_static
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, final
 
@@ -182,11 +181,16 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if id(value) in seen:
             continue
         seen.add(id(value))
+        if type(value) is FunctionType:
+            wrapped: object = value.__dict__.get("__wrapped__")
+        else:
+            from inspect import getattr_static  # costs start-up time
+
+            # This does not call the object's `__getattr__`: the object may be of any class.
+            wrapped = getattr_static(value, "__wrapped__", None)
         if isinstance(value, FunctionType):
             yield value
             waiting += [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-        # This does not call the object's `__getattr__`: the object may be of any class.
-        wrapped: object = getattr_static(value, "__wrapped__", None)
         if wrapped is not None:
             waiting.insert(0, wrapped)
 

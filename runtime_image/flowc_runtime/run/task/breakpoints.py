@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_runtime.run.program import CALL
@@ -100,6 +99,8 @@ def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], ar
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
     try:
+        from inspect import signature  # costs start-up time
+
         takes_frame = "frame" in signature(debugger).parameters
     except (TypeError, ValueError):  # a builtin without a signature
         takes_frame = False

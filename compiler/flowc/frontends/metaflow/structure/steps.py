@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from functools import cached_property
-from inspect import cleandoc
 from types import FunctionType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, final
 
@@ -101,7 +100,11 @@ class StepMethod:
 
 def clean_doc(doc: str | None) -> str:
     """Return a docstring without its indentation."""
-    return cleandoc(doc) if doc else ""
+    if not doc:
+        return ""
+    from inspect import cleandoc  # costs start-up time
+
+    return cleandoc(doc)
 
 
 def members_of(cls: type, base: type) -> Members:

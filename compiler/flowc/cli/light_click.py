@@ -1,0 +1,68 @@
+"""Import click without `inspect`, `uuid` and `platform`, which are half of the time of its import.
+
+Click's modules get objects in place of `inspect` and `uuid`. These objects import the real modules when click needs
+them. Every other module, also of users, imports the real modules. If another module has already imported `inspect`,
+`uuid` or click, click's import is not changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.late import LateModule
+
+if TYPE_CHECKING:
+    import inspect
+    import uuid
+    from types import ModuleType
+else:
+    inspect, uuid = LateModule("inspect"), LateModule("uuid")
+
+
+class _LateKind(type):
+    """The class of `_UUID`, which makes and recognizes instances of `uuid.UUID`."""
+
+    def __call__(cls, *args: object, **values: object) -> object:
+        return uuid.UUID(*args, **values)  # type: ignore[arg-type]
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return "uuid" in sys.modules and isinstance(instance, uuid.UUID)
+
+
+class _UUID(metaclass=_LateKind):
+    """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+
+
+class _LateUuid:
+    UUID: Final = _UUID
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module("uuid"), name)
+
+
+class _LateInspect:
+    @staticmethod
+    def cleandoc(doc: str) -> str:
+        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
+        return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module("inspect"), name)
+
+
+def load_click() -> None:
+    """Import click, if it is not imported yet."""
+    if "click" in sys.modules:
+        return
+    modules: dict[str, ModuleType | _LateInspect | _LateUuid] = sys.modules  # type: ignore[assignment]
+    given = {"inspect": _LateInspect(), "uuid": _LateUuid()}
+    placed = {name: each for name, each in given.items() if name not in modules}
+    modules.update(placed)
+    try:
+        import_module("click")
+    finally:
+        for name, each in placed.items():
+            if modules.get(name) is each:
+                del modules[name]
