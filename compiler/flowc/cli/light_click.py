@@ -52,7 +52,7 @@ class _LateInspect:
         return getattr(import_module("inspect"), name)
 
 
-def load_click() -> None:
+def _load_click() -> None:
     """Import click, if it is not imported yet."""
     if "click" in sys.modules:
         return
@@ -66,3 +66,10 @@ def load_click() -> None:
         for name, each in placed.items():
             if modules.get(name) is each:
                 del modules[name]
+
+
+_load_click()
+
+import click  # noqa: E402 - loaded by the line above
+
+__all__ = ["click"]

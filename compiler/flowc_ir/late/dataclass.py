@@ -1,8 +1,8 @@
 """Dataclasses that are defined quickly: a replacement for `dataclass`, `field` and `replace` of the standard library.
 
 The standard library's decorator compiles up to seven functions for each class when the class is defined, and its import
-loads `inspect`. This decorator compiles only `__init__`, and only for classes with many instances. The other methods are
-closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
+loads `inspect`. This decorator compiles only `__init__`, and only for classes with many instances. The other methods
+are closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
 library at their first use. Type checkers see the standard library's functions (docs/adr/0033-dataclasses.md).
 """
 

@@ -1,8 +1,8 @@
 """Named tuples that are defined quickly: a replacement for `NamedTuple` of the standard library.
 
 The standard library compiles `__new__` and each annotation of a class when the class is defined, and its import loads
-`re`. Here, `__new__` is compiled only for classes with many instances, and annotations stay text. Type checkers see the standard library's
-class (docs/adr/0033-dataclasses.md).
+`re`. Here, `__new__` is compiled only for classes with many instances, and annotations stay text. Type checkers see the
+standard library's class (docs/adr/0033-dataclasses.md).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
-from flowc.cli.running.patching import patches_of
+from flowc.cli.running.patching import patches_of, runs_no_code
 from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.run_tracker import begin_tracking, ending_tracking, tracker_here
 from flowc.cli.running.starting import begin_starts, state_before
@@ -101,7 +101,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
-        starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
+        starts = None
+        if not (mock and runs_no_code(checked.flow, patches)):
+            starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
         # Only after `begin_starts` has examined the effects of the import: the process of git must not count as an

@@ -165,6 +165,10 @@ class CommandWords:
         except click.ClickException:  # the final parse reports it, once the flow's parameters are known
             return "auto"
 
+    def foreseen_mock(self) -> bool:
+        """Return whether `--mock` is given, assuming that no parameter has this name."""
+        return any(self._of(part, "mock", NO_NAMES) for part in (self.line.before, self.line.behind))
+
     def foreseen_errors(self) -> None:
         """Apply `--error-format` before the flow is loaded, because loading may report faults.
 
