@@ -81,6 +81,8 @@ if TYPE_CHECKING:
         user_step_decorator,
     )
 
+    __version__: str
+
 __all__ = [
     "S3",
     "USER_SKIP_STEP",

@@ -7,6 +7,7 @@ them. Every other module, also of users, imports the real modules. If another mo
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,6 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import inspect
     import uuid
-    from types import ModuleType
 else:
     inspect, uuid = LateModule("inspect"), LateModule("uuid")
 
@@ -56,13 +56,17 @@ def _load_click() -> None:
     """Import click, if it is not imported yet."""
     if "click" in sys.modules:
         return
-    modules: dict[str, ModuleType | _LateInspect | _LateUuid] = sys.modules  # type: ignore[assignment]
-    given = {"inspect": _LateInspect(), "uuid": _LateUuid()}
+    modules: dict[str, object] = sys.modules  # type: ignore[assignment]
+    given: dict[str, object] = {"inspect": _LateInspect(), "uuid": _LateUuid()}
     placed = {name: each for name, each in given.items() if name not in modules}
     modules.update(placed)
+    collects = gc.isenabled()
+    gc.disable()  # the import makes no garbage
     try:
         import_module("click")
     finally:
+        if collects:
+            gc.enable()
         for name, each in placed.items():
             if modules.get(name) is each:
                 del modules[name]

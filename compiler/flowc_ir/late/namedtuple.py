@@ -7,7 +7,7 @@ standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
-from _collections import _tuplegetter  # type: ignore[attr-defined]  # what `collections.namedtuple` uses
+from importlib import import_module
 
 TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
 __all__ = ["NamedTuple"]
+
+_tuplegetter = import_module("_collections")._tuplegetter  # the attributes of `collections.namedtuple`
 
 _UNCOMPILED = 15  # the number of instances at which a compiled `__new__` has saved the time of its compilation
 _REFUSED = frozenset({

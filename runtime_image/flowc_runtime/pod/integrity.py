@@ -6,12 +6,16 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import ProtocolError
-from flowc_runtime.pod.code import paths_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from flowc_runtime.pod.code import paths_in
+else:  # costs start-up time
+    paths_in = LateFunction("flowc_runtime.pod.code:paths_in")
 
 
 def digest_of(files: Iterable[tuple[str, bytes]]) -> str:

@@ -77,7 +77,8 @@ def _candidates(objects: list[Any]) -> list[Any]:
     """Return the objects whose classes are classes of files. There may be 100,000 objects, of few classes."""
     try:
         kinds = {*map(type, objects)}
-        plain = all(each.__hash__ is type.__hash__ and each.__eq__ is type.__eq__ for each in {*map(type, kinds)})
+        bases = {base for meta in {*map(type, kinds)} for base in meta.__mro__} - {type, object}
+        plain = not any({"__eq__", "__hash__"} & vars(base).keys() for base in bases)
     except Exception:  # the hash of a class, which its metaclass defines
         plain = False
     if plain:

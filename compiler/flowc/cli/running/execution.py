@@ -12,7 +12,6 @@ import click
 from flowc.cli.options.common import fail, open_store, tell_error, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
-from flowc.cli.rendering.failure import pathspec_of, render_failure
 from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
@@ -40,6 +39,8 @@ from metaflow.user_decorators._errors import PreparationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from flowc.cli.rendering.failure import pathspec_of, render_failure
+    from flowc.cli.rendering.working import working
     from flowc.cli.running.run_kinds import RunKind
     from flowc.cli.running.secret_checks import check_secrets
     from flowc_emulator.console.protocol import Console
@@ -60,6 +61,11 @@ if TYPE_CHECKING:
 
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # not used for the help of `run`
+    pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
+    logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
+    resume_line = LateFunction("flowc.cli.rendering.what_next:resume_line")
+    pathspec_of = LateFunction("flowc.cli.rendering.failure:pathspec_of")
+    render_failure = LateFunction("flowc.cli.rendering.failure:render_failure")
     check_secrets = LateFunction("flowc.cli.running.secret_checks:check_secrets")
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
