@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from metaflow.metaflow_version import API_VERSION
+
+METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
+
 
 def cache() -> Path:
     """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or one below the user's cache directory."""

@@ -10,16 +10,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench.cases import flow
-from bench.environments import make_environment
+from bench.environments import METAFLOW, make_environment
 from bench.figures import measure_program
 from bench.measure import FLOWS
-from metaflow.metaflow_version import API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
 LUIGI = ("luigi", ("luigi>=3.6,<4",))
 TWO_WORKERS = ("--max-workers", "2")
 

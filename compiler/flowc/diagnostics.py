@@ -230,15 +230,23 @@ class SourceLines:
         return []
 
 
-def decode(content: bytes) -> str:
+def decode(content: bytes, *, strict: bool = False) -> str:
     r"""Return a Python source as text with `\n` line ends; bytes that cannot be decoded are replaced.
 
     The source declares its encoding (PEP 263), else it is UTF-8 with or without a byte order mark.
+
+    Args:
+        content: the bytes of the source.
+        strict: whether bytes that cannot be decoded are an error.
+
+    Raises:
+        SyntaxError: with `strict`, the declared encoding does not exist.
+        UnicodeDecodeError: with `strict`, the bytes cannot be decoded.
     """
     if b"coding" in content[:200]:
-        with suppress(SyntaxError, UnicodeDecodeError):
+        with suppress(*(() if strict else (SyntaxError, UnicodeDecodeError))):
             return decode_source(content)
-    return content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return content.decode("utf-8-sig", "strict" if strict else "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_lines(content: bytes) -> list[str]:

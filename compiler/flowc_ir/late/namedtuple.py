@@ -74,7 +74,7 @@ def _compile_new(cls: type) -> FunctionType:
     values = "".join(f"{name}, " for name in fields)
     made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # only names of fields
     made.__name__ = "__new__"
-    made.__qualname__ = f"{cls.__qualname__}.__new__"
+    made.__qualname__ = f"{cls.__name__}.__new__"
     made.__doc__ = f"Create new instance of {cls.__name__}({', '.join(fields)})"
     made.__defaults__ = tuple(defaults.values()) or None
     made.__annotations__ = dict(cls.__annotations__)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from flowc.diagnostics import decode
 from flowc.frontends.purity.examination import examine
 from flowc.frontends.purity.findings import Harm
 from flowc.frontends.purity.user_modules import loaded_imports
@@ -201,8 +201,7 @@ def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str
             continue
         shown = os.path.relpath(file, root) if file.startswith(f"{root}/") else file
         try:
-            with tokenize.open(file) as opened:
-                sources[name] = shown, opened.read()
+            sources[name] = shown, decode(Path(file).read_bytes(), strict=True)
             waiting += [each for each in loaded_imports(name, *sources[name]) if each in sys.modules]
         except (OSError, SyntaxError, ValueError):
             unreadable.append(Harm(shown, 1, "cannot be read as Python, so its effects are not known"))

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, RecordError, StoreError
 from flowc_runtime.base.ignored import make_root
 from flowc_runtime.store.backends import marks, sweeps
 from flowc_runtime.store.backends.blobs import checked
-from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
+from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_of
 
 if TYPE_CHECKING:
     import shutil
