@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 from flowc_ir.late.digest import sha256
@@ -10,6 +11,7 @@ from flowc_runtime.store.backends.objects import PIECE, blob_key, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer, Objects
 
@@ -79,6 +81,12 @@ class MemoryObjects:
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the bytes of a blob; bytes from the store below are checked, like in `Objects.open_blob`."""
+        if blob_key(digest) in self._objects or self._below is None:
+            return io.BytesIO(self.get(blob_key(digest)))
+        return self._below.open_blob(digest, size)
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""
