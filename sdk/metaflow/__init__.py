@@ -222,6 +222,7 @@ _LAZY: Mapping[str, str] = {
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
     "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
     "yaml_parser": "metaflow.plugins.parsers",
+    "__version__": "metaflow.metaflow_version",
 }
 
 if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
@@ -231,11 +232,6 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
 
         if name in _LAZY:
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-            return value
-        if name == "__version__":
-            from metaflow.metaflow_version import API_VERSION
-
-            value = globals()[name] = API_VERSION
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
             # search again, since `sys.path` may have changed: a flow's own directory may contain extensions

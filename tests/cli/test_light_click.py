@@ -76,3 +76,12 @@ def test_instances_of_the_replaced_class() -> None:
     assert isinstance(uuid.uuid4(), kind)
     assert not isinstance("x", kind)
     assert kind(int=1) == uuid.UUID(int=1)
+
+
+def test_a_module_that_click_needs_when_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = light_click._LateInspect(light_click.inspect, "inspect")
+    monkeypatch.setitem(sys.modules, "inspect", stand_in)
+    assert stand_in.isfunction(len) is False
+    assert sys.modules["inspect"] is not stand_in
+    monkeypatch.setitem(sys.modules, "uuid", light_click._LateUuid(light_click.uuid, "uuid"))
+    assert not isinstance("x", light_click._UUID)

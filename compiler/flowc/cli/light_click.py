@@ -28,28 +28,34 @@ class _LateKind(type):
         return uuid.UUID(*args, **values)  # type: ignore[arg-type]
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return "uuid" in sys.modules and isinstance(instance, uuid.UUID)
+        return not isinstance(sys.modules.get("uuid"), (type(None), _StandIn)) and isinstance(instance, uuid.UUID)
 
 
 class _UUID(metaclass=_LateKind):
     """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
 
 
-class _LateUuid:
+class _StandIn:
+    """Stands for a module in the modules of click."""
+
+    def __init__(self, module: object, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __getattr__(self, attribute: str) -> object:
+        if sys.modules.get(self._name) is self:  # click needs the module already when it is imported
+            del sys.modules[self._name]
+        return getattr(self._module, attribute)
+
+
+class _LateUuid(_StandIn):
     UUID: Final = _UUID
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(import_module("uuid"), name)
 
-
-class _LateInspect:
+class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
         """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
         return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(import_module("inspect"), name)
 
 
 def _load_click() -> None:
@@ -57,7 +63,7 @@ def _load_click() -> None:
     if "click" in sys.modules:
         return
     modules: dict[str, object] = sys.modules  # type: ignore[assignment]
-    given: dict[str, object] = {"inspect": _LateInspect(), "uuid": _LateUuid()}
+    given: dict[str, object] = {"inspect": _LateInspect(inspect, "inspect"), "uuid": _LateUuid(uuid, "uuid")}
     placed = {name: each for name, each in given.items() if name not in modules}
     modules.update(placed)
     collects = gc.isenabled()

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
 from flowc_ir import Span
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from inspect import getattr_static
     from pathlib import Path
     from types import CodeType
+else:  # costs start-up time
+    getattr_static = LateFunction("inspect:getattr_static")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -184,8 +188,6 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if type(value) is FunctionType:
             wrapped: object = value.__dict__.get("__wrapped__")
         else:
-            from inspect import getattr_static  # costs start-up time
-
             # This does not call the object's `__getattr__`: the object may be of any class.
             wrapped = getattr_static(value, "__wrapped__", None)
         if isinstance(value, FunctionType):

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from flowc_ir.late import LateModule
+
 TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Iterable
     from types import FunctionType
     from typing import NamedTuple
+else:
+    inspect = LateModule("inspect")
 
 __all__ = ["NamedTuple"]
 
@@ -54,8 +59,6 @@ class _New:
 
     def __getattr__(self, name: str) -> object:
         if name == "__signature__":
-            import inspect
-
             return inspect.signature(self.compiled())
         return getattr(self.compiled(), name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
 
@@ -14,9 +15,15 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
+    from flowc_runtime.store.values import codecs
     from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
-    from flowc_runtime.store.values.unchanged import ValueOrigin
+    from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
+else:  # costs start-up time, and only tasks need them
+    codecs = LateModule("flowc_runtime.store.values.codecs")
+    Left = LateFunction("flowc_runtime.store.values.unchanged:Left")
+    Mappings = LateFunction("flowc_runtime.store.values.unchanged:Mappings")
+    ValueOrigin = LateFunction("flowc_runtime.store.values.unchanged:ValueOrigin")
 
 STATE = "_flowc_state"  # its key in the flow object's __dict__; such names are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -97,8 +104,6 @@ class TaskState:
         ref = self.inherited.get(name)
         if ref is None:
             return False
-        from flowc_runtime.store.values.unchanged import ValueOrigin  # costs start-up time; only tasks need it
-
         try:
             origin = ValueOrigin(self.objects, ref)
         except NotFound as error:
@@ -150,9 +155,6 @@ class TaskState:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and the reason.
             StoreError: the store cannot be written.
         """
-        from flowc_runtime.store.values import codecs
-        from flowc_runtime.store.values.unchanged import Left, Mappings
-
         refs = dict(self.inherited)
         origins = self._values_read()
         mappings = Mappings()

@@ -11,12 +11,16 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.run.program import CALL
 
 if TYPE_CHECKING:
     import pdb
     from contextlib import AbstractContextManager
+    from inspect import signature
     from types import FrameType
+else:  # costs start-up time
+    signature = LateFunction("inspect:signature")
 
 NO_TERMINAL = (
     "breakpoint() needs a terminal, and this run has none to read from: run it in a terminal's foreground, "
@@ -99,8 +103,6 @@ def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], ar
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
     try:
-        from inspect import signature  # costs start-up time
-
         takes_frame = "frame" in signature(debugger).parameters
     except (TypeError, ValueError):  # a builtin without a signature
         takes_frame = False
