@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 else:
     inspect, uuid = LateModule("inspect"), LateModule("uuid")
 
+_modules: dict[str, object] = sys.modules  # type: ignore[assignment]  # where stand-ins may be
+
 
 class _LateKind(type):
     """The class of `_UUID`, which makes and recognizes instances of `uuid.UUID`."""
@@ -28,7 +30,7 @@ class _LateKind(type):
         return uuid.UUID(*args, **values)  # type: ignore[arg-type]
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return not isinstance(sys.modules.get("uuid"), (type(None), _StandIn)) and isinstance(instance, uuid.UUID)
+        return not isinstance(_modules.get("uuid"), (type(None), _StandIn)) and isinstance(instance, uuid.UUID)
 
 
 class _UUID(metaclass=_LateKind):
@@ -42,8 +44,10 @@ class _StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if sys.modules.get(self._name) is self:  # click needs the module already when it is imported
-            del sys.modules[self._name]
+        if attribute.startswith("__"):  # the import system asks for `__spec__`
+            raise AttributeError(attribute)
+        if _modules.get(self._name) is self:  # click needs the module already when it is imported
+            del _modules[self._name]
         return getattr(self._module, attribute)
 
 
@@ -62,10 +66,9 @@ def _load_click() -> None:
     """Import click, if it is not imported yet."""
     if "click" in sys.modules:
         return
-    modules: dict[str, object] = sys.modules  # type: ignore[assignment]
     given: dict[str, object] = {"inspect": _LateInspect(inspect, "inspect"), "uuid": _LateUuid(uuid, "uuid")}
-    placed = {name: each for name, each in given.items() if name not in modules}
-    modules.update(placed)
+    placed = {name: each for name, each in given.items() if name not in _modules}
+    _modules.update(placed)
     collects = gc.isenabled()
     gc.disable()  # the import makes no garbage
     try:
@@ -74,8 +77,8 @@ def _load_click() -> None:
         if collects:
             gc.enable()
         for name, each in placed.items():
-            if modules.get(name) is each:
-                del modules[name]
+            if _modules.get(name) is each:
+                del _modules[name]
 
 
 _load_click()
