@@ -34,7 +34,8 @@ class Program:
     variables: Mapping[str, str]
 
     def use(self, directory: Path) -> Use:
-        """Run the program in a new directory with the pipelines' files, where runnable searches, without a store."""
+        """Run the program in a new directory with the pipelines' files, because runnable searches there, and without a
+        store."""
         place = directory / "run"
         place.mkdir()
         for name in FILES:

@@ -1,4 +1,4 @@
-"""The agent makes the supervisor's requests to a bucket; here it no longer reads messages."""
+"""The agent makes the supervisor's requests to a bucket; in these tests it no longer reads messages."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch
 
 
 def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> None:
-    """The agent's descriptor is closed, and another file may have its number by then."""
+    """When the run has ended, the agent's descriptor is closed, and its number may belong to another file."""
     project.write("flow.py", FLOW)
     project.write(
         "go.py",

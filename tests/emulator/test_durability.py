@@ -87,7 +87,7 @@ def syncs(calls: list[Call]) -> list[Call]:
     return [call for call in calls if call.name in ("syncfs", "fsync")]
 
 
-# -- the order -------------------------------------------------------------------------------------------------------------
+# -- the order of writes ---------------------------------------------------------------------------------------------------
 
 
 def test_a_run_is_on_the_disk_before_it_is_said_to_have_ended(kept: Project, disk: Disk) -> None:
@@ -304,7 +304,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
     monkeypatch.setattr(durability, "PATIENCE", patience)
     told: list[str] = []
     never = os.pipe()
-    # A user's handler blocks other signals.
+    # The signal SIGUSR1, which a user's handler handles, arrives first.
     os.write((wakeup := Wakeup()).open(), bytes([signal.SIGUSR1, signal.SIGTERM]))
     try:
         assert wakeup.has_ending() or not looked
@@ -320,7 +320,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
 
 
 class Pods:
-    """Call the entry point like the pods of a workflow whose store is on a volume."""
+    """The pods of a workflow whose store is on a volume: calls the entry point as they do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -385,7 +385,7 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
 )
 def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
-    """The exit code is that of every failing store: another attempt may succeed."""
+    """The exit code is the one for every failing store, because another attempt may succeed."""
     pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
     disk.fail((call, number, part))
     done = pods.task("start")

@@ -527,7 +527,7 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """Files are compared by content. Their names do not matter, nor whether they still exist."""
+    """Files are compared by content. The names of the files do not matter, nor whether the files still exist."""
     project.write("given.txt", "one")
     write(project, KINDS)
     assert flow(project, "run", "--any", '"json"').code == 0

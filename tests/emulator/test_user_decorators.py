@@ -410,7 +410,7 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All pre_mutates before all mutates; flows before steps, bases first, the innermost first."""
+    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; bases and inner ones are first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name
@@ -566,7 +566,7 @@ def test_files_that_would_be_left_out_are_refused(tools: Project) -> None:
     assert "put the files there" in tools.flowc("check", "flow.py").err
 
 
-# -- as text -----------------------------------------------------------------------------------------------------------
+# -- decorators as text ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """Decorators of the command line never cause an error: with them, `duplicates=ERROR` means the same as IGNORE."""
+    """In a mutator that `--with` adds, `duplicates=ERROR` means the same as IGNORE, so it never causes an error."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

@@ -110,7 +110,7 @@ def test_threads_and_children_end_by_it_alone(project: Project, code: str) -> No
     assert (done.code, done.out.count("ATTEMPT")) == (0, 1), done.err
 
 
-# -- overruns ----------------------------------------------------------------------------------------------------------
+# -- steps that continue after their timeout ---------------------------------------------------------------------------
 
 SWALLOWED = "its code caught the timeout's exception; let it pass, or end the step"
 TAKEN = (

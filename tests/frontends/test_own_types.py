@@ -167,7 +167,7 @@ def test_a_runner_gives_them_too(project: Project) -> None:
 
 
 def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
-    """A directory may exist only on the cluster, not on the machine that compiles."""
+    """The default may be a directory that exists only on the cluster, not on the machine that compiles."""
     written = FLOW.replace('type=Path, default="a"', 'type=click.Path(exists=True), default="/nowhere/at/all"')
     project.write("own.py", written.replace("import enum", "import enum\n    from metaflow._vendor import click"))
     compiled = project.flowc("compile", "--target", "argo", "own.py", "--image", "i", "--store", "s3://b/p")

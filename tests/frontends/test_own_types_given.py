@@ -126,7 +126,7 @@ def test_a_function_s_default_that_no_record_can_hold(project: Project, fresh_im
     with pytest.raises(DefaultError) as raised:
         resolve_defaults(loaded.flow, loaded.cls)
     (fault,) = raised.value.diagnostics
-    assert fault.message.endswith("has a wrong type: no JSON value of the parameter gives {1}")
+    assert fault.message.endswith("has a wrong type: the parameter converts no JSON value to {1}")
     assert fault.hint == "let the function return a string that the type accepts"
 
 

@@ -63,7 +63,7 @@ PIPELINES = """
 
 @pytest.fixture
 def notebooks(project: Project) -> Project:
-    del project.environment["PYTHONWARNINGS"]  # Jupyter's warnings are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     project.write("shapes.py", """
         class Table:
             def __init__(self, rows):

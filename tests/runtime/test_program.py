@@ -1,4 +1,4 @@
-"""Programs of tasks, all opened by one function, and the kinds of nodes, of which one has a program."""
+"""The programs that run tasks: one function opens all of them, and a flow class can run only nodes that are methods."""
 
 from __future__ import annotations
 

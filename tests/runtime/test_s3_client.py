@@ -58,7 +58,7 @@ def s3(bucket: str) -> Iterator[S3]:
 
 @pytest.fixture
 def tree(s3: S3) -> S3:
-    """Store the hierarchy of objects in the documentation, and a key that has only the first letter in common."""
+    """Store the documentation's hierarchy of objects, and a key that shares only its first letter with them."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
 
