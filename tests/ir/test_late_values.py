@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_ir.late.digest import LITTLE, blake2b, sha256
+from flowc_ir.late.late_table import LateTable
 from flowc_ir.late.pattern import late_pattern
-from flowc_ir.late.table import LateTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

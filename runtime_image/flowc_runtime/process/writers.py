@@ -75,6 +75,7 @@ def find(objects: list[Any]) -> OpenWriters:
 
 def _candidates(objects: list[Any]) -> list[Any]:
     """Return the objects whose classes are classes of files. There may be 100,000 objects, of few classes."""
+    kinds: set[type] = set()
     try:
         kinds = {*map(type, objects)}
         bases = {base for meta in {*map(type, kinds)} for base in meta.__mro__} - {type, object}

@@ -16,7 +16,7 @@ from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
-from flowc_ir.late.table import LateTable
+from flowc_ir.late.late_table import LateTable
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

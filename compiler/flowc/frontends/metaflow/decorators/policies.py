@@ -16,7 +16,7 @@ from flowc.frontends.metaflow.decorators.reader import MIB as _MIB
 from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, optional, shown
 from flowc_ir import Catch, Foreach, Gang, Retry, Switch, Timeout, codes
 from flowc_ir.late import LateFunction
-from flowc_ir.late.table import LateTable
+from flowc_ir.late.late_table import LateTable
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
