@@ -335,7 +335,7 @@ def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
     )
     assert "could not be shown: RuntimeError: a component\n[end]   of two lines\n" in flow.err
     assert "a refresh of the card 'wordy' failed: ValueError: while it runs\n[end] it fails\n" in flow.err
-    last = "does no harm to the step: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
+    last = "the step is not affected: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
     assert last in flow.err
     assert "Traceback" in flow.cards()["wordy:a"]
 
@@ -493,7 +493,7 @@ def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> No
             self.x = 1
     """)
     assert "there is no card of type 'notebook', the card is left out: `pip install metaflow-card-notebook`" in flow.err
-    assert "`pip install metaflow-card-notebook` brings it" in flow.cards()["notebook:"]
+    assert "`pip install metaflow-card-notebook` installs it" in flow.cards()["notebook:"]
 
 
 def test_a_type_of_a_package_that_is_installed_is_not_told(flow: Flow) -> None:

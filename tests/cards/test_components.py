@@ -142,7 +142,7 @@ def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) 
     ("component", "told"),
     [
         (Image(b"nothing"), "these bytes are not a picture"),
-        (Image("http://example.org/x.png"), "a card loads nothing"),
+        (Image("http://example.org/x.png"), "a card cannot load anything"),
         (VegaChart({"data": {"url": "http://example.org/x.csv"}, "mark": "bar"}), "put the data into the description"),
         (VegaChart({"layer": [{"data": [{"url": "x.csv"}]}]}), "the chart loads its data from x.csv"),
         (VegaChart("bar"), "a VegaChart takes a dict, not str"),  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ def test_members_of_an_enum_by_value_or_name(flow: Project) -> None:
 def test_what_an_enum_has_not(flow: Project) -> None:
     for option, value, known in (("--size", "3", "SMALL, BIG"), ("--color", "green", "red, RED")):
         done = flow.flowc("run", "flow.py", option, value)
-        assert (done.code, f"'{value}' is not taken by {option[2:].title()}: " in done.err) == (2, True), done.err
+        assert (done.code, f"'{value}' is not accepted by {option[2:].title()}: " in done.err) == (2, True), done.err
         assert f"has {known}\n" in done.err
 
 

@@ -30,7 +30,7 @@ def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     unless.start()
     agent.limit = 0.2
     try:
-        with pytest.raises(StoreError, match="does not answer, and the run is to end"):
+        with pytest.raises(StoreError, match="does not answer, and the run is being ended"):
             agent.append("log", bytes(4 << 20))
     finally:
         unless.cancel()
@@ -58,8 +58,8 @@ def silent() -> Iterator[Agent]:
     [
         ([signal.SIGUSR1], "has died"),
         ([signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD], "has died"),
-        ([signal.SIGUSR1, signal.SIGTERM], "does not answer, and the run is to end"),
-        ([signal.SIGHUP], "does not answer, and the run is to end"),
+        ([signal.SIGUSR1, signal.SIGTERM], "does not answer, and the run is being ended"),
+        ([signal.SIGHUP], "does not answer, and the run is being ended"),
     ],
 )
 def test_only_a_signal_that_ends_the_run_hurries_it(
@@ -80,7 +80,7 @@ def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch
     os.write(write, bytes([signal.SIGUSR1]))
     assert not silent.wakeup.has_ending()
     os.write(write, bytes([signal.SIGINT]))
-    with pytest.raises(StoreError, match="does not answer, and the run is to end"):
+    with pytest.raises(StoreError, match="does not answer, and the run is being ended"):
         silent.get("key")
 
 

@@ -192,7 +192,7 @@ def test_skip_step_leaves_out_what_is_inside(tools: Project, skip: str) -> None:
         ("if not flow: yield", "@wrong (tools.py:LINE) did not yield"),
         ("yield 'text'", "@wrong (tools.py:LINE) yielded 'text'; yield nothing"),
         ("yield\n        return 5", "@wrong returned 5 after the step"),
-        ("yield {'foreach': 'items'}", "gives self.next foreach=, which the step does not give it"),
+        ("yield {'foreach': 'items'}", "passes foreach= to self.next, but the step's call does not"),
         ("yield lambda self: self.next(self.start)", "called self.next with other targets than its source shows"),
     ],
 )
@@ -534,7 +534,7 @@ def test_one_class_can_wrap_and_mutate(tools: Project) -> None:
         ("mutate", "it.add_decorator('os.path')", "there is no step decorator 'os.path'; there are batch, card"),
         ("mutate", "it.add_decorator(print)", "takes a decorator, or its name, not <built-in function print>"),
         ("mutate", "it.add_decorator('retry', duplicates=it.ERROR)", "step 'start' already has a decorator 'retry'"),
-        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "in the text and beside it"),
+        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "both in the text and outside of it"),
         ("mutate", "it.add_decorator('retry', deco_args=[2])", "@retry takes its arguments by name"),
         ("mutate", "it.add_decorator(change)", "adding the step mutator 'tools.change' is possible only in"),
         ("mutate", "it.flow.add_parameter('x', None)", "adding the parameter 'x' is possible only in"),

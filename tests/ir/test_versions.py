@@ -398,7 +398,7 @@ def test_a_cache_entry(kept: Kept, kind: str) -> None:
     done = kept.project.flowc("run", "kept.py")
     assert done.code == 0, done.err
     assert (
-        f"flowc: what a task of step 'costly' left in the cache was {newer(CACHE)}; the task is run\n"
+        f"flowc: the cache entry of a task of step 'costly' was {newer(CACHE)}; the task is run\n"
         in done.out + done.err
     )
     assert "cached" not in kept.project.latest().task("costly", "0")

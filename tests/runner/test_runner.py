@@ -107,8 +107,8 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
     )
     assert printed == [
         "successful 1.5",
-        "its stderr has been cleaned up: read it before, or inside of `with`",
-        "its stdout has been cleaned up: read it before, or inside of `with`",
+        "`cleanup` has removed the log of stderr: read it earlier, or inside the `with` block",
+        "`cleanup` has removed the log of stdout: read it earlier, or inside the `with` block",
     ]
 
 
@@ -538,7 +538,7 @@ def test_processes(project: Project) -> None:
         "-15",
         "log: two",
         "log: three",
-        "'sh -c echo one; exit 3' has been started already: make another CommandManager",
+        "'sh -c echo one; exit 3' has been started already: create another CommandManager",
         "'true' has not been started: call run()",
     ]
 

@@ -275,7 +275,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
     old = json.dumps(elsewhere | {"when": now - 31 * DAY})
     store.objects.put(f"{store.run('F', '3').prefix}/spun/x.json", old.encode())
     assert collect(store) == {"F/2", "F/3"}
-    with pytest.raises(NotFound, match="run F/2, on which a step was to be tried, has been deleted"):
+    with pytest.raises(NotFound, match="run F/2, which `spin` needs, has been deleted"):
         need(Store(LocalObjects(tmp_path / "store")).run("F", "2"), str(tmp_path / "here"))
     assert store.runs("F") == ["0", "1"]
 

@@ -271,7 +271,7 @@ def test_credentials_and_endpoint_may_change_as_a_program_goes(s3: S3, monkeypat
     with monkeypatch.context() as changed:
         changed.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
         for ask in (lambda: s3.get("key"), lambda: s3.get_many(["key"]), lambda: s3.put("key", "x"), s3.list_paths):
-            with pytest.raises(MetaflowS3AccessDenied, match="look at AWS_ACCESS_KEY_ID"):
+            with pytest.raises(MetaflowS3AccessDenied, match="check AWS_ACCESS_KEY_ID"):
                 ask()
     with monkeypatch.context() as changed:
         changed.setenv("METAFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")

@@ -358,13 +358,13 @@ def test_what_decorators_say_and_keep(project: Project) -> None:
 def test_metadata_of_other_tasks_is_refused(project: Project) -> None:
     write(project, '@keeps(of="end-0")')
     done = project.flowc("run", "flow.py")
-    assert "/work/end-0 itself can register metadata of it" in done.err
+    assert "/work/end-0 itself can register its metadata" in done.err
 
 
 def test_files_of_extensions_need_a_directory(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWC_STORE", "s3://bucket/prefix")
     with pytest.raises(
-        MetaflowException, match="keep files in a store that is a directory only, and here it is of type s3"
+        MetaflowException, match="keep files only in a store that is a directory, but this store is of type s3"
     ):
         _ = FlowDatastore("Work")._storage_impl
 

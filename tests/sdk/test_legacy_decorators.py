@@ -308,7 +308,7 @@ def test_a_decorator_may_ask_for_retries(project: Project) -> None:
 def test_retries_that_are_no_number_of_attempts_are_refused(project: Project, retries: str) -> None:
     write(project, f"@traced(retries={retries})")
     done = project.flowc("check", "flow.py")
-    assert (done.code, f"it asks for {retries} further attempts, which is no whole number" in done.err) == (1, True)
+    assert (done.code, f"it requests {retries} further attempts, which is not a whole number" in done.err) == (1, True)
 
 
 def test_task_decorate_may_leave_out_the_code(project: Project) -> None:

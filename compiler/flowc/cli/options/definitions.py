@@ -112,7 +112,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="Replace the code of a step by a JSON value, MODULE:FUNCTION or a Python file; may be repeated."),
     click.Option(["--patches-file"], hidden=True, allow_from_autoenv=False, help="The patches of a program, as JSON."),
     ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
-                     help="Print lines for people, or JSON lines on stdout."),
+                     help="Print text lines, or JSON lines on stdout."),
     error_option(),
     verify_option(),
     secrets_option(),
