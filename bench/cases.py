@@ -16,11 +16,11 @@ from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads
+from bench.starts import measure_starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
 CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratios of the time with the check to the time without
 
 
@@ -75,31 +75,6 @@ def measure_data(bench: Bench) -> Iterator[Figure]:
     shutil.rmtree(place)
     ratio = "MiB: " + ", ".join(f"{step} {peaks[step] / MIB:.0f}" for step in ("start", "add", "hand_on", "end"))
     yield Figure("peak memory where it is only passed on", peaks["hand_on"] / ARRAY_BYTES, 1.2, "×", ratio=ratio)
-
-
-def measure_starts(bench: Bench) -> Iterator[Figure]:
-    """Yield the figures of start-up, such as the time of `import metaflow`."""
-    start = bench.floors.python.median
-    imported = bench.program("-c", "import metaflow")
-    ratio = f"{imported.median / start:.1f} × a Python start"
-    yield milliseconds("import metaflow, the whole process", imported, 60, ratio)
-
-    loaded = json.loads(output([sys.executable, "-c", _LOADED], bench.directory))
-    heavy = sorted(set(HEAVY) & set(loaded["packages"]))
-    ratio = ", ".join(heavy) or f"{loaded['modules']} modules beyond a Python start"
-    yield Figure("heavy packages that it loads", len(heavy), 0, "", ratio=ratio)
-
-    help_ = bench.program("-m", "flowc", "--help")
-    yield milliseconds("flowc --help", help_, 150, f"{help_.median / start:.1f} × a Python start")
-
-
-_LOADED = """
-import json, sys
-before = set(sys.modules)
-import metaflow
-new = set(sys.modules) - before
-print(json.dumps({"modules": len(new), "packages": sorted({name.partition(".")[0] for name in new})}))
-"""
 
 
 def measure_client(bench: Bench) -> Iterator[Figure]:

@@ -86,7 +86,7 @@ def main(path: Path) -> None:
     from flowc.targets.argo import Settings, compile_flow
     from flowc.targets.argo.checking import limits
 
-    limits.MAX_TEMPLATE_BYTES = limits.MAX_CONFIG_MAP_BYTES = 1 << 30  # type: ignore[misc] # constants
+    limits.MAX_TEMPLATE_BYTES = limits.MAX_CONFIG_MAP_BYTES = 1 << 30
     loaded = load(path)
     assert loaded.flow is not None, loaded.diagnostics
     assert compile_flow(loaded.flow, loaded.package, Settings()).to_yaml()

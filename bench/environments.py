@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 from bench.measure import ROOT
+from metaflow.metaflow_version import API_VERSION
+
+METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
 
 
 def cache() -> Path:

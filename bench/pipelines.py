@@ -73,7 +73,7 @@ def _median(uses: list[Use]) -> Use:
 
 
 def measure_pipelines(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of pipelines relative to runnable, and of a mocked pipeline relative to the start of Python."""
+    """Yield the cost of pipelines relative to runnable."""
     python, runnable, place = sys.executable, make_environment(*RUNNABLE), bench.directory
 
     pair = program(python, "-c", "import flowc.pipeline"), program(runnable, "-c", "import runnable")
@@ -103,7 +103,3 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
         both("chain", 50, RUNNABLE_PRM_count="0", RUNNABLE_CONFIGURATION_FILE="runnable_argo.yaml")[1],
     )
     yield ratio("compile of 50 steps / runnable", 1 / 4, alternately(place, bench.times, *compiles))
-
-    mocked = program(python, "-m", "flowc", "run", "--local", "--mock", "made_pipelines.py:ten", "--count", "0")
-    bare = program(python, "-c", "pass")
-    yield ratio("10 mocked steps / python -c pass", 12, alternately(place, bench.times, mocked, bare), "a start")

@@ -7,10 +7,11 @@ import unicodedata
 from contextlib import suppress
 from importlib.util import decode_source
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc_ir import codes
 from flowc_ir.counting import count
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -229,15 +230,23 @@ class SourceLines:
         return []
 
 
-def decode(content: bytes) -> str:
+def decode(content: bytes, *, strict: bool = False) -> str:
     r"""Return a Python source as text with `\n` line ends; bytes that cannot be decoded are replaced.
 
     The source declares its encoding (PEP 263), else it is UTF-8 with or without a byte order mark.
+
+    Args:
+        content: the bytes of the source.
+        strict: whether bytes that cannot be decoded are an error.
+
+    Raises:
+        SyntaxError: with `strict`, the declared encoding does not exist.
+        UnicodeDecodeError: with `strict`, the bytes cannot be decoded.
     """
     if b"coding" in content[:200]:
-        with suppress(SyntaxError, UnicodeDecodeError):
+        with suppress(*(() if strict else (SyntaxError, UnicodeDecodeError))):
             return decode_source(content)
-    return content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return content.decode("utf-8-sig", "strict" if strict else "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_lines(content: bytes) -> list[str]:

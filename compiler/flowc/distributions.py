@@ -10,8 +10,10 @@ import shutil
 import sys
 from base64 import urlsafe_b64encode
 from importlib import metadata, util
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,14 +7,17 @@ All files of an extension are packaged, also templates, unless the lists `includ
 from __future__ import annotations
 
 import os
-import runpy
 from typing import TYPE_CHECKING, NoReturn
 
+from flowc_ir.late import LateModule
 from metaflow import _extensions
 from metaflow._extensions.discover import ORDER
 
 if TYPE_CHECKING:
+    import runpy
     from collections.abc import Iterator
+else:  # costs start-up time
+    runpy = LateModule("runpy")
 
 _PACKAGE = "metaflow_extensions"
 

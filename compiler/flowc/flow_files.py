@@ -7,11 +7,15 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from flowc.not_python import find_other
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from flowc.not_python import find_other
+else:  # costs start-up time
+    find_other = LateFunction("flowc.not_python:find_other")
 
 _HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file
 

@@ -7,15 +7,18 @@ Tracked files are never ignored, even if a pattern matches. The patterns are tho
 from __future__ import annotations
 
 import os
-import subprocess
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 
 from flowc import git
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Collection, Mapping, Sequence
+else:  # costs start-up time
+    subprocess = LateModule("subprocess")
 
 SECONDS = 10.0  # time limit for git
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from importlib import util
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from flowc import distributions

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.process.loader import is_taken
 
 if TYPE_CHECKING:
+    import sysconfig
     from collections.abc import Iterator
+else:  # costs start-up time
+    sysconfig = LateModule("sysconfig")
 
 
 class ModuleError(Exception):

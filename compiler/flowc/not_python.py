@@ -6,13 +6,19 @@ too.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
+else:  # costs start-up time
+    ast = LateModule("ast")
 
 
 class NotPython(NamedTuple):
@@ -81,9 +87,9 @@ _BY_START: Final[tuple[tuple[bytes, NotPython], ...]] = (
     (b"version https://git-lfs.github.com", NotPython("a pointer of Git LFS", "fetch the file itself: git lfs pull")),
 )
 _MARKUP: Final = (b"<!doctype html", b"<html", b"<?xml", b"<svg")
-_PROTOCOL: Final = re.compile(rb"\x80[\x02-\x05]")  # the first bytes of a pickle
-_MAPPING: Final = re.compile(r"\s*(?:---|%YAML|[A-Za-z_][\w.-]*:(?:\s|$)|- )")
-_SHEBANG: Final = re.compile(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
+_PROTOCOL: Final = late_pattern(rb"\x80[\x02-\x05]")  # the first bytes of a pickle
+_MAPPING: Final = late_pattern(r"\s*(?:---|%YAML|[A-Za-z_][\w.-]*:(?:\s|$)|- )")
+_SHEBANG: Final = late_pattern(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
 
 
 def find_other(name: str, content: bytes) -> NotPython | None:

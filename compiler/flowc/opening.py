@@ -10,14 +10,14 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from flowc.flow_files import OpeningError, check_file, flows_in, is_dotted, nearby, similar
 from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.modules import ModuleError, find_module
-from flowc.not_python import by_name
 from flowc_ir.codes import NO_FLOW
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.load_options import Ask, ChooseClass
     from flowc.frontends.pipeline.named_objects import load_named, load_notebook
     from flowc.frontends.yaml import yaml_loading, yaml_tree
+    from flowc.not_python import by_name
 else:
+    by_name = LateFunction("flowc.not_python:by_name")
     load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
     load = LateFunction("flowc.frontends.metaflow.flowspec:load")
     load_named = LateFunction("flowc.frontends.pipeline.named_objects:load_named")

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
 from flowc import git
+from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
+    import subprocess
+
     from flowc_runtime.store.records.record_types import RevisionRecord
+else:  # costs start-up time
+    subprocess = LateModule("subprocess")
 
 SECONDS: Final = 1.0  # time limit for git
 _STATUS: Final = (
     "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames", "--untracked-files=normal",
 )  # fmt: skip
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT: Final = late_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MUCH = 64 << 20  # limit of git's output in bytes; git prints an entry for each changed file
 _LINKS = 5  # the maximum number of symbolic references to follow
 _STORE = b".flowc"  # flowc's own store does not count as a change of the code

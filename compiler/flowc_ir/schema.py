@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
-from flowc_ir.generated import reader, writer
+from flowc_ir.generated import writer
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.model import IR_VERSION, Flow
-from flowc_ir.references import check_references
 from flowc_ir.versions import IR
 from flowc_ir.versions import SchemaError as SchemaError  # re-exported for callers of `loads`
 
 if TYPE_CHECKING:
+    from flowc_ir.generated import reader
     from flowc_ir.json_text import Json
+    from flowc_ir.references import check_references
+else:  # costs start-up time
+    reader = LateModule("flowc_ir.generated.reader")
+    check_references = LateFunction("flowc_ir.references:check_references")
 
 
 def dumps(flow: Flow, *, indent: int | None = None) -> str:

@@ -18,11 +18,11 @@ from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
+from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import in_item
-from flowc_runtime.process import logs
 from flowc_runtime.run import patches
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable
@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import Plan
     from flowc_emulator.processes.engine import Finished, Inherited, Launcher
+    from flowc_runtime.process import logs
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
+else:  # imported for the first output of a task
+    logs = LateModule("flowc_runtime.process.logs")
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted

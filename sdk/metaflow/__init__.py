@@ -1,42 +1,20 @@
 """The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-The names that most steps need are imported with this module. Other names are imported on first access, since every task
-of every flow pays for this import.
+Each name is imported on first access, since every task of every flow pays for this import. For the same reason, this
+module and those that it imports do not import `typing`.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 # imported first: an extension may need modules of its own to be imported before all modules of `metaflow`
 from metaflow import _extensions, _hints
-from metaflow.current import current
-from metaflow.decorators import (
-    card,
-    catch,
-    environment,
-    exit_hook,
-    kubernetes,
-    parallel,
-    project,
-    pytorch_parallel,
-    resources,
-    retry,
-    schedule,
-    secrets,
-    step,
-    timeout,
-    trigger,
-    trigger_on_finish,
-    unbounded_test_foreach_internal,
-)
-from metaflow.flowspec import FlowSpec
-from metaflow.metaflow_version import API_VERSION
-from metaflow.parameters import JSONType, Parameter
 
+TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from metaflow.backends import airflow_external_task_sensor, airflow_s3_key_sensor, batch
     from metaflow.client import (
@@ -54,11 +32,33 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from metaflow.decorators import (
+        card,
+        catch,
+        environment,
+        exit_hook,
+        kubernetes,
+        parallel,
+        project,
+        pytorch_parallel,
+        resources,
+        retry,
+        schedule,
+        secrets,
+        step,
+        timeout,
+        trigger,
+        trigger_on_finish,
+        unbounded_test_foreach_internal,
+    )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
     from metaflow.events import namespaced_event_name
+    from metaflow.flowspec import FlowSpec
     from metaflow.includefile import IncludeFile
+    from metaflow.metaflow_current import current
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.parameters import JSONType, Parameter
     from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
@@ -80,6 +80,8 @@ if TYPE_CHECKING:
         UserStepDecorator,
         user_step_decorator,
     )
+
+    __version__: str
 
 __all__ = [
     "S3",
@@ -156,24 +158,32 @@ _LAZY: Mapping[str, str] = {
     "airflow_external_task_sensor": "metaflow.backends",
     "airflow_s3_key_sensor": "metaflow.backends",
     "batch": "metaflow.backends",
+    "card": "metaflow.decorators",
+    "catch": "metaflow.decorators",
     "conda": "metaflow.environments",
     "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "Config": "metaflow.user_configs.config_parameters",
     "config_expr": "metaflow.user_configs.config_parameters",
     "ConfigValue": "metaflow.user_configs.config_parameters",
+    "current": "metaflow.metaflow_current",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
     "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "DeployedFlow": "metaflow.runner.deployer",
     "Deployer": "metaflow.runner.deployer",
+    "environment": "metaflow.decorators",
+    "exit_hook": "metaflow.decorators",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "FlowSpec": "metaflow.flowspec",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
-    "inspect_spin": "metaflow.client",
     "IncludeFile": "metaflow.includefile",
+    "inspect_spin": "metaflow.client",
+    "JSONType": "metaflow.parameters",
+    "kubernetes": "metaflow.decorators",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
@@ -182,27 +192,38 @@ _LAZY: Mapping[str, str] = {
     "namespaced_event_name": "metaflow.events",
     "NBDeployer": "metaflow.runner.nbdeploy",
     "NBRunner": "metaflow.runner.nbrun",
+    "parallel": "metaflow.decorators",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
+    "Parameter": "metaflow.parameters",
     "profile": "metaflow.metaflow_profile",
+    "project": "metaflow.decorators",
     "pypi": "metaflow.environments",
     "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
+    "pytorch_parallel": "metaflow.decorators",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "resources": "metaflow.decorators",
+    "retry": "metaflow.decorators",
     "Run": "metaflow.client",
     "Runner": "metaflow.runner.metaflow_runner",
     "S3": "metaflow.plugins.datatools.s3",
+    "schedule": "metaflow.decorators",
+    "secrets": "metaflow.decorators",
     "Step": "metaflow.client",
+    "step": "metaflow.decorators",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",
+    "timeout": "metaflow.decorators",
+    "trigger": "metaflow.decorators",
+    "trigger_on_finish": "metaflow.decorators",
+    "unbounded_test_foreach_internal": "metaflow.decorators",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
     "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
     "yaml_parser": "metaflow.plugins.parsers",
+    "__version__": "metaflow.metaflow_version",
 }
-
-__version__ = API_VERSION
-
 
 if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
@@ -220,6 +241,8 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
+        if name.startswith("_"):  # `from metaflow import _seam` asks for an attribute before it imports the module
+            raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
         from importlib.util import find_spec
 
         from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
@@ -227,13 +250,17 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
         if name in IMPORTABLE:
             return Unsupported(name)  # not stored in this module, so that `hasattr` finds only the names that flowc has
 
-        if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
+        if name not in UNSUPPORTED and find_spec(f"metaflow.{name}") is not None:
             # the import sets the attribute `metaflow.NAME`, as `import metaflow` does in Metaflow
             import_module(f"metaflow.{name}")
             return globals()[name]
         if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
             raise ImportError(refusal(name, hint))
         raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
 
 
 _extensions.complete(sys.modules[__name__])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.process.loader import code_root
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import PARAMETERS, STATE
@@ -19,6 +18,7 @@ from metaflow.transitions import imply
 from metaflow.user_configs.binding import bind_configs
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import CodeType
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from metaflow.client import Run
     from metaflow.plugins.cards._task import TaskCards
 else:  # imported late: only runs with patches need the function
+    inspect = LateModule("inspect")
     replace_step = LateFunction("metaflow._replacing:replace_step")
 
 

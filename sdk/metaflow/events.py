@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import project_value
 
 if TYPE_CHECKING:

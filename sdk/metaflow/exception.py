@@ -5,13 +5,16 @@ Extensions add exceptions to this module (`metaflow_extensions.<org>.exceptions`
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.contract import DISALLOW_RETRY
 
 if TYPE_CHECKING:
+    import traceback
     from collections.abc import Iterable
+else:
+    traceback = LateModule("traceback")  # costs start-up time
 
 __all__ = [
     "METAFLOW_EXIT_ALLOW_RETRY",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call

@@ -6,6 +6,8 @@ from flowc_runtime.base.version import API_VERSION, FULL_VERSION
 
 __all__ = ["API_VERSION", "get_version"]
 
+__version__ = API_VERSION  # `metaflow.__version__`
+
 
 def get_version(public: bool = False) -> str:
     """Return the version of Metaflow that this API matches.

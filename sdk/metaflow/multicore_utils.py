@@ -14,7 +14,9 @@ import traceback
 from collections import deque
 from multiprocessing import connection
 from tempfile import mkstemp
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

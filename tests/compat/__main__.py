@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.peers import METAFLOW, make_environment
+from bench.environments import METAFLOW, make_environment
 
 from compat.cases import CASES, PACKAGE_CASES
 from compat.packages import with_packages

@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -30,76 +30,95 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCE = 0.05
 FLOWS = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # of bench/flows
 
-PROGRAMS: dict[str, tuple[str, ...]] = {
-    "import metaflow": ("-c", "import metaflow"),
-    "import flowc.pipeline": ("-c", "import flowc.pipeline"),
-    "flowc --help": ("-m", "flowc", "--help"),
-    "flowc runs": ("-m", "flowc", "runs"),
-    "a flow of 3 steps": ("linear.py", "run"),
-    "compile 3 steps": ("-m", "flowc", "compile", "--target", "argo", "linear.py", "-o", "argo.yaml"),
-    "compile a pipeline of 50 steps": (
-        "-m",
-        "flowc",
-        "compile",
-        "--target",
-        "argo",
-        "made_pipelines.py:fifty",
-        "-o",
-        "argo.yaml",
-    ),
-    "a pipeline of 10 steps": ("pipelines.py", "flowc.pipeline", "chain", "10"),
-    "10 mocked steps": (
-        "-m",
-        "flowc",
-        "run",
-        "--local",
-        "--mock",
-        "made_pipelines.py:ten",
-        "--count",
-        "0",
-    ),
+
+class Program(NamedTuple):
+    """The arguments of a Python program.
+
+    Attributes:
+        arguments: the arguments of Python.
+        variables: environment variables of the program.
+        before: the arguments of a program that runs before, in the same directory, and is not counted.
+    """
+
+    arguments: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()
+    before: tuple[str, ...] = ()
+
+
+def completion(words: str) -> Program:
+    """Return the program that completes the last word of a command line for bash."""
+    return Program(("-m", "flowc"), (("_FLOWC_COMPLETE", "bash_complete"), ("COMP_LINE", words)))
+
+
+MADE = ("made_pipelines.py:ten", "--count", "0")
+LINEAR = ("linear.py", "run")
+COMPILE = ("-m", "flowc", "compile", "--target", "argo")
+PROGRAMS: dict[str, Program] = {
+    "import metaflow": Program(("-c", "import metaflow")),
+    "from metaflow import FlowSpec": Program(("-c", "from metaflow import FlowSpec, step, Parameter, current")),
+    "import flowc.pipeline": Program(("-c", "import flowc.pipeline")),
+    "flowc --help": Program(("-m", "flowc", "--help")),
+    "flowc runs": Program(("-m", "flowc", "runs"), before=LINEAR),
+    "flowc show": Program(("-m", "flowc", "show", "LinearBench/latest"), before=LINEAR),
+    "completion of a command": completion("flowc ru"),
+    "completion of an option": completion("flowc run --"),
+    "a flow of 3 steps": Program(LINEAR),
+    "compile 3 steps": Program((*COMPILE, "linear.py", "-o", "argo.yaml")),
+    "compile a pipeline of 50 steps": Program((*COMPILE, "made_pipelines.py:fifty", "-o", "argo.yaml")),
+    "a pipeline of 10 steps": Program(("pipelines.py", "flowc.pipeline", "chain", "10")),
+    "10 steps of a named pipeline": Program(("-m", "flowc", "run", "--local", *MADE)),
+    "10 mocked steps": Program(("-m", "flowc", "run", "--local", "--mock", *MADE)),
 }
 # Calls whose number depends on which process is faster.
 TIMING = {"futex", "epoll_wait", "epoll_pwait", "poll", "select", "pselect6", "wait4", "waitid", "restart_syscall",
           "clock_nanosleep", "sched_yield", "rt_sigreturn"}  # fmt: skip
-BARE = ("-c", "pass")
+BARE = Program(("-c", "pass"))
 
 
-def run(command: list[str], directory: Path) -> str:
-    """Run a program without settings in a new directory with the flows, outside of a repository. Return its stderr."""
+def run(counter: list[str], program: Program, directory: Path) -> str:
+    """Run a program without settings in a new directory with the flows, outside of a repository. Return its stderr.
+
+    Args:
+        counter: Python's command and its options, which may begin with a program that counts.
+        program: the program.
+        directory: the directory, which must not exist.
+    """
     directory.mkdir()
     for name in FLOWS:
         shutil.copy(ROOT / "bench" / "flows" / name, directory)
     variables = {"PATH": os.environ["PATH"], "HOME": str(directory), "USER": "bench", "PYTHONHASHSEED": "0"}
+    if program.before:
+        subprocess.run(
+            [sys.executable, *program.before], cwd=directory, env=variables, stdout=subprocess.DEVNULL, check=True
+        )
+    command, variables = [*counter, *program.arguments], variables | dict(program.variables)
     done = subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr
 
 
-def modules(arguments: tuple[str, ...], directory: Path) -> int:
+def modules(program: Program, directory: Path) -> int:
     """Return the number of modules that a program and its processes import."""
-    stderr = run([sys.executable, "-X", "importtime", *arguments], directory)
+    stderr = run([sys.executable, "-X", "importtime"], program, directory)
     return len({*re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", stderr, re.MULTILINE)})
 
 
-def system_calls(arguments: tuple[str, ...], directory: Path) -> int:
+def system_calls(counted: Program, directory: Path) -> int:
     """Return the number of system calls of a program and its processes, without those that depend on timing."""
     strace = program("strace")
     assert strace is not None
     table = directory.with_suffix(".calls")
-    run([strace, "-f", "-q", "-c", "-o", str(table), sys.executable, *arguments], directory)
+    run([strace, "-f", "-q", "-c", "-o", str(table), sys.executable], counted, directory)
     rows = [line.split() for line in table.read_text().splitlines()[2:]]
     return sum(int(row[3]) for row in rows if row and row[0][0].isdigit() and row[-1] not in {*TIMING, "total"})
 
 
-def check(kind: str, count: Callable[[tuple[str, ...], Path], int], config: pytest.Config, place: Path) -> None:
+def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
     """Compare the counts of all programs with the stored ones, or store them."""
-    for number, arguments in enumerate(PROGRAMS.values()):
-        run([sys.executable, *arguments], place / f"cached-{number}")  # writes the bytecode
+    for number, each in enumerate(PROGRAMS.values()):
+        run([sys.executable], each, place / f"cached-{number}")  # writes the bytecode
     bare = count(BARE, place / "bare")
-    counts = {
-        name: count(arguments, place / f"{number}") - bare for number, (name, arguments) in enumerate(PROGRAMS.items())
-    }
+    counts = {name: count(each, place / f"{number}") - bare for number, (name, each) in enumerate(PROGRAMS.items())}
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
     if config.getoption("--update-golden"):
         stored.setdefault(VERSION, {})[kind] = counts

@@ -102,6 +102,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc.cli",
         "flowc.cli.commands",
         "flowc.cli.commands.deployed",
+        "flowc.cli.light_click",
         "flowc.cli.options.common",
         "flowc.cli.rendering",
         "flowc.cli.rendering.streams",
@@ -112,6 +113,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc.targets.table",
         "flowc_ir",
         "flowc_ir.late",
+        "flowc_ir.late.namedtuple",
     }
     assert "dataclasses" not in modules  # importing it would take a third of the time of `flowc --help`
 

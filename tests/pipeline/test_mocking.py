@@ -254,3 +254,19 @@ def test_pytest_finds_the_plugin() -> None:
     pyproject = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert '[project.entry-points.pytest11]\nflowc = "flowc.mocking.pytest_plugin"\n' in pyproject
     assert (root / "compiler/flowc/mocking/pytest_plugin.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "started"),
+    [(["--mock"], False), (["--mock", "--patch", "total=1"], False), (["--mock", "--patch", "total=steps:one"], True),
+     (["--patch", "total=1"], True), (["--mock", "--start", "fresh"], False)],
+)  # fmt: skip
+def test_a_fork_server_is_started_only_if_a_step_runs_code(project: Project, options: list[str], started: bool) -> None:
+    project.write(
+        "steps.py",
+        STEPS + "\n    print('the import has an effect')\n    def load(): return [1], 2\n    def one(): return 1\n",
+    )
+    project.write("pipeline.py", PIPELINE.replace("steps.boom", "steps.load"))
+    done = project.python("-X", "importtime", "-m", "flowc", "run", "--local", *options, "pipeline.py:pipeline")
+    assert ("flowc_emulator.forkserver.client" in done.err) == started
+    assert "succeeded: " in done.out + done.err

@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
 from flowc_runtime.store.backends.local import LocalObjects
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values import codecs
 from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, store_value
 from flowc_runtime.store.values.descriptions import short_repr, type_name

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from damage import DAMAGES, damage
+from flowc_ir.late.digest import sha256
 from flowc_ir.model import Parameter, Span
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
 from flowc_runtime.store.backends.by_address import open_directory
@@ -19,7 +20,7 @@ from flowc_runtime.store.backends.external import external_file
 from flowc_runtime.store.backends.layered import put_on
 from flowc_runtime.store.backends.local import OVERLAP, LocalObjects
 from flowc_runtime.store.backends.memory import MemoryObjects
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values import files
 from flowc_runtime.store.values.codecs import LARGE_PICKLE, load_value, store_value

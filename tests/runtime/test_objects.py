@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.local import OVERLAP, LocalObjects
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from compare import summary
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import chunks
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.remote import asking
 from flowc_runtime.store.backends.remote import bucket as remote
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from every_kind.flowc_every_kind.stores import SqliteStore
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import AddressError, Damaged, NotFound, StoreError
 from flowc_runtime.store.backends import chunks
 from flowc_runtime.store.backends.by_address import open_objects
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.sweeps import REFRESH
 from flowc_runtime.store.values.codecs import load_value, store_value
 from flowc_runtime.store_plugins import StoreBackend

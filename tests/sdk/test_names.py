@@ -34,7 +34,6 @@ IMPORTABLE = [
     ("metaflow._vendor.click.testing", "CliRunner"),
     ("metaflow.cli", "start"),
     ("metaflow.cli_components.run_cmds", "run"),
-    ("metaflow.current", "Current current"),
     ("metaflow.datastore.datastore_storage", "CloseAfterUse DataException DataStoreStorage"),
     ("metaflow.decorators", "step retry catch timeout resources environment schedule"),
     ("metaflow.decorators", "Decorator FlowDecorator StepDecorator _attach_decorators_to_step"),

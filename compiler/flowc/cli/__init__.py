@@ -12,10 +12,9 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict
 
-import click
-
 from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
+from flowc.cli.light_click import click
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
 from flowc_ir.late import LateFunction, LateModule

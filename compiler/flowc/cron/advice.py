@@ -6,10 +6,11 @@ import zoneinfo
 from bisect import bisect_right
 from datetime import datetime, timedelta, tzinfo
 from itertools import product
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from flowc.cron.parser import Refusal, parse
 from flowc.cron.schedule import EPOCH, SECOND, UTC, YEARS, Clock, CronFields, Every
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import did_you_mean, suggest
 
 if TYPE_CHECKING:

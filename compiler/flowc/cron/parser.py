@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from flowc.cron.schedule import CronFields, CronSchedule, Every
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 
 
@@ -52,9 +53,9 @@ _MACROS = {
     "@hourly": "0 * * * *",
 }
 # White space in Go's sense; str.split also splits at U+001C to U+001F
-_SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_INTEGER = re.compile(r"\+?(?=[0-9])0*([0-9]*)")
-_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
+_SPACE = late_pattern("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_INTEGER = late_pattern(r"\+?(?=[0-9])0*([0-9]*)")
+_DURATION_PART = late_pattern(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
 _NANOSECONDS["h"] = 60 * _NANOSECONDS["m"]
 _INT64 = 2**63 - 1

@@ -7,18 +7,21 @@ import os
 import re
 import sys
 from functools import partial
-from inspect import getattr_static
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
 from flowc.frontends.syntax_trees import parse
 from flowc_ir import Span
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from inspect import getattr_static
     from pathlib import Path
     from types import CodeType
+else:  # costs start-up time
+    getattr_static = LateFunction("inspect:getattr_static")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -187,11 +190,14 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if id(value) in seen:
             continue
         seen.add(id(value))
+        if type(value) is FunctionType:
+            wrapped: object = value.__dict__.get("__wrapped__")
+        else:
+            # This does not call the object's `__getattr__`: the object may be of any class.
+            wrapped = getattr_static(value, "__wrapped__", None)
         if isinstance(value, FunctionType):
             yield value
             waiting += [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-        # This does not call the object's `__getattr__`: the object may be of any class.
-        wrapped: object = getattr_static(value, "__wrapped__", None)
         if wrapped is not None:
             waiting.insert(0, wrapped)
 

@@ -8,7 +8,6 @@ import ast
 import os
 import shlex
 import sys
-import sysconfig
 from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -18,16 +17,20 @@ from flowc.frontends.syntax_trees import parse
 from flowc.ignored import SECONDS, ignored
 from flowc.package import pack
 from flowc_ir import Span, codes
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
+    import sysconfig
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from flowc.frontends.syntax_trees import SyntaxTree
     from flowc.package import Package
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
+else:  # costs start-up time
+    sysconfig = LateModule("sysconfig")
 
 # Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports
 # when it starts.

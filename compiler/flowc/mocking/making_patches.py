@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, Final
 
 from flowc.frontends.pipeline.node_names import identifier
 from flowc_ir import Merge, Method, json_text
 from flowc_ir.graphs.step_values import returns_of
 from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.run.nodes.replacing import is_ours, values_for
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 else:  # needed only for functions and objects that a program gives
     cloudpickle = LateModule("cloudpickle")
 
-_FUNCTION: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_FILE: Final = re.compile(r"[^\n]+\.py(:[^\W\d]\w*)?")
+_FUNCTION: Final = late_pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_FILE: Final = late_pattern(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):

@@ -15,15 +15,16 @@ import re
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_ir.model import Flow, Node
 
-_HASHED = re.compile(r".*-x[0-9a-f]{8}", re.ASCII | re.DOTALL)
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
+_HASHED = late_pattern(r".*-x[0-9a-f]{8}", re.ASCII | re.DOTALL)
+_HUMP = late_pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NOT_ALPHANUMERIC = late_pattern(r"[^a-z0-9]+")
 
 
 @final

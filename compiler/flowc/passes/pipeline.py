@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from flowc.diagnostics import InternalError
 from flowc.passes.apply_overrides import apply_overrides
@@ -12,6 +12,7 @@ from flowc.passes.drop_packages import drop_packages
 from flowc.passes.pack_files import pack_files
 from flowc_ir import Flow, schema
 from flowc_ir.codes import WARNINGS
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.verify import verify
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir.graphs.step_values import returned_in
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.process.loader import module_name
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc.pipeline.errors import PipelineError
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from flowc_ir.model import ReturnKind

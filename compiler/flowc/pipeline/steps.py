@@ -6,11 +6,12 @@ import re
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.model import END_EVENT
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.config.task_limits import (

@@ -10,10 +10,11 @@ not run in this case. Therefore they move into the inner loop's body, after its 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir.graphs.regions import Again, BranchArms, Choose, Each, Item, Region, Repeat, Task
 from flowc_ir.late.dataclass import dataclass, field
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Dataclasses that are defined quickly: a replacement for `dataclass`, `field` and `replace` of the standard library.
 
 The standard library's decorator compiles up to seven functions for each class when the class is defined, and its import
-loads `inspect`. This decorator compiles only `__init__`, and only when the method is first used. The other methods are
-closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
+loads `inspect`. This decorator compiles only `__init__`, and only for classes with many instances. The other methods
+are closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
 library at their first use. Type checkers see the standard library's functions (docs/adr/0033-dataclasses.md).
 """
 
@@ -40,6 +40,7 @@ class _Marker:
 _MISSING: Final = _Marker("<missing>")  # the default of a field without one
 _FACTORY: Final = _Marker("<factory>")  # the default argument of a field that has a factory
 _FIELDS = "__late_fields__"
+_UNCOMPILED: Final = 30  # the number of instances at which a compiled `__init__` has saved the time of its compilation
 _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_params__"
 
 
@@ -297,17 +298,65 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
 
 @final
 class _Init:
-    """The placeholder of a class's `__init__`. At the first access, the compiled function replaces the placeholder."""
+    """The placeholder of a class's `__init__`.
 
-    __slots__ = ("fields", "options")
+    It sets the fields of the first instances itself. When a class has more instances, or when the attribute is read
+    from the class, a compiled function replaces the placeholder.
+    """
+
+    __slots__ = ("calls", "fields", "options")
 
     def __init__(self, fields: Mapping[str, _Field], options: _Options) -> None:
+        self.calls = 0
         self.fields, self.options = fields, options
 
     def __get__(self, instance: object, kind: type) -> object:
+        if instance is None or self.calls == _UNCOMPILED:
+            function = self._compiled()
+            return function if instance is None else function.__get__(instance, kind)
+        self.calls += 1
+
+        def __init__(*args: object, **by_name: object) -> None:
+            if self._fits(args, by_name):
+                self._set(instance, args, by_name)
+            else:
+                self._compiled()(instance, *args, **by_name)  # raises the TypeError that Python raises for a function
+
+        return __init__
+
+    def _compiled(self) -> FunctionType:
         function = _compile_init(self.fields, self.options)
         setattr(self.options.owner, "__init__", function)  # noqa: B010 - mypy: a class whose __init__ is unknown
-        return function if instance is None else function.__get__(instance, kind)
+        return function
+
+    def _plain(self) -> list[str]:
+        return [name for name, each in self.fields.items() if each.init and not each.kw_only]
+
+    def _fits(self, args: tuple[object, ...], by_name: Mapping[str, object]) -> bool:
+        """Return whether the arguments of a call are those that `__init__` has."""
+        plain = self._plain()
+        if len(args) > len(plain):
+            return False
+        given = {*plain[: len(args)]}
+        for name in by_name:
+            if name in given or name not in self.fields or not self.fields[name].init:
+                return False
+        return all(
+            name in given or name in by_name for name, each in self.fields.items() if each.init and each.required
+        )
+
+    def _set(self, instance: object, args: tuple[object, ...], by_name: dict[str, object]) -> None:
+        given = by_name | dict(zip(self._plain(), args, strict=False))
+        assign = object.__setattr__ if self.options.frozen else setattr
+        for name, each in self.fields.items():
+            if not each.init:
+                continue
+            value = given.get(name, each.default if each.factory is None else _FACTORY)
+            if each.factory is not None and value is _FACTORY:
+                value = each.factory()
+            assign(instance, name, value)
+        if (finish := getattr(instance, "__post_init__", None)) is not None:
+            finish()
 
 
 def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionType:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import IO, TYPE_CHECKING, final
 
+from flowc_ir.late import LateModule
+
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable
+else:  # costs start-up time
+    tempfile = LateModule("tempfile")
 
 NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs are in the store"
 
@@ -28,7 +32,7 @@ class Sink:
 
     def hold(self) -> None:
         """Buffer further output, on disk when it exceeds 1 MiB."""
-        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # open while output is held
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # open while output is held
 
     def release(self) -> None:
         """Write the buffered output."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from flowc_ir.late.pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
 _NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched
-_PART = re.compile(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
+_PART = late_pattern(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:

@@ -7,7 +7,9 @@ MODULE …` tests them again.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from flowc_ir.late.namedtuple import NamedTuple
 
 
 class ForkHazard(NamedTuple):

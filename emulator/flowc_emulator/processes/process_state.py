@@ -14,9 +14,10 @@ import threading
 import weakref
 from collections import Counter
 from types import FunctionType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

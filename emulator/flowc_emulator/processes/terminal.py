@@ -13,22 +13,25 @@ import fcntl
 import os
 import signal
 import sys
-import tempfile
 import termios
 import threading
 import time
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.task.breakpoints import NoTerminalError
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import TypeAlias
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
     """A handler as `signal.signal` returns it."""
+else:  # costs start-up time
+    tempfile = LateModule("tempfile")
 
 _WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"
 
@@ -40,7 +43,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # the file lives as long as the run
+        self._lock = tempfile.TemporaryFile()  # the file lives as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""

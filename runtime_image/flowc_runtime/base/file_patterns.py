@@ -12,10 +12,12 @@ import re
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_MAGIC = re.compile(r"[*?\[]")
+_MAGIC = late_pattern(r"[*?\[]")
 _STORE = ".flowc"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flowc_ir import targets
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.scopes import ItemScope, LoopScope
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.scopes import Scope
 
 ROOT = "0"
-_PATH = re.compile(r"0(?:[.~][0-9]+)*", re.ASCII)
-_PART = re.compile(r"[.~][0-9]+", re.ASCII)
+_PATH = late_pattern(r"0(?:[.~][0-9]+)*", re.ASCII)
+_PART = late_pattern(r"[.~][0-9]+", re.ASCII)
 
 
 def parts(path: str) -> list[str]:

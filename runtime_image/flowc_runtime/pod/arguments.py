@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc_ir import json_text
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.contract import PARAMETERS
 from flowc_runtime.store.values.parameter_sources import ParameterSources, RecordedValue, resolve
 from flowc_runtime.store.values.parameters import (
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from flowc_ir.model import ParameterType as Kind
 
 MARKER = "json:"
-_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_TAG = re.compile(r"\{(?=\{)")
+_NAME = late_pattern(r"[A-Za-z0-9_-]+", re.ASCII)
+_TAG = late_pattern(r"\{(?=\{)")
 
 
 def encode(kind: Kind, value: object) -> str:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateFunction
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import ProtocolError
-from flowc_runtime.pod.code import paths_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flowc_runtime.pod.code import paths_in
+else:  # costs start-up time
+    paths_in = LateFunction("flowc_runtime.pod.code:paths_in")
+
 
 def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     """Return the digest, `sha256:…`, of files (path, content); the order does not matter."""
-    digest = sha256()
+    parts: list[bytes] = []
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths make the input unambiguous
-        digest.update(content)
-    return f"sha256:{digest.hexdigest()}"
+        parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]  # lengths make the input unambiguous
+    return f"sha256:{sha256(parts)}"
 
 
 def check_code() -> None:

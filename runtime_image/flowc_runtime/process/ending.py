@@ -13,15 +13,18 @@ import gc
 import os
 import sys
 import threading
-import traceback
 import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flowc_ir.late import LateModule
 from flowc_runtime.process import writers
 
 if TYPE_CHECKING:
+    import traceback
     from collections.abc import Callable
+else:  # costs start-up time
+    traceback = LateModule("traceback")
 
 
 class _Measurement(Protocol):

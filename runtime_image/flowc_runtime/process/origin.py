@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.process.loader import program_names
 
 

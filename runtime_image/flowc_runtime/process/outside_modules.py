@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
-from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
+    import sysconfig
     from collections.abc import Mapping
+else:  # costs start-up time
+    sysconfig = LateModule("sysconfig")
 
 Modules: TypeAlias = dict[str, list[str]]
 """Module name -> [path of its file, digest of the file's content]."""
@@ -78,6 +81,6 @@ def _digest(file: str) -> str:
     """Return the sha256 of the file's content; empty if the file cannot be read."""
     try:
         with open(file, "rb") as content:
-            return sha256(content.read()).hexdigest()
+            return sha256([content.read()])
     except OSError:
         return ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import _io
 import gc
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     import ctypes
@@ -66,14 +67,27 @@ def find(objects: list[Any]) -> OpenWriters:
         objects: any objects, such as those of `gc.get_objects`.
     """
     found: dict[_Kind, list[OpenFile]] = {"text": [], "closed": [], "buffer": [], "raw": []}
-    kinds: dict[int, _Kind | None] = {}  # by id, since a class may be unhashable
-    for each in objects:
-        key = id(type(each))
-        if key not in kinds:
-            kinds[key] = _kind(type(each))
-        if (kind := kinds[key]) is not None and is_open(each):
+    for each in _candidates(objects):
+        if (kind := _kind(type(each))) is not None and is_open(each):
             found["text" if is_standard(each) else kind].append(each)
     return OpenWriters(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
+
+
+def _candidates(objects: list[Any]) -> list[Any]:
+    """Return the objects whose classes are classes of files. There may be 100,000 objects, of few classes."""
+    kinds: set[type] = set()
+    try:
+        kinds = {*map(type, objects)}
+        bases = {base for meta in {*map(type, kinds)} for base in meta.__mro__} - {type, object}
+        plain = not any({"__eq__", "__hash__"} & vars(base).keys() for base in bases)
+    except Exception:  # the hash of a class, which its metaclass defines
+        plain = False
+    if plain:
+        files = {kind for kind in kinds if _kind(kind) is not None}
+        return [each for each in objects if type(each) in files]
+    kept = {id(type(each)): type(each) for each in objects}  # by id: classes may be unhashable, or equal to others
+    wanted = {number for number, kind in kept.items() if _kind(kind) is not None}
+    return [each for each in objects if id(type(each)) in wanted]
 
 
 def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:

@@ -13,17 +13,16 @@ STEP does not depend on the format version of the entries, so that entries of ol
 from __future__ import annotations
 
 import sys
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from flowc_ir import json_text
 from flowc_ir.generated import policy_writer, writer
+from flowc_ir.late.digest import sha256
 from flowc_ir.versions import CACHE
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError
 from flowc_runtime.process import outside_modules
 from flowc_runtime.run import first_cache
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.backends.objects import sha256 as digest_of
 from flowc_runtime.store.records.needed_blobs import refs
 from flowc_runtime.store.records.record_types import ReadsRecord
 from flowc_runtime.store.records.sealed import dump
@@ -97,7 +96,7 @@ class Situation:
         self._inherited = dict(state.inherited)
         self._inputs = inputs
         self._frames = [
-            [frame.index, frame.num_splits, digest_of(codecs.Encoded(frame.item).parts)] for frame in state.frames
+            [frame.index, frame.num_splits, sha256(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
         self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes none
@@ -256,4 +255,4 @@ def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
 
 
 def _digest(value: object) -> str:
-    return sha256(json_text.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256([json_text.dumps(value, sort_keys=True).encode()])

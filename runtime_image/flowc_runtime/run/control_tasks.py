@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 from flowc_ir import Foreach
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import item_path, outer_path, parts
-from flowc_runtime.store.records.record_types import AttemptRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.record_types import AttemptRecord
     from flowc_runtime.store.records.run_store import RunStore
 
 ATTEMPT = 1

@@ -11,13 +11,15 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast, final
 
 from flowc_ir import Function
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.run.nodes.user_functions import load_function
 
 if TYPE_CHECKING:
     from flowc_ir.json_text import Json
-    from flowc_runtime.run.nodes.user_functions import UserFunction
+    from flowc_runtime.run.nodes.user_functions import UserFunction, load_function
+else:  # costs start-up time
+    load_function = LateFunction("flowc_runtime.run.nodes.user_functions:load_function")
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]
 IN_PROCESS: frozenset[PatchKind] = frozenset({"nothing", "value"})

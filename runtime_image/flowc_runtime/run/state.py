@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
+from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
-from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
+    from flowc_runtime.store.values import codecs
+    from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
+    from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
+else:  # costs start-up time, and only tasks need them
+    codecs = LateModule("flowc_runtime.store.values.codecs")
+    Left = LateFunction("flowc_runtime.store.values.unchanged:Left")
+    Mappings = LateFunction("flowc_runtime.store.values.unchanged:Mappings")
+    ValueOrigin = LateFunction("flowc_runtime.store.values.unchanged:ValueOrigin")
 
 STATE = "_flowc_state"  # the state's key in the flow object's __dict__; names that begin with OURS are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -150,7 +158,7 @@ class TaskState:
         refs = dict(self.inherited)
         origins = self._values_read()
         mappings = Mappings()
-        undecided: list[tuple[str, object, ValueOrigin, codecs.Encoded]] = []
+        undecided: list[tuple[str, object, ValueOrigin, Encoded]] = []
         for name, value in list(flow.__dict__.items()):  # a copy: a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue

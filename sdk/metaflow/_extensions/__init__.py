@@ -20,18 +20,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
-from metaflow.decorators import apply
-
+TYPE_CHECKING = False  # `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+    from typing import Any
 
     from metaflow._extensions.aliases import AliasFinder
     from metaflow._extensions.discover import Extension
 
 _PACKAGE = "metaflow_extensions"
+_MODULE = type(sys)  # `types.ModuleType`, without importing `types`
 _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
@@ -172,7 +172,7 @@ def _names(module: ModuleType | None) -> dict[str, object]:
     return {
         name: value
         for name, value in (vars(module).items() if module else ())
-        if not name.startswith("__") and not isinstance(value, ModuleType)
+        if not name.startswith("__") and not isinstance(value, _MODULE)
     }
 
 
@@ -278,6 +278,8 @@ def make_decorator(name: str) -> Any:
                 f"the decorator '{name}' of an extension, {path}, cannot be used: flowc takes classes that derive from "
                 "UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
             )
+    from metaflow._applied import apply
+
     return apply(name)
 
 
@@ -295,7 +297,7 @@ def _promote(module: ModuleType, below: str, extension: Extension) -> None:
 def _hoist(module: ModuleType) -> None:
     """Add `metaflow.x` for each `from ..plugins import x` in the extension's module `toplevel`."""
     for name, value in vars(module).items():
-        if isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
+        if isinstance(value, _MODULE) and value.__name__.startswith(f"{_PACKAGE}."):
             _aliases().add(f"metaflow.{name}", value.__name__)
 
 

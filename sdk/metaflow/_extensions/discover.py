@@ -11,8 +11,9 @@ distributions.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import GRAPH
 from flowc_runtime.store.values.parameters import shortened

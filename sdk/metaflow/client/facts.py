@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.views.task_view import AttemptView

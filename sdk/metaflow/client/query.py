@@ -7,6 +7,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
 
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
@@ -24,8 +25,8 @@ Moment: TypeAlias = "datetime | date | timedelta | str"
 
 STATES: tuple[str, ...] = get_args(RunState)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-_CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?P<value>.*)", re.DOTALL)
+_AGO = late_pattern(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_CONDITION = late_pattern(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?P<value>.*)", re.DOTALL)
 
 
 @final

@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowc_ir.late.pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     Tags: TypeAlias = Collection[str]
     Test: TypeAlias = Callable[[Tags], bool]
 
-_TOKEN = re.compile(r"""\s*(?:(?P<sign>[()])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s()"']+))""")
+_TOKEN = late_pattern(r"""\s*(?:(?P<sign>[()])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s()"']+))""")
 _KEYWORDS = frozenset({"and", "or", "not", "AND", "OR", "NOT"})
 _DEEPEST = 100
 

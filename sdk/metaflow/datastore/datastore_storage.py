@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
+from flowc_ir.late.namedtuple import NamedTuple
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:

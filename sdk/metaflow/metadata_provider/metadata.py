@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from flowc_ir.late.namedtuple import NamedTuple
 from metaflow._legacy.stand_ins import Metadata as MetadataProvider
 
 __all__ = ["MetaDatum", "MetadataProvider"]

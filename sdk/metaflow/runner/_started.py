@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from flowc_ir.late.namedtuple import NamedTuple
 from metaflow._uncalled import NEVER_CALLED
 from metaflow.runner._signature import no_flow
 

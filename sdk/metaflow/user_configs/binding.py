@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowc_ir.late import LateFunction
 from metaflow.decorators import USER_ATTRIBUTE, applied_to
 from metaflow.exception import ConfigError
 from metaflow.parameters import Parameter
 from metaflow.user_configs.config_parameters import VALUES, Config, configs_of, delayed_in, is_delayed, resolved
-from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from metaflow.decorators import Applied
+    from metaflow.user_configs.config_value import ConfigValue
+else:  # costs start-up time
+    ConfigValue = LateFunction("metaflow.user_configs.config_value:ConfigValue")
 
 
 def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flowc_ir import json_text
+from flowc_ir.late.pattern import late_pattern
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._errors import DecoratorImportError
 from metaflow.user_decorators._kinds import UserStepDecoratorBase
 from metaflow.user_decorators.common import UserDecoratorMeta, known_classes, matching
 
-_NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
+_NEXT = late_pattern(r",(?=\s*[A-Za-z_]\w*\s*=)")
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:

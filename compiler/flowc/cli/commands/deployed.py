@@ -12,8 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, final
 
-import click
-
+from flowc.cli.light_click import click
 from flowc.targets.table import DEFAULT, default_deployment
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from importlib import metadata, util
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,6 +20,7 @@ from flowc.targets.deployment import Need
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
 

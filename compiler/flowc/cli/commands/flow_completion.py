@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -18,6 +18,7 @@ from flowc.flow_files import OpeningError
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 from flowc.modules import ModuleError, find_module
 from flowc.opening import parse
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from flowc import __version__
 from flowc.cli import LazyGroup
 from flowc.cli.options.common import TOP, top
 from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
-from flowc.cli.words.pathspecs import flow_name
 from flowc.cli.words.run_help import about_own_flow
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import STORE
@@ -22,6 +22,10 @@ from metaflow import _extensions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from flowc.cli.words.pathspecs import flow_name
+else:  # costs start-up time
+    flow_name = LateFunction("flowc.cli.words.pathspecs:flow_name")
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may also precede the command
 _HELP = "flowc.help"  # key in a context's `meta`: whether --help precedes the command

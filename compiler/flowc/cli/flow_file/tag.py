@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from flowc.cli.options.common import fail, open_store, top
 from flowc.cli.words.pathspecs import find_run, flow_name
 from flowc.cli.words.unknown import OwnTagGroup
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.store.records import unreadable
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import default_url
@@ -19,6 +19,7 @@ from flowc_runtime.base.contract import STORE
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
+    import shutil
     from collections.abc import Iterable, Iterator, Sequence
 
     from click.parser import _OptionParser
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
-
+else:  # costs start-up time
+    shutil = LateModule("shutil")
 
 if not TYPE_CHECKING:  # only some commands use these
     render = LateFunction("flowc.diagnostics:render")

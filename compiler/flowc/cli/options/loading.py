@@ -6,19 +6,19 @@ import os
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import CODE, FAULTY, LOADED, ROOT, TOP, USAGE, FlowOptions, fail, report, top
 from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
-from flowc.cli.words.run_names import find_named
 from flowc.flow_files import OpeningError
 from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.opening import CodeOf, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.run.program import check_runnable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc.cli.options.common import Top
+    from flowc.cli.words.run_names import find_named
     from flowc.frontends.loaded import Loaded, LoadedProgram
     from flowc.frontends.metaflow.decorators import project, with_decorators
     from flowc.frontends.metaflow.flowspec import load_class
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_file import ConfigFile
     from flowc_runtime.store.records.store import Store
 else:  # not used for the help of commands
+    find_named = LateFunction("flowc.cli.words.run_names:find_named")
     context = LateModule("flowc.passes.context")  # used only for tables in the configuration file
     pipeline = LateModule("flowc.passes.pipeline")
     project = LateModule("flowc.frontends.metaflow.decorators.project")

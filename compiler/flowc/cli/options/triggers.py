@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.common import fail, top
-from flowc.cli.words.pathspecs import find_run
 from flowc_ir import End
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.base.index import ROOT, task_pathspec
 
 if TYPE_CHECKING:
+    from flowc.cli.words.pathspecs import find_run
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import TriggerRecord
     from flowc_runtime.store.records.store import Store
+else:  # costs start-up time
+    find_run = LateFunction("flowc.cli.words.pathspecs:find_run")
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:

@@ -6,8 +6,10 @@ read YAML 1.2. There is no error if the parameter's type determines the meaning.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from flowc_ir.model import Parameter
 
 _TAG: Final = "tag:yaml.org,2002:"
-_OCTAL: Final = re.compile(r"[-+]?0[0-9_]+")
-_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+")
-_UNREAD: Final = re.compile(
+_OCTAL: Final = late_pattern(r"[-+]?0[0-9_]+")
+_DECIMAL: Final = late_pattern(r"-?[0-9]+\.[0-9]+")
+_UNREAD: Final = late_pattern(
     r"[-+]?(0o[0-7][0-7_]*|0[0-9_]*[89][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[0-9]+[eE][-+][0-9]+)"
 )
 _NOUNS: Final = {

@@ -11,11 +11,12 @@ import sys
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flowc.cli.options.common import fail
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError, NotFound
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.views.run_records import RunRecords

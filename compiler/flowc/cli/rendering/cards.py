@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import FAULTY, fail, table, writing
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.records import unreadable

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 import click
 
 from flowc_ir import json_text
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import Chunk, Lines
 

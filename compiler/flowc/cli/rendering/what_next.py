@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,17 @@ import click
 
 from flowc.cli.options.common import CODE, LOADED, ROOT, first_words, top
 from flowc.cli.words.option_values import text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config.whereabouts import store_words
 from flowc_runtime.base.contract import RETRY_RUN
 
 if TYPE_CHECKING:
+    import shutil
     from collections.abc import Mapping
 
     from flowc_runtime.store.records.run_store import RunStore
+else:  # costs start-up time
+    shutil = LateModule("shutil")
 
 FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`
 

@@ -7,7 +7,6 @@ the work may be one long call. Hazard: the thread must not exist while this proc
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -17,10 +16,14 @@ from typing import TYPE_CHECKING, final
 
 import click
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 
 if TYPE_CHECKING:
+    import shutil
     from collections.abc import Callable, Iterator
+else:  # costs start-up time
+    shutil = LateModule("shutil")
 
 FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between updates of the line
 

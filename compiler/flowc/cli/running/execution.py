@@ -12,13 +12,12 @@ import click
 from flowc.cli.options.common import fail, open_store, tell_error, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
-from flowc.cli.rendering.failure import pathspec_of, render_failure
 from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
-from flowc.cli.running.patching import patches_of
+from flowc.cli.running.patching import patches_of, runs_no_code
 from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.run_tracker import begin_tracking, ending_tracking, tracker_here
 from flowc.cli.running.starting import begin_starts, state_before
@@ -40,6 +39,8 @@ from metaflow.user_decorators._errors import PreparationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from flowc.cli.rendering.failure import pathspec_of, render_failure
+    from flowc.cli.rendering.working import working
     from flowc.cli.running.run_kinds import RunKind
     from flowc.cli.running.secret_checks import check_secrets
     from flowc_emulator.console.protocol import Console
@@ -60,6 +61,11 @@ if TYPE_CHECKING:
 
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # not used for the help of `run`
+    pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
+    logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
+    resume_line = LateFunction("flowc.cli.rendering.what_next:resume_line")
+    pathspec_of = LateFunction("flowc.cli.rendering.failure:pathspec_of")
+    render_failure = LateFunction("flowc.cli.rendering.failure:render_failure")
     check_secrets = LateFunction("flowc.cli.running.secret_checks:check_secrets")
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
@@ -101,7 +107,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
-        starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
+        starts = None
+        if not (mock and runs_no_code(checked.flow, patches)):
+            starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
         # `Look` starts git. This comes after `begin_starts`, which examines the effects of the import: git's process

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import click
 
@@ -18,6 +17,7 @@ from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError
@@ -26,6 +26,7 @@ from flowc_runtime.store.records.tags import check_tags
 from flowc_runtime.store.values.sources import store_sources
 
 if TYPE_CHECKING:
+    import secrets
     from collections.abc import Mapping
 
     from flowc.cli.options.loading import Checked
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.values import picklers
 else:  # used only for flows with secrets or files, and with a pickler other than the default
+    secrets = LateModule("secrets")
     catalogs = LateModule("flowc_runtime.run.catalogs")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     picklers = LateModule("flowc_runtime.store.values.picklers")

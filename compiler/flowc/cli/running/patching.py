@@ -9,13 +9,14 @@ from flowc.cli.options.common import USAGE, fail
 from flowc.cli.words.option_values import executor, text, texts
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_runtime.run.patches import IN_PROCESS, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.cli.options.loading import Checked
     from flowc.mocking import making_patches
-    from flowc_runtime.run.patches import Patch
+    from flowc_ir import Flow
 else:  # used only for runs with patches
     making_patches = LateModule("flowc.mocking.making_patches")
 
@@ -41,6 +42,11 @@ def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, 
         )
     except making_patches.WrongPatchError as error:
         fail(error.message, error.hint, code=USAGE)
+
+
+def runs_no_code(flow: Flow, patches: Mapping[str, Patch]) -> bool:
+    """Return whether the patches replace the code of every step by no code, so that no task has its own process."""
+    return all(node.id in patches and patches[node.id]["kind"] in IN_PROCESS for node in flow.nodes)
 
 
 def is_asked(options: Mapping[str, object]) -> bool:

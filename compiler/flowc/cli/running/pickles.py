@@ -5,18 +5,22 @@ Tasks that import the flow themselves read the pickles from a directory.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_ir import PICKLES
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
+    import shutil
+    import tempfile
     from collections.abc import Iterable, Iterator
 
     from flowc.package import Package
+else:  # costs start-up time
+    tempfile = LateModule("tempfile")
+    shutil = LateModule("shutil")
 
 
 def pickles_of(package: Package) -> list[tuple[str, bytes]]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-import tokenize
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
+from flowc.diagnostics import decode
 from flowc.frontends.purity.examination import examine
 from flowc.frontends.purity.findings import Harm
 from flowc.frontends.purity.user_modules import loaded_imports
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE
@@ -204,8 +205,7 @@ def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str
             continue
         shown = os.path.relpath(file, root) if file.startswith(f"{root}/") else file
         try:
-            with tokenize.open(file) as opened:
-                sources[name] = shown, opened.read()
+            sources[name] = shown, decode(Path(file).read_bytes(), strict=True)
             waiting += [each for each in loaded_imports(name, *sources[name]) if each in sys.modules]
         except (OSError, SyntaxError, ValueError):
             unreadable.append(Harm(shown, 1, "cannot be read as Python, so its effects are not known"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail, open_store
-from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
+from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import path_of, task_id
 from flowc_runtime.run.views.run_records import RunRecords
@@ -13,8 +14,14 @@ from flowc_runtime.run.views.run_records import RunRecords
 if TYPE_CHECKING:
     import click
 
+    from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
+else:  # costs start-up time
+    hint_for = LateFunction("flowc.cli.words.run_names:hint_for")
+    no_flow = LateFunction("flowc.cli.words.run_names:no_flow")
+    no_pathspec = LateFunction("flowc.cli.words.run_names:no_pathspec")
+    parts_of = LateFunction("flowc.cli.words.run_names:parts_of")
 
 
 class Pathspec(NamedTuple):

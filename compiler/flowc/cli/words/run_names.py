@@ -6,13 +6,14 @@ The hint is a complete command line, because the run's record has the name of th
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from flowc.cli.options.common import fail, first_words, open_store
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 
-RUN_ID = re.compile(r"\d{8}-\d{6}.*")
+RUN_ID = late_pattern(r"\d{8}-\d{6}.*")
 
 
 def is_run_name(text: str) -> bool:

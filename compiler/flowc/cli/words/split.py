@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 import click
 
 from flowc.cli.options.definitions import BEFORE_COMMAND, PREFIX, RUN_OPTIONS, TOP_OPTIONS, split_top
 from flowc.opening import parse, with_class
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -163,6 +164,10 @@ class CommandWords:
             return str(self._one("start", words))
         except click.ClickException:  # the final parse reports it, once the flow's parameters are known
             return "auto"
+
+    def foreseen_mock(self) -> bool:
+        """Return whether `--mock` is given, assuming that no parameter has this name."""
+        return any(self._of(part, "mock", NO_NAMES) for part in (self.line.before, self.line.behind))
 
     def foreseen_errors(self) -> None:
         """Apply `--error-format` before the flow is loaded, because loading may report faults.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,13 @@ import click
 
 from flowc.cli.words.refused import what_instead
 from flowc.cli.words.run_names import RUN_ID
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_RUN = re.compile(rf"latest|{RUN_ID.pattern}")
+_RUN = late_pattern(rf"latest|{RUN_ID.pattern}")
 # Maps names that are usual in other programs to commands of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
 # The commands of `flowc` that `python flow.py` does not have, with their argument.

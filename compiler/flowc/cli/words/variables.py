@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest
 from flowc_runtime.base.contract import RETRY_RUN
 

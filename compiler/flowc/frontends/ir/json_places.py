@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from json import JSONDecoder
 from typing import TYPE_CHECKING
 
 from flowc_ir import Span
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_STEP = late_pattern(r"\[(\d+)\]|([^.\[\]]+)")
 _decode = JSONDecoder().raw_decode
 
 

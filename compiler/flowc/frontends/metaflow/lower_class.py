@@ -9,7 +9,6 @@ from flowc.diagnostics import InternalError
 from flowc.frontends.metaflow.assignments import check_shadowed
 from flowc.frontends.metaflow.configs import ConfigSources, read_configs
 from flowc.frontends.metaflow.decorators.attached import begin_plugins
-from flowc.frontends.metaflow.decorators.caching import cached_code
 from flowc.frontends.metaflow.decorators.cards import check_card_types
 from flowc.frontends.metaflow.decorators.environments import read_base, step_packages
 from flowc.frontends.metaflow.decorators.flow_decorators import read_flow
@@ -18,7 +17,6 @@ from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, check_
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.decorators.reader import canonical
 from flowc.frontends.metaflow.decorators.with_decorators import WithError, seen_by_mutators, unknown
-from flowc.frontends.metaflow.mutators import mutator_fault
 from flowc.frontends.metaflow.parameters import read_parameters
 from flowc.frontends.metaflow.structure.artifacts import check_artifacts
 from flowc.frontends.metaflow.structure.gangs import check_gangs
@@ -30,6 +28,7 @@ from flowc.package import Package
 from flowc_ir import Code, Flow, Node, Span, codes
 from flowc_ir import Method as RunMethod
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.verify import verify
 from flowc_runtime.store.values.parameters import config_values
@@ -46,11 +45,16 @@ from metaflow.user_decorators._errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from flowc.frontends.metaflow.decorators.caching import cached_code
     from flowc.frontends.metaflow.load_options import LoadOptions
+    from flowc.frontends.metaflow.mutators import mutator_fault
     from flowc.frontends.metaflow.structure.graph import DeclaredGraph
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Packages
     from metaflow.decorators import Applied
+else:  # costs start-up time
+    mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
+    cached_code = LateFunction("flowc.frontends.metaflow.decorators.caching:cached_code")
 
 
 @final

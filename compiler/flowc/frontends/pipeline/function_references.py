@@ -8,11 +8,12 @@ import re
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, NamedTuple, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc.diagnostics import describe, raised_at
 from flowc_ir import Function
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.process.loader import module_name, package_place
 from flowc_runtime.run.nodes.user_functions import pickle_file

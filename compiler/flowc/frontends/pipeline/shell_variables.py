@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = late_pattern(
     r"""
     (?P<skip> \\. | (?<![\w$#{])\#[^\n]* )
   | (?P<single> '[^']*' )
@@ -19,13 +22,13 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII | re.IGNORECASE,
 )
-_SET: Final = re.compile(
+_SET: Final = late_pattern(
     r"""(?:^|[;&|({\s`]) (?: ([a-z_]\w*)(?:\[[^\]]*\])?\+?=
       | (?:for|select)\s+([a-z_]\w*)
       | (?:read|readarray|mapfile|getopts|unset|printf\s+-v|let)\s+([^;&|\n]*) )""",
     re.VERBOSE | re.ASCII | re.IGNORECASE | re.MULTILINE,
 )
-_SETS_ANY: Final = re.compile(r"(?:^|[;&|({\s`])(?:\.|source|eval)\s", re.MULTILINE)
+_SETS_ANY: Final = late_pattern(r"(?:^|[;&|({\s`])(?:\.|source|eval)\s", re.MULTILINE)
 
 
 class ShellVariable(NamedTuple):

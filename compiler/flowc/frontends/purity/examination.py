@@ -8,7 +8,7 @@ User functions that the top level calls are examined in the same way.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowc.frontends.purity.calls import Calls
 from flowc.frontends.purity.findings import Findings, Harm
@@ -29,6 +29,7 @@ from flowc.frontends.purity.user_modules import (
     methods,
     parse,
 )
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 from flowc.frontends.yaml.yaml_shapes import add_wrong
 from flowc.frontends.yaml.yaml_tables import DAG, DAG_FORM, DAG_KINDS
@@ -11,6 +11,7 @@ from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
 from flowc.pipeline.steps import AsyncPythonTask, NotebookTask, PythonTask, ShellTask, Stub
 from flowc_ir import codes
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The value
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, TypeAlias, cast, final
 
 from flowc_ir import Span, codes
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     import yaml  # noqa: TID251  # for type checkers only
@@ -24,8 +24,8 @@ else:
 
 ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"
-_INT: Final = re.compile(r"[-+]?[0-9]+")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT: Final = late_pattern(r"[-+]?[0-9]+")
+_FLOAT: Final = late_pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _MOST: Final = 100_000  # a file's limit of values: nested aliases may multiply them
 
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodePackage

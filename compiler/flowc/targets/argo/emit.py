@@ -10,18 +10,20 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
+_WORD = late_pattern(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
 _NOT_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 # The characters that are not escaped: the printable characters of YAML, without the line breaks of some YAML versions
 # (NEL, LS, PS), the byte order mark, and characters that are invisible or change the direction of text.
 # str.isprintable() is not used: it depends on Python's version, and the same flow has to give the same bytes.
 _VISIBLE = "\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
-_BLOCK = re.compile(f"[\t\n{_VISIBLE}]*")
-_ESCAPE = re.compile(f'[^{_VISIBLE}]|["\\\\]')
+_BLOCK = late_pattern(f"[\t\n{_VISIBLE}]*")
+_ESCAPE = late_pattern(f'[^{_VISIBLE}]|["\\\\]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # These keys are written first, because people look for them; all other keys keep their order.

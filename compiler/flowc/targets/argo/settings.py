@@ -10,6 +10,7 @@ from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base import addresses, contract
 from flowc_runtime.base.config.secret_setting import SecretSetting
 from flowc_runtime.base.errors import TagError
@@ -23,7 +24,7 @@ else:  # only stores that packages add need it
 ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]
 
 KINDS: tuple[ManifestKind, ...] = ("template", "workflow", "cron")
-_DNS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+_DNS = late_pattern(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
 
 @final

@@ -10,12 +10,13 @@ apart from a logarithmic factor for the width of a layer.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from flowc.targets.pictures.crossings import ordered
 from flowc.targets.pictures.spacing import Spacing
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

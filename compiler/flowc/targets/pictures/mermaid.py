@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from flowc.targets.pictures.picture import ArrowKind, FlowPicture, StepBox
 
 # Characters with a meaning in Mermaid: quotes, entities, tags, escapes, directives and Markdown.
-_SPECIAL = re.compile(r'[#"<>&`\\%*_~{}]')
+_SPECIAL = late_pattern(r'[#"<>&`\\%*_~{}]')
 _SIMILAR = str.maketrans("&<>", "＆＜＞")
 _ARROWS: dict[ArrowKind, str] = {"next": "-->", "choice": "-->", "each": "==>", "gang": "==>", "again": "-.->"}
 

@@ -10,6 +10,7 @@ from flowc.targets.parameter_checks import check_computed_defaults, check_schedu
 from flowc.targets.stepfunctions.containers_of_steps import step_environment
 from flowc.targets.stepfunctions.schedules import ScheduleProblem, schedule_expression
 from flowc_ir import codes, json_text
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.model import Gang
 from flowc_ir.policies import CONFIGURED, ELSEWHERE, Kubernetes
 from flowc_runtime.base.config.secret_setting import SecretSetting
@@ -30,9 +31,9 @@ MAX_TEMPLATE: Final = 1_000_000
 DISK: Final = 20 * 1024
 """The disk in MiB that a container on Fargate has by default."""
 _ROOM: Final = 1024  # estimated bytes of the command, the run's id and the names of fields
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_VARIABLE = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = ("FLOWC_", "AWS_BATCH", "ECS_")
-_CPU = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
+_CPU = late_pattern(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
 _USED = frozenset({"image", "hostname_resolution_timeout"})
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.secret_setting import SecretSetting
 from flowc_runtime.base.errors import TagError
@@ -21,7 +22,7 @@ COMPUTES: tuple[Compute, ...] = ("batch", "ecs")
 MAX_NAME = 60  # AWS allows 80; names of jobs and log groups contain this name
 INLINE = 40
 """The maximum number of iterations of an inline Map that Step Functions runs at once."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_NAME = late_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 
 
 @final

@@ -7,14 +7,15 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.targets.stepfunctions.sfn_settings import MAX_NAME
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
 MAX_STATE = 60  # 80 are allowed; states of a step add a suffix such as `--choose`
-_PLAIN = re.compile(r"[^\W_](?:[_ .-]?[^\W_]|_)*")
-_MACHINE = re.compile(r"[^A-Za-z0-9]+")
-_HASHED = re.compile(r".*-x[0-9a-f]{8}", re.DOTALL)
+_PLAIN = late_pattern(r"[^\W_](?:[_ .-]?[^\W_]|_)*")
+_MACHINE = late_pattern(r"[^A-Za-z0-9]+")
+_HASHED = late_pattern(r".*-x[0-9a-f]{8}", re.DOTALL)
 
 
 def state_name(step: str) -> str:

@@ -7,9 +7,10 @@ import re
 import sys
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base import addresses, input_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO, shown_value
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault

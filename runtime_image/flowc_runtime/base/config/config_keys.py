@@ -6,9 +6,10 @@ options with this table. The variables of the contract between compiler and pods
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from flowc import __version__
+from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

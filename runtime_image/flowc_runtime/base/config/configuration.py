@@ -9,8 +9,9 @@ configuration file comes after flowc's file. Pods ignore flowc's file.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_file import (
     ConfigFile,

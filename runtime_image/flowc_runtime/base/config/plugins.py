@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ table does not have the key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.policies import Kubernetes, SecurityContext, Toleration
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.config_keys import shown_value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base import contract
 
 METAFLOW_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
@@ -18,8 +20,8 @@ FORMS: Final = "env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name of a p
 """The valid values, for errors."""
 _NAMED: Final = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
 _DEFAULT_FILE: Final = ".env"
-_KIND: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
-OBJECT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_KIND: Final = late_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+OBJECT_NAME: Final = late_pattern(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 
 
 def metaflow_type() -> str | None:

@@ -9,17 +9,19 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Final, NamedTuple
+from typing import Final
 
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.model import Resources, Retry, Timeout
 from flowc_ir.suggestion import closest, did_you_mean
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION: Final = re.compile(r"(?:[0-9]+[smhd])+")
+_DURATION: Final = late_pattern(r"(?:[0-9]+[smhd])+")
 _MIB: Final = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
-_SIZE: Final = re.compile(r"([0-9]+)(Mi|Gi|Ti)?")
-_CPU: Final = re.compile(r"[0-9]+([.][0-9]+)?")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SIZE: Final = late_pattern(r"([0-9]+)(Mi|Gi|Ti)?")
+_CPU: Final = late_pattern(r"[0-9]+([.][0-9]+)?")
+_VARIABLE: Final = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 RESOURCES: Final = ("cpu", "memory", "gpu", "disk", "shared_memory")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, cast, final
+
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ _STATUS: Final[Mapping[EndState, str]] = {
     "interrupted": "KILLED",
     "killed": "KILLED",
 }
-_REFUSED: Final = re.compile(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
+_REFUSED: Final = late_pattern(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
 _LONGEST: Final = 250  # MLflow's limit for the characters of a name
 # By default MLflow repeats a failed request for minutes. This is limited, because a run waits for its tracker.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}

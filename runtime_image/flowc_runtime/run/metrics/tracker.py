@@ -7,9 +7,10 @@ The setting `tracker` is the tracker's name, optionally with an address: `mlflow
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from flowc_ir.late import LateFunction
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.plugin_kinds import TRACKERS

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING, Protocol, cast
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.run.program import CALL
 
 if TYPE_CHECKING:
     import pdb
     from contextlib import AbstractContextManager
+    from inspect import signature
     from types import FrameType
+else:  # costs start-up time
+    signature = LateFunction("inspect:signature")
 
 NO_TERMINAL = (
     "breakpoint() needs a terminal, and this run has none to read from: run it in a terminal's foreground, "

@@ -6,20 +6,23 @@ import os
 import signal
 import sys
 import time
-import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.task import secrets
 from flowc_runtime.run.task.attempts import say
 
 if TYPE_CHECKING:
+    import traceback
     from collections.abc import Callable, Iterator
 
     from flowc_ir import Node
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.program import Program
+else:  # costs start-up time
+    traceback = LateModule("traceback")
 
 
 def call_code(

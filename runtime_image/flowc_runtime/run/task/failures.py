@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import ast
-import linecache
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.errors import ArtifactError, FlowcError, StepTimeout
-from flowc_runtime.process.own_names import own_names
 from flowc_runtime.store.values.descriptions import type_name
 
 if TYPE_CHECKING:
+    import ast
+    import linecache
+    import traceback
     from collections.abc import Callable
     from types import CodeType
     from typing import TypeAlias
 
+    from flowc_runtime.process.own_names import own_names
     from flowc_runtime.store.records.record_types import ErrorRecord, Exit, Frame
     from flowc_runtime.store.records.run_store import RunStore
 
     _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
+else:  # costs start-up time
+    own_names = LateFunction("flowc_runtime.process.own_names:own_names")
+    linecache = LateModule("linecache")
+    traceback = LateModule("traceback")
+    ast = LateModule("ast")
 
 _OURS = __file__.removesuffix("run/task/failures.py")  # the directory of flowc_runtime
 _LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # the standard library of Python

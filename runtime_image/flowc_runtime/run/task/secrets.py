@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.ambient import environment_of_run
 from flowc_runtime.base.contract import POD
@@ -29,8 +30,8 @@ else:  # needed only for steps with secrets
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_RESERVED = re.compile(r"(?:METAFLOW|FLOWC)_")
+_NAME = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_RESERVED = late_pattern(r"(?:METAFLOW|FLOWC)_")
 
 
 class SecretError(Exception):
@@ -213,7 +214,7 @@ def read_text(path: Path) -> str:
         raise SecretError(f"{path} is not UTF-8 text") from None
 
 
-_LINE = re.compile(
+_LINE = late_pattern(
     r"""
     [ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*
     (?: '(?P<single>[^']*)' | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<plain>(?:(?![ \t]\#)[^'"\n])*) )
@@ -221,7 +222,7 @@ _LINE = re.compile(
     """,
     re.ASCII | re.DOTALL | re.VERBOSE,
 )
-_SKIP = re.compile(r"[ \t\r]*(?:\#[^\n]*)?(?:\n|\Z)")
+_SKIP = late_pattern(r"[ \t\r]*(?:\#[^\n]*)?(?:\n|\Z)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 

@@ -7,11 +7,12 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.blobs import checked, read_checked
 from flowc_runtime.store.backends.chunks import Chunks
-from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
+from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,17 +7,21 @@ moved to the same key below `damaged/` in its store, so that the next writer of 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
+from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import Damaged, DamagedOnTheWay, NotFound, StoreError
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Callable
     from typing import TypeVar
 
     T = TypeVar("T")
+else:  # costs start-up time
+    hashlib = LateModule("hashlib")
 
 DIRECTORY = "damaged"
 REMEDY = "run its step again, which stores it again (a new run, or `resume`); check the rest with `flowc fsck`"

@@ -6,23 +6,27 @@ import contextlib
 import errno
 import mmap
 import os
-import shutil
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, RecordError, StoreError
 from flowc_runtime.base.ignored import make_root
 from flowc_runtime.store.backends import marks, sweeps
 from flowc_runtime.store.backends.blobs import checked
-from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
+from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_of
 
 if TYPE_CHECKING:
+    import shutil
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
+else:  # costs start-up time
+    shutil = LateModule("shutil")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 _RECORD_SIZE = 1 << 16  # bytes: most records are smaller

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import struct
 import time
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
+from flowc_ir.late.digest import blake2b
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Iterator
+else:  # costs start-up time
+    hashlib = LateModule("hashlib")
 
 NAME = "checked"  # the table's file in flowc's part of the user's cache directory
 SLOTS, SLOT = 1 << 15, 32  # 1 MiB
@@ -107,8 +112,8 @@ def _place(status: os.stat_result, digest: str) -> _Place | None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     text = " ".join([*map(str, facts), digest]).encode()
-    (number,) = struct.unpack("<Q", hashlib.blake2b(text, key=boot, digest_size=8).digest())
-    return _Place(number % SLOTS * SLOT, hashlib.blake2b(text, key=boot, digest_size=SLOT).digest())
+    (number,) = struct.unpack("<Q", blake2b(text, key=boot, size=8))
+    return _Place(number % SLOTS * SLOT, blake2b(text, key=boot, size=SLOT))
 
 
 @cache

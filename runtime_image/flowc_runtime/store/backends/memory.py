@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, StoreError
-from flowc_runtime.store.backends.objects import PIECE, blob_key, sha256, size_of
+from flowc_runtime.store.backends.objects import PIECE, blob_key, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,13 +5,13 @@ Keys are relative, with forward slashes. A reader sees an object whole or not at
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.file_parts import FileParts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
 Buffer = bytes | bytearray | memoryview
@@ -203,14 +203,6 @@ class Collectable(Objects, Protocol):
 def blob_key(digest: str) -> str:
     """Return the key of the blob of a digest (hex)."""
     return f"blobs/{digest[:2]}/{digest}"
-
-
-def sha256(parts: Iterable[Buffer]) -> str:
-    """Return the sha256 (hex) of the joined parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def size_of(parts: Sequence[Buffer]) -> int:

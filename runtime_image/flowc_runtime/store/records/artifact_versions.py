@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.records import unreadable
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.versions import CACHE, IR, RECORDS, NewerError
 from flowc_runtime.base.errors import FormatError
 from flowc_runtime.base.index import task_pathspec
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 
 ASIDE = blobs.DIRECTORY  # prefix of the keys of damaged objects that were moved
 # The name of a task's record: index path, attempt, and whether it is the record of the attempt's start.
-RECORD_NAME = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
-_ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
-_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+RECORD_NAME = late_pattern(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
+_ATTEMPT = late_pattern(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
+_HEX = late_pattern(r"[0-9a-f]{64}", re.ASCII)
 
 
 class KeyPlace(NamedTuple):

@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import LostRecord, MovedAside
 from flowc_runtime.store.records.key_places import ASIDE, place_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 NEEDED = ("run.json", "ir.json")
 """The objects that exist before the first task of a run starts, and that are deleted last with a run."""
 
-_NUMBER = re.compile(r"(\.json|[0-9a-f]{64})\.[0-9]+", re.ASCII)
+_NUMBER = late_pattern(r"(\.json|[0-9a-f]{64})\.[0-9]+", re.ASCII)
 
 
 def key_before(key: str) -> str:

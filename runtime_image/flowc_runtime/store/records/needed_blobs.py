@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
+from flowc_ir.late.digest import sha256
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.index import item_path
 from flowc_runtime.store.records.run_store import RunStore
 
@@ -116,7 +117,7 @@ def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | Pa
 
 def _is_whole(ref: ArtifactRef) -> bool:
     try:
-        digest = hashlib.sha256(base64.b64decode(ref["data"], validate=True)).hexdigest()
+        digest = sha256([base64.b64decode(ref["data"], validate=True)])
     except ValueError:
         return False
     return digest == ref["digest"]

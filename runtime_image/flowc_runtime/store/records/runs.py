@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
+from flowc_ir.late import LateFunction
+from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.process.process import this_process
 from flowc_runtime.store.records import projects
-from flowc_runtime.store.records.record_types import RECORD_VERSION, RunRecord, StatusRecord
 from flowc_runtime.store.records.tags import system_tags
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
+else:  # costs start-up time
+    RunRecord = LateFunction("flowc_runtime.store.records.record_types:RunRecord")
 
 _RUNTIMES = {
     "local": "dev",
@@ -49,7 +53,7 @@ def new_run_record(
         namespace: the namespace of `current`.
     """
     return RunRecord(
-        version=RECORD_VERSION,
+        version=RECORDS.current,
         flow=run.flow,
         run=run.id,
         created=created,
@@ -67,7 +71,7 @@ def new_run_record(
 
 def first_status(record: RunRecord) -> StatusRecord:
     """Return the status of a run without a recorded status, from its record."""
-    return {"version": RECORD_VERSION, "state": "running", "changed": record["created"]}
+    return {"version": RECORDS.current, "state": "running", "changed": record["created"]}
 
 
 def end_run(

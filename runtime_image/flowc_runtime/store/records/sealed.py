@@ -6,10 +6,10 @@ form, written by hand or by an older flowc, is read without a check (docs/adr/00
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
+from flowc_ir.late.digest import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,4 +43,4 @@ def is_whole(data: bytes) -> bool:
 
 
 def _digest(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
+    return sha256([text]).encode()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from urllib.parse import unquote
 
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.objects import Objects
@@ -14,7 +14,7 @@ from flowc_runtime.store.records.key_places import names_inside, quote_name
 from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import tag_at
 
-_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that flowc makes
+_TIME = late_pattern(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that flowc makes
 
 
 class Store:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.base.version import FULL_VERSION
 
@@ -69,7 +69,7 @@ def name_of(tag: str) -> tuple[str, bytes]:
     if len(name) <= _MAX_NAME:
         return name, b""
     encoded = tag.encode()
-    return f"={sha256(encoded).hexdigest()}", encoded  # no quoted name begins with `=`
+    return f"={sha256([encoded])}", encoded  # no quoted name begins with `=`
 
 
 def tag_of(name: str, read: Callable[[], bytes]) -> str:

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-import re
 import time
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import versions
 from flowc_ir.late.dataclass import dataclass, field
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing, over
 from flowc_runtime.store.backends.local import LocalObjects
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
-_DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
+_DIGEST = late_pattern(rb"\b[0-9a-f]{64}\b")
 _BATCH = 500  # objects deleted between two checks of the lease
 
 

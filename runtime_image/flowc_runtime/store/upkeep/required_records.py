@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir import End, Foreach, Gang
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.index import ROOT
 from flowc_runtime.store.records.key_places import place_of
 from flowc_runtime.store.records.needed_blobs import items
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, StatusRecord
     from flowc_runtime.store.records.store import Store
 
-_ITERATION = re.compile(r"~[0-9]+(?=\.json$)")
+_ITERATION = late_pattern(r"~[0-9]+(?=\.json$)")
 
 
 class _Split(NamedTuple):

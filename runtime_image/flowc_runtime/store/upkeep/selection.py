@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.late.dataclass import dataclass, field
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.progress import over
 from flowc_runtime.process.process import is_alive

@@ -10,11 +10,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.digest import sha256
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.layered import BELOW
-from flowc_runtime.store.backends.objects import sha256
 from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.stored import parse
 

@@ -11,10 +11,10 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.sources import read_sources
-from flowc_runtime.store.values.stored_modules import StoredModules, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import RunRecord
+    from flowc_runtime.store.values.stored_modules import StoredModules, names_of
+else:  # costs start-up time
+    StoredModules = LateFunction("flowc_runtime.store.values.stored_modules:StoredModules")
+    names_of = LateFunction("flowc_runtime.store.values.stored_modules:names_of")
 
 _MISSING = object()
 _known: dict[str, StoredModules] = {}

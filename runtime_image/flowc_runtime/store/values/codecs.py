@@ -15,13 +15,14 @@ import pickle
 import struct
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
-from flowc_runtime.store.backends.objects import sha256
 from flowc_runtime.store.values.descriptions import EXTERNAL, short_repr, type_name
 from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers

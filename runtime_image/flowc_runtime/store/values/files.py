@@ -13,26 +13,30 @@ from __future__ import annotations
 
 import base64
 import codecs
-import hashlib
 import io
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
+from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
 from flowc_runtime.base.input_files import lasting
 from flowc_runtime.store.backends.blobs import REMEDY
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values.parameters import ParameterError, config_values
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Mapping, Sequence
 
     from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.backends.objects import Buffer, Objects
     from flowc_runtime.store.values.codecs import Finder
     from flowc_runtime.store.values.parameters import Value
+else:  # costs start-up time
+    hashlib = LateModule("hashlib")
 
 MAX_PACKED = 1 << 16  # bytes: after two encodings, a larger file would not fit into an environment variable of a pod
 PACKED_DIRECTORY = ".flowc-files"  # a directory of the code package, with a name that no Python package can have

@@ -57,6 +57,7 @@ _MOVED: Final = {
     "flowc_runtime.store.backends.remote_errors": "flowc_runtime.store.backends.remote.errors",
     "flowc_runtime.store.records.liveness": "flowc_runtime.run.views.liveness",
     "metaflow.client.metadata": "metaflow.client.facts",  # Metadata, an item of `Task.metadata`
+    "metaflow.current": "metaflow.metaflow_current",
     "metaflow.runner.argo_run": "metaflow.runner.argo_flow",  # ArgoWorkflowsTriggeredRun
 }
 _OLD_IR: Final = "flowc.ir."  # the former package of the IR, which is now `flowc_ir`; its modules have the same names

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
-from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_ir.late.digest import sha256
+from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
     import tarfile

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.store.values.codecs import Encoded, decode

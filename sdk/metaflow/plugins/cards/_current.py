@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import StepTimeout
 from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from metaflow.plugins.cards._renderer import Renderer
 
-_ID = re.compile(r"[a-zA-Z0-9_]+")
+_ID = late_pattern(r"[a-zA-Z0-9_]+")
 
 
 class CardComponents:

@@ -7,9 +7,10 @@ key. For each page there may be an object `….data.json` with the data of the l
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import Graph, task_pathspec

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from typing import NamedTuple
 
 from flowc_ir import json_text
+from flowc_ir.late.namedtuple import NamedTuple
 
 printed: set[str] = set()
 

@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zlib import crc32
 
-from metaflow.current import current
 from metaflow.exception import MetaflowException
+from metaflow.metaflow_current import current
 from metaflow.plugins.parallel_decorator import ParallelDecorator
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flowc_ir.late.pattern import late_pattern
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ __all__ = ["ParserValueError", "conda_environment_yml_parser", "pyproject_toml_p
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"(?:===\s*[^\s,;()]+|(?:~=|==|!=|<=|>=|<|>)\s*[A-Za-z0-9_.*+!-]+)"
 _VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*(?:\s*,)?"
-_REQUIREMENT = re.compile(
+_REQUIREMENT = late_pattern(
     rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
 )
-_ITSELF = re.compile(r"-e\s+file:\.")  # the form in which tools write the project's own package
-_CONDA = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
+_ITSELF = late_pattern(r"-e\s+file:\.")  # the form in which tools write the project's own package
+_CONDA = late_pattern(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
 
 
 class ParserValueError(MetaflowException):

@@ -210,7 +210,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
-    foresee(ctx, _file_of(ctx, file), given.foreseen_start())
+    if not given.foreseen_mock():  # mocked tasks have no processes
+        foresee(ctx, _file_of(ctx, file), given.foreseen_start())
     _keep_from_obstore()
     with seeds.watch():
         found, names = _load(ctx, given, kind, before)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import click
 
@@ -33,6 +33,7 @@ from flowc_emulator.plan import Only, Plan
 from flowc_emulator.supervisor import Supervisor
 from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.late.dataclass import replace
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on

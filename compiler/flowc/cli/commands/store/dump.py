@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import sys
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from flowc.cli.running.classes import class_finder
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import ArtifactError, Damaged, RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec

@@ -8,7 +8,7 @@ complete frame, so that no byte is lost or printed twice.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 import click
 
@@ -18,6 +18,7 @@ from flowc.cli.rendering.log_printer import Form, Printer
 from flowc.cli.words.pathspecs import find_run
 from flowc.cli.words.run_names import hint_for, parts_of
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import path_of

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from flowc.cli.commands.store.dump import of_every_task
 from flowc.cli.commands.store.read import json_option, tell_unreadable
 from flowc.cli.options.common import FAULTY, open_store, store_option, table
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.counting import count
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import UNREADABLE
@@ -22,10 +22,12 @@ from flowc_runtime.store.records import revision
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc.cli.commands.store.dump import of_every_task
     from flowc.cli.running import code_diff
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView, TaskView
 else:
+    of_every_task = LateFunction("flowc.cli.commands.store.dump:of_every_task")
     code_diff = LateModule("flowc.cli.running.code_diff")  # only --diff needs it
 
 

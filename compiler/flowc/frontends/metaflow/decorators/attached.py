@@ -9,9 +9,9 @@ from flowc.frontends.metaflow.decorators.plugins import is_json
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, Policies, policies
 from flowc.frontends.metaflow.decorators.reader import canonical
 from flowc.frontends.metaflow.decorators.with_decorators import parse_with
-from flowc.frontends.metaflow.mutators import mutator_fault
 from flowc_ir import Plugin, Retry, codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import replace
 from metaflow.decorators import Applied
 from metaflow.user_decorators._errors import PreparationError
@@ -19,11 +19,14 @@ from metaflow.user_decorators._errors import PreparationError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc.frontends.metaflow.mutators import mutator_fault
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc.frontends.source import Sources
     from flowc_ir import Flow, Node
     from metaflow._legacy.hooks import Added
     from metaflow._program import FlowProgram
+else:  # costs start-up time
+    mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
 
 _HINT = "step_init and flow_init run when the flow is checked, compiled or started, and in every pod"
 _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_internal", "cache"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, ArgumentKind, Reader
 from flowc_ir import Packages, codes
+from flowc_ir.late.pattern import late_pattern
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 
 # A Python version or a range of versions. Whether flowc supports the version is checked when an environment is built.
 _CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
-_PYTHON: Final = re.compile(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
+_PYTHON: Final = late_pattern(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
 # Names and versions become arguments of pip or conda: none may look like a command line option.
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+")
-_VERSION: Final = re.compile(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
+_NAME: Final = late_pattern(
+    r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+"
+)
+_VERSION: Final = late_pattern(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
 
 
 def _is_packages(value: object) -> bool:

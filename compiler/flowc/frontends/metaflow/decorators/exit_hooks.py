@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc_ir import ExitHook, codes
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
         on_success: Sequence[object]
         on_error: Sequence[object]
         options: Mapping[str, object] | None
-
+else:  # costs start-up time
+    inspect = LateModule("inspect")
 
 _FUNCTIONS = ArgumentKind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
 HOOKS: Final[Mapping[str, ArgumentKind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}

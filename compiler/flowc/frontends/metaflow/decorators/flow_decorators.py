@@ -8,36 +8,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypedDict, final
 
-from flowc.frontends.metaflow.decorators.exit_hooks import HOOKS, read_hooks
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
-from flowc.frontends.metaflow.decorators.project import PROJECT, ProjectBranch, check_unused, read_project
+from flowc.frontends.metaflow.decorators.project import ProjectBranch, check_unused, read_project
 from flowc.frontends.metaflow.decorators.reader import Reader
-from flowc.frontends.metaflow.decorators.schedule import SCHEDULE, read_schedule
-from flowc.frontends.metaflow.decorators.triggers import EVENTS, FINISHES, read_events, read_finishes
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.late_table import LateTable
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Mapping
 
+    from flowc.frontends.metaflow.decorators.exit_hooks import read_hooks
     from flowc.frontends.metaflow.decorators.reader import ArgumentKind
+    from flowc.frontends.metaflow.decorators.schedule import read_schedule
+    from flowc.frontends.metaflow.decorators.triggers import read_events, read_finishes
     from flowc.frontends.source import Source
     from flowc_ir import ExitHook, Plugin, Project, Schedule, Trigger
     from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
+else:  # costs start-up time
+    read_hooks = LateFunction("flowc.frontends.metaflow.decorators.exit_hooks:read_hooks")
+    read_schedule = LateFunction("flowc.frontends.metaflow.decorators.schedule:read_schedule")
+    read_events = LateFunction("flowc.frontends.metaflow.decorators.triggers:read_events")
+    read_finishes = LateFunction("flowc.frontends.metaflow.decorators.triggers:read_finishes")
 
 _SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")
-FLOW_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
-    "schedule": SCHEDULE,
-    "project": PROJECT,
-    "trigger": EVENTS,
-    "trigger_on_finish": FINISHES,
-    "exit_hook": HOOKS,
-}
+_HERE: Final = "flowc.frontends.metaflow.decorators"
+FLOW_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = LateTable(
+    {
+        "schedule": f"{_HERE}.schedule:SCHEDULE",
+        "project": f"{_HERE}.project:PROJECT",
+        "trigger": f"{_HERE}.triggers:EVENTS",
+        "trigger_on_finish": f"{_HERE}.triggers:FINISHES",
+        "exit_hook": f"{_HERE}.exit_hooks:HOOKS",
+    }
+)
 """The allowed arguments of each flow decorator, by the decorator's name."""
 FLOW_DECORATORS: Final = (*FLOW_TABLES, *_SENSORS)
 _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})

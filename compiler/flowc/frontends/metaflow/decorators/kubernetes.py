@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.reader import (
@@ -17,9 +16,11 @@ from flowc.frontends.metaflow.decorators.reader import (
     optional,
 )
 from flowc_ir import Kubernetes, Resources, SecurityContext, Toleration, codes
+from flowc_ir.late import LateModule
 from flowc_ir.policies import HOSTNAME_TIMEOUT, TMPFS_PATH
 
 if TYPE_CHECKING:
+    import decimal
     from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
@@ -75,7 +76,8 @@ if TYPE_CHECKING:
         qos: str
         extended_resources: Mapping[str, str] | None
         security_context: _Security | None
-
+else:  # costs start-up time
+    decimal = LateModule("decimal")
 
 QOS: Final = ("guaranteed", "burstable", "besteffort")
 _PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
@@ -259,7 +261,7 @@ def largest(one: Resources | None, other: Resources) -> Resources | None:
         name: max((size for size in (getattr(one, name), getattr(other, name)) if size is not None), default=None)
         for name in ("memory", "gpu", "disk", "shared_memory")
     }
-    cpu, written = max(cpus, key=Decimal, default=None), (one, other)
+    cpu, written = max(cpus, key=decimal.Decimal, default=None), (one, other)
     assumed = [name for name in dict.fromkeys((*one.assumed, *other.assumed)) if not _is_written(name, written)]
     return Resources(cpu=cpu, **sizes, assumed=tuple(assumed))
 

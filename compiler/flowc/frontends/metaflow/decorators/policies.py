@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.cards import CARD, read_card
-from flowc.frontends.metaflow.decorators.kubernetes import KUBERNETES, amounts, largest, read_kubernetes, requested
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_plugin
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
 from flowc.frontends.metaflow.decorators.reader import CORES as _CORES
@@ -15,8 +14,9 @@ from flowc.frontends.metaflow.decorators.reader import DURATION as _DURATION
 from flowc.frontends.metaflow.decorators.reader import JSON as _JSON
 from flowc.frontends.metaflow.decorators.reader import MIB as _MIB
 from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, optional, shown
-from flowc.frontends.metaflow.decorators.secrets import SECRETS, read_secrets
 from flowc_ir import Catch, Foreach, Gang, Retry, Switch, Timeout, codes
+from flowc_ir.late import LateFunction
+from flowc_ir.late.late_table import LateTable
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.cards import CardArguments
-    from flowc.frontends.metaflow.decorators.kubernetes import Amounts, KubernetesArguments
-    from flowc.frontends.metaflow.decorators.secrets import SecretsArguments
+    from flowc.frontends.metaflow.decorators.kubernetes import (
+        Amounts,
+        KubernetesArguments,
+        amounts,
+        largest,
+        read_kubernetes,
+        requested,
+    )
+    from flowc.frontends.metaflow.decorators.secrets import SecretsArguments, read_secrets
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Card, Kubernetes, Packages, Plugin, Resources, Secret, Transition
     from flowc_ir.diagnostic import Faults
@@ -48,7 +55,12 @@ if TYPE_CHECKING:
 
     class _Environment(TypedDict, total=False):
         vars: Mapping[str, str | float]
-
+else:  # costs start-up time
+    amounts = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:amounts")
+    largest = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:largest")
+    read_kubernetes = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:read_kubernetes")
+    requested = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:requested")
+    read_secrets = LateFunction("flowc.frontends.metaflow.decorators.secrets:read_secrets")
 
 __all__ = ["SEVERAL", "STEP_DECORATORS", "ArgumentKind", "Policies", "Reader", "check_misplaced", "policies", "shown"]
 
@@ -72,30 +84,33 @@ _OF_BATCH: Final = (
     "tmpfs_size", "tmpfs_path", "ephemeral_storage", "log_driver", "log_options", "executable", "privileged",
 )  # fmt: skip
 
-STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
-    "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
-    "parallel": {},
-    "unbounded_test_foreach_internal": {},
-    "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
-    "catch": {
-        "var": ArgumentKind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
-        "print_exception": _BOOL,
-    },
-    "timeout": {"seconds": _DURATION, "minutes": _DURATION, "hours": _DURATION},
-    "resources": {
-        "cpu": _CORES,
-        "gpu": optional(ArgumentKind("a whole number", _COUNT.accepts)),
-        "disk": _MIB,
-        "memory": _MIB,
-        "shared_memory": _MIB,
-    },
-    "environment": {"vars": ArgumentKind("a dict from names to strings or numbers", _is_environment)},
-    "kubernetes": KUBERNETES,
-    "secrets": SECRETS,
-    "card": CARD,
-    "cache": {},
-    "batch": dict.fromkeys(_OF_BATCH, _ANY),
-}
+_HERE: Final = "flowc.frontends.metaflow.decorators"
+STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = LateTable(
+    {
+        "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
+        "parallel": {},
+        "unbounded_test_foreach_internal": {},
+        "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
+        "catch": {
+            "var": ArgumentKind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
+            "print_exception": _BOOL,
+        },
+        "timeout": {"seconds": _DURATION, "minutes": _DURATION, "hours": _DURATION},
+        "resources": {
+            "cpu": _CORES,
+            "gpu": optional(ArgumentKind("a whole number", _COUNT.accepts)),
+            "disk": _MIB,
+            "memory": _MIB,
+            "shared_memory": _MIB,
+        },
+        "environment": {"vars": ArgumentKind("a dict from names to strings or numbers", _is_environment)},
+        "kubernetes": f"{_HERE}.kubernetes:KUBERNETES",
+        "secrets": f"{_HERE}.secrets:SECRETS",
+        "card": CARD,
+        "cache": {},
+        "batch": dict.fromkeys(_OF_BATCH, _ANY),
+    }
+)
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 

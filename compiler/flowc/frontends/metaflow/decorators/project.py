@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypedDict, cast, final
 from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, ArgumentKind, optional
 from flowc_ir import Project, codes
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 PROJECT: Final[Mapping[str, ArgumentKind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
-_NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
+_NAME = late_pattern(r"[a-z0-9_]+", re.ASCII)
 _MAX_NAME = 128
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ast
 import math
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
+    import decimal
     from collections.abc import Callable, Mapping
 
     from flowc.frontends.source import Function, Source
     from flowc_ir import Span
     from metaflow.decorators import Applied
+else:  # costs start-up time
+    decimal = LateModule("decimal")
 
 
 @final
@@ -50,8 +53,8 @@ def _is_count(value: object) -> bool:
 def _is_cores(value: object) -> bool:
     if isinstance(value, str):
         try:
-            return value.isascii() and Decimal(value).is_finite() and Decimal(value) > 0
-        except InvalidOperation:
+            return value.isascii() and decimal.Decimal(value).is_finite() and decimal.Decimal(value) > 0
+        except decimal.InvalidOperation:
             return False
     return _is_number(value) and value > 0  # type: ignore[operator]  # `value` is a number here
 
@@ -112,7 +115,7 @@ def decimal_text(value: float | str) -> str:
     Args:
         value: a finite number, or a number as text.
     """
-    text = format(Decimal(str(value)), "f")
+    text = format(decimal.Decimal(str(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

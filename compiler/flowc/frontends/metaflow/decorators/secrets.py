@@ -15,6 +15,7 @@ from flowc.frontends.metaflow.decorators.reader import (
     shown,
 )
 from flowc_ir import Secret, codes
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.policies import CONFIGURED
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.secret_setting import METAFLOW_TYPE, metaflow_type
@@ -41,7 +42,7 @@ SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_VARIABLE: Final = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
 _FIELDS: Final = ("type", "id", "options", "role")
 

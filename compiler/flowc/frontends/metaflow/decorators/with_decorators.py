@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowc.frontends.metaflow.decorators.policies import SEVERAL, STEP_DECORATORS
 from flowc.frontends.metaflow.decorators.reader import shown
 from flowc_ir import json_text
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import did_you_mean, suggest
 from metaflow.decorators import COMMAND_LINE, Applied
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from flowc_ir.json_text import Json
 
-_NEXT = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
-_CALL = re.compile(r"@?(?P<name>[A-Za-z_][\w.]*)\s*[\s(\[=,;]\s*(?P<given>.*)", re.DOTALL)
+_NEXT = late_pattern(r",\s*(?=[A-Za-z_]\w*\s*=)")
+_NAME = late_pattern(r"[A-Za-z_][\w.]*")
+_CALL = late_pattern(r"@?(?P<name>[A-Za-z_][\w.]*)\s*[\s(\[=,;]\s*(?P<given>.*)", re.DOTALL)
 _OWN = "; name your own decorators with their module"
 _OPEN, _CLOSE = "[{(", "]})"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from functools import cached_property
-from inspect import cleandoc
 from types import FunctionType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, final
 
@@ -13,12 +12,14 @@ from flowc.frontends.reserved_names import FLOW_API, is_private
 from flowc.frontends.source import Function, functions_in
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.process.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from inspect import cleandoc
 
     from flowc.frontends.source import Source, Sources
     from flowc.frontends.syntax_trees import ListedNodes
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     class _Wrapper(Protocol):
         __wrapped__: object
-
+else:  # costs start-up time
+    cleandoc = LateFunction("inspect:cleandoc")
 
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
 """The name of each attribute of a flow's class → its value, and the class or base that defines it."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from flowc.frontends.metaflow.structure.constants import text_of
 from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_named
-from flowc.frontends.metaflow.structure.switches import read_switch
 from flowc.frontends.reserved_names import listed
 from flowc_ir import Branch, End, Foreach, Gang, Goto, codes
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
+    from flowc.frontends.metaflow.structure.constants import text_of
     from flowc.frontends.metaflow.structure.steps import Members, StepMethod
+    from flowc.frontends.metaflow.structure.switches import read_switch
     from flowc_ir import Span
+else:  # costs start-up time
+    read_switch = LateFunction("flowc.frontends.metaflow.structure.switches:read_switch")
+    text_of = LateFunction("flowc.frontends.metaflow.structure.constants:text_of")
 
 _EXAMPLE = "self.next(self.train)"
 

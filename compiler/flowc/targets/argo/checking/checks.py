@@ -11,6 +11,7 @@ from flowc.targets.argo.checking import limits
 from flowc.targets.argo.checking.option_checks import check_options
 from flowc.targets.parameter_checks import check_computed_defaults, check_scheduled_parameters
 from flowc_ir import Switch, codes, json_text, targets
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.pod import arguments
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 # flowc and Argo set these variables. A user's variable of the same name, which is later in the list, would replace
 # them.
-_RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")
-_VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
-_CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
+_RESERVED_VARIABLE = late_pattern(r"(?:FLOWC|ARGO)_")
+_VARIABLE = late_pattern(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
+_CPU = late_pattern(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:

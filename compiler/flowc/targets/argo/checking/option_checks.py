@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
 from flowc_ir import codes
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.policies import CONFIGURED, ELSEWHERE, HOSTNAME_TIMEOUT
 from flowc_runtime.base.config.secret_setting import OBJECT_NAME, SecretSetting
 from flowc_runtime.run.task import secret_sources
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis
 
-_LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
-_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
+_LABEL_KEY = late_pattern(
+    r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+)
+_LABEL_VALUE = late_pattern(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_KEY = late_pattern(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
 _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # Argo uses labels and annotations with this prefix to identify its pods
 

@@ -17,6 +17,7 @@ from flowc.targets.argo.cluster.resource_kinds import (
 )
 from flowc.targets.argo.names import flow_name
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.resource_kinds import ResourceKind
     from flowc.targets.argo.object_types import Object
 
-_OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+_OBJECT_NAME = late_pattern(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
 
 @final

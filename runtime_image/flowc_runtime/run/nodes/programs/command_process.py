@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, final
 
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process.leftovers import GRACE, wait_for_one
 from flowc_runtime.process.process import HAS_PIDFD, PR_SET_PDEATHSIG, load_prctl

@@ -13,6 +13,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.contract import RETURNS
 from flowc_runtime.run.nodes.returned import number_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flowc_ir.json_text import Json
 
 _EXPORTED: Final = "exported"
-_LINE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re.DOTALL)
+_LINE: Final = late_pattern(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re.DOTALL)
 
 
 class CommandReturnError(ValueError):

@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc_ir.late.pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_LINE = re.compile(r"Cell In ?\[\d+\], line (\d+)")
+_ANSI = late_pattern(r"\x1b\[[0-9;]*[A-Za-z]")
+_LINE = late_pattern(r"Cell In ?\[\d+\], line (\d+)")
 _LONGEST = 160  # the largest number of characters of a source line in an error
 
 

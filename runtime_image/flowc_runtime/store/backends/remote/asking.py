@@ -13,9 +13,10 @@ import random
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.store.backends.remote.connection import connect

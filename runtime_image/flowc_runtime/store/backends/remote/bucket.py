@@ -18,11 +18,12 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.blobs import checked, read_checked
 from flowc_runtime.store.backends.chunks import Chunks
-from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
+from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, size_of
 from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.backends.remote.creating import creation
 from flowc_runtime.store.backends.remote.errors import Lost

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base import addresses
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import FlowcError, NotFound, StoreError
@@ -22,10 +23,10 @@ _DENIED = (
     "401 Unauthorized",
 )
 _DENIED_BY_CLIENT = ("permission", "not authenticated")
-_CODE = re.compile(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOTALL)
-_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = late_pattern(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOTALL)
+_STATUS = late_pattern(r"status code: (\d{3})")
 _BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
-_PLACE = re.compile(r"Error performing \w+ (https?://[^/\s]+)")
+_PLACE = late_pattern(r"Error performing \w+ (https?://[^/\s]+)")
 # Metadata services of cloud providers, from which obstore requests credentials if the environment has none.
 _CREDENTIALS = ("//169.254.169.254", "//169.254.170.", "//metadata.google.internal")
 _ADVICE = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or your provider's variables"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from flowc_ir.late.namedtuple import NamedTuple
 
 PutValue: TypeAlias = "io.RawIOBase | io.BufferedIOBase | str | bytes"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends.remote.creating import creation
 from flowc_runtime.store.backends.remote.errors import Lost
@@ -36,7 +36,7 @@ _PART: Final = 5 << 20  # minimum size, in bytes, of a part of a large object
 _PARTS: Final = 9000
 _WHOLE: Final = 3600.0  # seconds that sending an object in one request may take, as long as the store responds
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to create an object
-_MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
+_MD5: Final = late_pattern(r'"?([0-9a-f]{32})"?')
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
 _other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because they encrypt with keys

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flowc_runtime.base.config import settings
-from metaflow.current import current
 from metaflow.flowspec import FlowSpec
+from metaflow.metaflow_current import current
 from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 

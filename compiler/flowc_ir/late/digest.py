@@ -1,0 +1,63 @@
+"""Digests of little data without `hashlib`, whose import loads OpenSSL, which takes 2 ms.
+
+For much data OpenSSL is five times as fast as the modules that Python has built in. So `hashlib` is imported for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.late import LateModule
+
+if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Callable, Iterable
+
+    from typing_extensions import Buffer
+else:
+    hashlib = LateModule("hashlib")
+
+LITTLE: Final = 1 << 19  # bytes at which OpenSSL has saved the time of its import
+
+
+def _built_in() -> Callable[[], hashlib._Hash]:
+    for module in ("_sha256", "_sha2"):  # until Python 3.11, and since
+        try:
+            found: Callable[[], hashlib._Hash] = import_module(module).sha256
+        except ImportError:
+            continue
+        return found
+    return hashlib.sha256
+
+
+def sha256(parts: Iterable[Buffer]) -> str:
+    """Return the sha256 (hex) of the joined parts."""
+    if "hashlib" in sys.modules:
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        return digest.hexdigest()
+    large: hashlib._Hash | None = None
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        if large is None:
+            size += memoryview(part).nbytes
+            if size <= LITTLE:
+                waiting.append(bytes(part))  # a copy: an iterator may use its buffer again
+                continue
+            large = hashlib.sha256(b"".join(waiting))
+        large.update(part)
+    if large is None:
+        large = _built_in()()
+        for each in waiting:
+            large.update(each)
+    return large.hexdigest()
+
+
+def blake2b(data: bytes, *, key: bytes, size: int) -> bytes:
+    """Return the keyed BLAKE2b digest of little data; `size` is the number of its bytes."""
+    found: bytes = import_module("_blake2").blake2b(data, key=key, digest_size=size).digest()
+    return found

@@ -1,0 +1,182 @@
+"""Named tuples that are defined quickly: a replacement for `NamedTuple` of the standard library.
+
+The standard library compiles `__new__` and each annotation of a class when the class is defined, and its import loads
+`re`. Here, `__new__` is compiled only for classes with many instances, and annotations stay text. Type checkers see the
+standard library's class (docs/adr/0033-dataclasses.md).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flowc_ir.late import LateModule
+
+TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Iterable
+    from types import FunctionType
+    from typing import NamedTuple
+else:
+    inspect = LateModule("inspect")
+
+__all__ = ["NamedTuple"]
+
+_tuplegetter = import_module("_collections")._tuplegetter  # the attributes of `collections.namedtuple`
+
+_UNCOMPILED = 15  # the number of instances at which a compiled `__new__` has saved the time of its compilation
+_REFUSED = frozenset({
+    "__new__", "__init__", "__slots__", "__getnewargs__", "_fields", "_field_defaults", "_field_types", "_make",
+    "_replace", "_asdict", "_source",
+})  # fmt: skip
+_NOT_COPIED = _REFUSED | {"__annotations__", "__module__", "__qualname__"}
+
+
+class _New:
+    """The placeholder of `__new__`, which makes the first instances of a class itself.
+
+    When a class has more instances, or when an attribute of `__new__` is read, such as its signature, a compiled
+    function replaces the placeholder.
+    """
+
+    __slots__ = ("calls", "cls")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.cls: type = tuple
+
+    def __call__(self, cls: type, /, *args: object, **by_name: object) -> object:
+        self.calls += 1
+        names: tuple[str, ...] = getattr(self.cls, "_fields")  # noqa: B009 - mypy: `tuple` does not have the attribute
+        if self.calls > _UNCOMPILED or len(args) > len(names):
+            return self.compiled()(cls, *args, **by_name)
+        given = {**getattr(self.cls, "_field_defaults"), **by_name}  # noqa: B009
+        values = [*args, *[given.pop(name) for name in names[len(args) :] if name in given]]
+        wrong = any(name not in names[len(args) :] for name in by_name)
+        if wrong or len(values) != len(names):
+            return self.compiled()(cls, *args, **by_name)  # raises the TypeError that Python raises for a function
+        return tuple.__new__(cls, values)
+
+    def __getattr__(self, name: str) -> object:
+        if name == "__signature__":
+            return inspect.signature(self.compiled())
+        return getattr(self.compiled(), name)
+
+    def compiled(self) -> FunctionType:
+        """Compile `__new__`, and make it the attribute of the class."""
+        made = _compile_new(self.cls)
+        setattr(self.cls, "__new__", staticmethod(made))  # noqa: B010 - mypy: a class whose __new__ is unknown
+        return made
+
+
+def _compile_new(cls: type) -> FunctionType:
+    fields: tuple[str, ...] = getattr(cls, "_fields")  # noqa: B009 - mypy: an attribute that `tuple` does not have
+    defaults: dict[str, object] = getattr(cls, "_field_defaults")  # noqa: B009
+    names: dict[str, object] = {"_tuple_new": tuple.__new__, "__name__": f"namedtuple_{cls.__name__}"}
+    arguments = ", ".join(("_cls", *fields))
+    values = "".join(f"{name}, " for name in fields)
+    made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # only names of fields
+    made.__name__ = "__new__"
+    made.__qualname__ = f"{cls.__name__}.__new__"
+    made.__doc__ = f"Create new instance of {cls.__name__}({', '.join(fields)})"
+    made.__defaults__ = tuple(defaults.values()) or None
+    made.__annotations__ = dict(cls.__annotations__)
+    return made
+
+
+class _Methods:
+    """The methods of every named tuple. They are copied into each class, so that its base stays `tuple`."""
+
+    @classmethod
+    def _make(cls, iterable: Iterable[object]) -> object:
+        """Make a new instance from a sequence or iterable."""
+        values = tuple(iterable)
+        fields: tuple[str, ...] = getattr(cls, "_fields")  # noqa: B009
+        if len(values) != len(fields):
+            raise TypeError(f"Expected {len(fields)} arguments, got {len(values)}")
+        return tuple.__new__(cls, values)  # type: ignore[type-var] # a class that derives from tuple
+
+    def _replace(self, /, **changes: object) -> object:
+        """Return a new instance with other values of some fields."""
+        fields: tuple[str, ...] = getattr(self, "_fields")  # noqa: B009
+        values = [changes.pop(name, value) for name, value in zip(fields, self, strict=True)]  # type: ignore[call-overload]
+        if changes:
+            raise ValueError(f"Got unexpected field names: {list(changes)!r}")
+        return tuple.__new__(type(self), values)  # type: ignore[type-var]
+
+    def _asdict(self) -> dict[str, object]:
+        """Return a new dict which maps field names to their values."""
+        fields: tuple[str, ...] = getattr(self, "_fields")  # noqa: B009
+        return dict(zip(fields, self, strict=True))  # type: ignore[call-overload]
+
+    def __repr__(self) -> str:
+        """Return a nicely formatted representation string."""
+        fields: tuple[str, ...] = getattr(self, "_fields")  # noqa: B009
+        pairs = zip(fields, self, strict=True)  # type: ignore[call-overload]
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+
+    def __getnewargs__(self) -> tuple[object, ...]:
+        """Return self as a plain tuple. Used by copy and pickle."""
+        return tuple(self)  # type: ignore[arg-type]
+
+
+_METHODS = {name: vars(_Methods)[name] for name in ("_make", "_replace", "_asdict", "__repr__", "__getnewargs__")}
+
+
+class _Meta(type):
+    """Makes a subclass of `tuple` from a class that names `NamedTuple` as its base; the class's type is `type`."""
+
+    def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:
+        notes: dict[str, object] = body.get("__annotations__", {})  # type: ignore[assignment]
+        if len(bases) > 1:
+            raise TypeError(f"{name}: a named tuple has no other base class; typing.NamedTuple may have Generic")
+        defaults = _defaults(name, notes, body)
+        new = _New()
+        namespace: dict[str, object] = {
+            **_METHODS,
+            "__doc__": f"{name}({', '.join(notes)})",
+            "__slots__": (),
+            "_fields": tuple(notes),
+            "_field_defaults": defaults,
+            "__match_args__": tuple(notes),
+            **{field: _tuplegetter(index, f"Alias for field number {index}") for index, field in enumerate(notes)},
+            **{key: value for key, value in body.items() if key not in _NOT_COPIED and key not in notes},
+            "__annotations__": notes,
+            "__module__": body["__module__"],
+            "__qualname__": body["__qualname__"],
+            "__new__": new,
+        }
+        made = type(name, (tuple,), namespace)
+        new.cls = made
+        return made
+
+
+def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> dict[str, object]:
+    """Return the defaults of the fields. Raises AttributeError or TypeError for a class that cannot be made."""
+    for key in body:
+        if key in _REFUSED:
+            raise AttributeError(f"Cannot overwrite NamedTuple attribute {key}")
+    defaults: dict[str, object] = {}
+    for field, note in notes.items():
+        if not isinstance(note, str):
+            raise TypeError(f"{name}.{field}: write `from __future__ import annotations` in {body['__module__']}")
+        if field.startswith("_"):
+            raise ValueError(f"Field names cannot start with an underscore: {field!r}")
+        if field in body:
+            defaults[field] = body[field]
+        elif defaults:
+            raise TypeError(f"Non-default namedtuple field {field} cannot follow default field {[*defaults][-1]}")
+    return defaults
+
+
+class _Base:
+    """The base in a class statement; `__mro_entries__` replaces it, so that it is no base of the class."""
+
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
+        return (_Anchor,)
+
+
+_Anchor = type.__new__(_Meta, "NamedTuple", (), {})
+
+if not TYPE_CHECKING:
+    NamedTuple = _Base()

@@ -1,0 +1,35 @@
+"""Regular expressions that are compiled at their first use: a replacement for `re.compile` at the top of modules.
+
+Compiling takes 0.05 to 0.3 ms, and a program uses few of the expressions of the modules that it imports.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+if TYPE_CHECKING:
+    from re import compile as late_pattern
+else:
+
+    class late_pattern:
+        """A regular expression with the attributes of `re.Pattern`; reading one compiles it.
+
+        >>> late_pattern(r"[0-9]+").fullmatch("12").group()
+        '12'
+        """
+
+        def __init__(self, pattern: str | bytes, flags: int | re.RegexFlag = 0) -> None:
+            self.pattern = pattern
+            self._flags = flags
+
+        def __getattr__(self, name: str) -> object:
+            value = getattr(re.compile(self.pattern, self._flags), name)
+            setattr(self, name, value)  # the next access does not call this method
+            return value
+
+        def __repr__(self) -> str:
+            return f"late_pattern({self.pattern!r})"
+
+
+__all__ = ["late_pattern"]

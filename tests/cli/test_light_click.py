@@ -1,0 +1,87 @@
+"""`flowc.cli.light_click` imports click without `inspect` and `uuid`; click works as after a usual import."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import textwrap
+import uuid
+
+import pytest
+
+from flowc.cli import light_click
+
+
+def run(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_click_is_imported_without_inspect_uuid_and_platform() -> None:
+    run("""
+        import sys, flowc.cli
+        assert "click" in sys.modules
+        assert not {"inspect", "uuid", "platform", "dis", "ast"} & sys.modules.keys()
+    """)
+
+
+def test_other_modules_import_the_real_ones() -> None:
+    run("""
+        import flowc.cli, inspect, uuid, click, sys
+        assert inspect.__spec__ is not None and sys.modules["uuid"] is uuid
+        assert inspect.isfunction(lambda: 1) and inspect.signature(click.Option).parameters
+    """)
+
+
+def test_clicks_uuid_type() -> None:
+    run("""
+        import flowc.cli, click, sys
+        assert "uuid" not in sys.modules
+        value = click.UUID.convert("12345678-1234-5678-1234-567812345678", None, None)
+        import uuid
+        assert type(value) is uuid.UUID and click.UUID.convert(value, None, None) is value
+        try:
+            click.UUID.convert("x", None, None)
+        except click.BadParameter as error:
+            assert "not a valid UUID" in str(error)
+        else:
+            raise AssertionError
+    """)
+
+
+def test_modules_that_are_loaded_are_not_replaced() -> None:
+    run("""
+        import inspect, uuid, flowc.cli, click.core, click.types
+        assert click.core.inspect is inspect and click.types.uuid is uuid
+    """)
+    run("""
+        import click.core, inspect, flowc.cli
+        assert click.core.inspect is inspect
+    """)
+
+
+def test_collection_of_garbage_stays_as_it_was() -> None:
+    run("import gc, flowc.cli; assert gc.isenabled()")
+    run("import gc; gc.disable(); import flowc.cli; assert not gc.isenabled()")
+
+
+@pytest.mark.parametrize("text", ["Help.", "  Help. ", "\tA\tb", "", "One.\n\n    Two.\n    ", "\n  x\n  y", "a\fb"])
+def test_help_texts_are_cleaned_like_by_inspect(text: str) -> None:
+    assert light_click._LateInspect.cleandoc(text) == inspect.cleandoc(text)
+
+
+def test_instances_of_the_replaced_class() -> None:
+    kind = light_click._UUID
+    assert isinstance(uuid.uuid4(), kind)
+    assert not isinstance("x", kind)
+    assert kind(int=1) == uuid.UUID(int=1)
+
+
+def test_a_module_that_click_needs_when_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = light_click._LateInspect(light_click.inspect, "inspect")
+    monkeypatch.setitem(sys.modules, "inspect", stand_in)
+    assert stand_in.isfunction(len) is False
+    assert sys.modules["inspect"] is not stand_in
+    monkeypatch.setitem(sys.modules, "uuid", light_click._LateUuid(light_click.uuid, "uuid"))
+    assert not isinstance("x", light_click._UUID)
