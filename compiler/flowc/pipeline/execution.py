@@ -57,7 +57,7 @@ from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.words.variables import AskedRetry
     from flowc.pipeline.pipelines import BasePipeline
@@ -104,6 +104,10 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
         return options._replace(local=True)
     try:
         name = configuration.text("executor", options.configuration)
+    except FlowcError as error:
+        raise PipelineError(str(error)) from None
+    try:
+        executors.check_executor(name)
     except FlowcError as error:
         raise PipelineError(str(error)) from None
     if name in ("local", "mock"):
@@ -198,8 +202,11 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
             except ParameterError as error:
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
-    if _files_of(options) or _retry_of(flow) is not None:
-        return  # the command line knows the values in files and in the run to retry, and reports missing ones
+    if _retry_of(flow) is not None:
+        return  # the command line knows the values of the run to retry, and reports missing ones
+    _values_of_variables(flow, other_than=options.parameters)
+    if _files_of(options):
+        return  # the command line knows the values in files, and reports missing ones
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -255,15 +262,23 @@ def _written(file: str, values: Mapping[str, object]) -> str:
     return file
 
 
-def _values_of_variables(flow: Flow) -> dict[str, object]:
-    """Return the values of parameters from environment variables. Raises PipelineError for a wrong value."""
+def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[str, object]:
+    """Return the values of parameters from environment variables, except those of the names in `other_than`.
+
+    Raises:
+        PipelineError: a value is wrong.
+    """
     known = {each.name: each for each in flow.parameters}
     found: dict[str, object] = {}
     for name, (variable, text) in texts_of_variables(flow).items():
+        if name in other_than:
+            continue
         try:
             found[name] = parse_texts(known[name], [text])
         except ParameterError as error:
-            raise PipelineError(f"{variable}: {error}") from None
+            parameter = known[name]
+            use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
+            raise PipelineError(f"the variable {variable} of the parameter '{name}'{use}: {error}") from None
     return found
 
 
@@ -301,6 +316,8 @@ def run_command(loaded: Loaded, words: Sequence[str]) -> int:
             ctx.meta[LOADED] = loaded
             ctx.command.invoke(ctx)
     except click.ClickException as error:
+        if isinstance(error, click.UsageError):
+            error.ctx = None  # the usage of a command does not help a program's author
         error.show()
         return error.exit_code
     except SystemExit as error:
