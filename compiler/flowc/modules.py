@@ -10,19 +10,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.errors import HintedError
 from flowc_runtime.process.loader import is_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class ModuleError(Exception):
+class ModuleError(HintedError):
     """The name does not name a module that can contain a flow."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def find_module(name: str) -> tuple[str, str]:

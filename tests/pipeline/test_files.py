@@ -367,7 +367,9 @@ def test_a_file_with_the_value_of_a_secret_is_refused(project: Project, words: l
         words = [words[0], "--params-file", "values.json"]
     done = project.flowc("run", "--local", f"leaks.py:{words[0]}", *words[1:], KEY=SECRET)
     assert done.code == 1
-    assert "step 'leak' cannot put 'out.txt': it contains the value of the secret KEY, which is never stored" in done.err
+    assert (
+        "step 'leak' cannot put 'out.txt': it contains the value of the secret KEY, which is never stored" in done.err
+    )
     assert SECRET not in done.err
     stored = [path for path in (project.root / ".flowc").rglob("*") if path.is_file()]
     assert stored

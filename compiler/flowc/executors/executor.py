@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final, runtime_checkable
 
+from flowc_runtime.base.errors import HintedError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,13 +15,8 @@ if TYPE_CHECKING:
     from flowc_ir.json_text import Json
 
 
-class ExecutorError(Exception):
+class ExecutorError(HintedError):
     """An executor cannot make a run: `message` says why in one line, `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @final

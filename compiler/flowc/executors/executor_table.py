@@ -43,8 +43,17 @@ def find_executor(name: str) -> Executor | Operations:
             return _operations(name)
     except (PluginError, TargetError) as error:
         raise ExecutorError(error.message, error.hint) from error
-    known = executor_names()
-    raise ExecutorError(f"there is no executor '{name}'", suggest(name, known, f"executors: {', '.join(known)}"))
+    raise _unknown(name)
+
+
+def check_executor(name: str) -> None:
+    """Check that there is an executor of this name, without importing an executor of a package.
+
+    Raises:
+        ExecutorError: there is no such executor; the hint names the executors.
+    """
+    if name not in (*OWN, *table.BUILTIN) and name not in EXECUTORS.names() and name not in table.target_names():
+        raise _unknown(name)
 
 
 def is_installed(name: str) -> bool:
@@ -56,6 +65,12 @@ def executor_names() -> list[str]:
     """Return the names of all executors: flowc's own executors, targets that can run flows, and executors of
     packages."""
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
+
+
+def _unknown(name: str) -> ExecutorError:
+    known = executor_names()
+    hint = suggest(name, known, f"install the package with it; the executors are {', '.join(known)}")
+    return ExecutorError(f"there is no executor '{name}'", hint)
 
 
 def _operations(name: str) -> Operations:

@@ -35,6 +35,7 @@ from flowc.cli.words.variables import (
 )
 from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
+from flowc.frontends.pipeline.dataflow import USES, fault_of_value
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
@@ -48,7 +49,7 @@ from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
-from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.base.errors import ConfigurationError, FlowcError, HintedError
 from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
@@ -60,12 +61,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.words.variables import AskedRetry
+    from flowc.frontends.pipeline.dataflow import NameUse
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
+check_executor: LateFunction[[str], None] = LateFunction("flowc.executors.executor_table:check_executor")
 names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
@@ -103,15 +106,15 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
     if options.local or options.mock:
         return options._replace(local=True)
     try:
-        name = configuration.text("executor", options.configuration)
-    except FlowcError as error:
-        raise PipelineError(str(error)) from None
-    try:
-        executors.check_executor(name)
+        name = str(configuration.text("executor", options.configuration))
     except FlowcError as error:
         raise PipelineError(str(error)) from None
     if name in ("local", "mock"):
         return options._replace(local=True, mock=name == "mock")
+    try:
+        check_executor(name)
+    except HintedError as error:
+        raise PipelineError(f"{error.message}: {error.hint} (`executor` in flowc.toml, or FLOWC_EXECUTOR)") from None
     if streams or options.patches or get_stream_queue() is not None:
         what = "patches replace steps" if options.patches else "events are read from tasks"
         raise PipelineError(
@@ -135,7 +138,8 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
         raise _faulty(loaded, error.diagnostics) from None
     except ConfigurationError as error:
         raise PipelineError(str(error)) from None
-    _check_parameters(flow, options)
+    assert loaded.cls is not None
+    _check_parameters(flow, options, vars(loaded.cls)[USES])
     return loaded, flow
 
 
@@ -185,7 +189,7 @@ def checked(done: Execution, *, check: bool) -> Execution:
     return done
 
 
-def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
+def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Sequence[NameUse]]) -> None:
     """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
     known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
@@ -199,6 +203,8 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
         if value is not None and (parameter := known.get(name)) is not None:
             try:
                 check_parameter(parameter, value, texts=True)
+                if (fault := fault_of_value(uses.get(name, ()), value)) is not None:
+                    raise PipelineError(f"the parameter '{name}': {fault}")
             except ParameterError as error:
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None

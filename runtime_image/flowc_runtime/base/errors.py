@@ -17,6 +17,15 @@ class FlowcError(Exception):
     passing: ClassVar[bool] = False
 
 
+class HintedError(Exception):
+    """Base of errors with two parts: `message` says what is wrong, and `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 class NotFound(FlowcError):
     """The store has no such object, run, task or artifact."""
 

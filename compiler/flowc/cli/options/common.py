@@ -16,7 +16,7 @@ from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.contract import STORE
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ if not TYPE_CHECKING:  # only some commands use these
     records_store = LateModule("flowc_runtime.store.records.store")
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, or the requested object does not exist
-USAGE = 2  # exit code: the command line, or a config on it, is wrong
+USAGE = 2  # exit code: the command line, a config on it, or a setting is wrong
 
 
 class CodeOption(click.Option):
@@ -230,6 +230,19 @@ def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoRetu
     raise SystemExit(code)
 
 
+def fail_with(error: FlowcError) -> NoReturn:
+    """Print an error of flowc and end the program.
+
+    Raises:
+        SystemExit: always; the exit code is 2 for a wrong setting, otherwise 1.
+    """
+    if isinstance(error, ConfigurationError):
+        for fault in error.faults:
+            tell_error(fault.message, fault.hint)
+        raise SystemExit(USAGE)
+    fail(str(error), code=USAGE if isinstance(error, (SettingsError, AddressError)) else FAULTY)
+
+
 def tell_error(message: str, hint: str | None = None) -> None:
     """Print an error and its hint on stderr, one line each, or in the format of `--error-format`."""
     form = error_format()
@@ -289,4 +302,4 @@ def open_store(url: str | None) -> Store:
     try:
         return records_store.Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
-        fail(str(error))
+        fail_with(error)

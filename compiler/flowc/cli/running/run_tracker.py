@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowc.cli.options.common import fail
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +27,8 @@ def tracker_here(*, mock: bool) -> str | None:
     """Return the value of the setting `tracker`; None without a tracker, or with `--mock`.
 
     Raises:
-        ConfigurationError: a variable or the configuration file is invalid.
-        SystemExit: the tracker does not exist or cannot be used on this machine; the error is printed.
+        ConfigurationError: a variable or the configuration file is invalid, or the tracker cannot be used on this
+            machine.
     """
     setting = configuration.text("tracker")
     if setting is None or mock:
@@ -36,7 +36,8 @@ def tracker_here(*, mock: bool) -> str | None:
     try:
         return tracker.check_setting(setting)
     except tracker.TrackerError as error:
-        fail(error.message, error.hint)
+        place = configuration.lookup("tracker").place
+        raise ConfigurationError([ConfigurationFault(f"{place}: {error.message}", error.hint)]) from None
 
 
 def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking | None:

@@ -40,6 +40,7 @@ from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.step_values import set_between
 from flowc_ir.late.dataclass import dataclass, replace
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.task_limits import NO_LIMITS
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 
@@ -269,10 +270,22 @@ class GraphBuilder:
         first = self._sequence(step.branch, inner)
         assert first is not None
         assert level.then is not None  # `_needs_end`
+        self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
         self._add(check, step.place, NoCode(), following, generated=True)
         return first
+
+    def _check_break(self, step: Loop, returned: Sequence[str]) -> None:
+        """Report a loop whose end depends on a value that its branch does not return."""
+        if step.break_on in returned:
+            return
+        self._faults.add(
+            codes.BAD_POLICY,
+            self._span(step.place_of("break_on")),
+            f"{step.what}: break_on is '{step.break_on}', which its branch does not return",
+            hint=suggest(step.break_on, returned, f"the branch returns {', '.join(returned) or 'nothing'}"),
+        )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
         """Return the level for branches that end in a join: the join runs after a failed step."""

@@ -107,6 +107,10 @@ def read_file(name: str) -> ConfigFile:
     if not os.path.lexists(path):
         hint = "name an existing file in TOML, such as flowc.toml"
         raise ConfigurationError([ConfigurationFault(f"the configuration file {_place(path)} does not exist", hint)])
+    if os.path.isdir(path):
+        shown = os.path.join(name, OWN)
+        hint = f"name a file in it, such as {shown}" if os.path.isfile(shown) else f"name a file, such as {OWN}"
+        raise ConfigurationError([ConfigurationFault(f"the configuration file {name} is a directory", hint)])
     found = _read(path, *_stamp(path))
     if found is None:
         message = f"{_place(path)} has no section [{_SECTION}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +15,8 @@ _ONE: Final = "uninstall one of the distributions"
 _FIX: Final = "fix the package, or uninstall it"
 
 
-class PluginError(FlowcError):
+class PluginError(HintedError, FlowcError):
     """A plugin cannot be used: two packages have one of this name, or its package is faulty. `hint` is the remedy."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
 
 
 class PluginKind(NamedTuple):

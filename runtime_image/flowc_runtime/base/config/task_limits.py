@@ -84,8 +84,8 @@ def seconds_of(given: object, what: str, *, least: int = 1) -> int:
     elif isinstance(given, str) and _DURATION.fullmatch(given):
         seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
     if type(seconds) is int and seconds < least:
-        wanted = "at least one second, such as 90, '90s' or '1h30m'" if least else "a number of seconds, such as 0 or '30s'"
-        raise LimitError(f"{what} is {given!r:.60}, not {wanted}")
+        wanted = "at least one second, such as 90, '90s'" if least else "a number of seconds, such as 0, '30s'"
+        raise LimitError(f"{what} is {given!r:.60}, not {wanted} or '1h30m'")
     if not _whole(seconds, least):
         raise LimitError(f"{what} is {given!r:.60}, not a number of seconds, or a string such as '90s' or '1h30m'")
     assert isinstance(seconds, int)

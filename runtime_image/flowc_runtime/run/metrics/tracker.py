@@ -14,7 +14,7 @@ from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.plugin_kinds import TRACKERS
 from flowc_runtime.base.config.plugins import PluginError
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,12 +29,11 @@ MLFLOW: Final = "mlflow"
 """The name of the tracker that flowc contains."""
 
 
-class TrackerError(FlowcError):
+class TrackerError(HintedError, FlowcError):
     """The setting `tracker` names a tracker that does not exist or cannot be used. `hint` says what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}: {hint}")
-        self.message, self.hint = message, hint
+    def __str__(self) -> str:
+        return f"{self.message}: {self.hint}"
 
 
 class TrackedRun(NamedTuple):

@@ -290,6 +290,11 @@ def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
 def _check_items(value: object, name: str) -> None:
     if value is None:
         raise TransitionError(f"cannot map over '{name}': it has no value")
+    if hasattr(value, "keys"):  # also a data frame: an iteration would only give its keys
+        raise TransitionError(
+            f"cannot map over '{name}': it is a {type(value).__name__}, not a list: return list({name}) for its keys, "
+            f"or [*{name}.items()] for pairs"
+        )
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise TransitionError(f"cannot map over '{name}': it is {value!r:.60} ({type(value).__name__}), not a list")
 

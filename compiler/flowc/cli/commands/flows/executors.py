@@ -16,7 +16,7 @@ from flowc.cli.running.new_run import checked_tags, choices_of, write_attributes
 from flowc.cli.words.option_values import number, text, texts
 from flowc.diagnostics import describe
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
-from flowc.executors.executor_table import find_executor, is_installed
+from flowc.executors.executor_table import check_executor, find_executor, is_installed
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.errors import FlowcError
 
@@ -55,6 +55,10 @@ def run_elsewhere(
             raise click.UsageError(f"{option} is only for runs on this machine: add --local")
     if text(options, "patches_file") is not None:
         fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
+    try:
+        check_executor(name)
+    except ExecutorError as error:
+        fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
         checked = packaged(checked)  # before the executor's package is imported: it is not part of the flow's code
     try:

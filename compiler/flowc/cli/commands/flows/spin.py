@@ -16,7 +16,7 @@ import click
 from flowc.cli.commands.flows.resume import newest, reading
 from flowc.cli.commands.flows.run import run_like, start
 from flowc.cli.commands.flows.spin_artifacts import overrides
-from flowc.cli.options.common import fail, top
+from flowc.cli.options.common import fail, fail_with, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
@@ -103,7 +103,9 @@ def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: d
             checked = _plain(checked, inputs.step)
         with interruption_recorded():
             return _perform(checked, seeds, inputs, Store.open(root), given, options)
-    except (FlowcError, OSError) as error:
+    except FlowcError as error:
+        fail_with(error)
+    except OSError as error:
         fail(str(error))
     finally:
         if not kept:

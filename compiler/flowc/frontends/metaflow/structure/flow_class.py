@@ -43,8 +43,8 @@ def choose_class(
     if class_name is not None:
         if class_name in everything:
             return class_name, everything[class_name]
-        known = [*everything, *public_functions(module)]
-        hint = suggest(class_name, known, f"it has {', '.join(known[:_NAMED]) or 'no flow'}")
+        others = [*everything, *public_functions(module)]
+        hint = suggest(class_name, others, f"it has {', '.join(others[:_NAMED]) or 'no flow'}")
         faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
         return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
@@ -58,8 +58,8 @@ def choose_class(
     if not leaves:
         hint = "write a class that derives from FlowSpec"
         if functions := public_functions(module):
-            names = " or ".join(f"{file_name}:{name}" for name in functions[:_NAMED])
-            hint = f"to run a function, name it: {names}; or {hint}"
+            examples = " or ".join(f"{file_name}:{name}" for name in functions[:_NAMED])
+            hint = f"to run a function, name it: {examples}; or {hint}"
         faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
         return None
     first, second = (source.class_of(defined[name]) for name in leaves[:2])

@@ -131,7 +131,7 @@ def secret_in_text(text: str, secrets: Mapping[str, str]) -> str | None:
     """Return the name of a secret whose value a string contains; None if there is none."""
     for name, secret in secrets.items():
         forms = _forms(secret) if len(secret) >= _SHORT else []
-        if secret and secret == text or any(form in text for form in forms):
+        if (secret and secret == text) or any(form in text for form in forms):
             return name
     return None
 
