@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.patches import Patch
 
 check_executor: LateFunction[[str], None] = LateFunction("flowc.executors.executor_table:check_executor")
+mocks_or_notes: Callable[..., bool] = LateFunction("flowc.cli.commands.flows.resume:mocks_or_notes")
 names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
@@ -239,6 +240,7 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", *(["--local"] if options.local else []), flow.code.file]
     if (asked := _retry_of(flow)) is not None:  # always on this machine
+        mocks_or_notes(asked, options.configuration)
         words = ["retry", flow.code.file, *take(asked)]
     elif not options.local:  # the executor chooses the store and writes it to this file
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]

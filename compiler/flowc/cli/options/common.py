@@ -14,7 +14,7 @@ import click
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
-from flowc_runtime.base.config.whereabouts import default_url
+from flowc_runtime.base.config.whereabouts import configuration_words, default_url
 from flowc_runtime.base.contract import STORE
 from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, SettingsError
 
@@ -154,7 +154,6 @@ class Top(NamedTuple):
 NO_TOP = Top()
 ROOT = "flowc.root"  # key in a context's `meta`: the root of the flow's code, if known
 CODE = "flowc.code"  # key in a context's `meta`: the `CodeOf` of an IR that is run
-CONFIGURATION = "flowc.configuration"  # key in a context's `meta`: the option --configuration-file as it was typed
 LOADED = "flowc.loaded"  # key in a context's `meta`: the `Loaded` flow that a program runs
 TOP = "flowc.top"  # key in a context's `meta`: the values of the options before the command, a `Top`
 
@@ -173,9 +172,7 @@ def top(ctx: click.Context | None = None) -> Top:
 
 def first_words() -> list[str]:
     """Return the first words of a command line that is printed: `flowc`, and --configuration-file if it was given."""
-    here = click.get_current_context(silent=True)
-    file = here.meta.get(CONFIGURATION) if here is not None else None
-    return ["flowc"] if file is None else ["flowc", "--configuration-file", file]
+    return ["flowc", *configuration_words()]
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:

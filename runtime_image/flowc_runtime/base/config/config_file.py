@@ -53,6 +53,10 @@ class ConfigFile(NamedTuple):
         at = (key,) if (key,) in self.lines else ("defaults", key)
         return _place(self.path, self.lines.get(at))
 
+    def place_of(self, path: tuple[str, ...]) -> str:
+        """Return the file and the line of a key in a table, or of the innermost table around it whose line is known."""
+        return _place(self.path, _line_of(path, self.lines))
+
     def value(self, setting: Setting) -> str | int:
         """Return the value of a setting; a relative path is resolved against the file's directory."""
         value = self.values[setting.key]

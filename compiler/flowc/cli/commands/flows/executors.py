@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import click
@@ -18,10 +19,10 @@ from flowc.diagnostics import describe
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
 from flowc.executors.executor_table import check_executor, find_executor, is_installed
 from flowc_runtime.base.config.settings import datastore_of
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
     from flowc_ir.json_text import Json
@@ -67,7 +68,8 @@ def run_elsewhere(
             result = _executed(found, name, checked, given, options)
         else:
             assert found.run is not None
-            result = found.run(checked, given, options)
+            what = f"target '{name}'"
+            result = _checked(_calling(partial(found.run, checked, given, options), what), what)
     except ExecutorError as error:
         fail(error.message, error.hint)
     return result.exit_code
@@ -90,27 +92,41 @@ def _executed(
         environment=chosen(click.get_current_context()),
         settings=choices._asdict(),
     )
-    result: object = _calling(found, name, job)
-    if not isinstance(result, ExecutorResult):
-        raise ExecutorError(
-            f"the executor '{name}' has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
-            "fix the package, or set another executor",
-        )
+    what = f"executor '{name}'"
+    result = _checked(_calling(partial(found.execute, job), what), what)
     if result.run_id:
         write_attributes(options, checked.flow.name, result.run_id, result.store or job.store)
     return result
 
 
-def _calling(found: Executor, name: str, job: ExecutorJob) -> object:
-    """Return the result of an executor. Raises ExecutorError; the traceback of another error is printed."""
+def _checked(result: object, what: str) -> ExecutorResult:
+    """Return the result of an executor or a target. Raises ExecutorError if it is not an ExecutorResult."""
+    if not isinstance(result, ExecutorResult):
+        raise ExecutorError(
+            f"the {what} has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
+            "fix the package, or set another executor",
+        )
+    return result
+
+
+def _calling(run: Callable[[], object], what: str) -> object:
+    """Call an executor, or a target that runs flows, and return the result.
+
+    Raises:
+        ExecutorError: it cannot make the run. The traceback of an unexpected error is printed.
+        click.ClickException: an option is wrong.
+        FlowcError: the store cannot be used, or a setting is wrong.
+    """
     try:
-        return found.execute(job)
-    except (ExecutorError, FlowcError, BrokenPipeError):
+        return run()
+    except (ExecutorError, FlowcError, BrokenPipeError, click.ClickException, click.exceptions.Exit):
         raise
+    except HintedError as error:  # of a target
+        raise ExecutorError(error.message, error.hint) from error
     except Exception as error:
         if error_format().name == "text":
             own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
             click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
         raise ExecutorError(
-            f"the executor '{name}' failed: {describe(error)}", "fix the package, or set another executor"
+            f"the {what} failed: {describe(error)}", "fix the package, or set another executor"
         ) from None
