@@ -535,3 +535,13 @@ def test_old_python_needs_tomli(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True,
                           text=True, check=True)  # fmt: skip
     assert "which is not installed (pip install toml" in done.stdout
+
+
+def test_a_directory_is_no_configuration_file(small: Project) -> None:
+    done = small.flowc("runs", FLOWC_CONFIGURATION_FILE=".")
+    assert (done.code, done.err) == (
+        2, "error: the configuration file . is a directory\nhint: name a file, such as flowc.toml\n",
+    )  # fmt: skip
+    small.write("conf/flowc.toml", "")
+    done = small.flowc("runs", FLOWC_CONFIGURATION_FILE="conf")
+    assert done.err.endswith("hint: name a file in it, such as conf/flowc.toml\n")

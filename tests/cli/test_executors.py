@@ -135,19 +135,25 @@ def test_a_flow_s_own_file_runs_here(made: Project) -> None:
     [
         ("directori", "did you mean 'directory'?"),
         ("argoo", "did you mean 'argo'?"),
-        ("cloud", "executors: local, mock, argo, directory"),
+        ("cloud", "install the package with it; the executors are local, mock, argo, directory"),
     ],
 )
 def test_an_unknown_executor_lists_the_known_ones(made: Project, name: str, hint: str) -> None:
     done = made.flowc("run", "flow.py", FLOWC_EXECUTOR=name)
-    assert (done.code, done.err) == (1, f"error: there is no executor '{name}'\nhint: {hint}\n")
+    assert (done.code, done.err) == (2, f"error: there is no executor '{name}'\nhint: {hint}\n")
+    made.write("program.py", PROGRAM)
+    done = made.python("program.py", FLOWC_EXECUTOR=name)
+    assert (done.code, done.err.splitlines()[-1]) == (
+        1, f"flowc.pipeline.errors.PipelineError: there is no executor '{name}': {hint} "
+        "(`executor` in flowc.toml, or FLOWC_EXECUTOR)",
+    )  # fmt: skip
     assert made.store.flows() == []
 
 
 def test_a_target_that_runs_nothing_is_no_executor(made: Project) -> None:
     done = made.flowc("run", "flow.py", "--executor", "svg")
     assert (done.code, done.err.splitlines()[0]) == (
-        1, "error: flows are only compiled for the target 'svg', which does not run them",
+        2, "error: flows are only compiled for the target 'svg', which does not run them",
     )  # fmt: skip
 
 

@@ -249,3 +249,13 @@ def test_the_error_of_a_failed_function_shows_the_beginning_of_a_long_line(proje
     ending = failed.err[failed.err.index("error: step 'f' failed") :]
     assert "1 | def f(): raise ValueError('no', 'xxx" in ending
     assert max(map(len, ending.splitlines())) < 200
+
+
+def test_a_notebook_of_another_format_is_refused_with_the_command_that_converts_it(project: Project) -> None:
+    project.write("old.ipynb", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}')
+    done = project.flowc("check", "old.ipynb")
+    assert done.code == 1
+    assert "the notebook old.ipynb cannot run: its format is 3, and only notebooks of format 4 can run" in done.err
+    assert "or convert it: jupyter nbconvert --to notebook --inplace old.ipynb" in done.err
+    project.write("other.ipynb", '{"cells": []}')
+    assert "it is no notebook, which is JSON with `nbformat` and `cells`" in project.flowc("check", "other.ipynb").err

@@ -50,10 +50,17 @@ def check_executor(name: str) -> None:
     """Check that there is an executor of this name, without importing an executor of a package.
 
     Raises:
-        ExecutorError: there is no such executor; the hint names the executors.
+        ExecutorError: there is no such executor, or it is a target that does not run flows; the hint names the
+            executors.
     """
-    if name not in (*OWN, *table.BUILTIN) and name not in EXECUTORS.names() and name not in table.target_names():
+    if name in OWN or is_installed(name):
+        return
+    if name not in table.BUILTIN and name not in table.target_names():
         raise _unknown(name)
+    try:
+        _operations(name)
+    except TargetError as error:
+        raise ExecutorError(error.message, error.hint) from error
 
 
 def is_installed(name: str) -> bool:
