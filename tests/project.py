@@ -114,7 +114,11 @@ class Project:
             "HOME": str(root),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
             "PYTHONWARNINGS": "error",
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("COVERAGE_PROCESS_") or name == "TMPDIR"
+            },
         }
         self._started: list[subprocess.Popen[str]] = []
         self._gates: list[Gate] = []

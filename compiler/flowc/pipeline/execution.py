@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +52,7 @@ from flowc_runtime.base.errors import ConfigurationError, FlowcError, HintedErro
 from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
@@ -84,13 +84,10 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
-    directory = new_directory()
-    try:
+    with ScratchDirectory("execute") as directory:
         words = words_of(flow, options, directory)
         code = _in_new_process(loaded, words, directory) if _has_threads() else _in_fork(loaded, words)
         done = result_of(flow, options, directory, code)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     return checked(done, check=check)
 
 

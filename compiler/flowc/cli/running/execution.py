@@ -31,6 +31,7 @@ from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
 from flowc_runtime.base.index import Graph
+from flowc_runtime.process.scratch import remove_left
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.marks import verify_always
@@ -154,6 +155,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
+        remove_left()  # temporary directories of tasks that were killed
         _tell_failures(result, run, checked, options)
     return new_run.exit_code(result)
 

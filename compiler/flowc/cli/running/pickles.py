@@ -5,13 +5,12 @@ Tasks that import the flow themselves read the pickles from a directory.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_ir import PICKLES
+from flowc_runtime.process.scratch import ScratchDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,9 +41,6 @@ def pickles_written(package: Package) -> Iterator[str | None]:
     if not pickles:
         yield None
         return
-    directory = tempfile.mkdtemp(prefix="flowc-functions-")
-    try:
+    with ScratchDirectory("functions") as directory:
         write_pickles(pickles, directory)
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
-import tempfile
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
@@ -38,6 +36,7 @@ from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import ROOT, Graph, split_id, task_id, task_pathspec
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.task.attempts import begin_record
 from flowc_runtime.store.backends.layered import SPIN_NAME, put_on
 from flowc_runtime.store.records.store import Store
@@ -92,7 +91,8 @@ class SpinInputs(NamedTuple):
 def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: dict[str, object], kind: RunKind) -> int:
     options = cast("_Options", values)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
-    root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
+    scratch = None if kept else ScratchDirectory("spin")
+    root = scratch.name if scratch is not None else os.path.abspath(str(kept))
     try:
         with reading(options["store_url"]) as store:
             inputs = _find_inputs(store, Graph(checked.flow), options["pathspec"])
@@ -108,8 +108,8 @@ def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: d
     except OSError as error:
         fail(str(error))
     finally:
-        if not kept:
-            shutil.rmtree(root, ignore_errors=True)
+        if scratch is not None:
+            scratch.close()
 
 
 def _spare(run: RunStore, root: str) -> None:
