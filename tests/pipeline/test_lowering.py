@@ -96,8 +96,18 @@ CASES: list[tuple[str, Sequence[Any], list[str]]] = [
         "a failure in a map leads to its join, which knows it",
         [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x", on_failure=alone("h")), task("c")],
         [
+            "m_check -> by error: 'failed' -> h, else -> m",
             "m -> b for each x of xs", "b -> m_join", "m_join joins m -> by error: 'failed' -> h, else -> c",
             "h -> end", "c -> end", "end -> end",
+        ],
+    ),
+    (
+        "a value without a branch leads to the handler of its condition",
+        [task("a", one, "k"), Conditional(name="c", parameter="k", branches={"x": alone("b"), "y": alone("d")},
+                                          on_failure=alone("h"))],
+        [
+            "a -> c_check", "c_check -> by error: 'failed' -> h, else -> c", "c -> by k: 'x' -> b, 'y' -> d",
+            "h -> end", "b -> end", "d -> end", "end -> end",
         ],
     ),
     (

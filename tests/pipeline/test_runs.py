@@ -101,7 +101,53 @@ PIPELINES = """
         T("small", "after"),
     ])
     fails = Pipeline(name="fails", steps=[T("base", "base", terminate_with_failure=True)])
+
+    def H():
+        return P(T("handle", "how"))
+
+    def M(over, **more):
+        return Map(name="m", iterate_on=over, iterate_as="item", branch=P(T("kind", "kinds")), **more)
+
+    def C(**more):
+        return Conditional(name="c", parameter="base", branches={"x": P(T("big", "label")), "y": P(Stub(name="s"))}, **more)
+
+    own_reducer = Pipeline(name="own_reducer", steps=[
+        T("numbers", "xs"), M("xs", reducer="lambda values: values[9]", on_failure=H()), T("none", "after"),
+    ])
+    own_items = Pipeline(name="own_items", steps=[T("base", "base"), M("base", on_failure=H()), T("none", "after")])
+    own_branch = Pipeline(name="own_branch", steps=[T("base", "base"), C(on_failure=H()), T("none", "after")])
+    own_only = Pipeline(name="own_only", steps=[
+        T("base", "base"),
+        Conditional(name="c", parameter="base", branches={"x": P(T("big", "label"))}, on_failure=H()), T("none", "after"),
+    ])
+    own_inner = Pipeline(name="own_inner", steps=[  # the handler is that of the composite around
+        T("base", "base"), T("numbers", "xs"),
+        Map(name="o", iterate_on="xs", iterate_as="item", branch=P(M("base")), on_failure=H()), T("none", "after"),
+    ])
+    own_parallel = Pipeline(name="own_parallel", steps=[
+        T("base", "base"),
+        Parallel(name="p", branches={"a": P(C()), "b": P(T("left", "a"))}, on_failure=H()), T("none", "after"),
+    ])
+    own_failed = Pipeline(name="own_failed", steps=[  # the failure of the items comes before that of the reducer
+        T("numbers", "xs"),
+        Map(name="m", iterate_on="xs", iterate_as="item", branch=P(T("boom", "x")), reducer="max", on_failure=H()),
+        T("none", "after"),
+    ])
+    own_well = Pipeline(name="own_well", steps=[
+        T("rows", "rows"), M("rows", reducer="len", on_failure=H()),
+        Conditional(name="c", parameter="kinds", branches={3: P(T("big", "label"))}, on_failure=H()), T("none", "after"),
+    ])
     """
+OWN_FAULTS = {
+    "own_reducer": "the reducer <lambda> of 'kinds' failed on 6 values: IndexError: list index out of range",
+    "own_items": "cannot map over 'base': it is 20 (int), not a list",
+    "own_branch": "'base' is 20, but the branches are 'x', 'y'",
+    "own_only": "'base' is 20, but the only branch is 'x'",
+    "own_inner": "cannot map over 'base': it is 20 (int), not a list",
+    "own_parallel": "'base' is 20, but the branches are 'x', 'y'",
+    "own_failed": "boom",
+}
+"""The pipelines in which a composite itself fails, and the messages of their failures."""
 
 
 @pytest.fixture
@@ -173,6 +219,22 @@ def test_a_failure_is_handled_and_the_rest_does_not_run(pipelines: Project, name
     run = pipelines.store.run(name, pipelines.store.runs(name)[-1])
     assert "after" not in run.steps()
     assert "left" not in run.steps()
+
+
+@pytest.mark.parametrize("name", OWN_FAULTS)
+def test_a_handler_gets_the_failure_of_the_composite_itself(pipelines: Project, name: str) -> None:
+    values = outputs(pipelines, name)
+    assert values["how"] == f"handled {OWN_FAULTS[name]}"
+    assert "after" not in values
+
+
+def test_composites_with_handlers_that_do_not_fail(pipelines: Project) -> None:
+    values = outputs(pipelines, "own_well")
+    assert (values["kinds"], values["label"], values["after"]) == (3, "BIG", [])
+    assert "how" not in values
+    done = pipelines.flowc("run", "--mock", "pipelines.py:own_well")
+    assert done.code == 0, done.err
+    assert "mocked m_check: nothing ran" in done.err
 
 
 def test_a_pipeline_that_ends_with_failure_fails(pipelines: Project) -> None:

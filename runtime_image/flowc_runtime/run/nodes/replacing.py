@@ -82,7 +82,7 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
 
 
 def is_ours(node: Node) -> bool:
-    """Return whether a node runs only a function of flowc that always fails: a patch does not replace it."""
+    """Return whether a node runs only a function of flowc, which no patch of the user replaces."""
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
