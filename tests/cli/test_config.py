@@ -344,7 +344,7 @@ def test_a_fault_in_the_file(project: Project, text: str, message: str, hint: st
     assert told.startswith("hint: ")
     assert hint in told
     shown = project.flowc("config")
-    assert (shown.code, shown.err) == (1, done.err)
+    assert (shown.code, shown.err) == (2, done.err)
 
 
 def test_faults_are_told_all_at_once_by_every_command(small: Project) -> None:
@@ -435,7 +435,7 @@ def test_a_fault_in_a_variable(small: Project, variable: str, value: str, words:
         error, hint = done.err.splitlines()
         assert error.startswith(f"error: {variable}={value}: {message}")
         assert hint.startswith("hint: unset it, or set it to ")
-    assert small.flowc("config", **{variable: value}).code == 1
+    assert small.flowc("config", **{variable: value}).code == 2
 
 
 def test_the_working_directory_is_gone(project: Project) -> None:

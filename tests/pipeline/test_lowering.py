@@ -107,7 +107,8 @@ CASES: list[tuple[str, Sequence[Any], list[str]]] = [
                                           on_failure=alone("h"))],
         [
             "a -> c_check", "c_check -> by error: 'failed' -> h, else -> c", "c -> by k: 'x' -> b, 'y' -> d",
-            "h -> end", "b -> end", "d -> end", "end -> end",
+            "b -> by error: 'failed' -> h, else -> end", "d -> by error: 'failed' -> h, else -> end", "h -> end",
+            "end -> end",
         ],
     ),
     (

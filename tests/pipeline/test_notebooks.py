@@ -195,8 +195,12 @@ def test_the_parameters_of_a_notebook(tmp_path: Path) -> None:
 WRONG = [
     ("smal.ipynb", "there is no notebook smal.ipynb", "did you mean 'small.ipynb'?"),
     ("text.ipynb", "the notebook text.ipynb cannot run: it is not JSON", "save it in Jupyter"),
-    ("r.ipynb", "cannot run: its language is R, and only notebooks in Python can run", "save it in Jupyter"),
-    ("old.ipynb", "it is no notebook of format 4", "save it in Jupyter"),
+    (
+        "r.ipynb",
+        "cannot run: its language is R, and only notebooks in Python can run",
+        "choose a kernel for Python in Jupyter",
+    ),
+    ("old.ipynb", "it is no notebook, which is JSON with `nbformat` and `cells`", "save it in Jupyter"),
 ]
 
 

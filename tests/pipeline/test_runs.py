@@ -40,6 +40,7 @@ STEPS = """
     def numbers(): return [0.5, 1, "a.csv", {"x": 1}, 1, 1]
     def kind(item): return type(item).__name__
     def none(): return []
+    def ninth(values): return values[9]
     """
 PIPELINES = """
     from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, Stub, pickled
@@ -112,7 +113,7 @@ PIPELINES = """
         return Conditional(name="c", parameter="base", branches={"x": P(T("big", "label")), "y": P(Stub(name="s"))}, **more)
 
     own_reducer = Pipeline(name="own_reducer", steps=[
-        T("numbers", "xs"), M("xs", reducer="lambda values: values[9]", on_failure=H()), T("none", "after"),
+        T("numbers", "xs"), M("xs", reducer="steps.ninth", on_failure=H()), T("none", "after"),
     ])
     own_items = Pipeline(name="own_items", steps=[T("base", "base"), M("base", on_failure=H()), T("none", "after")])
     own_branch = Pipeline(name="own_branch", steps=[T("base", "base"), C(on_failure=H()), T("none", "after")])
@@ -139,7 +140,7 @@ PIPELINES = """
     ])
     """
 OWN_FAULTS = {
-    "own_reducer": "the reducer <lambda> of 'kinds' failed on 6 values: IndexError: list index out of range",
+    "own_reducer": "the reducer ninth of 'kinds' failed on 6 values: IndexError: list index out of range",
     "own_items": "cannot map over 'base': it is 20 (int), not a list",
     "own_branch": "'base' is 20, but the branches are 'x', 'y'",
     "own_only": "'base' is 20, but the only branch is 'x'",

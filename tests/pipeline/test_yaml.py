@@ -332,7 +332,7 @@ REFUSED = [
     ("shell: 12", 'quote it: "12"'),
     ("shell: true", 'quote it: "true"'),
     ("shell: 012", 'quote it: "012"'),
-    ("shell:", "write a string"),
+    ("shell:", "write a shell command, or `stub: NAME`"),
     ("shell: x, timeout: 012", "write 12"),
     ("shell: x, environment: {A: }", 'write a string; "" is the empty one'),
     ("stub: a, command: x", "write shell: COMMAND, or python: package.module.function"),
@@ -566,7 +566,7 @@ def test_faults_of_the_form_come_first_and_those_of_functions_together(tmp_path:
     [
         ('shell: ""', "shell of step 'job'", "write a shell command, or `stub: NAME` for a step that does nothing"),
         ("shell:", "shell of step 'job'", "write a shell command, or `stub: NAME` for a step that does nothing"),
-        ('python: " "', "python of step 'python'", "write a function, such as package.module.function"),
+        ('python: " "', "python of step ' '", "write a function, such as package.module.function"),
         ('notebook: ""', "notebook of step 'job'", "write the path of a notebook, such as report.ipynb"),
         ('stub: ""', "stub of step 'stub'", "write the name of a step"),
     ],

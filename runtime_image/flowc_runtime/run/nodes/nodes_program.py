@@ -195,7 +195,7 @@ class NodesProgram:
         else:
             _record_metrics(node, replacing.set_results(task, node, new))
         self._set_no_failure(task, node)
-        note = replacing.fill(task, node) if new.mock else ""
+        note = replacing.fill(task, node, self._graph.nodes) if new.mock else ""
         if _state(task).transition is None:
             self.imply(task, node.next, {})
         return note

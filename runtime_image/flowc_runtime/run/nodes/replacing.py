@@ -86,11 +86,16 @@ def is_ours(node: Node) -> bool:
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
-def fill(task: Variables, node: Node) -> str:
+def fill(task: Variables, node: Node, nodes: Mapping[str, Node]) -> str:
     """In a mocked run, supply a missing value on which the task's transition depends; return a remark about it.
 
     A foreach without a list gets one item, None. A switch without a value chooses its default or its first target; a
     loop without a value ends.
+
+    Args:
+        task: the values of the step's task.
+        node: the step.
+        nodes: the nodes of the flow, by their names.
     """
     state: TaskState = task.__dict__[STATE]
     match node.next:
@@ -104,7 +109,9 @@ def fill(task: Variables, node: Node) -> str:
             if loop is not None:
                 choice, why = arms[True], "the loop ends"
             else:
-                choice = switch.default if switch.default is not None else switch.arms[0][1]
+                choice = switch.default
+                if choice is None or is_ours(nodes[choice]):  # not the step that fails for a value without a branch
+                    choice = switch.arms[0][1]
                 why = f"the condition takes the branch at '{choice}'"
             state.transition = NextCall(targets(switch), None, condition, choice)
             return f"'{condition}' is mocked: {why}"
