@@ -14,6 +14,7 @@ from bench.compiling import write_chain
 from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
+from bench.reading import measure_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,5 +203,6 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "pipelines": measure_pipelines,
     "compiler": measure_compiler,
     "client": measure_client,
+    "reads": measure_reads,
     "checks": measure_checks,
 }
