@@ -84,7 +84,7 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
-    with ScratchDirectory("execute") as directory:
+    with new_directory() as directory:
         words = words_of(flow, options, directory)
         code = _in_new_process(loaded, words, directory) if _has_threads() else _in_fork(loaded, words)
         done = result_of(flow, options, directory, code)
@@ -158,13 +158,9 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
         raise PipelineError(error.message) from None
 
 
-def new_directory() -> str:
-    """Return a new directory for the files of one execution. Its path is short enough for sockets in it.
-
-    `tempfile.TemporaryDirectory` is not used, because it registers a function that is called at the program's exit.
-    """
-    place = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="flowc-execute-", dir=place if len(os.fsencode(place)) < _LONG_PLACE else "/tmp")
+def new_directory() -> ScratchDirectory:
+    """Return a new directory for the files of one execution. Its path is short enough for sockets in it."""
+    return ScratchDirectory("execute", None if len(os.fsencode(tempfile.gettempdir())) < _LONG_PLACE else "/tmp")
 
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:

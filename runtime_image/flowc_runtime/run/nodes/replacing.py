@@ -109,9 +109,8 @@ def fill(task: Variables, node: Node, nodes: Mapping[str, Node]) -> str:
             if loop is not None:
                 choice, why = arms[True], "the loop ends"
             else:
-                choice = switch.default
-                if choice is None or is_ours(nodes[choice]):  # not the step that fails for a value without a branch
-                    choice = switch.arms[0][1]
+                default = switch.default  # it may be the step that fails for a value without a branch
+                choice = switch.arms[0][1] if default is None or is_ours(nodes[default]) else default
                 why = f"the condition takes the branch at '{choice}'"
             state.transition = NextCall(targets(switch), None, condition, choice)
             return f"'{condition}' is mocked: {why}"
