@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowc.targets.deployment import TargetError
 from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.config.config_keys import PLUGIN_SETTINGS
 from flowc_runtime.run.plugin_settings import check_plugins
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def check_installed(settings: PodChoices) -> None:
     Raises:
         ConfigurationError: a setting names a plugin that is not installed.
     """
-    check_plugins({key: getattr(settings, key) for key in ("catalog", "secrets", "pickler", "tracker")})
+    check_plugins({key: getattr(settings, key) for key in PLUGIN_SETTINGS})
 
 
 def check_catalog(name: str, flow: Flow) -> None:

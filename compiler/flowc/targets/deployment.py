@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowc_runtime.base.errors import HintedError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -14,8 +12,16 @@ if TYPE_CHECKING:
     from flowc.executors.executor import ExecutorResult
 
 
-class TargetError(HintedError):
-    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do."""
+class TargetError(Exception):
+    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do.
+
+    It is no `HintedError`, whose module `flowc --help` does not import.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 class Need(NamedTuple):

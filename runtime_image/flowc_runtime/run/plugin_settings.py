@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc_ir.late import LateModule
 from flowc_runtime.base.config import configuration
-from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.config.config_keys import BY_KEY, PLUGIN_SETTINGS
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault, HintedError
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def check_plugins(given: Mapping[str, str | None] | None = None) -> None:
             for each such setting.
     """
     faults: list[ConfigurationFault] = []
-    for key, check in _CHECKS.items():
+    for key in PLUGIN_SETTINGS:
         found = configuration.lookup(key)
         value = (given or {}).get(key, found.value)
         if value is None or value == BY_KEY[key].default:
             continue
         place = found.place if value == found.value else f"--{key}"
         try:
-            check(str(value))
+            _CHECKS[key](str(value))
         except HintedError as error:
             faults.append(ConfigurationFault(f"{place}: {error.message}", error.hint))
     if faults:

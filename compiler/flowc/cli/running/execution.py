@@ -31,7 +31,6 @@ from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
 from flowc_runtime.base.index import Graph
-from flowc_runtime.process.scratch import remove_left
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.marks import verify_always
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
+    from flowc_runtime.process.scratch import remove_left
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
@@ -67,6 +67,7 @@ else:  # not used for the help of `run`
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
     Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
     Store = LateFunction("flowc_runtime.store.records.store:Store")
+    remove_left = LateFunction("flowc_runtime.process.scratch:remove_left")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
     call_exit_hooks = LateFunction("flowc_emulator.exit_hooks:call_exit_hooks")
     Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # used only for remote stores

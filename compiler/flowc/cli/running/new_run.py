@@ -17,11 +17,11 @@ from flowc.cli.running.beginning import writing_record
 from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
+from flowc_runtime.base.config.config_keys import BY_KEY, PLUGIN_SETTINGS
 from flowc_runtime.base.errors import FlowcError, TagError
-from flowc_runtime.run.plugin_settings import check_plugins
 from flowc_runtime.store.records.runs import end_run_here, new_run_record
 from flowc_runtime.store.records.tags import check_tags
 from flowc_runtime.store.values.sources import store_sources
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from flowc_emulator.plan import RunResult
     from flowc_ir import Flow
     from flowc_runtime.base.config import secret_setting
+    from flowc_runtime.run.plugin_settings import check_plugins
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
-else:  # used only for flows with secrets
+else:  # used only for flows with secrets, and for settings that differ from their defaults
+    check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
 MOCKED: Final = "mocked:true"
@@ -74,7 +76,8 @@ def choices_of(flow: Flow) -> Choices:
     Raises:
         ConfigurationError: a variable or the configuration file is invalid, or names a plugin that is not installed.
     """
-    check_plugins()
+    if any(configuration.text(key) != BY_KEY[key].default for key in PLUGIN_SETTINGS):
+        check_plugins()
     catalog, pickler = str(configuration.text("catalog")), str(configuration.text("pickler"))
     if not any(node.secrets for node in flow.nodes):
         return Choices("env", pickler, catalog)

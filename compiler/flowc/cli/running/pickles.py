@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_ir import PICKLES
-from flowc_runtime.process.scratch import ScratchDirectory
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from flowc.package import Package
+    from flowc_runtime.process.scratch import ScratchDirectory
+else:  # used only for functions that cannot be imported
+    ScratchDirectory = LateFunction("flowc_runtime.process.scratch:ScratchDirectory")
 
 
 def pickles_of(package: Package) -> list[tuple[str, bytes]]:

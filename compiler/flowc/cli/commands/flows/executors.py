@@ -18,6 +18,7 @@ from flowc.cli.words.option_values import number, text, texts
 from flowc.diagnostics import describe
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
 from flowc.executors.executor_table import check_executor, find_executor, is_installed
+from flowc.targets.deployment import TargetError
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.errors import FlowcError, HintedError
 
@@ -121,7 +122,7 @@ def _calling(run: Callable[[], object], what: str) -> object:
         return run()
     except (ExecutorError, FlowcError, BrokenPipeError, click.ClickException, click.exceptions.Exit):
         raise
-    except HintedError as error:  # of a target
+    except (HintedError, TargetError) as error:
         raise ExecutorError(error.message, error.hint) from error
     except Exception as error:
         if error_format().name == "text":
