@@ -47,7 +47,7 @@ def find_executor(name: str) -> Executor | Operations:
 
 
 def check_executor(name: str) -> None:
-    """Check that there is an executor of this name, without importing an executor of a package.
+    """Check that the executor of this name exists, without importing an executor of a package.
 
     Raises:
         ExecutorError: there is no such executor, or it is a target that does not run flows; the hint names the

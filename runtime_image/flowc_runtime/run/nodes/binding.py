@@ -201,7 +201,8 @@ def _as_class(value: object, wanted: type, what: str) -> object:
         return value
     if (parse := _parser_of(wanted)) is not None and (isinstance(value, str) or _is_decimal(wanted)):
         return _parsed(value, wanted, parse, what)
-    if hasattr(wanted, "_fields") and isinstance(value, list) and len(value) == len(wanted._fields):  # a NamedTuple
+    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)  # of a NamedTuple
+    if fields is not None and isinstance(value, list) and len(value) == len(fields):
         return wanted(*value)
     if wanted in (int, float, str, bool, list, dict, bytes) or type(value) in _JSON_TYPES:
         raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}")
@@ -225,8 +226,8 @@ def is_text_class(wanted: type) -> bool:
 
 def text_of(value: object) -> str:
     """Return the text that is converted to this value of a class for which `is_text_class` is true."""
-    shown: object = value.isoformat() if hasattr(value, "isoformat") else value
-    return str(shown)
+    isoformat: Callable[[], str] | None = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else isoformat()
 
 
 def _parser_of(wanted: type) -> Callable[[str], object] | None:
