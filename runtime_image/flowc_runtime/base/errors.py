@@ -42,6 +42,10 @@ class AddressError(StoreError):
     passing = False
 
 
+class LibraryError(AddressError):
+    """The client library for the store's kind of address is not installed, or cannot be loaded."""
+
+
 class RecordError(StoreError):
     """One object of the store cannot be read. Lists leave the object out, since other objects may be readable.
 

@@ -16,7 +16,7 @@ from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import configuration_words, default_url
 from flowc_runtime.base.contract import STORE
-from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, SettingsError
+from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, LibraryError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -237,7 +237,8 @@ def fail_with(error: FlowcError) -> NoReturn:
         for fault in error.faults:
             tell_error(fault.message, fault.hint)
         raise SystemExit(USAGE)
-    fail(str(error), code=USAGE if isinstance(error, (SettingsError, AddressError)) else FAULTY)
+    wrong = isinstance(error, (SettingsError, AddressError)) and not isinstance(error, LibraryError)
+    fail(str(error), code=USAGE if wrong else FAULTY)
 
 
 def tell_error(message: str, hint: str | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc.cli.options.common import fail
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
@@ -27,14 +28,16 @@ def tracker_here(*, mock: bool) -> str | None:
     """Return the value of the setting `tracker`; None without a tracker, or with `--mock`.
 
     Raises:
-        ConfigurationError: a variable or the configuration file is invalid, or the tracker cannot be used on this
-            machine.
+        ConfigurationError: a variable or the configuration file is invalid.
+        SystemExit: the library of the tracker is not installed; the error is printed.
     """
     setting = configuration.text("tracker")
     if setting is None or mock:
         return None
     try:
         return tracker.check_setting(setting)
+    except tracker.TrackerLibraryError as error:
+        fail(error.message, error.hint)
     except tracker.TrackerError as error:
         place = configuration.lookup("tracker").place
         raise ConfigurationError([ConfigurationFault(f"{place}: {error.message}", error.hint)]) from None

@@ -36,6 +36,10 @@ class TrackerError(HintedError, FlowcError):
         return f"{self.message}: {self.hint}"
 
 
+class TrackerLibraryError(TrackerError):
+    """The library that a tracker needs is not installed."""
+
+
 class TrackedRun(NamedTuple):
     """The data of a run that a tracker receives.
 
@@ -120,7 +124,7 @@ def find_tracker(setting: str) -> tuple[Tracker, str]:
 
 def _check_mlflow() -> None:
     if find_spec("mlflow") is None:
-        raise TrackerError("the tracker 'mlflow' needs the package mlflow", "pip install 'flowc[mlflow]'")
+        raise TrackerLibraryError("the tracker 'mlflow' needs the package mlflow", "pip install 'flowc[mlflow]'")
 
 
 def check_setting(setting: str | None) -> str | None:
