@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bench.artifacts import measure_artifacts
 from bench.clients import make_runs, make_tasks
 from bench.compiling import write_chain
 from bench.figures import Bench, Figure, run_once
@@ -198,6 +199,7 @@ def measure_durability(bench: Bench) -> Iterator[Figure]:
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tasks": measure_tasks,
     "data": measure_data,
+    "artifacts": measure_artifacts,
     "durability": measure_durability,
     "starts": measure_starts,
     "pipelines": measure_pipelines,

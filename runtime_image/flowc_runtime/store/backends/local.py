@@ -20,6 +20,7 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
 
@@ -59,6 +60,21 @@ class LocalObjects:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         key = key or blob_key(digest)
         return checked(self, key, digest, size, lambda: self._map(key, digest))
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound."""
+        key = blob_key(digest)
+
+        def fetch() -> tuple[BinaryIO, str, int]:
+            with self._reading(key), contextlib.ExitStack() as opened:
+                file = opened.enter_context(open(self._path(key), "rb"))
+                if (found := marks.digest_of(file.fileno(), digest)) == digest:
+                    opened.pop_all()  # the caller closes the file
+                file_size = os.fstat(file.fileno()).st_size
+                file.seek(0)
+                return file, found, file_size
+
+        return checked(self, key, digest, size, fetch)
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
