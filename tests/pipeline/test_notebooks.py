@@ -63,7 +63,7 @@ PIPELINES = """
 
 @pytest.fixture
 def notebooks(project: Project) -> Project:
-    del project.environment["PYTHONWARNINGS"]  # Jupyter's warnings are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     project.write("shapes.py", """
         class Table:
             def __init__(self, rows):
@@ -148,7 +148,7 @@ def test_a_failing_cell_is_named_and_the_notebook_is_kept(notebooks: Project) ->
 def test_a_missing_return_names_the_notebook(notebooks: Project) -> None:
     done = notebooks.flowc("run", "--local", "pipeline.py:missing")
     assert done.code == 1
-    assert "notebook small.ipynb has no variable 'nothing' at its end, which its task returns" in done.err
+    assert "notebook small.ipynb does not set the variable 'nothing', which its task returns" in done.err
 
 
 @pytest.mark.parametrize("name", ["secret", "returned"])
@@ -200,7 +200,7 @@ WRONG = [
         "cannot run: its language is R, and only notebooks in Python can run",
         "choose a kernel for Python in Jupyter",
     ),
-    ("old.ipynb", "it is no notebook, which is JSON with `nbformat` and `cells`", "save it in Jupyter"),
+    ("old.ipynb", "it is not a notebook, which is JSON with `nbformat` and `cells`", "save it in Jupyter"),
 ]
 
 
@@ -262,4 +262,6 @@ def test_a_notebook_of_another_format_is_refused_with_the_command_that_converts_
     assert "the notebook old.ipynb cannot run: its format is 3, and only notebooks of format 4 can run" in done.err
     assert "or convert it: jupyter nbconvert --to notebook --inplace old.ipynb" in done.err
     project.write("other.ipynb", '{"cells": []}')
-    assert "it is no notebook, which is JSON with `nbformat` and `cells`" in project.flowc("check", "other.ipynb").err
+    assert (
+        "it is not a notebook, which is JSON with `nbformat` and `cells`" in project.flowc("check", "other.ipynb").err
+    )

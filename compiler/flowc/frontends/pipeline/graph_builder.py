@@ -339,7 +339,9 @@ class GraphBuilder:
                     self._nodes[other.id] = replace(other, joins=parent.id)
 
     def _ordered(self, first: NodeId) -> tuple[Node, ...]:
-        """Return the nodes in topological order (loops apart): each node comes after its predecessors."""
+        """Return the nodes in topological order: each node comes after its predecessors, apart from edges that close
+        loops.
+        """
         order = postorder(first, lambda at: reversed(targets(self._nodes[at].next)))
         return tuple(self._nodes[at] for at in reversed(order))
 

@@ -90,13 +90,15 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
         here = os.getpid() == process  # forks of this process have no timer
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
-                note(f"{_overrun(node, took)}: its code caught the timeout's exception; let it pass, or end the step")
+                note(
+                    f"{_overrun(node, took)}: its code caught the timeout's exception; let it propagate or end the step"
+                )
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
         ):  # the time at a debugger's prompt does not count
             note(
-                f"{_overrun(node, took)}: its code used SIGALRM or its timer, by which the timeout would have come; "
-                "do without signal.alarm and signal.setitimer, or without @timeout"
+                f"{_overrun(node, took)}: its code used SIGALRM or its timer, which @timeout needs; "
+                "remove signal.alarm and signal.setitimer, or @timeout"
             )
 
 
@@ -113,7 +115,7 @@ def _end_copy() -> NoReturn:
     try:
         if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
             say("".join(traceback.format_exception(error)))
-        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
+        say("a process that the step had forked returned from the step and is ended here; let it call os._exit(0)\n")
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     finally:

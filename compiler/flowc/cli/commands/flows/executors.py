@@ -62,7 +62,7 @@ def run_elsewhere(
     except ExecutorError as error:
         fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
-        checked = packaged(checked)  # before the executor's package is imported: it is not part of the flow's code
+        checked = packaged(checked)  # before the import of the executor's package, which is not part of the flow's code
     try:
         found = find_executor(name)
         if isinstance(found, Executor):

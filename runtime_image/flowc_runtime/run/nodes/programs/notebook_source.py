@@ -59,7 +59,7 @@ def read_notebook(content: bytes) -> NotebookSource:
             "open and save it in Jupyter, or convert it: jupyter nbconvert --to notebook --inplace FILE",
         )
     if not isinstance(document, dict) or not isinstance(cells, list) or number is None:
-        raise NotebookSourceError("it is no notebook, which is JSON with `nbformat` and `cells`", _SAVE)
+        raise NotebookSourceError("it is not a notebook, which is JSON with `nbformat` and `cells`", _SAVE)
     metadata = document.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
