@@ -259,7 +259,7 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # `needs_end`
+        assert level.then is not None  # `needs_end` has added a last node
         self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)

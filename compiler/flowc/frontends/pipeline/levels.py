@@ -28,7 +28,7 @@ class Level:
 
     Attributes:
         then: the node that runs after the sequence; None if the run ends.
-        exit: the node that runs after the pipeline with the sequence; after a handler of failures this node runs.
+        exit: the node that runs after the pipeline with the sequence, also if a handler of failures ends the pipeline.
         failure: the node that runs after a failed step; None if no failure is handled.
         around: the names of the composites that contain the sequence, outermost first.
         at: the position of the sequence's pipeline, or of its current step.
@@ -73,10 +73,12 @@ def goto(target: NodeId | None) -> Transition:
 
 
 def leaving(level: Level) -> Transition:
-    """Return the transition of a task or join: to the handler of failures if it or one of its inputs failed."""
+    """Return the transition of a task or join: it leads to the handler of failures if the task or one of the join's
+    inputs failed.
+    """
     if level.failure is None:
         return goto(level.then)
-    assert level.then is not None  # `needs_end`
+    assert level.then is not None  # `needs_end` has added a last node
     if level.then == level.failure:  # a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)
