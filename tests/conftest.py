@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from flowc_runtime.base.config.whereabouts import locate
+from flowc_runtime.process.scratch import ScratchDirectory
 from project import Project
 from tools import recorded, versions
 
@@ -85,6 +86,17 @@ def fresh_imports() -> Iterator[None]:
 def _installed(module: ModuleType) -> bool:
     places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
     return any(place.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)) for place in places)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the tests and their programs one directory for temporary files, which is removed at the end."""
+    tmp_path_factory.getbasetemp()  # pytest's own directory is not inside
+    with ScratchDirectory("tests") as directory, pytest.MonkeyPatch.context() as patch:
+        os.chmod(directory, 0o755)  # other users reach a `public_project` in it
+        patch.setenv("TMPDIR", directory)
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture

@@ -116,7 +116,11 @@ class Project:
             "PYTHONWARNINGS": "error",
             # Otherwise a test that runs pytest deletes the directories of earlier runs of the suite, which takes minutes.
             "PYTEST_DEBUG_TEMPROOT": str(root),
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("COVERAGE_PROCESS_") or name == "TMPDIR"
+            },
         }
         self._started: list[subprocess.Popen[str]] = []
         self._gates: list[Gate] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.errors import HintedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,8 @@ else:  # costs start-up time
 _HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file
 
 
-class OpeningError(Exception):
+class OpeningError(HintedError):
     """An argument names no flow that can be run: `message` says why, `hint` says what to write instead."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 _HINTS = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.errors import HintedError
 from flowc_runtime.process.loader import is_taken
 
 if TYPE_CHECKING:
@@ -19,13 +20,8 @@ else:  # costs start-up time
     sysconfig = LateModule("sysconfig")
 
 
-class ModuleError(Exception):
+class ModuleError(HintedError):
     """The name does not name a module that can contain a flow."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def find_module(name: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, final
 from flowc.extensions import extension_files
 from flowc_ir import Span, codes
 from flowc_ir.late.dataclass import dataclass, field, replace
+from flowc_runtime.base.errors import HintedError
 from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
@@ -49,13 +50,8 @@ class Package:
     every: Callable[[], Package] | None = field(default=None, compare=False, repr=False)
 
 
-class PackageTooLargeError(Exception):
+class PackageTooLargeError(HintedError):
     """A flow's directory exceeds the limits of a code package; the message names the largest parts of the directory."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 class UnreadableFileError(Exception):

@@ -130,7 +130,7 @@ def test_texts(reads: Project) -> None:
 def test_the_settings_of_metaflow(reads: Project, content: bytes) -> None:
     (reads.root / "home").mkdir()
     (reads.root / "home/config.json").write_bytes(content)
-    refused(reads, "flow.py", "run", code=FAULTY, names="home/config.json", METAFLOW_HOME="home")
+    refused(reads, "flow.py", "run", code=USAGE, names="home/config.json", METAFLOW_HOME="home")
 
 
 @pytest.mark.parametrize("content", [f"store = {DEEP}".encode(), b"store = [1]", b"\xff", b"store", b"runs = 3"])

@@ -344,7 +344,7 @@ def test_a_fault_in_the_file(project: Project, text: str, message: str, hint: st
     assert told.startswith("hint: ")
     assert hint in told
     shown = project.flowc("config")
-    assert (shown.code, shown.err) == (1, done.err)
+    assert (shown.code, shown.err) == (2, done.err)
 
 
 def test_faults_are_told_all_at_once_by_every_command(small: Project) -> None:
@@ -435,7 +435,7 @@ def test_a_fault_in_a_variable(small: Project, variable: str, value: str, words:
         error, hint = done.err.splitlines()
         assert error.startswith(f"error: {variable}={value}: {message}")
         assert hint.startswith("hint: unset it, or set it to ")
-    assert small.flowc("config", **{variable: value}).code == 1
+    assert small.flowc("config", **{variable: value}).code == 2
 
 
 def test_the_working_directory_is_gone(project: Project) -> None:
@@ -535,3 +535,13 @@ def test_old_python_needs_tomli(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True,
                           text=True, check=True)  # fmt: skip
     assert "which is not installed (pip install toml" in done.stdout
+
+
+def test_a_directory_is_no_configuration_file(small: Project) -> None:
+    done = small.flowc("runs", FLOWC_CONFIGURATION_FILE=".")
+    assert (done.code, done.err) == (
+        2, "error: the configuration file . is a directory\nhint: name a file, such as flowc.toml\n",
+    )  # fmt: skip
+    small.write("conf/flowc.toml", "")
+    done = small.flowc("runs", FLOWC_CONFIGURATION_FILE="conf")
+    assert done.err.endswith("hint: name a file in it, such as conf/flowc.toml\n")

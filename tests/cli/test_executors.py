@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import textwrap
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -135,19 +136,25 @@ def test_a_flow_s_own_file_runs_here(made: Project) -> None:
     [
         ("directori", "did you mean 'directory'?"),
         ("argoo", "did you mean 'argo'?"),
-        ("cloud", "executors: local, mock, argo, directory"),
+        ("cloud", "install the package with it; the executors are local, mock, argo, directory"),
     ],
 )
 def test_an_unknown_executor_lists_the_known_ones(made: Project, name: str, hint: str) -> None:
     done = made.flowc("run", "flow.py", FLOWC_EXECUTOR=name)
-    assert (done.code, done.err) == (1, f"error: there is no executor '{name}'\nhint: {hint}\n")
+    assert (done.code, done.err) == (2, f"error: there is no executor '{name}'\nhint: {hint}\n")
+    made.write("program.py", PROGRAM)
+    done = made.python("program.py", FLOWC_EXECUTOR=name)
+    assert (done.code, done.err.splitlines()[-1]) == (
+        1, f"flowc.pipeline.errors.PipelineError: there is no executor '{name}': {hint} "
+        "(`executor` in flowc.toml, or FLOWC_EXECUTOR)",
+    )  # fmt: skip
     assert made.store.flows() == []
 
 
 def test_a_target_that_runs_nothing_is_no_executor(made: Project) -> None:
     done = made.flowc("run", "flow.py", "--executor", "svg")
     assert (done.code, done.err.splitlines()[0]) == (
-        1, "error: flows are only compiled for the target 'svg', which does not run them",
+        2, "error: flows are only compiled for the target 'svg', which does not run them",
     )  # fmt: skip
 
 
@@ -328,3 +335,36 @@ def test_unit_tests_run_here(made: Project) -> None:
     made.write("program.py", PROGRAM)
     code = "import program; from flowc.testing import run_pipeline; print(run_pipeline(program.pipe).outputs['sums'])"
     assert made.python("-c", code, FLOWC_EXECUTOR="nowhere").out == "[5, 6]\n"
+
+
+RUNS = """
+    from flowc.executors import ExecutorResult
+    from flowc.targets.deployment import Deployment, Operations, TargetError
+    from flowc.targets.target import Target
+
+    def run(checked, given, options):
+        WHAT
+
+    OPERATIONS = Operations(place=(), list_runs=print, resume=print, run=run)
+    TARGET = Target(name="system", about="", settings=dict, lower=print, emit=str, deployment=Deployment(
+        system="a system", commands={}, operations="system:OPERATIONS"))
+    """
+
+
+@pytest.mark.parametrize(
+    ("what", "message", "traced"),
+    [
+        (
+            "raise RuntimeError('no machine')",
+            "error: the target 'system' failed: RuntimeError: no machine\nhint: fix",
+            True,
+        ),
+        ("raise TargetError('it is off', 'switch it on')", "error: it is off\nhint: switch it on\n", False),
+        ("return 0", "error: the target 'system' has returned 0, not a flowc.executors.ExecutorResult\n", False),
+    ],
+)
+def test_an_error_of_a_target_that_runs_flows_is_reported(made: Project, what: str, message: str, traced: bool) -> None:
+    install_faulty(made, "system", "[flowc.targets]\nsystem = system:TARGET\n",
+                   textwrap.dedent(RUNS.replace("WHAT", what)))  # fmt: skip
+    done = made.flowc("run", "flow.py", FLOWC_EXECUTOR="system")
+    assert (done.code, message in done.err, "Traceback" in done.err) == (1, True, traced), done.err

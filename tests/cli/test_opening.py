@@ -424,3 +424,14 @@ def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
         assert sys.path[0] != str(packaged.root)
     finally:
         os.chdir(before)
+
+
+def test_functions_of_a_module_without_a_flow_are_named(project: Project) -> None:
+    project.write("steps.py", "from os.path import join\n\ndef load(rows: int = 3): return rows\ndef train(x): return x\n"
+                  "def _own(): pass\n")  # fmt: skip
+    for words in (["run", "--local"], ["check"], ["compile"]):
+        done = project.flowc(*words, "steps.py")
+        assert done.code == 1
+        assert "hint: to run a function, name it: steps.py:load or steps.py:train; or write a class" in done.err
+    assert "hint: did you mean 'load'?" in project.flowc("check", "steps.py:lod").err
+    assert project.flowc("run", "--local", "steps.py:load").code == 0

@@ -451,3 +451,58 @@ def test_a_file_that_is_no_configuration_is_refused_before_the_run(another: Proj
     done = another.flowc("runs", FLOWC_CONFIGURATION_FILE=name)
     assert done.code == 2
     assert message.partition(" (")[0] in done.err
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('labels = { "a b" = "x" }', "SOURCE has an invalid label 'a b': 'x' in labels"),
+        ('node-selector = { disk = "ü" }', "SOURCE has an invalid label 'disk': 'ü' in node-selector"),
+        ('image = "a b"', "SOURCE has the image 'a b', not a valid reference"),
+        ('image-pull-secrets = ["A"]', "SOURCE names 'A', which is not a valid name in Kubernetes"),
+        ('persistent-volume-claims = { data = "/" }', "SOURCE mounts a volume at '/'"),
+        ("security-context = { run-as-user = 0 }", "SOURCE asks to run as root"),
+        ("security-context = { privileged = true }", "SOURCE asks to be privileged"),
+        ('annotations = { "workflows.argoproj.io/x" = "y" }', "belongs to Argo"),
+        ('extended-resources = { "a b" = 1 }', "SOURCE has the key 'a b', which Kubernetes does not accept"),
+        ('service-account = "A"', "SOURCE names 'A', which is not a valid name in Kubernetes"),
+        ('labels = { team = "{{x}}" }', "SOURCE has '{{' in labels, which Argo would expand"),
+    ],
+)
+def test_a_value_that_argo_refuses_is_named_with_its_table_and_line(project: Project, table: str, message: str) -> None:
+    pytest.importorskip("hera")
+    project.write("one.py", """
+        from flowc.pipeline import Pipeline, PythonTask
+        def one(): pass
+        pipe = Pipeline(name="pipe", steps=[PythonTask(function=one, overrides="big")])
+        """)  # fmt: skip
+    for name in ("steps.pipe.one", "overrides.big"):
+        more = "" if name.startswith("overrides") else "[overrides.big]\n"
+        project.write("flowc.toml", f"{more}[{name}]\n{table}\n")
+        done = project.flowc("compile", "one.py:pipe")
+        assert done.code == 1
+        assert message.replace("SOURCE", f"[{name}] (flowc.toml:{2 + more.count(chr(10))})") in done.err, done.err
+        assert "@kubernetes" not in done.err
+
+
+def test_the_place_of_a_wrong_value_may_be_the_flow_itself(project: Project) -> None:
+    pytest.importorskip("hera")
+    project.write("flow.py", """
+        from metaflow import FlowSpec, kubernetes, step
+        class Both(FlowSpec):
+            @kubernetes(labels={"a b": "x"})
+            @step
+            def start(self): self.next(self.end)
+            @step
+            def end(self): pass
+        """)  # fmt: skip
+    project.write("flowc.toml", '[defaults]\nlabels = { "c d" = "y" }\nenvironment = { FLOWC_X = "y" }\n')
+    err = project.flowc("compile", "flow.py").err
+    assert "step 'start': @kubernetes has an invalid label 'a b'" in err
+    assert "step 'start': [defaults] (flowc.toml:2) has an invalid label 'c d'" in err
+    assert "hint: change it in [defaults] (flowc.toml:3)" in err
+    err = project.flowc("compile", "--target", "stepfunctions", "flow.py").err
+    assert "step 'start' has @kubernetes(labels=…), which containers on AWS do not have" in err or (
+        "step 'start' has labels from [defaults] (flowc.toml:2), which containers on AWS do not have" in err
+    )
+    assert "step 'end' has labels from [defaults] (flowc.toml:2), which containers on AWS do not have" in err

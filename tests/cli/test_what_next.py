@@ -167,6 +167,12 @@ def test_the_printed_commands_read_the_same_configuration_file(mixed: Project) -
     *_, log, resume = ending(mixed.flowc("--configuration-file", "team.toml", "run", "flow.py", FLOWC_STORE=""))
     assert log.startswith("log: flowc --configuration-file team.toml logs Mixed/")
     assert resume.startswith("resume: flowc --configuration-file team.toml resume flow.py --origin-run-id ")
+    done = mixed.flowc("--configuration-file", "team.toml", "spin", "flow.py", "Mixed/nope/start", FLOWC_STORE="")
+    assert done.err.endswith("hint: flowc --configuration-file team.toml runs Mixed\n"), done.err
+    done = mixed.flowc("--configuration-file", "team.toml", "resume", "flow.py", "--origin-run-id", "x", FLOWC_STORE="")
+    assert done.err.endswith("hint: flowc --configuration-file team.toml runs Mixed\n"), done.err
+    other = mixed.flowc("resume", "flow.py", "--origin-run-id", "x", FLOWC_STORE="")
+    assert "hint: flowc runs Mixed" in other.err
     mixed.environment["FLOWC_STORE"] = ""
     assert typed(mixed, log, "log").returncode == 0
     (mixed.root / "mended").touch()

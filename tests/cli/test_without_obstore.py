@@ -115,7 +115,7 @@ def test_a_library_that_cannot_be_loaded_is_told_with_the_reason(far: Project, c
 def test_the_client_says_it(far: Project, installed: Path) -> None:
     done = without(far, installed, "-c", "from metaflow import Flow; Flow('Far')")
     assert done.err.endswith(
-        f"AddressError: the store {URL} needs obstore, which is not installed: pip install 'flowc[s3]'\n"
+        f"LibraryError: the store {URL} needs obstore, which is not installed: pip install 'flowc[s3]'\n"
     )
 
 

@@ -233,7 +233,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
 )
 def test_a_wrong_setting_is_refused_before_the_run(made: Project, setting: str, message: str) -> None:
     done = made.flowc("run", "--local", "flow.py", FLOWC_TRACKER=setting)
-    assert done.code == 1
+    assert done.code == 2
     assert message in done.err
     assert "secret" not in done.err
     assert not made.store.flows()
@@ -324,7 +324,7 @@ def test_an_unknown_tracker_is_refused_when_a_flow_is_compiled(
         "other": "install its package, or use one of mlflow, none, lines, wrong",
     }.items():  # fmt: skip
         done = made.flowc(*words, file, FLOWC_TRACKER=setting)
-        assert done.code != 0
+        assert done.code == 2
         assert f"there is no tracker '{setting.partition(':')[0]}'\nhint: {hint}" in done.err
         assert done.out == ""
     for setting in ("none", "lines:x", "mlflow"):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import enum
+import os
 import types
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+from uuid import UUID
 
 import pytest
 
@@ -43,6 +48,25 @@ class Model:
         return {"value": self.value}
 
 
+class Pair(NamedTuple):
+    x: int
+    y: str
+
+
+class Shape(TypedDict):
+    x: int
+
+
+class Named(Protocol):
+    """A protocol that cannot be checked at run time."""
+
+    name: str
+
+
+class Plain:
+    """A class without a form in JSON."""
+
+
 class Color(enum.Enum):
     RED = "red"
 
@@ -62,6 +86,20 @@ GOOD: list[tuple[Any, Any, Any]] = [
     ([1, 2], set, {1, 2}),
     ("a", Any, "a"),
     (Point(1), Point, Point(1)),
+    ("2024-12-31", date, date(2024, 12, 31)),
+    ("2024-12-31T10:00", datetime, datetime(2024, 12, 31, 10)),
+    ("10:30", time, time(10, 30)),
+    ("0.10", Decimal, Decimal("0.10")),
+    (3, Decimal, Decimal(3)),
+    (0.1, Decimal, Decimal("0.1")),
+    ("a/b", Path, Path("a/b")),
+    ("a/b", os.PathLike, "a/b"),
+    (str(UUID(int=7)), UUID, UUID(int=7)),
+    (["2024-12-31"], list[date], [date(2024, 12, 31)]),
+    ([1, "b"], Pair, Pair(1, "b")),
+    ("a", Literal["a", 1], "a"),
+    ({"x": 1}, Shape, {"x": 1}),
+    ("a", Named, "a"),
 ]
 
 
@@ -82,6 +120,14 @@ BAD: list[tuple[Any, Any, str]] = [
     ({"x": "q"}, Point, "x of argument 'a' of f() is 'q' (str), not int"),
     ({}, Model, "is not a Model: value: field required"),
     ("a", int | None, "is 'a' (str), not int or None"),
+    ("31.12.2024", date, "is '31.12.2024' (str), not a date, such as 2024-12-31"),
+    (20241231, date, "is 20241231 (int), not date"),
+    ("x", Decimal, "is 'x' (str), not a Decimal, such as 0.10"),
+    (True, Decimal, "is True (bool), not a Decimal"),
+    (3, Path, "is 3 (int), not Path"),
+    ("b", Literal["a"], "is 'b' (str), not one of 'a'"),
+    ("x", Model, "is not a Model: value: field required"),
+    ("x", Plain, "is 'x' (str), not Plain"),
 ]
 
 

@@ -328,3 +328,70 @@ def test_the_ir_has_the_files_of_a_step() -> None:
     loaded = load_pipeline(Pipeline(name="p", steps=[PythonTask(name="f", function=len, catalog=catalog)]))
     assert loaded.flow is not None
     assert "    files put ['x.csv'], copy False, folder work\n" in print_flow(loaded.flow)
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+LEAK = """
+    import json, os
+    from flowc.pipeline import Catalog, Pipeline, PythonTask, ShellTask
+
+    def leak(text: str, name: str = "out.txt"):
+        with open(name.replace("KEY", os.environ["KEY"]), "w") as file:
+            file.write(text.replace("KEY", os.environ["KEY"]).replace("JSON", json.dumps(os.environ["KEY"])))
+
+    def task(**catalog):
+        return PythonTask(name="leak", function=leak, secrets=["KEY"], catalog=Catalog(**catalog))
+
+    copied = Pipeline(steps=[task(put=["*.txt"])])
+    noted = Pipeline(steps=[task(put=["*.txt"], store_copy=False)])
+    shell = Pipeline(steps=[ShellTask(name="leak", command="echo $KEY > out.txt", secrets=["KEY"],
+                                      catalog=Catalog(put=["out.txt"]))])
+    """
+SECRET = 'a "quoted" s3cr3t'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["copied", "--text", "the key is KEY."],
+        ["copied", "--text", '{"key": JSON}'],
+        ["copied", "--text", "." * ((1 << 20) - 5) + "KEY"],  # where two pieces of the file meet
+        ["shell"],
+    ],
+)
+def test_a_file_with_the_value_of_a_secret_is_refused(project: Project, words: list[str]) -> None:
+    project.write("leaks.py", LEAK)
+    if len(words) == 3 and len(words[2]) > 1000:  # longer than an argument may be
+        project.write("values.json", json.dumps({"text": words[2]}))
+        words = [words[0], "--params-file", "values.json"]
+    done = project.flowc("run", "--local", f"leaks.py:{words[0]}", *words[1:], KEY=SECRET)
+    assert done.code == 1
+    assert (
+        "step 'leak' cannot put 'out.txt': it contains the value of the secret KEY, which is never stored" in done.err
+    )
+    assert SECRET not in done.err
+    stored = [path for path in (project.root / ".flowc").rglob("*") if path.is_file()]
+    assert stored
+    assert not [path for path in stored if b"s3cr3t" in path.read_bytes()]
+
+
+def test_a_name_of_a_file_with_the_value_of_a_secret_is_refused(project: Project) -> None:
+    project.write("leaks.py", LEAK)
+    done = project.flowc("run", "--local", "leaks.py:copied", "--text", "x", "--name", "KEY.txt", KEY="s3cr3t")
+    assert done.code == 1
+    assert "step 'leak' cannot put a file whose name contains the value of the secret KEY" in done.err
+    assert "s3cr3t" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "text", "key", "code"),
+    [("noted", "KEY", SECRET, 0), ("copied", "2024", "2", 0), ("copied", "KEY\n", "2", 1), ("copied", "x", "", 0)],
+)
+def test_secrets_in_files_are_found_like_those_in_returns(
+    project: Project, pipeline: str, text: str, key: str, code: int
+) -> None:
+    """A file without a copy is not stored, and a short secret counts only if it is the whole file."""
+    project.write("leaks.py", LEAK)
+    done = project.flowc("run", "--local", f"leaks.py:{pipeline}", "--text", text, KEY=key)
+    assert done.code == code, done.err

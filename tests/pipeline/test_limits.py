@@ -64,6 +64,11 @@ def test_jobs_have_limits_too() -> None:
     assert (node.retry, node.timeout, node.environment) == (Retry(times=1), Timeout(seconds=60), (("A", "1"),))
 
 
+@pytest.mark.parametrize("wait", [0, "0s", "0m0s", timedelta(0)])
+def test_a_wait_may_be_none(wait: Any) -> None:
+    assert lowered(task(retry={"times": 2, "wait": wait})).nodes[0].retry == Retry(times=2)
+
+
 def test_a_number_of_retries_is_enough() -> None:
     assert lowered(task(retry=2)).nodes[0].retry == Retry(times=2)
 
@@ -74,7 +79,11 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
     ({"retry": {"time": 3}}, "retry has no 'time': did you mean 'times'?"),
     ({"retry": {"wait": 3}}, "retry: times is None"),
     ({"retry": {"times": 1, "wait": "soon"}}, "retry: wait is 'soon', not a number of seconds"),
-    ({"timeout": 0}, "timeout is 0, not a number of seconds"),
+    ({"retry": {"times": 1, "wait": -1}}, "retry: wait is -1, not a number of seconds, such as 0, '30s' or '1h30m'"),
+    ({"retry": {"times": 1, "wait": timedelta(milliseconds=1)}}, "retry: wait is datetime.timedelta"),
+    ({"timeout": 0}, "timeout is 0, not at least one second, such as 90, '90s' or '1h30m'"),
+    ({"timeout": "0s"}, "timeout is '0s', not at least one second"),
+    ({"timeout": timedelta(milliseconds=999)}, "not at least one second"),
     ({"timeout": "90"}, "timeout is '90'"),
     ({"timeout": 1.5}, "timeout is 1.5"),
     ({"resources": {"memry": 3}}, "resources has no 'memry': did you mean 'memory'?"),
@@ -150,3 +159,9 @@ def test_limits_apply_to_runs(project: Project) -> None:
     assert done.code == 0, done.err
     assert "OUT high" in done.out
     assert "Timeout" in done.out.rpartition("OUT")[2]
+
+
+@pytest.mark.parametrize("command", ["", "  ", "\n\n"])
+def test_an_empty_command_is_refused(command: str) -> None:
+    with pytest.raises(PipelineError, match="ShellTask 's': command is empty: write a shell command, or a Stub"):
+        ShellTask(name="s", command=command)

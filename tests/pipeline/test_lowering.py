@@ -96,8 +96,19 @@ CASES: list[tuple[str, Sequence[Any], list[str]]] = [
         "a failure in a map leads to its join, which knows it",
         [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x", on_failure=alone("h")), task("c")],
         [
+            "m_check -> by error: 'failed' -> h, else -> m",
             "m -> b for each x of xs", "b -> m_join", "m_join joins m -> by error: 'failed' -> h, else -> c",
             "h -> end", "c -> end", "end -> end",
+        ],
+    ),
+    (
+        "a value without a branch leads to the handler of its condition",
+        [task("a", one, "k"), Conditional(name="c", parameter="k", branches={"x": alone("b"), "y": alone("d")},
+                                          on_failure=alone("h"))],
+        [
+            "a -> c_check", "c_check -> by error: 'failed' -> h, else -> c", "c -> by k: 'x' -> b, 'y' -> d",
+            "b -> by error: 'failed' -> h, else -> end", "d -> by error: 'failed' -> h, else -> end", "h -> end",
+            "end -> end",
         ],
     ),
     (
@@ -198,7 +209,7 @@ def use(
 def test_an_enum_and_a_path_are_parameters_with_the_text_of_their_defaults() -> None:
     found = {each.name: (each.type, each.required, each.default) for each in lowered(task("a", use)).parameters}
     assert found == {
-        "mode": ("any", False, '"fast"'), "full": ("any", False, "2"), "p": ("any", False, '"data/in"'),
+        "mode": ("any", False, '"fast"'), "full": ("any", False, "2"), "p": ("str", False, '"data/in"'),
         "free": ("any", False, None),
     }  # fmt: skip
 
@@ -269,6 +280,18 @@ def test_a_fault_is_reported_at_its_step(steps: Sequence[Any], code: str, messag
     assert message in fault.message
     assert fault.hint
     assert fault.span.line > 1
+
+
+def test_a_loop_ends_by_a_value_that_its_branch_returns() -> None:
+    def faults(break_on: str, branch: Pipeline) -> list[str]:
+        loop = Loop(name="l", branch=branch, break_on=break_on, max_iterations=3)
+        return [f"{each.message}; {each.hint}" for each in load_pipeline(Pipeline(name="f", steps=[loop])).diagnostics]
+
+    message = "Loop 'l': break_on is '{}', which its branch does not return; {}"
+    assert faults("dine", alone("b", "done")) == [message.format("dine", "did you mean 'done'?")]
+    assert faults("x", alone("b")) == [message.format("x", "the branch returns nothing")]
+    inner = Loop(name="i", branch=alone("b", "done"), break_on="done", max_iterations=3)
+    assert faults("done", Pipeline(steps=[inner])) == []
 
 
 def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

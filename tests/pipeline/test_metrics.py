@@ -222,3 +222,32 @@ def test_a_metric_with_a_secret_fails_the_step(made: Project, name: str, message
     assert not [path for path in files if any(each in path.read_bytes() for each in held)]
     assert token not in done.out + done.err
     assert pin not in done.out + done.err
+
+
+def test_no_step_follows_the_largest_one(project: Project) -> None:
+    project.write("last.py", """
+        from flowc.pipeline import Pipeline, PythonTask, ShellTask
+        from flowc.steps import log_metric
+
+        def one(): log_metric("loss", 1.0, step=2**63 - 1)
+        def two():
+            one()
+            log_metric("loss", 2.0)
+        def three():
+            one()
+            log_metric("loss", 2.0, step=3)
+            log_metric("loss", 3.0)
+        lines = ['cat >> "$FLOWC_METRICS" <<END', '{"name": "m", "value": 1, "step": 9223372036854775807}',
+                 '{"name": "m", "value": 2}', "END"]
+        shell = Pipeline(name="shell", steps=[ShellTask(name="s", command="\\n".join(lines))])
+        """)  # fmt: skip
+    done = project.flowc("run", "--local", "last.py:two")
+    assert done.code == 1
+    message = "has no step after 9223372036854775807, the largest one: give the step of this value"
+    assert f"MetricError: the metric 'loss' {message}" in done.err
+    assert project.flowc("run", "--local", "last.py:one").code == 0
+    assert project.flowc("run", "--local", "last.py:three").code == 0
+    done = project.flowc("run", "--local", "last.py:shell")
+    assert (done.code, f"line 2 of $FLOWC_METRICS: the metric 'm' {message}" in done.err) == (1, True), done.err
+    for name in ("one", "two", "three"):
+        assert project.flowc("show", f"{name}/latest").code == 0

@@ -195,8 +195,12 @@ def test_the_parameters_of_a_notebook(tmp_path: Path) -> None:
 WRONG = [
     ("smal.ipynb", "there is no notebook smal.ipynb", "did you mean 'small.ipynb'?"),
     ("text.ipynb", "the notebook text.ipynb cannot run: it is not JSON", "save it in Jupyter"),
-    ("r.ipynb", "cannot run: its language is R, and only notebooks in Python can run", "save it in Jupyter"),
-    ("old.ipynb", "it is not a notebook of format 4", "save it in Jupyter"),
+    (
+        "r.ipynb",
+        "cannot run: its language is R, and only notebooks in Python can run",
+        "choose a kernel for Python in Jupyter",
+    ),
+    ("old.ipynb", "it is not a notebook, which is JSON with `nbformat` and `cells`", "save it in Jupyter"),
 ]
 
 
@@ -249,3 +253,15 @@ def test_the_error_of_a_failed_function_shows_the_beginning_of_a_long_line(proje
     ending = failed.err[failed.err.index("error: step 'f' failed") :]
     assert "1 | def f(): raise ValueError('no', 'xxx" in ending
     assert max(map(len, ending.splitlines())) < 200
+
+
+def test_a_notebook_of_another_format_is_refused_with_the_command_that_converts_it(project: Project) -> None:
+    project.write("old.ipynb", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}')
+    done = project.flowc("check", "old.ipynb")
+    assert done.code == 1
+    assert "the notebook old.ipynb cannot run: its format is 3, and only notebooks of format 4 can run" in done.err
+    assert "or convert it: jupyter nbconvert --to notebook --inplace old.ipynb" in done.err
+    project.write("other.ipynb", '{"cells": []}')
+    assert (
+        "it is not a notebook, which is JSON with `nbformat` and `cells`" in project.flowc("check", "other.ipynb").err
+    )

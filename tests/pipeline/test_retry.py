@@ -297,3 +297,38 @@ def test_the_records_of_a_pipeline_have_the_revision_of_its_code(flaky: Project,
         "dirty": ["staged"],
     }
     assert newest(flaky, "inner").record()["code"].startswith("sha256:")
+
+
+# -- the executor of the configuration ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["-m", "flowc", "run", "flaky.py:second", "--k", "2"], ["program.py"]])
+def test_a_retry_names_the_executor_that_it_does_not_use(flaky: Project, words: list[str]) -> None:
+    assert flaky.python(*words).code == 1
+    mend(flaky)
+    (name,) = flaky.store.flows()
+    note = (
+        "note: the retry runs on this machine, not with the executor 'argo' (FLOWC_EXECUTOR); "
+        "unset FLOWC_RETRY_RUN for a new run with it\n"
+    )
+    done = flaky.python(*words, FLOWC_RETRY_RUN=f"{name}/latest", FLOWC_EXECUTOR="argo")
+    assert (done.code, note in done.err) == (0, True), done.err
+    flaky.root.joinpath("mended").unlink()
+    assert flaky.python(*words).code == 1
+    mend(flaky)
+    done = flaky.python(*words, FLOWC_RETRY_RUN=f"{name}/latest")
+    assert (done.code, "the retry runs on this machine" in done.err) == (0, False), done.err
+
+
+def test_a_retry_with_the_executor_mock_runs_no_code(flaky: Project) -> None:
+    assert flaky.flowc("run", "flaky.py:second", "--k", "2").code == 1
+    (name,) = flaky.store.flows()
+    done = flaky.flowc("run", "flaky.py:second", FLOWC_RETRY_RUN=f"{name}/latest", FLOWC_EXECUTOR="mock")
+    assert (done.code, ran(done)) == (0, []), done.err
+    assert "mocked fails: nothing ran" in done.err
+
+
+def test_the_option_of_another_executor_is_refused_for_a_retry(flaky: Project) -> None:
+    done = flaky.flowc("run", "--executor", "argo", "flaky.py:second", FLOWC_RETRY_RUN="latest")
+    assert done.code == 2
+    assert "--executor has no effect on the retry that FLOWC_RETRY_RUN asks for: it runs on this machine" in done.err

@@ -185,8 +185,8 @@ p = Pipeline(name="p", steps=[PythonTask(name="typed", function=typed, returns=[
 print("VALUES", dumps(p.execute({"path": "a", "colour": "red", "word": "b"}).outputs))"""
     assert json.loads(run(project, body)) == {"path": "a/x", "colour": "red", "word": "b"}
     done = project.flowc("run", "--local", "steps.py:typed", "--path", "a", "--colour", "blue", "--word", "b")
-    assert done.code == 1
-    assert "argument 'colour' of typed() is 'blue' (str), not a Colour: its values are 'red'" in done.err
+    assert done.code == 2
+    assert "'--colour': argument of typed() in step 'typed' (steps.py:14:1) is 'blue' (str), not a Colour" in done.err
 
 
 def test_returns_of_all_kinds(project: Project) -> None:

@@ -40,6 +40,7 @@ STEPS = """
     def numbers(): return [0.5, 1, "a.csv", {"x": 1}, 1, 1]
     def kind(item): return type(item).__name__
     def none(): return []
+    def ninth(values): return values[9]
     """
 PIPELINES = """
     from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, Stub, pickled
@@ -101,7 +102,53 @@ PIPELINES = """
         T("small", "after"),
     ])
     fails = Pipeline(name="fails", steps=[T("base", "base", terminate_with_failure=True)])
+
+    def H():
+        return P(T("handle", "how"))
+
+    def M(over, **more):
+        return Map(name="m", iterate_on=over, iterate_as="item", branch=P(T("kind", "kinds")), **more)
+
+    def C(**more):
+        return Conditional(name="c", parameter="base", branches={"x": P(T("big", "label")), "y": P(Stub(name="s"))}, **more)
+
+    own_reducer = Pipeline(name="own_reducer", steps=[
+        T("numbers", "xs"), M("xs", reducer="steps.ninth", on_failure=H()), T("none", "after"),
+    ])
+    own_items = Pipeline(name="own_items", steps=[T("base", "base"), M("base", on_failure=H()), T("none", "after")])
+    own_branch = Pipeline(name="own_branch", steps=[T("base", "base"), C(on_failure=H()), T("none", "after")])
+    own_only = Pipeline(name="own_only", steps=[
+        T("base", "base"),
+        Conditional(name="c", parameter="base", branches={"x": P(T("big", "label"))}, on_failure=H()), T("none", "after"),
+    ])
+    own_inner = Pipeline(name="own_inner", steps=[  # the handler is that of the composite around
+        T("base", "base"), T("numbers", "xs"),
+        Map(name="o", iterate_on="xs", iterate_as="item", branch=P(M("base")), on_failure=H()), T("none", "after"),
+    ])
+    own_parallel = Pipeline(name="own_parallel", steps=[
+        T("base", "base"),
+        Parallel(name="p", branches={"a": P(C()), "b": P(T("left", "a"))}, on_failure=H()), T("none", "after"),
+    ])
+    own_failed = Pipeline(name="own_failed", steps=[  # the failure of the items comes before that of the reducer
+        T("numbers", "xs"),
+        Map(name="m", iterate_on="xs", iterate_as="item", branch=P(T("boom", "x")), reducer="max", on_failure=H()),
+        T("none", "after"),
+    ])
+    own_well = Pipeline(name="own_well", steps=[
+        T("rows", "rows"), M("rows", reducer="len", on_failure=H()),
+        Conditional(name="c", parameter="kinds", branches={3: P(T("big", "label"))}, on_failure=H()), T("none", "after"),
+    ])
     """
+OWN_FAULTS = {
+    "own_reducer": "the reducer ninth of 'kinds' failed on 6 values: IndexError: list index out of range",
+    "own_items": "cannot map over 'base': it is 20 (int), not a list",
+    "own_branch": "'base' is 20, but the branches are 'x', 'y'",
+    "own_only": "'base' is 20, but the only branch is 'x'",
+    "own_inner": "cannot map over 'base': it is 20 (int), not a list",
+    "own_parallel": "'base' is 20, but the branches are 'x', 'y'",
+    "own_failed": "boom",
+}
+"""The pipelines in which a composite itself fails, and the messages of their failures."""
 
 
 @pytest.fixture
@@ -173,6 +220,22 @@ def test_a_failure_is_handled_and_the_rest_does_not_run(pipelines: Project, name
     run = pipelines.store.run(name, pipelines.store.runs(name)[-1])
     assert "after" not in run.steps()
     assert "left" not in run.steps()
+
+
+@pytest.mark.parametrize("name", OWN_FAULTS)
+def test_a_handler_gets_the_failure_of_the_composite_itself(pipelines: Project, name: str) -> None:
+    values = outputs(pipelines, name)
+    assert values["how"] == f"handled {OWN_FAULTS[name]}"
+    assert "after" not in values
+
+
+def test_composites_with_handlers_that_do_not_fail(pipelines: Project) -> None:
+    values = outputs(pipelines, "own_well")
+    assert (values["kinds"], values["label"], values["after"]) == (3, "BIG", [])
+    assert "how" not in values
+    done = pipelines.flowc("run", "--mock", "pipelines.py:own_well")
+    assert done.code == 0, done.err
+    assert "mocked m_check: nothing ran" in done.err
 
 
 def test_a_pipeline_that_ends_with_failure_fails(pipelines: Project) -> None:
@@ -456,3 +519,138 @@ def test_an_item_that_a_handler_ended_has_none_in_the_lists_and_nothing_in_reduc
     )
     done = project.flowc("run", "--local", "items.py:flow")
     assert "SEEN [2, None, 3] 5 [None, 'failed', None]" in done.out, done.err
+
+
+def test_a_wrong_value_of_a_variable_is_told_before_the_run(project: Project) -> None:
+    project.write("program.py", """
+        from flowc.pipeline import Pipeline, PythonTask
+        def one(x: int = 3): return x
+        pipeline = Pipeline(steps=[PythonTask(function=one, returns=["y"])])
+        if __name__ == "__main__":
+            print(pipeline.execute(check=False)["y"])
+        """)  # fmt: skip
+    for variable in ("RUNNABLE_PRM_x", "METAFLOW_RUN_X"):
+        done = project.python("program.py", **{variable: "many"})
+        assert done.code == 1
+        assert done.err.splitlines()[-1] == (
+            f"flowc.pipeline.errors.PipelineError: the variable {variable} of the parameter 'x' "
+            "(argument of one() in step 'one', program.py:3:1): 'many' is not an int"
+        )
+        assert "Usage" not in done.err
+    assert project.store.flows() == []
+    assert project.python("program.py", RUNNABLE_PRM_x="4").out == "[one] 4\n".replace("[one] ", "")
+
+
+def test_a_run_that_has_not_begun_has_no_records(project: Project) -> None:
+    project.write("program.py", """
+        from flowc.pipeline import Pipeline, PipelineError, PythonTask
+        def one(x: int): return x
+        pipeline = Pipeline(steps=[PythonTask(function=one, returns=["y"])])
+        if __name__ == "__main__":
+            done = pipeline.execute(check=False, parameters_file="values.json")
+            print(done.ok, done.outputs, done.metrics, done.pathspec == "")
+            try:
+                done.run
+            except PipelineError as error:
+                print(error)
+        """)  # fmt: skip
+    project.write("values.json", '{"x": "many"}')
+    done = project.python("program.py")
+    assert done.out.splitlines() == [
+        "False {} {} True",
+        "no run of program has begun, so there are no records: the output of execute() says why, and `ok` is False",
+    ]
+    assert done.err.startswith("Error: Invalid value for '--x': 'many' is not an int")
+
+
+def test_a_map_over_a_dict_is_refused(project: Project) -> None:
+    project.write("maps.py", """
+        from flowc.pipeline import Map, Pipeline, PythonTask
+        def load(): return {"a": 1, "b": 2}
+        def use(item): return item
+        pipe = Pipeline(steps=[PythonTask(function=load, returns=["sizes"]),
+            Map(name="m", iterate_on="sizes", iterate_as="item",
+                branch=PythonTask(function=use, returns=["r"]).as_pipeline())])
+        """)  # fmt: skip
+    done = project.flowc("run", "--local", "maps.py:pipe")
+    assert done.code == 1
+    assert (
+        "cannot map over 'sizes': it is a dict, not a list: return list(sizes) for its keys, or [*sizes.items()] for pairs"
+        in done.err
+    )
+
+
+TYPED = """
+    import datetime, decimal, enum, pathlib, uuid
+    from typing import Literal
+    from flowc.pipeline import Pipeline, PythonTask
+
+    class Color(enum.Enum):
+        RED = "3"
+
+    def show(
+        day: datetime.date = datetime.date(2024, 1, 2), at: datetime.datetime = datetime.datetime(2024, 1, 2, 3),
+        clock: datetime.time = datetime.time(1, 2), price: decimal.Decimal = decimal.Decimal("0.10"),
+        path: pathlib.Path = pathlib.Path("x"), key: uuid.UUID = uuid.UUID(int=3), color: Color = Color.RED,
+        kind: Literal["a", "b"] = "a", maybe: datetime.date | None = None,
+    ):
+        return repr([day, at, clock, price, path, key, color, kind, maybe])
+
+    class Plain: pass
+    def plain(it: Plain): pass
+    pipe = Pipeline(name="typed", steps=[PythonTask(function=show, returns=["shown"])])
+    if __name__ == "__main__":
+        import sys
+        print(pipe.execute({"day": sys.argv[1]})["shown"])
+    """
+
+
+def test_texts_are_converted_to_the_class_of_the_annotation(project: Project) -> None:
+    project.write("typed.py", TYPED)
+    assert project.flowc("run", "--local", "typed.py:pipe").code == 0
+    uuid = "12345678123456781234567812345678"
+    given = ["--day", "20250203", "--at", "2024-01-01T00:00:00Z", "--clock", "04:05", "--price", "0.1234567890123456789",
+             "--path", "3", "--key", uuid, "--color", "3", "--kind", "b", "--maybe", "2025-01-01"]  # fmt: skip
+    given[1] = "2025-02-03"
+    assert project.flowc("run", "--local", "typed.py:pipe", *given).code == 0
+    shown = project.artifacts(project.latest(), "show")["shown"]
+    assert shown == (
+        "[datetime.date(2025, 2, 3), datetime.datetime(2024, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), "
+        "datetime.time(4, 5), Decimal('0.1234567890123456789'), PosixPath('3'), "
+        "UUID('12345678-1234-5678-1234-567812345678'), <Color.RED: '3'>, 'b', datetime.date(2025, 1, 1)]"
+    )
+    assert project.python("typed.py", "2030-12-31").out.startswith("[datetime.date(2030, 12, 31), ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--day", "2024-13-01"], "'2024-13-01' (str), not a date, such as 2024-12-31"),
+        (["--at", "noon"], "'noon' (str), not a datetime, such as 2024-12-31T23:59:00"),
+        (["--clock", "x"], "'x' (str), not a time, such as 23:59"),
+        (["--price", "1,5"], "'1,5' (str), not a Decimal, such as 0.10"),
+        (["--key", "1"], "'1' (str), not a UUID, such as 12345678-1234-5678-1234-567812345678"),
+        (["--color", "4"], "4 (int), not a Color: its values are '3'"),
+        (["--kind", "c"], "'c' (str), not one of 'a', 'b'"),
+        (["--maybe", "soon"], "'soon' (str), not date or None"),
+    ],
+)
+def test_a_text_that_cannot_be_converted_is_told_before_the_run(
+    project: Project, words: list[str], message: str
+) -> None:
+    project.write("typed.py", TYPED)
+    done = project.flowc("run", "--local", "typed.py:pipe", *words)
+    assert done.code == 2
+    assert f"Invalid value for '{words[0]}': argument of show() in step 'show' (typed.py:18:1) is {message}" in done.err
+    assert project.store.flows() == []
+
+
+def test_a_value_of_another_class_is_refused(project: Project) -> None:
+    project.write("typed.py", TYPED)
+    done = project.flowc("run", "--local", "typed.py:plain", "--it", "x")
+    assert "argument of plain() in step 'plain' (typed.py:17:1) is 'x' (str), not Plain" in done.err
+    done = project.python("typed.py", "soon")
+    assert done.err.splitlines()[-1] == (
+        "flowc.pipeline.errors.PipelineError: the parameter 'day': argument of show() in step 'show' (typed.py:18:1) "
+        "is 'soon' (str), not a date, such as 2024-12-31"
+    )

@@ -67,7 +67,7 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     ),
     (lambda: NotebookTask(name="a", notebook="a.py"), "not the path of an .ipynb file"),
     (lambda: NotebookTask(name="a", notebook="a.ipynb", optional_ploomber_args={"x": 1}), "runs by nbclient"),
-    (lambda: ShellTask(name="a", command=" "), "not a shell command"),
+    (lambda: ShellTask(name="a", command=" "), "command is empty: write a shell command"),
     (lambda: Catalog(get="a.csv"), "get is 'a.csv', not a list of patterns"),
     (lambda: Map(name="m", branch=ONE, iterate_on="xs", iterate_as="a b"), "iterate_as is 'a b'"),
     (lambda: Map(name="m", branch=len, iterate_on="xs", iterate_as="x"), "branch is <built-in function len>"),

@@ -332,7 +332,7 @@ REFUSED = [
     ("shell: 12", 'quote it: "12"'),
     ("shell: true", 'quote it: "true"'),
     ("shell: 012", 'quote it: "012"'),
-    ("shell:", "write a string"),
+    ("shell:", "write a shell command, or `stub: NAME`"),
     ("shell: x, timeout: 012", "write 12"),
     ("shell: x, environment: {A: }", 'write a string; "" is the empty one'),
     ("stub: a, command: x", "write shell: COMMAND, or python: package.module.function"),
@@ -559,3 +559,34 @@ def test_faults_of_the_form_come_first_and_those_of_functions_together(tmp_path:
     found = written(tmp_path, f"steps: [{functions}]").diagnostics
     assert [fault.span.column for fault in found] == sorted(fault.span.column for fault in found)
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "what", "hint"),
+    [
+        ('shell: ""', "shell of step 'job'", "write a shell command, or `stub: NAME` for a step that does nothing"),
+        ("shell:", "shell of step 'job'", "write a shell command, or `stub: NAME` for a step that does nothing"),
+        ('python: " "', "python of step ' '", "write a function, such as package.module.function"),
+        ('notebook: ""', "notebook of step 'job'", "write the path of a notebook, such as report.ipynb"),
+        ('stub: ""', "stub of step 'stub'", "write the name of a step"),
+    ],
+)
+def test_an_empty_text_is_called_empty(project: Project, step: str, what: str, hint: str) -> None:
+    project.write("empty.yaml", f"steps:\n  - {step}\n")
+    done = project.flowc("check", "empty.yaml")
+    assert done.code == 1
+    assert f"{what} is empty\n" in done.err
+    assert f"hint: {hint}\n" in done.err
+
+
+def test_a_loop_that_nothing_ends_is_reported_at_its_key(project: Project) -> None:
+    project.write("loop.yaml", """
+        steps:
+          - loop: 3
+            until: dine
+            steps: [{shell: export done=true, returns: [done]}]
+        """)  # fmt: skip
+    done = project.flowc("check", "loop.yaml")
+    assert (done.code, "loop.yaml:3:12" in done.err, "hint: did you mean 'done'?" in done.err) == (1, True, True), (
+        done.err
+    )

@@ -295,8 +295,8 @@ def test_a_resumed_run_keeps_what_it_did_not_change(team: Project) -> None:
 def test_an_unknown_pickler_is_told_before_the_run(team: Project, name: str, message: str, hint: str) -> None:
     for words in (["run", "--local"], ["compile"], ["compile", "--target", "stepfunctions"]):
         done = team.flowc(*words, "kept.py", FLOWC_PICKLER=name)
-        assert done.code != 0
-        assert message in done.err
+        assert done.code == 2
+        assert f"FLOWC_PICKLER: {message}" in done.err
         assert hint in done.err
     assert team.store.flows() == []
 

@@ -155,7 +155,7 @@ FAULTY = [
         "2: [defaults]: retry has no 'time': did you mean 'times'?",
         "write retry = 3",
     ),
-    ("[defaults]\ntimeout = 0\n", "2: [defaults]: timeout is 0, not a number of seconds", 'write timeout = "1h"'),
+    ("[defaults]\ntimeout = 0\n", "2: [defaults]: timeout is 0, not at least one second", 'write timeout = "1h"'),
     ("[defaults]\nresources = 3\n", "2: [defaults]: resources is 3, not a table of amounts", "write resources = {"),
     (
         "[overrides.big.resources]\ncpu = 1\nmemry = 2\n",

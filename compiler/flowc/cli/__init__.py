@@ -331,10 +331,13 @@ def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | 
     """Set the configuration file of this process and of the programs that it starts, until the command ends."""
     if value is None or ctx.resilient_parsing:
         return
+    from flowc_runtime.base.ambient import ambient
+
     variable = configuration.FILE_VARIABLE
     before = os.environ.get(variable)
 
     def restore() -> None:
+        ambient().configuration_file = None
         if before is None:
             os.environ.pop(variable, None)
         else:
@@ -342,6 +345,4 @@ def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | 
 
     ctx.call_on_close(restore)
     os.environ[variable] = os.path.abspath(value)
-    from flowc.cli.options.common import CONFIGURATION  # imports many modules; few command lines have the option
-
-    ctx.meta[CONFIGURATION] = value
+    ambient().configuration_file = value

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
 from flowc_ir.late.namedtuple import NamedTuple
+from flowc_runtime.base.errors import HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,13 +16,8 @@ if TYPE_CHECKING:
     from flowc_ir.json_text import Json
 
 
-class ExecutorError(Exception):
+class ExecutorError(HintedError):
     """An executor cannot make a run: `message` says why in one line, `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @final

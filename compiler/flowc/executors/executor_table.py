@@ -43,8 +43,24 @@ def find_executor(name: str) -> Executor | Operations:
             return _operations(name)
     except (PluginError, TargetError) as error:
         raise ExecutorError(error.message, error.hint) from error
-    known = executor_names()
-    raise ExecutorError(f"there is no executor '{name}'", suggest(name, known, f"executors: {', '.join(known)}"))
+    raise _unknown(name)
+
+
+def check_executor(name: str) -> None:
+    """Check that the executor of this name exists, without importing an executor of a package.
+
+    Raises:
+        ExecutorError: there is no such executor, or it is a target that does not run flows; the hint names the
+            executors.
+    """
+    if name in OWN or is_installed(name):
+        return
+    if name not in table.BUILTIN and name not in table.target_names():
+        raise _unknown(name)
+    try:
+        _operations(name)
+    except TargetError as error:
+        raise ExecutorError(error.message, error.hint) from error
 
 
 def is_installed(name: str) -> bool:
@@ -56,6 +72,12 @@ def executor_names() -> list[str]:
     """Return the names of all executors: flowc's own executors, targets that can run flows, and executors of
     packages."""
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
+
+
+def _unknown(name: str) -> ExecutorError:
+    known = executor_names()
+    hint = suggest(name, known, f"install the package with it; the executors are {', '.join(known)}")
+    return ExecutorError(f"there is no executor '{name}'", hint)
 
 
 def _operations(name: str) -> Operations:

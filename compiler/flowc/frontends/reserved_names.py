@@ -1,11 +1,13 @@
-"""Names that steps, parameters and artifacts cannot have; and a function that lists names in messages."""
+"""Names that steps, parameters and artifacts cannot have; and functions that list names in messages."""
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
 # Public attributes of FlowSpec. A step, parameter or artifact of such a name would hide the attribute.
 FLOW_API = frozenset({
@@ -29,3 +31,12 @@ def listed(names: Iterable[str]) -> str:
     """Return names as `'a', 'b' and 'c'`; there must be at least one."""
     quoted = [f"'{name}'" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def public_functions(module: ModuleType) -> list[str]:
+    """Return the names of the public functions that a module defines: each of them can be run as a flow."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]

@@ -14,6 +14,7 @@ from flowc_ir.late import LateModule
 from flowc_ir.late.pattern import late_pattern
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.run.nodes.failing import is_check
 from flowc_runtime.run.nodes.replacing import is_ours, values_for
 from flowc_runtime.run.nodes.returned import ReturnError
 from flowc_runtime.run.patches import Patch, PatchError, open_patch
@@ -169,4 +170,4 @@ def _check_value(value: object, node: Node) -> None:
 
 def _with_mocks(found: Mapping[str, Patch], flow: Flow) -> dict[str, Patch]:
     nothing = Patch(kind="nothing", what=None, mock=True)
-    return {node.id: found.get(node.id, nothing) for node in flow.nodes if not is_ours(node)}
+    return {node.id: found.get(node.id, nothing) for node in flow.nodes if not is_ours(node) or is_check(node)}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from flowc.cli.words.variables import (
 )
 from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
+from flowc.frontends.pipeline.dataflow import USES, fault_of_value
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
@@ -48,24 +48,28 @@ from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
-from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.base.errors import ConfigurationError, FlowcError, HintedError
 from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.words.variables import AskedRetry
+    from flowc.frontends.pipeline.dataflow import NameUse
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
+check_executor: LateFunction[[str], None] = LateFunction("flowc.executors.executor_table:check_executor")
+mocks_or_notes: Callable[..., bool] = LateFunction("flowc.cli.commands.flows.resume:mocks_or_notes")
 names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
@@ -80,13 +84,10 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
-    directory = new_directory()
-    try:
+    with new_directory() as directory:
         words = words_of(flow, options, directory)
         code = _in_new_process(loaded, words, directory) if _has_threads() else _in_fork(loaded, words)
         done = result_of(flow, options, directory, code)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     return checked(done, check=check)
 
 
@@ -103,11 +104,15 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
     if options.local or options.mock:
         return options._replace(local=True)
     try:
-        name = configuration.text("executor", options.configuration)
+        name = str(configuration.text("executor", options.configuration))
     except FlowcError as error:
         raise PipelineError(str(error)) from None
     if name in ("local", "mock"):
         return options._replace(local=True, mock=name == "mock")
+    try:
+        check_executor(name)
+    except HintedError as error:
+        raise PipelineError(f"{error.message}: {error.hint} (`executor` in flowc.toml, or FLOWC_EXECUTOR)") from None
     if streams or options.patches or get_stream_queue() is not None:
         what = "patches replace steps" if options.patches else "events are read from tasks"
         raise PipelineError(
@@ -131,7 +136,8 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
         raise _faulty(loaded, error.diagnostics) from None
     except ConfigurationError as error:
         raise PipelineError(str(error)) from None
-    _check_parameters(flow, options)
+    assert loaded.cls is not None
+    _check_parameters(flow, options, vars(loaded.cls)[USES])
     return loaded, flow
 
 
@@ -152,13 +158,9 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
         raise PipelineError(error.message) from None
 
 
-def new_directory() -> str:
-    """Return a new directory for the files of one execution. Its path is short enough for sockets in it.
-
-    `tempfile.TemporaryDirectory` is not used, because it registers a function that is called at the program's exit.
-    """
-    place = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="flowc-execute-", dir=place if len(os.fsencode(place)) < _LONG_PLACE else "/tmp")
+def new_directory() -> ScratchDirectory:
+    """Return a new directory for the files of one execution. Its path is short enough for sockets in it."""
+    return ScratchDirectory("execute", None if len(os.fsencode(tempfile.gettempdir())) < _LONG_PLACE else "/tmp")
 
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
@@ -181,7 +183,7 @@ def checked(done: Execution, *, check: bool) -> Execution:
     return done
 
 
-def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
+def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Sequence[NameUse]]) -> None:
     """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
     known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
@@ -195,11 +197,16 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
         if value is not None and (parameter := known.get(name)) is not None:
             try:
                 check_parameter(parameter, value, texts=True)
+                if (fault := fault_of_value(uses.get(name, ()), value)) is not None:
+                    raise PipelineError(f"the parameter '{name}': {fault}")
             except ParameterError as error:
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
-    if _files_of(options) or _retry_of(flow) is not None:
-        return  # the command line knows the values in files and in the run to retry, and reports missing ones
+    if _retry_of(flow) is not None:
+        return  # the command line knows the values of the run to retry, and reports missing ones
+    _values_of_variables(flow, other_than=options.parameters)
+    if _files_of(options):
+        return  # the command line knows the values in files, and reports missing ones
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -226,6 +233,7 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", *(["--local"] if options.local else []), flow.code.file]
     if (asked := _retry_of(flow)) is not None:  # always on this machine
+        mocks_or_notes(asked, options.configuration)
         words = ["retry", flow.code.file, *take(asked)]
     elif not options.local:  # the executor chooses the store and writes it to this file
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
@@ -255,15 +263,23 @@ def _written(file: str, values: Mapping[str, object]) -> str:
     return file
 
 
-def _values_of_variables(flow: Flow) -> dict[str, object]:
-    """Return the values of parameters from environment variables. Raises PipelineError for a wrong value."""
+def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[str, object]:
+    """Return the values of parameters from environment variables, except those of the names in `other_than`.
+
+    Raises:
+        PipelineError: a value is wrong.
+    """
     known = {each.name: each for each in flow.parameters}
     found: dict[str, object] = {}
     for name, (variable, text) in texts_of_variables(flow).items():
+        if name in other_than:
+            continue
         try:
             found[name] = parse_texts(known[name], [text])
         except ParameterError as error:
-            raise PipelineError(f"{variable}: {error}") from None
+            parameter = known[name]
+            use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
+            raise PipelineError(f"the variable {variable} of the parameter '{name}'{use}: {error}") from None
     return found
 
 
@@ -301,6 +317,8 @@ def run_command(loaded: Loaded, words: Sequence[str]) -> int:
             ctx.meta[LOADED] = loaded
             ctx.command.invoke(ctx)
     except click.ClickException as error:
+        if isinstance(error, click.UsageError):
+            error.ctx = None  # the usage of a command does not help a program's author
         error.show()
         return error.exit_code
     except SystemExit as error:

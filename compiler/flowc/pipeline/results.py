@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.pipeline.errors import PipelineError
 from flowc_ir.graphs.step_values import returned_in
 from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.namedtuple import NamedTuple
@@ -96,7 +97,12 @@ class Execution:
 
     @property
     def run(self) -> Run:
-        """The `Run` object of the client, which reads the run's records."""
+        """The `Run` object of the client, which reads the run's records. Raises PipelineError if no run has begun."""
+        if not self.run_id:
+            raise PipelineError(
+                f"no run of {self.flow} has begun, so there are no records: the output of execute() says why, and "
+                "`ok` is False"
+            )
         _name_main()
         return client.Run(self.pathspec, _namespace_check=False, _current_metadata=self._store)
 

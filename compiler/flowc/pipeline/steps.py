@@ -359,7 +359,11 @@ class ShellTask(UserTask):
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
-        if not isinstance(self.command, str) or not self.command.strip():
+        if isinstance(self.command, str) and not self.command.strip():
+            raise PipelineError(
+                f"{self.what}: command is empty: write a shell command, or a Stub for a step that does nothing"
+            )
+        if not isinstance(self.command, str):
             raise PipelineError(f"{self.what}: command is {self.command!r:.60}, not a shell command")
         for each in self.named_returns:
             if each.kind == "pickled":

@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -196,8 +195,7 @@ class StreamedRun(threading.Thread):
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
-        directory = new_directory()
-        try:
+        with new_directory() as directory:
             command = write_program(loaded, words_of(flow, options, directory), directory)
             with EventReceiver(directory, self._receive) as receiver:
                 with self._lock:
@@ -206,8 +204,6 @@ class StreamedRun(threading.Thread):
                     self.interrupt()
                 code = self._process.wait()
             return result_of(flow, options, directory, code if code >= 0 else 128 - code)
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _end_all() -> None:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from flowc.targets.deployment import TargetError
-from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.config.config_keys import PLUGIN_SETTINGS
+from flowc_runtime.run.plugin_settings import check_plugins
 
 if TYPE_CHECKING:
     from flowc_ir import Flow
-    from flowc_runtime.run import catalogs
-    from flowc_runtime.run.metrics import tracker
-    from flowc_runtime.store.values import picklers
-else:  # needed only if a value is not the default
-    catalogs = LateModule("flowc_runtime.run.catalogs")
-    tracker = LateModule("flowc_runtime.run.metrics.tracker")
-    picklers = LateModule("flowc_runtime.store.values.picklers")
 
 
 class PodChoices(Protocol):
@@ -30,6 +24,11 @@ class PodChoices(Protocol):
     @property
     def pickler(self) -> str:
         """The setting `pickler`."""
+        ...
+
+    @property
+    def secrets(self) -> str:
+        """The setting `secrets`."""
         ...
 
     @property
@@ -50,46 +49,21 @@ def environment_of(settings: PodChoices) -> dict[str, str]:
     return found
 
 
-def check_pickler(name: str) -> None:
-    """Check the value of the setting `pickler`, which the manifests pass to pods.
+def check_installed(settings: PodChoices) -> None:
+    """Check that the plugins exist that the settings name, also if the flow does not need them.
 
     Raises:
-        TargetError: no installed package has a pickler of this name.
+        ConfigurationError: a setting names a plugin that is not installed.
     """
-    if name == "pickle":
-        return
-    try:
-        picklers.check(name)
-    except picklers.PicklerError as error:
-        raise TargetError(error.message, error.hint) from error
-
-
-def check_tracker(setting: str | None) -> None:
-    """Check the value of the setting `tracker`, which the manifests pass to pods.
-
-    Raises:
-        TargetError: there is no such tracker.
-    """
-    if setting is None:
-        return
-    try:
-        tracker.check_known(setting)
-    except tracker.TrackerError as error:
-        raise TargetError(error.message, error.hint) from error
+    check_plugins({key: getattr(settings, key) for key in PLUGIN_SETTINGS})
 
 
 def check_catalog(name: str, flow: Flow) -> None:
     """Check the value of the setting `catalog` for a flow whose steps run in pods.
 
     Raises:
-        TargetError: no installed package has a catalog of this name, or steps get files and no catalog keeps them.
+        TargetError: steps get files, and no catalog keeps them.
     """
-    if name == "store" or not any(node.files is not None for node in flow.nodes):
-        return
-    try:
-        catalogs.check_catalog(name)
-    except catalogs.UnknownCatalogError as error:
-        raise TargetError(str(error), "write it in flowc.toml, or set FLOWC_CATALOG") from error
     getting = next((node.id for node in flow.nodes if node.files is not None and node.files.get), None)
     if name == "none" and getting is not None:
         raise TargetError(

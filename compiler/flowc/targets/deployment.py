@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class TargetError(Exception):
-    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do."""
+    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do.
+
+    It is no `HintedError`, whose module `flowc --help` does not import.
+    """
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

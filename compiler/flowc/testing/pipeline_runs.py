@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from typing import TYPE_CHECKING, final
 
 from flowc.pipeline.execution import execute
@@ -11,6 +9,7 @@ from flowc.pipeline.pipelines import BaseJob
 from flowc.pipeline.results import ExecuteOptions
 from flowc_ir import End
 from flowc_ir.late.dataclass import dataclass
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values import codecs
@@ -80,7 +79,8 @@ def run_pipeline(
         PipelineError: the pipeline, a parameter or a patch is wrong; nothing has run.
         AssertionError: the run has failed, and `check` is true; the message contains the message of the failed task.
     """
-    place = tempfile.mkdtemp(prefix="flowc-test-") if store is None else str(store)
+    scratch = ScratchDirectory("test") if store is None else None
+    place = scratch.name if scratch is not None else str(store)
     options = ExecuteOptions(
         parameters={**(parameters or {})},
         parameters_file=None,
@@ -94,8 +94,8 @@ def run_pipeline(
         done = execute(pipeline.as_pipeline() if isinstance(pipeline, BaseJob) else pipeline, options, check=False)
         result = _read(done, Store.open(place))
     finally:
-        if store is None:
-            shutil.rmtree(place, ignore_errors=True)
+        if scratch is not None:
+            scratch.close()
     if check and not result.ok:
         raise AssertionError(f"the pipeline {result.status}: {result.message}")
     return result

@@ -122,6 +122,8 @@ class Ambient:
         keeps_terminal: whether a debugger holds the terminal until this process ends; timeouts do not apply then.
         namespace: the namespace that the program has set for the client; False if it has set none.
         store_url: the address of the store that the program has set for the client; None if it has set none.
+        configuration_file: the configuration file on the command line of this process, as it was typed, which printed
+            commands repeat; None without this option.
     """
 
     task: TaskContext | None = None
@@ -141,6 +143,7 @@ class Ambient:
     keeps_terminal: bool = False
     namespace: str | Literal[False] | None = False
     store_url: str | None = None
+    configuration_file: str | None = None
 
 
 _ambient = Ambient()

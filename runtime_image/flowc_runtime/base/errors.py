@@ -19,6 +19,15 @@ class FlowcError(Exception):
     passing: ClassVar[bool] = False
 
 
+class HintedError(Exception):
+    """Base of errors with two parts: `message` says what is wrong, and `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 class NotFound(FlowcError):
     """The store has no such object, run, task or artifact."""
 
@@ -33,6 +42,10 @@ class AddressError(StoreError):
     """This installation cannot open a store at the given address."""
 
     passing = False
+
+
+class LibraryError(AddressError):
+    """The client library for the store's kind of address is not installed, or cannot be loaded."""
 
 
 class RecordError(StoreError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from flowc_ir.late import LateModule
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 from flowc_runtime.store.backends.external import digest_of
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class KeepingError(Exception):
     """A package's catalog failed to keep or fetch a file. The message names the catalog and its distribution."""
 
 
-class UnknownCatalogError(FlowcError):
-    """The setting `catalog` names a catalog that is not installed."""
+class UnknownCatalogError(HintedError, FlowcError):
+    """The setting `catalog` names a catalog that is not installed. `hint` names the catalogs."""
 
 
 @runtime_checkable
@@ -77,8 +77,8 @@ def check_catalog(name: str) -> None:
     """
     if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]
-        hint = suggest(name, known, f"there are {', '.join(known)}")
-        raise UnknownCatalogError(f"there is no catalog '{name}' (the setting `catalog`, FLOWC_CATALOG): {hint}")
+        hint = suggest(name, known, f"install the package with it; the catalogs are {', '.join(known)}")
+        raise UnknownCatalogError(f"there is no catalog '{name}'", hint)
 
 
 def keep(catalog: str, path: str, digest: str) -> str:

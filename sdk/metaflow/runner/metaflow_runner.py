@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import shutil
-import tempfile
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.process.scratch import ScratchDirectory
 from metaflow.runner._executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from metaflow.runner._launcher import Launcher
 from metaflow.runner._signature import Signatures
@@ -60,7 +60,7 @@ class Runner(Launcher):
     ) -> None:
         super().__init__(flow_file, show_output, profile, env, cwd, file_read_timeout, **kwargs)
         self.spm = SubprocessManager()
-        self._directories: list[str] = []
+        self._directories: list[ScratchDirectory] = []
         self._signatures = Signatures(self.flow_file, self.env_vars, self.cwd)
 
     def __enter__(self) -> Runner:
@@ -85,7 +85,7 @@ class Runner(Launcher):
         """
         self.spm.cleanup()
         while self._directories:
-            shutil.rmtree(self._directories.pop(), ignore_errors=True)
+            self._directories.pop().close()
 
     # -- the blocking methods
 
@@ -139,10 +139,10 @@ class Runner(Launcher):
 
     def _scratch(self) -> list[str]:
         """Return options that store the task of `spin` in a temporary directory of this Runner."""
-        directory = tempfile.mkdtemp(prefix="flowc-spin-")
-        self._directories.append(directory)
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        return ["--flowc.scratch", directory]
+        scratch = ScratchDirectory("spin")
+        self._directories.append(scratch)
+        atexit.register(shutil.rmtree, scratch.name, ignore_errors=True)
+        return ["--flowc.scratch", scratch.name]
 
     def _run(self, started: Started) -> ExecutingRun:
         command, attributes = self._to_end(started)

@@ -17,11 +17,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import weakref
 from typing import IO, TYPE_CHECKING, Any
 
+from flowc_runtime.process.scratch import ScratchDirectory
 from metaflow.runner._ends import end_descriptor, end_with_me
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ class CommandManager:
         """
         if self.process is not None:
             raise RuntimeError(f"'{self}' has been started already: create another CommandManager")
-        self.temp_dir = tempfile.mkdtemp(prefix="flowc-runner-")
-        weakref.finalize(self, shutil.rmtree, self.temp_dir, ignore_errors=True)
+        scratch = ScratchDirectory("runner")
+        self.temp_dir = scratch.name
+        weakref.finalize(self, scratch.close)
         self.log_files = {stream: os.path.join(self.temp_dir, f"{stream}.log") for stream in STREAMS}
         with contextlib.ExitStack() as stack:
             files = {stream: stack.enter_context(open(path, "wb")) for stream, path in self.log_files.items()}

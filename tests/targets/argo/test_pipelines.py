@@ -9,7 +9,7 @@ import yaml
 
 from compare import summary
 from gateway import gateway
-from pipeline.test_runs import PIPELINES, STEPS
+from pipeline.test_runs import OWN_FAULTS, PIPELINES, STEPS
 from pipeline_flows import FILES, OUTPUTS, results
 from targets.argo.test_conformance import played
 
@@ -67,6 +67,7 @@ def pipelines(project: Project) -> Project:
         ("pipelines.py:failing_map", 0),
         ("pipelines.py:failing_branch", 0),
         ("pipelines.py:fails", 1),
+        *((f"pipelines.py:{name}", 0) for name in (*OWN_FAULTS, "own_well")),
         ("more.py:by_lambda", 0),
         ("more.py:whole", 0),
         ("more.py:streamed", 0),

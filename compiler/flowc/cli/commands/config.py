@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from flowc.cli.options.common import FAULTY, table, tell_error
+from flowc.cli.options.common import fail_with, table
 from flowc_ir import json_text
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
@@ -15,6 +15,7 @@ from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.config_file import meant
 from flowc_runtime.base.config.config_keys import BY_KEY, SETTINGS
 from flowc_runtime.base.errors import ConfigurationError
+from flowc_runtime.run.plugin_settings import check_plugins
 
 
 def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:
@@ -46,7 +47,7 @@ def _how_to_set(key: str, value: str) -> str:
 @click.command(
     "config",
     help="Show each setting with its value and the source of the value; with KEY, print the value of one setting. "
-    "Exit code 1 if the configuration file or a variable has a fault.",
+    "Exit code 2 if the configuration file or a variable has a fault.",
     context_settings={"allow_extra_args": True},  # `_check_extra` explains how to set a value
 )
 @click.argument("key", metavar="[KEY]", required=False, callback=_known)
@@ -58,10 +59,10 @@ def config_command(ctx: click.Context, key: str | None, as_json: bool) -> None:
     try:
         file = configuration.current_file()
         found = {name: configuration.lookup(name) for name in ([key] if key else BY_KEY)}
+        if key is None:
+            check_plugins()
     except ConfigurationError as error:
-        for fault in error.faults:
-            tell_error(fault.message, fault.hint)
-        raise SystemExit(FAULTY) from None
+        fail_with(error)
     if as_json:
         settings = {name: {"value": _masked(one.value), "from": one.place} for name, one in found.items()}
         shown = settings[key] if key else {"file": file.path if file else None, "settings": settings}

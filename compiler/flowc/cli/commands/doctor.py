@@ -23,6 +23,7 @@ from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
+from flowc_runtime.run.plugin_settings import check_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +180,7 @@ def _configuration() -> list[Finding]:
     """Report the configuration file that flowc reads, or each fault of the configuration."""
     try:
         file = configuration.current_file()
+        check_plugins()
     except ConfigurationError as error:
         return [Finding("BAD", f"{fault.message}: {fault.hint}", bad=True) for fault in error.faults]
     if file is None:

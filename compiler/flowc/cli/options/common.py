@@ -14,9 +14,9 @@ from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
-from flowc_runtime.base.config.whereabouts import default_url
+from flowc_runtime.base.config.whereabouts import configuration_words, default_url
 from flowc_runtime.base.contract import STORE
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, LibraryError, SettingsError
 
 if TYPE_CHECKING:
     import shutil
@@ -44,7 +44,7 @@ if not TYPE_CHECKING:  # only some commands use these
     records_store = LateModule("flowc_runtime.store.records.store")
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, or the requested object does not exist
-USAGE = 2  # exit code: the command line, or a config on it, is wrong
+USAGE = 2  # exit code: the command line, a config on it, or a setting is wrong
 
 
 class CodeOption(click.Option):
@@ -157,7 +157,6 @@ class Top(NamedTuple):
 NO_TOP = Top()
 ROOT = "flowc.root"  # key in a context's `meta`: the root of the flow's code, if known
 CODE = "flowc.code"  # key in a context's `meta`: the `CodeOf` of an IR that is run
-CONFIGURATION = "flowc.configuration"  # key in a context's `meta`: the option --configuration-file as it was typed
 LOADED = "flowc.loaded"  # key in a context's `meta`: the `Loaded` flow that a program runs
 TOP = "flowc.top"  # key in a context's `meta`: the values of the options before the command, a `Top`
 
@@ -176,9 +175,7 @@ def top(ctx: click.Context | None = None) -> Top:
 
 def first_words() -> list[str]:
     """Return the first words of a command line that is printed: `flowc`, and --configuration-file if it was given."""
-    here = click.get_current_context(silent=True)
-    file = here.meta.get(CONFIGURATION) if here is not None else None
-    return ["flowc"] if file is None else ["flowc", "--configuration-file", file]
+    return ["flowc", *configuration_words()]
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
@@ -231,6 +228,20 @@ def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoRetu
     """
     tell_error(message, hint)
     raise SystemExit(code)
+
+
+def fail_with(error: FlowcError) -> NoReturn:
+    """Print an error of flowc and end the program.
+
+    Raises:
+        SystemExit: always; the exit code is 2 for a wrong setting, otherwise 1.
+    """
+    if isinstance(error, ConfigurationError):
+        for fault in error.faults:
+            tell_error(fault.message, fault.hint)
+        raise SystemExit(USAGE)
+    wrong = isinstance(error, (SettingsError, AddressError)) and not isinstance(error, LibraryError)
+    fail(str(error), code=USAGE if wrong else FAULTY)
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
@@ -292,4 +303,4 @@ def open_store(url: str | None) -> Store:
     try:
         return records_store.Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
-        fail(str(error))
+        fail_with(error)

@@ -10,11 +10,18 @@ from click.core import ParameterSource
 
 from flowc.cli.options.adding import with_options
 from flowc.cli.options.configured import ConfiguredOption
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config.config_file import wrong
 from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.errors import HintedError
 
 if TYPE_CHECKING:
     from flowc.cli.options.adding import Command
+    from flowc_runtime.base.config import secret_setting
+    from flowc_runtime.run.task import secret_sources
+else:  # needed only for `--secrets`
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
+    secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -50,6 +57,10 @@ def _keep_source(ctx: click.Context, param: click.Parameter, value: str | None) 
         setting = BY_KEY["secrets"]
         if (why := wrong(setting, value)) is not None:
             raise click.BadParameter(why, ctx, param)
+        try:
+            secret_sources.check_setting(secret_setting.SecretSetting.parse(value))
+        except HintedError as error:
+            raise click.BadParameter(f"{error.message}; {error.hint}", ctx, param) from None
         os.environ[setting.variable] = value
     return value
 

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.frontends.metaflow import resolve_defaults as resolving
     from flowc.frontends.metaflow.parameters import declared_parameters
+    from flowc.frontends.pipeline import dataflow
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
 else:  # not used for the help of commands
+    dataflow = LateModule("flowc.frontends.pipeline.dataflow")
     resolving = LateModule("flowc.frontends.metaflow.resolve_defaults")
     declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
@@ -144,13 +146,24 @@ def run_values(
         raise SystemExit(FAULTY) from None
     declared, home = declared_parameters(checked.cls), str((checked.package.root / checked.flow.code.file).parent)
     try:
-        return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+        values = {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
     except click.MissingParameter as error:
         if flow.code.name:
             raise
         (missing,) = (p for p in flow.parameters if error.param_hint == f"'--{p.name}'")
         use = f": it is the {missing.help} ({missing.where}), and no step before returns it" if missing.help else ""
         raise click.UsageError(f"Missing option '--{missing.name}'{use}.") from None
+    if not flow.code.name:
+        _check_uses(checked, values)
+    return values
+
+
+def _check_uses(checked: Checked, values: Mapping[str, object]) -> None:
+    """Check that the functions of a pipeline can take the values. Raises click.BadParameter."""
+    uses: Mapping[str, Sequence[dataflow.NameUse]] = vars(checked.cls).get(dataflow.USES, {})
+    for name, value in values.items():
+        if (fault := dataflow.fault_of_value(uses.get(name, ()), value)) is not None:
+            raise click.BadParameter(fault, param_hint=f"'--{name}'")
 
 
 def _sources(

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail
-from flowc.cli.options.configured import FaultyConfiguration
+from flowc.cli.options.common import fail, fail_with
 from flowc.cli.rendering.refusals import reporting_system_errors
 from flowc.installation import REPAIR, find_fault
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.configuration import current_file
-from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
@@ -44,14 +43,11 @@ def reporting_errors() -> Iterator[None]:
     Unreadable records are reported as warnings.
 
     Raises:
-        SystemExit: the command raised an error; it is printed.
-        FaultyConfiguration: the configuration file or a variable has a fault.
+        SystemExit: the command raised an error; it is printed. The exit code is 2 for a wrong setting.
     """
     try:
         settings.check()
         with reporting_system_errors(), unreadable.reporting_by(lambda line: click.echo(f"warning: {line}", err=True)):
             yield
-    except ConfigurationError as error:
-        raise FaultyConfiguration(error) from None
     except FlowcError as error:  # such as an unreachable store
-        fail(str(error))
+        fail_with(error)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
+    from flowc_runtime.process.scratch import remove_left
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
@@ -72,6 +73,7 @@ else:  # not used for the help of `run`
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
     Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
     Store = LateFunction("flowc_runtime.store.records.store:Store")
+    remove_left = LateFunction("flowc_runtime.process.scratch:remove_left")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
     call_exit_hooks = LateFunction("flowc_emulator.exit_hooks:call_exit_hooks")
     Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # used only for remote stores
@@ -162,6 +164,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
+        remove_left()  # temporary directories of tasks that were killed
         _tell_failures(result, run, checked, options)
     return new_run.exit_code(result)
 

@@ -16,10 +16,11 @@ from flowc.cli.running.beginning import writing_record
 from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
+from flowc_runtime.base.config.config_keys import BY_KEY, PLUGIN_SETTINGS
 from flowc_runtime.base.errors import FlowcError, TagError
 from flowc_runtime.store.records.runs import end_run_here, new_run_record
 from flowc_runtime.store.records.tags import check_tags
@@ -35,17 +36,15 @@ if TYPE_CHECKING:
     from flowc_emulator.plan import RunResult
     from flowc_ir import Flow
     from flowc_runtime.base.config import secret_setting
-    from flowc_runtime.run import catalogs
+    from flowc_runtime.run.plugin_settings import check_plugins
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
-    from flowc_runtime.store.values import picklers
-else:  # used only for flows with secrets or files, and with a pickler other than the default
+else:  # used only for flows with secrets, and for settings that differ from their defaults
     secrets = LateModule("secrets")
-    catalogs = LateModule("flowc_runtime.run.catalogs")
+    check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
-    picklers = LateModule("flowc_runtime.store.values.picklers")
 
 MOCKED: Final = "mocked:true"
 """The system tag of a run in which patches replace the code of steps."""
@@ -77,19 +76,11 @@ def choices_of(flow: Flow) -> Choices:
     """Check and return the settings that the tasks of a run on this machine need.
 
     Raises:
-        ConfigurationError: a variable or the configuration file is invalid.
-        UnknownCatalogError: steps have files, and the catalog is not installed.
-        SystemExit: the pickler is not installed; the error is printed.
+        ConfigurationError: a variable or the configuration file is invalid, or names a plugin that is not installed.
     """
-    catalog = str(configuration.text("catalog"))
-    if any(node.files is not None for node in flow.nodes):
-        catalogs.check_catalog(catalog)
-    pickler = str(configuration.text("pickler"))
-    if pickler != "pickle":
-        try:
-            picklers.check(pickler)
-        except picklers.PicklerError as error:
-            fail(error.message, error.hint)
+    if any(configuration.text(key) != BY_KEY[key].default for key in PLUGIN_SETTINGS):
+        check_plugins()
+    catalog, pickler = str(configuration.text("catalog")), str(configuration.text("pickler"))
     if not any(node.secrets for node in flow.nodes):
         return Choices("env", pickler, catalog)
     chosen = secret_setting.SecretSetting.parse(str(configuration.text("secrets")))

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_ir import PICKLES
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
-    import shutil
-    import tempfile
     from collections.abc import Iterable, Iterator
 
     from flowc.package import Package
-else:  # costs start-up time
-    tempfile = LateModule("tempfile")
-    shutil = LateModule("shutil")
+    from flowc_runtime.process.scratch import ScratchDirectory
+else:  # used only for functions that cannot be imported
+    ScratchDirectory = LateFunction("flowc_runtime.process.scratch:ScratchDirectory")
 
 
 def pickles_of(package: Package) -> list[tuple[str, bytes]]:
@@ -46,9 +44,6 @@ def pickles_written(package: Package) -> Iterator[str | None]:
     if not pickles:
         yield None
         return
-    directory = tempfile.mkdtemp(prefix="flowc-functions-")
-    try:
+    with ScratchDirectory("functions") as directory:
         write_pickles(pickles, directory)
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.cli.options.common import fail
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,15 +29,18 @@ def tracker_here(*, mock: bool) -> str | None:
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
-        SystemExit: the tracker does not exist or cannot be used on this machine; the error is printed.
+        SystemExit: the library of the tracker is not installed; the error is printed.
     """
     setting = configuration.text("tracker")
     if setting is None or mock:
         return None
     try:
         return tracker.check_setting(setting)
-    except tracker.TrackerError as error:
+    except tracker.TrackerLibraryError as error:
         fail(error.message, error.hint)
+    except tracker.TrackerError as error:
+        place = configuration.lookup("tracker").place
+        raise ConfigurationError([ConfigurationFault(f"{place}: {error.message}", error.hint)]) from None
 
 
 def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 EXIT_CODES: Final[Mapping[str, str]] = {
     "0": "The command succeeded.",
     "1": "The flow has a fault, the run failed, or the requested object does not exist.",
-    "2": "The command line, a config on it, or the configuration file is wrong.",
+    "2": "The command line, a config on it, or a setting (a variable or the configuration file) is wrong.",
     "128 + n": "Signal n ended the command; 130 is Ctrl-C.",
 }
 
@@ -33,6 +33,6 @@ EXIT_CODES_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "show": {"0": "Everything is shown.", "1": "The object does not exist, or one of its records cannot be read."},
     "dump": {"0": "The artifacts are printed.", "1": "A task or an artifact does not exist, or is damaged."},
     "fsck": {"0": "The store is whole.", "1": "Something in the store is damaged or lost."},
-    "config": {"0": "The settings have no fault.", "1": "The configuration file or a variable has a fault."},
+    "config": {"0": "The settings have no fault."},
     "doctor": {"0": "Nothing is wrong.", "1": "Packages conflict, the store cannot be used, or a setting has a fault."},
 }  # fmt: skip

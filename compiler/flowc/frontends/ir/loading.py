@@ -9,8 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +27,7 @@ from flowc_ir.verify import verify
 from flowc_ir.versions import IR, NewerError, SchemaError
 from flowc_runtime.base.config import configuration
 from flowc_runtime.process.loader import load_module
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.program import OPENS
 from flowc_runtime.store.values.files import PACKED_DIRECTORY
@@ -217,16 +216,16 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
 
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
     """Unpack the files to a new directory. This process removes it when it exits; forks of this process do not."""
-    directory = tempfile.mkdtemp(prefix="flowc-code-")
+    scratch = ScratchDirectory("code")
     owner = os.getpid()
 
     def remove() -> None:
         if os.getpid() == owner:
-            shutil.rmtree(directory, ignore_errors=True)
+            scratch.close()
 
     atexit.register(remove)
-    unpack(files, Path(directory))
-    return Path(directory)
+    unpack(files, Path(scratch.name))
+    return Path(scratch.name)
 
 
 def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | None:

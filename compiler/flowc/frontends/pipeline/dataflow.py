@@ -7,14 +7,22 @@ import types
 import typing
 from dataclasses import is_dataclass
 from enum import Enum
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
 from flowc_ir.graphs.step_values import set_between, set_here
 from flowc_ir.late.dataclass import dataclass, field, replace
-from flowc_runtime.run.nodes.binding import MISSING, ArgumentError, annotations_of, called, convert, is_namespace
+from flowc_runtime.run.nodes.binding import (
+    MISSING,
+    ArgumentError,
+    annotations_of,
+    called,
+    convert,
+    is_namespace,
+    is_text_class,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +35,10 @@ if TYPE_CHECKING:
 _TYPES: Final[Mapping[object, ParameterType]] = {int: "int", float: "float", str: "str", bool: "bool"}
 _NUMBERS: Final = frozenset({"int", "float"})
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
+
+
+USES: Final = "_flowc_uses"
+"""The name of the attribute with the uses of parameters, in the class that declares a pipeline's parameters."""
 
 
 @final
@@ -157,6 +169,17 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
     return visible
 
 
+def fault_of_value(uses: Sequence[NameUse], value: object) -> str | None:
+    """Return why the value of a parameter cannot be converted to the annotation of one of its uses; None if it can."""
+    try:
+        for use in uses:
+            if value is not None and not use.text:
+                convert(value, use.annotation, f"{use.what} ({use.where})")
+    except ArgumentError as error:
+        return str(error)
+    return None
+
+
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +239,8 @@ def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
 def _kind(annotation: object) -> ParameterType:
     """Return the parameter type for an annotation.
 
-    Containers, pydantic models and dataclasses are given as JSON. Other classes, such as Path or an enum, take text.
+    Containers, pydantic models and dataclasses are given as JSON; paths, dates, UUIDs and Decimals as text. Members of
+    enums may be numbers or texts.
     """
     if typing.get_origin(annotation) in (Union, types.UnionType):
         options = [each for each in typing.get_args(annotation) if each is not type(None)]
@@ -225,18 +249,18 @@ def _kind(annotation: object) -> ParameterType:
         return "json" if typing.get_origin(annotation) in _CONTAINERS else "any"
     if issubclass(annotation, _CONTAINERS) or hasattr(annotation, "model_validate") or is_dataclass(annotation):
         return "json"
-    return _TYPES.get(annotation, "any")
+    return "str" if is_text_class(annotation) else _TYPES.get(annotation, "any")
 
 
 def _has_only_own_default(use: NameUse) -> bool:
     """Return whether a use has a default that no value on the command line can stand for, such as an open file."""
-    if use.default is MISSING or isinstance(use.default, (Enum, PurePath)):
+    if use.default is MISSING or isinstance(use.default, Enum) or is_text_class(type(use.default)):
         return False
     return _json(use.default) is None
 
 
 def _default(use: NameUse) -> str | None:
-    """Return the default of a use as canonical JSON: for an enum or a path, the value from which it is converted.
+    """Return the default of a use as canonical JSON: for a path, a date or an enum, what it is converted from.
 
     Return None if the function must use its own default, because no JSON value is converted to an equal one.
     """
@@ -244,8 +268,8 @@ def _default(use: NameUse) -> str | None:
     candidates = [value]
     if isinstance(value, Enum):
         candidates = [value.value, value.name]
-    elif isinstance(value, PurePath):
-        candidates = [str(value)]
+    elif is_text_class(type(value)):
+        candidates = [text_of(value)]
     for each in candidates:
         if each is value:
             return _json(value)

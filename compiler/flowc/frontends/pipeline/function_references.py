@@ -15,6 +15,7 @@ from flowc_ir import Function
 from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.errors import HintedError
 from flowc_runtime.process.loader import module_name, package_place
 from flowc_runtime.run.nodes.user_functions import pickle_file
 
@@ -30,13 +31,8 @@ else:  # needed only for functions that cannot be imported
     cloudpickle = LateModule("cloudpickle")
 
 
-class FunctionError(Exception):
+class FunctionError(HintedError):
     """A function cannot be found, or it can neither be imported nor pickled; the message says why."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 class Found(NamedTuple):

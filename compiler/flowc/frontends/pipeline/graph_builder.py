@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from flowc.frontends.pipeline.function_references import FunctionError
+from flowc.frontends.pipeline.levels import ERROR, Level, goto, leaving, needs_end
 from flowc.frontends.pipeline.node_names import NodeNames
 from flowc.frontends.pipeline.step_names import BRANCH, DEFAULT, HANDLER, names_of_steps
 from flowc.frontends.pipeline.task_policies import files_of, secrets_of
@@ -39,9 +40,10 @@ from flowc_ir import (
 from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.step_values import set_between
-from flowc_ir.late.dataclass import dataclass, replace
+from flowc_ir.late.dataclass import replace
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.task_limits import NO_LIMITS
-from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
+from flowc_runtime.run.nodes.failing import CHECK_VALUE, FAILED, FAILS, NO_BRANCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,29 +57,6 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
     from flowc_runtime.base.config.task_limits import TaskLimits
-
-ERROR: Final = "error"
-"""The name of the artifact with a step's failure, which the steps of `on_failure` can read."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The nodes that follow a sequence of steps.
-
-    Attributes:
-        then: the node that runs after the sequence; None if the run ends.
-        exit: the node that runs after the pipeline with the sequence, also if a handler of failures ends the pipeline.
-        failure: the node that runs after a failed step; None if no failure is handled.
-        around: the names of the composites that contain the sequence, outermost first.
-        at: the position of the sequence's pipeline, or of its current step.
-    """
-
-    then: NodeId | None
-    exit: NodeId | None
-    failure: NodeId | None = None
-    around: tuple[str, ...] = ()
-    at: Position = ()
 
 
 @final
@@ -104,7 +83,7 @@ class GraphBuilder:
         """Return the first node and all nodes of a pipeline, in the order of their steps."""
         self._of_steps = names_of_steps(pipeline, self._names)
         end = None
-        if _needs_end(pipeline):
+        if needs_end(pipeline):
             end = self._names.take("end")
             self._add(end, pipeline.place, NoCode(), End())
         first = self._sequence(pipeline, Level(end, end))
@@ -138,7 +117,7 @@ class GraphBuilder:
     def _failing_end(self, step: Step, level: Level, code: tuple[str, str] = FAILS) -> NodeId:
         name = self._names.take(*level.around, f"{step.name} fails")
         module, function = code
-        self._add(name, step.place, Function(module=module, name=function), _goto(level.then))
+        self._add(name, step.place, Function(module=module, name=function), goto(level.then))
         return name
 
     def _step(self, step: Step, level: Level) -> NodeId:
@@ -167,7 +146,7 @@ class GraphBuilder:
         catch = Catch(var=ERROR) if level.failure is not None else None
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
         self._add(
-            name, step.place, self._action(step), _leaving(level),
+            name, step.place, self._action(step), leaving(level),
             catch=catch, limits=limits, secrets=secrets_of(step), files=files_of(step),
             override=step.override if isinstance(step, UserTask) else "",
         )  # fmt: skip
@@ -204,9 +183,10 @@ class GraphBuilder:
         assert body is not None
         following = Foreach(over=step.iterate_on, body=body, item=step.iterate_as)
         self._add(name, step.place, NoCode(), following, generated=True)
-        inside = set_between(self._nodes, body, join)
-        self._add(join, step.place, Merge(reducers=self._reducers(step, inside)), _leaving(level), joins=name)
-        return name
+        reducers = self._reducers(step, set_between(self._nodes, body, join))
+        catch = Catch(var=ERROR) if reducers and level.failure is not None else None
+        self._add(join, step.place, Merge(reducers=reducers), leaving(level), joins=name, catch=catch)
+        return self._guarded(step, level, name)
 
     def _reducers(self, step: Map, returned: Sequence[str]) -> tuple[Reducer, ...]:
         given = step.reducer
@@ -243,7 +223,7 @@ class GraphBuilder:
             inner = self._inside(join, step, level, key)
             arms.append(self._sequence(branch, replace(inner, around=(*inner.around, str(key)))))
         self._add(name, step.place, NoCode(), Branch(targets=tuple(arm for arm in arms if arm)), generated=True)
-        self._add(join, step.place, Merge(reducers=()), _leaving(level), joins=name)
+        self._add(join, step.place, Merge(reducers=()), leaving(level), joins=name)
         return name
 
     def _conditional(self, step: Conditional, level: Level) -> NodeId:
@@ -261,6 +241,17 @@ class GraphBuilder:
             default = self._failing_end(step, inner, NO_BRANCH)
         following = Switch(condition=step.parameter, arms=tuple(arms), default=default)
         self._add(name, step.place, NoCode(), following, generated=True)
+        return self._guarded(step, level, name)
+
+    def _guarded(self, step: Step, level: Level, first: NodeId) -> NodeId:
+        """Add a node before a composite that checks the composite's value, so that a wrong value is a failure that is
+        handled; return the first node of both."""
+        if level.failure is None:
+            return first
+        name = self._names.take(*level.around, f"{step.name}_check")
+        module, function = CHECK_VALUE
+        following = Switch(condition=ERROR, arms=((FAILED, level.failure),), default=first)
+        self._add(name, step.place, Function(module=module, name=function), following, catch=Catch(var=ERROR))
         return name
 
     def _loop(self, step: Loop, level: Level) -> NodeId:
@@ -268,11 +259,23 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # `_needs_end` has added a last node
+        assert level.then is not None  # `needs_end` has added a last node
+        self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
         self._add(check, step.place, NoCode(), following, generated=True)
         return first
+
+    def _check_break(self, step: Loop, returned: Sequence[str]) -> None:
+        """Report a loop whose end depends on a value that its branch does not return."""
+        if step.break_on in returned:
+            return
+        self._faults.add(
+            codes.BAD_POLICY,
+            self._span(step.place_of("break_on")),
+            f"{step.what}: break_on is '{step.break_on}', which its branch does not return",
+            hint=suggest(step.break_on, returned, f"the branch returns {', '.join(returned) or 'nothing'}"),
+        )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
         """Return the level for branches that end in a join: the join runs after a failed step."""
@@ -346,45 +349,3 @@ class GraphBuilder:
 def _returns(step: UserTask) -> tuple[Return, ...]:
     """Convert the declared return values of a task to the IR's `Return`s."""
     return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
-
-
-def _needs_end(pipeline: BasePipeline) -> bool:
-    """Return whether several paths lead to the end of a pipeline: they then need a common last node."""
-    last = pipeline.steps[-1]
-    return (
-        isinstance(last, (Conditional, Loop))
-        or _handles(pipeline)
-        or (isinstance(last, Parallel) and len(last.branches) == 1 and _needs_end(*last.branches.values()))
-    )
-
-
-def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline handles failures; steps in branches that end in a join do not count."""
-    for step in pipeline.steps:
-        inner: Sequence[BasePipeline] = ()
-        match step:
-            case Conditional():
-                inner = [*step.branches.values(), *([step.default] if step.default is not None else [])]
-            case Loop():
-                inner = [step.branch]
-            case Parallel() if len(step.branches) == 1:
-                inner = [*step.branches.values()]
-        if step.on_failure is not None or any(map(_handles, inner)):
-            return True
-    return False
-
-
-def _goto(target: NodeId | None) -> Transition:
-    return End() if target is None else Goto(target=target)
-
-
-def _leaving(level: Level) -> Transition:
-    """Return the transition of a task or join: it leads to the handler of failures if the task or one of the join's
-    inputs failed.
-    """
-    if level.failure is None:
-        return _goto(level.then)
-    assert level.then is not None  # `_needs_end` has added a last node
-    if level.then == level.failure:  # a join, which handles the failures of its branches
-        return Goto(target=level.then)
-    return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontends.loaded import Loaded
-from flowc.frontends.pipeline.dataflow import free_names, parameters_of
+from flowc.frontends.pipeline.dataflow import USES, free_names, parameters_of
 from flowc.frontends.pipeline.file_flow import check_files
 from flowc.frontends.pipeline.function_references import FunctionReferences, main_file
 from flowc.frontends.pipeline.given_names import check_given, check_notebooks, takes_any_name
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from types import ModuleType
 
+    from flowc.frontends.pipeline.dataflow import NameUse
     from flowc.package import Package
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import WrittenAt
@@ -108,7 +110,7 @@ def load_pipeline(
         check_given(given, names, pipeline.parameters, flow)
     flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, given, where))
     own = module.__name__ if module is not None else "__main__" if home is None else __name__
-    program = NodesProgram(flow, str(root), references.known, declarations(flow, own))
+    program = NodesProgram(flow, str(root), references.known, declarations(flow, own, names.uses))
     return Loaded(package=package, flow=flow, program=program)
 
 
@@ -156,12 +158,12 @@ def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
     return replace(packed, excess=package.excess, every=every and (lambda: with_files(every(), more)))
 
 
-def declarations(flow: Flow, module: str) -> type:
+def declarations(flow: Flow, module: str, uses: Mapping[str, Sequence[NameUse]] = MappingProxyType({})) -> type:
     """Return a class whose attributes are the flow's parameters as `Parameter`s, like those of a flow class.
 
-    The command line reads the names and the types of parameters from such a class.
+    The command line reads the names, the types and the uses of parameters from such a class.
     """
-    declared: dict[str, object] = {"__module__": module}
+    declared: dict[str, object] = {"__module__": module, USES: uses}
     for each in flow.parameters:
         if (kind := _TYPES.get(each.type)) is None:
             declared[each.name] = Parameter(each.name, type=JSONType, required=each.required, help=each.help)

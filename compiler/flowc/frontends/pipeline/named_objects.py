@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import load_pipeline
 from flowc.frontends.pipeline.node_names import flow_name
+from flowc.frontends.reserved_names import public_functions
 from flowc.package import pack
 from flowc.pipeline.pipelines import BaseJob, BasePipeline, Pipeline
 from flowc.pipeline.returns import pickled
@@ -125,7 +126,7 @@ def _unknown(module: ModuleType, name: str, found: Collection[str]) -> Loaded:
         Span(path.name, 1, 1),
         f"{path.name} has no flow '{name}'",
         hint=suggest(
-            name, found,
+            name, [*found, *public_functions(module)],
             f"{has}a pipeline that the program itself makes is run by the program: python {path.name}, with "
             f"{RETRY_RUN}=RUN to retry a run",
         ),

@@ -48,7 +48,8 @@ class NotebookReferences:
                     f"cannot read the notebook {step.notebook}: {error.strerror}", "make it readable"
                 ) from None
             except NotebookSourceError as error:
-                raise FunctionError(f"the notebook {step.notebook} cannot run: {error}", "save it in Jupyter") from None
+                hint = error.hint.replace("FILE", step.notebook)
+                raise FunctionError(f"the notebook {step.notebook} cannot run: {error.message}", hint) from None
         return name
 
     def files(self) -> list[tuple[str, bytes]]:

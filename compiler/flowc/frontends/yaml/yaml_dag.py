@@ -238,7 +238,7 @@ class DagReader:
         if step.kind == "stub":
             return make(Stub, common, at)
         given = {key: value for key, value in step.given.items() if key not in _GRAPH}
-        values = {key: value for key in ("command", "reducer") if (value := step.tree.get(key)) is not None}
+        values = {key: value for key in ("command", "reducer", "break_on") if (value := step.tree.get(key)) is not None}
         match step.kind:
             case "map":
                 return make(Map, given | common, at, values)
@@ -247,7 +247,7 @@ class DagReader:
             case "conditional":
                 return make(Conditional, given | common, at)
             case "loop":
-                return make(Loop, given | common, at)
+                return make(Loop, given | common, at, values)
         return self._task(given, common, at, values)
 
     def _task(

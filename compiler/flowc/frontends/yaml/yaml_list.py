@@ -142,7 +142,8 @@ class ListReader:
                 return make(Map, {**made, **common}, tree.span, values)
             case "loop":
                 made = {"branch": branch, "max_iterations": given.get("loop"), "break_on": given.get("until")}
-                return make(Loop, {**made, "index_as": given.get("as", ""), **common}, tree.span)
+                values = {"break_on": until} if (until := tree.get("until")) is not None else {}
+                return make(Loop, {**made, "index_as": given.get("as", ""), **common}, tree.span, values)
             case "parallel":
                 value = tree.get("parallel")
                 assert value is not None

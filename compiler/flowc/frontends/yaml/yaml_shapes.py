@@ -56,14 +56,17 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
 @final
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string that is not empty; if `words` is given, one of these words."""
+    """A string that is not empty; if `words` is given, one of these words. `meant` describes the string for hints."""
 
     words: tuple[str, ...] = ()
-    wanted: str = "a string"
+    meant: str = "a string that is not empty"
 
     def read(self, tree: Tree, what: str, faults: Faults) -> str:
-        if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value.strip():
-            add_wrong(tree, what, self.wanted, faults, hint=self._hint())
+        if isinstance(tree, Scalar) and (tree.value is None or not tree.text.strip()):
+            faults.add(codes.YAML_VALUE, tree.span, f"{what} is empty", hint=self._hint() or f"write {self.meant}")
+            return ""
+        if not isinstance(tree, Scalar) or not isinstance(tree.value, str):
+            add_wrong(tree, what, "a string", faults, hint=self._hint())
             return ""
         if self.words and tree.value not in self.words:
             near = closest(tree.value, self.words)

@@ -84,6 +84,10 @@ class Returns:
 # -- fields that both forms have ---------------------------------------------------------------------------------------
 
 _NAMES: Final = ListOf(Text())
+_FUNCTION: Final = Text(meant="a function, such as package.module.function")
+_COMMAND: Final = Text(meant="a shell command, or `stub: NAME` for a step that does nothing")
+_NOTEBOOK: Final = Text(meant="the path of a notebook, such as report.ipynb")
+_STUB: Final = Text(meant="the name of a step")
 _DURATION: Final[JsonSchema] = {"type": ["integer", "string"], "pattern": "^([0-9]+[smhd])+$", "minimum": 0}
 _SIZE: Final[JsonSchema] = {"type": ["integer", "string"], "pattern": "^[0-9]+(Mi|Gi|Ti)?$", "minimum": 0}
 _CORES: Final[JsonSchema] = {"type": ["number", "string"], "pattern": "^([0-9]+([.][0-9]+)?|[0-9]+m)$", "minimum": 0}
@@ -143,13 +147,13 @@ _STEP: Final[Table] = {
 _STEPS: Final = Field(Inner("steps"), "the steps inside, in their order", required=True)
 LIST_KINDS: Final[Mapping[str, Table]] = {
     "python": {
-        "python": Field(Text(), "the function, such as package.module.function", required=True),
+        "python": Field(_FUNCTION, "the function, such as package.module.function", required=True),
         **_STEP,
         **TASK,
     },
-    "shell": {"shell": Field(Text(), "the shell command", required=True), **_STEP, **TASK},
-    "notebook": {"notebook": Field(Text(), "the path of the notebook", required=True), **_STEP, **TASK},
-    "stub": {"stub": Field(Text(), "the name of a step that does nothing", required=True), **_STEP},
+    "shell": {"shell": Field(_COMMAND, "the shell command", required=True), **_STEP, **TASK},
+    "notebook": {"notebook": Field(_NOTEBOOK, "the path of the notebook", required=True), **_STEP, **TASK},
+    "stub": {"stub": Field(_STUB, "the name of a step that does nothing", required=True), **_STEP},
     "map": {
         "map": Field(ValueName(), "the name of the list", required=True),
         "as": Field(ValueName(), "the name by which the steps inside read the item", required=True),
@@ -219,7 +223,11 @@ DAG_KINDS: Final[Mapping[str, Record]] = {
         {
             **_NODE,
             "command_type": Field(Text(words=COMMAND_TYPES), "python (the default), shell, notebook or async-python"),
-            "command": Field(Text(), "the function, the shell command, or the path of the notebook", required=True),
+            "command": Field(
+                Text(meant="a function, a shell command, or the path of a notebook"),
+                "the function, the shell command, or the path of the notebook",
+                required=True,
+            ),
             **TASK,
             "max_attempts": Field(Whole(1), "the number of attempts"),
             "optional_ploomber_args": Field(MapOf(Text(), AnyValue()), "not supported; accepted if it is empty"),

@@ -11,7 +11,7 @@ from flowc.targets.argo.checking.checks import check_flow
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
 from flowc.targets.argo.commands import DEPLOYMENT
 from flowc.targets.argo.settings import KINDS, Settings
-from flowc.targets.chosen import check_catalog, check_pickler, check_tracker
+from flowc.targets.chosen import check_catalog, check_installed
 from flowc.targets.deployment import Need, TargetError
 from flowc.targets.target import Target, Travel
 
@@ -93,8 +93,7 @@ def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
 
 def _settings(values: Mapping[str, object]) -> Settings:
     settings = Settings(**cast("_Values", values))
-    check_pickler(settings.pickler)
-    check_tracker(settings.tracker)
+    check_installed(settings)
     return settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.cron import CronError, CronFields, Every, parse
+from flowc_runtime.base.errors import HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -12,13 +13,8 @@ if TYPE_CHECKING:
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
-class ScheduleProblem(Exception):
+class ScheduleProblem(HintedError):
     """EventBridge Scheduler cannot express a schedule: `message` says why, `hint` says what to write instead."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def schedule_expression(cron: str) -> str:

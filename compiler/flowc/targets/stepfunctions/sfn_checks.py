@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from flowc.targets.parameter_checks import check_computed_defaults, check_scheduled_parameters
+from flowc.targets.pod_sources import DECORATOR, environment_hint, source_of
 from flowc.targets.stepfunctions.containers_of_steps import step_environment
 from flowc.targets.stepfunctions.schedules import ScheduleProblem, schedule_expression
 from flowc_ir import codes, json_text
@@ -44,7 +45,7 @@ def check_flow(analysis: Analysis, settings: MachineSettings, faults: Faults) ->
     _check_schedule(flow, faults)
     check_computed_defaults(flow, codes.SFN_CONSTRUCT, faults)
     for node in flow.nodes:
-        for code, message, hint in _problems(node, settings):
+        for code, message, hint in _problems(flow, node, settings):
             faults.add(code, node.where, f"step '{node.id}' {message}", hint=hint)
         _check_size(flow, node, settings, faults)
 
@@ -85,7 +86,7 @@ def _check_schedule(flow: Flow, faults: Faults) -> None:
     check_scheduled_parameters(flow, faults)
 
 
-def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
+def _problems(flow: Flow, node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
     """Yield the code, the message and the hint of each fault of a step."""
     if isinstance(node.next, Gang):
         message = "starts a gang, but containers of AWS Batch and ECS do not know the address of its first task"
@@ -111,16 +112,21 @@ def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str,
         for field in fields(Kubernetes):
             given: object = getattr(node.kubernetes, field.name)
             if field.name not in _USED and given != getattr(plain, field.name):
-                message = f"has @kubernetes({field.name}=…), which containers on AWS do not have"
+                written_in = source_of(flow.name, node.id, field.name, given[0] if isinstance(given, tuple) else given)
+                written = f"{field.name.replace('_', '-')} from {written_in}"
+                shown = f"@kubernetes({field.name}=…)" if written_in == DECORATOR else written
+                message = f"has {shown}, which containers on AWS do not have"
                 yield codes.SFN_OPTION, message, "leave it out; only `image` and the amounts of @resources are used"
         image = node.kubernetes.image
         if image is not None and (not image.isprintable() or " " in image or "${" in image):
-            yield codes.SFN_OPTION, f"has the image {image!r}, not a valid reference", "write a reference"
+            written_in = source_of(flow.name, node.id, "image", image)
+            where = "" if written_in == DECORATOR else f" from {written_in}"
+            yield codes.SFN_OPTION, f"has the image {image!r}{where}, not a valid reference", "write a reference"
     yield from _resource_problems(node, settings)
     for name, value in node.environment:
         if not _VARIABLE.fullmatch(name) or name.startswith(_RESERVED) or "\0" in value:
             message = f"has the environment variable {name!r}, which AWS refuses or flowc sets"
-            yield codes.SFN_ENVIRONMENT, message, "change it in @environment(vars=…)"
+            yield codes.SFN_ENVIRONMENT, message, environment_hint(flow, node.id, name)
 
 
 def _resource_problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from flowc.targets import fail_if
-from flowc.targets.chosen import check_catalog, check_pickler, check_tracker
+from flowc.targets.chosen import check_catalog, check_installed
 from flowc.targets.stepfunctions.image_context import image_digest, write_context
 from flowc.targets.stepfunctions.sfn_checks import check_flow, check_template, template_text
 from flowc.targets.stepfunctions.sfn_settings import COMPUTES, MachineSettings, machine_settings
@@ -60,8 +60,7 @@ def options() -> list[click.Option]:
 
 def _settings(values: Mapping[str, object]) -> MachineSettings:
     settings = machine_settings(values)
-    check_pickler(settings.pickler)
-    check_tracker(settings.tracker)
+    check_installed(settings)
     return settings
 
 

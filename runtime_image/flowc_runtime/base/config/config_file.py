@@ -55,6 +55,10 @@ class ConfigFile(NamedTuple):
         at = (key,) if (key,) in self.lines else ("defaults", key)
         return _place(self.path, self.lines.get(at))
 
+    def place_of(self, path: tuple[str, ...]) -> str:
+        """Return the file and the line of a key in a table, or of the innermost table around it whose line is known."""
+        return _place(self.path, _line_of(path, self.lines))
+
     def value(self, setting: Setting) -> str | int:
         """Return the value of a setting; a relative path is resolved against the file's directory."""
         value = self.values[setting.key]
@@ -109,6 +113,10 @@ def read_file(name: str) -> ConfigFile:
     if not os.path.lexists(path):
         hint = "name an existing file in TOML, such as flowc.toml"
         raise ConfigurationError([ConfigurationFault(f"the configuration file {_place(path)} does not exist", hint)])
+    if os.path.isdir(path):
+        shown = os.path.join(name, OWN)
+        hint = f"name a file in it, such as {shown}" if os.path.isfile(shown) else f"name a file, such as {OWN}"
+        raise ConfigurationError([ConfigurationFault(f"the configuration file {name} is a directory", hint)])
     found = _read(path, *_stamp(path))
     if found is None:
         message = f"{_place(path)} has no section [{_SECTION}]"

@@ -276,6 +276,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )
 
 BY_KEY: Final[Mapping[str, Setting]] = {setting.key: setting for setting in SETTINGS}
+PLUGIN_SETTINGS: Final = ("catalog", "secrets", "pickler", "tracker")
+"""The settings that may name a plugin, and that every run and every compilation reads."""
 
 
 def shown_value(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from flowc_ir.late import LateFunction
 from flowc_ir.late.namedtuple import NamedTuple
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +22,9 @@ _ONE: Final = "uninstall one of the distributions"
 _FIX: Final = "fix the package, or uninstall it"
 
 
-class PluginError(FlowcError):
+class PluginError(HintedError, FlowcError):
     """A plugin cannot be used: two packages have a plugin of this name, or its package is faulty. `hint` is the
     remedy."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
 
 
 class PluginKind(NamedTuple):

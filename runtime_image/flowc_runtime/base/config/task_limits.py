@@ -60,8 +60,8 @@ def retry_of(given: object, what: str) -> Retry | None:
 
 
 def wait_of(given: object, what: str) -> int:
-    """Return the seconds between attempts, which may be 0. Other values are read by `seconds_of`."""
-    return 0 if type(given) is int and given == 0 else seconds_of(given, what)
+    """Return the seconds between attempts, given as a duration, which may be 0. Raises LimitError."""
+    return seconds_of(given, what, least=0)
 
 
 def timeout_of(given: object, what: str) -> Timeout | None:
@@ -69,22 +69,26 @@ def timeout_of(given: object, what: str) -> Timeout | None:
     return None if given is None else Timeout(seconds=seconds_of(given, f"{what}: timeout"))
 
 
-def seconds_of(given: object, what: str) -> int:
+def seconds_of(given: object, what: str, *, least: int = 1) -> int:
     """Return the seconds of a duration: a number of seconds, a string such as `1h30m`, or a timedelta.
 
     Args:
         given: the value.
         what: the argument, for messages.
+        least: the smallest number of seconds: 0 or 1.
 
     Raises:
-        LimitError: `given` is none of these, or less than a second.
+        LimitError: `given` is none of these, or too short.
     """
     seconds = given
     if isinstance(given, timedelta):
-        seconds = int(given.total_seconds())
+        seconds = int(given.total_seconds()) if given.total_seconds() >= 1 or not given else -1
     elif isinstance(given, str) and _DURATION.fullmatch(given):
         seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
-    if not _whole(seconds, 1):
+    if type(seconds) is int and seconds < least:
+        wanted = "at least one second, such as 90, '90s'" if least else "a number of seconds, such as 0, '30s'"
+        raise LimitError(f"{what} is {given!r:.60}, not {wanted} or '1h30m'")
+    if not _whole(seconds, least):
         raise LimitError(f"{what} is {given!r:.60}, not a number of seconds, or a string such as '90s' or '1h30m'")
     assert isinstance(seconds, int)
     return seconds

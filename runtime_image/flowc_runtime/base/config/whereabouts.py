@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_file import upward
 from flowc_runtime.base.config.configuration import SettingValue, from_file, from_variable
@@ -34,9 +35,15 @@ def store_words(url: str, typed: str | None = None) -> list[str]:
     return ["--store", typed or url]
 
 
-def command_on(url: str, *words: str) -> str:
-    """Return a command for the store at `url`, quoted for a shell."""
-    return shlex.join([*words, *store_words(url)])
+def configuration_words() -> list[str]:
+    """Return the option `--configuration-file` for a printed command; empty if this process was not given one."""
+    file = ambient().configuration_file
+    return [] if file is None else ["--configuration-file", file]
+
+
+def command_on(url: str, program: str, *words: str) -> str:
+    """Return a command for the store at `url`, quoted for a shell; `program` is `flowc`."""
+    return shlex.join([program, *configuration_words(), *words, *store_words(url)])
 
 
 def locate(

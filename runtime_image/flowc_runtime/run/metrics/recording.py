@@ -43,7 +43,8 @@ def record(name: str, value: object, step: object = None) -> None:
         step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
 
     Raises:
-        MetricError: an argument is wrong, or contains the value of a secret of the step.
+        MetricError: an argument is wrong or contains the value of a secret of the step, or no step follows the previous
+            one.
         OSError: this is a child process of the task, and it cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
@@ -71,10 +72,19 @@ def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> N
 
 
 def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: float) -> None:
-    """Add a point to the metrics of a task. The caller has checked the values."""
-    points = metrics.points.setdefault(name, [])
+    """Add a point to the metrics of a task. The caller has checked the values.
+
+    Raises:
+        MetricError: `step` is None, and the step of the previous point is the largest one.
+    """
+    points = metrics.points.get(name, [])
     if step is None:
         step = points[-1][0] + 1 if points else 0
+        if step == _LARGEST:
+            raise MetricError(
+                f"the metric '{name}' has no step after {step - 1}, the largest one: give the step of this value"
+            )
+    metrics.points[name] = points
     points.append((step, number, when))
 
 
@@ -218,8 +228,7 @@ def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
             _refuse_secrets(point["name"], point["value"], point.get("step"), when)
             name = check_name(point["name"])
             value, step = number_of(name, point["value"]), step_of(name, point.get("step"))
+            known = isinstance(when, (int, float)) and math.isfinite(when) and when >= 0
+            add(metrics, name, value, step, float(when) if known and isinstance(when, (int, float)) else time.time())
         except MetricError as error:
             yield f"line {number} of ${METRICS}: {masks.text(str(error))}"
-            continue
-        known = isinstance(when, (int, float)) and math.isfinite(when) and when >= 0
-        add(metrics, name, value, step, float(when) if known and isinstance(when, (int, float)) else time.time())

@@ -15,7 +15,7 @@ from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.plugin_kinds import TRACKERS
 from flowc_runtime.base.config.plugins import PluginError
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +30,15 @@ MLFLOW: Final = "mlflow"
 """The name of the tracker that flowc contains."""
 
 
-class TrackerError(FlowcError):
+class TrackerError(HintedError, FlowcError):
     """The setting `tracker` names a tracker that does not exist or cannot be used. `hint` says what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}: {hint}")
-        self.message, self.hint = message, hint
+    def __str__(self) -> str:
+        return f"{self.message}: {self.hint}"
+
+
+class TrackerLibraryError(TrackerError):
+    """The library that a tracker needs is not installed."""
 
 
 class TrackedRun(NamedTuple):
@@ -122,7 +125,7 @@ def find_tracker(setting: str) -> tuple[Tracker, str]:
 
 def _check_mlflow() -> None:
     if find_spec("mlflow") is None:
-        raise TrackerError("the tracker 'mlflow' needs the package mlflow", "pip install 'flowc[mlflow]'")
+        raise TrackerLibraryError("the tracker 'mlflow' needs the package mlflow", "pip install 'flowc[mlflow]'")
 
 
 def check_setting(setting: str | None) -> str | None:

@@ -117,17 +117,19 @@ def called(function: UserFunction) -> str:
 def convert(value: object, annotation: object, what: str) -> object:
     """Convert a value to the type of an annotation.
 
-    A dict is converted to a pydantic model or a dataclass, an int to a float, and text to a number, a path or a member
-    of an enum. Other values are not changed, and neither are values for other annotations.
+    A dict is converted to a pydantic model or a dataclass, an int to a float, and text to a number, a path, a date, a
+    time, a UUID, a Decimal or a member of an enum. Values for abstract classes and protocols are not changed.
 
     Raises:
-        ArgumentError: the value cannot be converted.
+        ArgumentError: the value cannot be converted, or is a JSON value and the annotation is another class.
     """
     if annotation is MISSING or annotation is typing.Any or annotation is object:
         return value
     origin = typing.get_origin(annotation)
     if origin in _UNIONS:
         return _one_of(value, typing.get_args(annotation), what)
+    if origin is typing.Literal and value not in (options := typing.get_args(annotation)):
+        raise ArgumentError(f"{what} is {_shown(value)}, not one of {', '.join(map(repr, options))}")
     if origin is list and isinstance(value, list):
         (item,) = typing.get_args(annotation) or (MISSING,)
         return (
@@ -144,11 +146,17 @@ def convert(value: object, annotation: object, what: str) -> object:
             if item is not MISSING
             else value
         )
-    if not isinstance(annotation, type) or (
-        isinstance(value, annotation) and not (annotation is int and isinstance(value, bool))
-    ):
+    if not isinstance(annotation, type) or _is_instance(value, annotation):
         return value
     return _as_class(value, annotation, what)
+
+
+def _is_instance(value: object, wanted: type) -> bool:
+    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is no int."""
+    try:
+        return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+    except TypeError:  # the class is a TypedDict, or a protocol that is not checked at run time
+        return True
 
 
 def _one_of(value: object, options: tuple[object, ...], what: str) -> object:
@@ -187,18 +195,79 @@ def _as_class(value: object, wanted: type, what: str) -> object:
             raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}") from None
     if wanted in (tuple, set, frozenset) and isinstance(value, list):
         return wanted(value)
-    if isinstance(value, str) and hasattr(wanted, "__fspath__"):
-        return typing.cast("Callable[[str], object]", wanted)(value)
     if issubclass(wanted, Enum):
         return _member(value, wanted, what)
-    if wanted in (int, float, str, bool, list, dict, bytes):
+    if inspect.isabstract(wanted):
+        return value
+    if (parse := _parser_of(wanted)) is not None and (isinstance(value, str) or _is_decimal(wanted)):
+        return _parsed(value, wanted, parse, what)
+    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)  # of a NamedTuple
+    if fields is not None and isinstance(value, list) and len(value) == len(fields):
+        return wanted(*value)
+    if wanted in (int, float, str, bool, list, dict, bytes) or type(value) in _JSON_TYPES:
         raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}")
     return value
+
+
+_JSON_TYPES = (str, int, float, bool, list, dict)
+_EXAMPLES = {
+    "date": "2024-12-31",
+    "datetime": "2024-12-31T23:59:00",
+    "time": "23:59",
+    "Decimal": "0.10",
+    "UUID": "12345678-1234-5678-1234-567812345678",
+}
+
+
+def is_text_class(wanted: type) -> bool:
+    """Return whether a class has one textual form for each of its values: paths, dates, times, UUIDs and Decimals."""
+    return _parser_of(wanted) is not None and not inspect.isabstract(wanted)
+
+
+def text_of(value: object) -> str:
+    """Return the text that is converted to this value of a class for which `is_text_class` is true."""
+    isoformat: Callable[[], str] | None = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else isoformat()
+
+
+def _parser_of(wanted: type) -> Callable[[str], object] | None:
+    """Return the function that makes a value of a class from a text; None if there is no such function."""
+    parse: Callable[[str], object] | None = getattr(wanted, "fromisoformat", None)
+    if parse is None and (hasattr(wanted, "__fspath__") or _is_decimal(wanted) or _derives(wanted, "uuid", "UUID")):
+        parse = wanted
+    return parse
+
+
+def _is_decimal(wanted: type) -> bool:
+    return _derives(wanted, "decimal", "Decimal")
+
+
+def _derives(wanted: type, module: str, name: str) -> bool:
+    """Return whether a class is the class of this name, or is derived from it. The module is not imported."""
+    return any((base.__module__, base.__name__) == (module, name) for base in wanted.__mro__)
+
+
+def _parsed(value: object, wanted: type, parse: Callable[[str], object], what: str) -> object:
+    """Convert a text, or a number for a Decimal."""
+    text = value if isinstance(value, str) else repr(value)
+    if parse is not wanted and text.endswith("Z"):
+        text = f"{text[:-1]}+00:00"  # Python 3.10 does not read the Z
+    try:
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return parse(text)
+    except (ValueError, ArithmeticError, TypeError):
+        pass
+    example = _EXAMPLES.get(wanted.__name__)
+    such = f", such as {example}" if example else ""
+    raise ArgumentError(f"{what} is {_shown(value)}, not a {wanted.__name__}{such}")
 
 
 def _member(value: object, wanted: type[Enum], what: str) -> object:
     for member in wanted:
         if member.value == value or member.name == value:
+            return member
+    for member in wanted:  # on a command line, the text of a member may look like a number
+        if isinstance(member.value, str) and not isinstance(value, str) and member.value == str(value):
             return member
     options = ", ".join(repr(member.value) for member in wanted)
     raise ArgumentError(f"{what} is {_shown(value)}, not a {wanted.__name__}: its values are {options}")

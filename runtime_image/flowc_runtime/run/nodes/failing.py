@@ -21,6 +21,10 @@ NO_BRANCH: Final = (__name__, "no_branch")
 """The module and name of the function of a step that runs if a condition has no branch for its value."""
 
 
+CHECK_VALUE: Final = (__name__, "check_value")
+"""The module and name of the function of a step that checks the value of the map or condition after it."""
+
+
 class EndsWithFailureError(Exception):
     """The pipeline's author has ended it with a failure (`terminate_with_failure`)."""
 
@@ -37,6 +41,15 @@ def fail() -> NoReturn:
 def no_branch() -> NoReturn:
     """Fail because a condition has no branch for its value. Raises NoBranchError."""
     raise NoBranchError("the preceding condition has no branch for this value, and no default")
+
+
+def check_value() -> None:
+    """Do nothing: `NodesProgram` checks the value, because this function does not know its name."""
+
+
+def is_check(node: Node) -> bool:
+    """Return whether a node checks the value of the map or condition after it."""
+    return node.run == Function(module=CHECK_VALUE[0], name=CHECK_VALUE[1])
 
 
 def check_branch(task: Variables, node: Node, flow: Flow) -> None:

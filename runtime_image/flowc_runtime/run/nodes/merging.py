@@ -58,17 +58,30 @@ def merge(
         return
     failure = failing.caught_as(graph.flow)
     reducers = {each.name: each.function for each in node.run.reducers}
-    for name in set_between(graph.nodes, targets(split.next)[0], node.id):
+    names = set_between(graph.nodes, targets(split.next)[0], node.id)
+    caught = _first_failure(inputs, failure) if failure in names else None
+    for name in names:
         values = [getattr(each, name) for each in inputs if _has(each, name)]
         if name == failure:
-            merged = next((value for value in values if value is not None), None)
+            merged = caught
         elif name not in reducers:  # an item without the value gets None, so that the list matches the items
             merged = [getattr(each, name) if _has(each, name) else None for each in inputs]
         elif mocked and not _all_patched(values):
             merged = None
         else:
-            merged = _reduced(name, values, load(reducers[name]))
+            try:
+                merged = _reduced(name, values, load(reducers[name]))
+            except ReducerError:
+                if caught is None:
+                    raise
+                merged = None  # the handler of the items' failure runs next
         setattr(task, name, merged)
+
+
+def _first_failure(inputs: Inputs[Variables], failure: str) -> object:
+    """Return the first caught failure of a map's items; None if no item failed."""
+    values = (getattr(each, failure) for each in inputs if _has(each, failure))
+    return next((value for value in values if value is not None), None)
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:

@@ -16,7 +16,7 @@ from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import awaited, call, called, is_asynchronous
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
-from flowc_runtime.run.nodes.failing import FAILED, check_branch, unmatched
+from flowc_runtime.run.nodes.failing import FAILED, check_branch, is_check, unmatched
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.programs.json_values import json_values
 from flowc_runtime.run.nodes.returned import named_values
@@ -143,9 +143,13 @@ class NodesProgram:
                 raise ProtocolError(f"step '{node.id}' is a method, which this flowc cannot run")
             case _:
                 assert_never(node.run)
-        if (failure := failure_of(node)) is not None:
-            setattr(task, failure, None)  # the switch after the step reads it
+        self._set_no_failure(task, node)
         self.imply(task, node.next, {})
+
+    def _set_no_failure(self, task: Variables, node: Node) -> None:
+        """Set the failure that the switch after a step reads to None. A join already has the failure of its inputs."""
+        if (failure := failure_of(node)) is not None and not isinstance(node.run, Merge):
+            setattr(task, failure, None)
 
     def _run_user_code(self, task: Variables, node: Node) -> None:
         """Run the function, command or notebook of a node; set the values that it returns, and send events."""
@@ -172,6 +176,8 @@ class NodesProgram:
             return notebook.run_notebook(task, node, node.run, self._flow, self._root)
         assert isinstance(node.run, Function)
         check_branch(task, node, self._flow)
+        if is_check(node):
+            self._check_value(task, node)
         code = self.load(node.run)
         result = call(code, task, lambda: names_of(task))
         if isinstance(result, AsyncGenerator):
@@ -180,7 +186,7 @@ class NodesProgram:
 
     def replace_step(self, task: Variables, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
         """Set a node's return values and transition from a patch, instead of running its code."""
-        if replacing.is_ours(node):
+        if replacing.is_ours(node) and not is_check(node):
             self.call_step(task, node, arguments)
             return ""
         if isinstance(node.run, Merge):
@@ -189,9 +195,8 @@ class NodesProgram:
             merge(task, node, inputs, self._graph, self.load, mocked=True)
         else:
             _record_metrics(node, replacing.set_results(task, node, new))
-        if (failure := failure_of(node)) is not None:
-            setattr(task, failure, None)
-        note = replacing.fill(task, node) if new.mock else ""
+        self._set_no_failure(task, node)
+        note = replacing.fill(task, node, self._graph.nodes) if new.mock else ""
         if _state(task).transition is None:
             self.imply(task, node.next, {})
         return note
@@ -214,6 +219,17 @@ class NodesProgram:
                 raise ProtocolError("only a step of a flow class can open a gang")
             case _:
                 assert_never(transition)
+
+    def _check_value(self, task: Variables, node: Node) -> None:
+        """Check the value of the map or condition that follows a node. Raises TransitionError and NoBranchError."""
+        assert isinstance(node.next, Switch)
+        assert node.next.default is not None
+        match self._graph.nodes[node.next.default].next:
+            case Foreach(over=over):
+                _check_items(getattr(task, over, None), over)
+            case Switch() as switch:
+                chosen = self._graph.nodes[self._choose(task, _state(task), switch)]
+                check_branch(task, chosen, self._flow)
 
     def _choose(self, task: Variables, state: TaskState, switch: Switch) -> NodeId:
         """Choose the target of a switch by its value. Raises TransitionError."""
@@ -291,6 +307,11 @@ def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
 def _check_items(value: object, name: str) -> None:
     if value is None:
         raise TransitionError(f"cannot map over '{name}': it has no value")
+    if hasattr(value, "keys"):  # also a data frame: an iteration would only give its keys
+        raise TransitionError(
+            f"cannot map over '{name}': it is a {type(value).__name__}, not a list: return list({name}) for its keys, "
+            f"or [*{name}.items()] for pairs"
+        )
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise TransitionError(f"cannot map over '{name}': it is {value!r:.60} ({type(value).__name__}), not a list")
 

@@ -82,15 +82,20 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
 
 
 def is_ours(node: Node) -> bool:
-    """Return whether a node runs only a function of flowc that always fails: a patch does not replace it."""
+    """Return whether a node runs only a function of flowc, which no patch of the user replaces."""
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
-def fill(task: Variables, node: Node) -> str:
+def fill(task: Variables, node: Node, nodes: Mapping[str, Node]) -> str:
     """In a mocked run, supply a missing value on which the task's transition depends; return a remark about it.
 
     A foreach without a list gets one item, None. A switch without a value chooses its default or its first target; a
     loop without a value ends.
+
+    Args:
+        task: the values of the step's task.
+        node: the step.
+        nodes: the nodes of the flow, by their names.
     """
     state: TaskState = task.__dict__[STATE]
     match node.next:
@@ -104,7 +109,8 @@ def fill(task: Variables, node: Node) -> str:
             if loop is not None:
                 choice, why = arms[True], "the loop ends"
             else:
-                choice = switch.default if switch.default is not None else switch.arms[0][1]
+                default = switch.default  # it may be the step that fails for a value without a branch
+                choice = switch.arms[0][1] if default is None or is_ours(nodes[default]) else default
                 why = f"the condition takes the branch at '{choice}'"
             state.transition = NextCall(targets(switch), None, condition, choice)
             return f"'{condition}' is mocked: {why}"

@@ -15,7 +15,7 @@ from flowc_runtime.base.config.plugin_kinds import SECRETS
 from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.config.secret_setting import BUILT_IN
 from flowc_runtime.base.contract import POD
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 from flowc_runtime.run.task.secrets import SecretError, parse_dotenv, place_of, read_text
 
 if TYPE_CHECKING:
@@ -47,12 +47,8 @@ class SecretSource(Protocol):
         ...
 
 
-class SourceError(FlowcError):
+class SourceError(HintedError, FlowcError):
     """The secrets of a step cannot be read. `hint` says what to do; neither contains the value of a secret."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
 
 
 def configured_names(node: Node) -> list[str]:

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from flowc_ir import Switch
+from flowc_ir import Merge, Switch
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.ambient import TaskContext, TaskMetrics, ambient, set_variables
@@ -220,8 +220,9 @@ class Attempt:
 
     def done(self) -> Result:
         """Store the artifacts and the record of a successful step. After an ArtifactError, `failed` must be called."""
-        if (catch := self.job.node.catch) and catch.var:
-            self.flow.__dict__[catch.var] = None  # there is no failure
+        node = self.job.node
+        if (catch := node.catch) and catch.var and not isinstance(node.run, Merge):
+            self.flow.__dict__[catch.var] = None  # there is no failure; a join without code has that of its inputs
             self.state.forget(catch.var)
         if self.files is not None and self._runs_code:
             self.files.put()

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict, cast, final
 
 from flowc_ir import Branch, json_text, targets
 from flowc_ir.graphs.step_values import between
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import StepFiles
     from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.nodes.programs import masking
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, PackageRecord, TaskFileRecord
 
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
         catalog: str
 
     FilesByName = dict[str, list[CatalogFile]]
+else:  # needed only for steps with files and secrets
+    masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 
 class CatalogError(Exception):
@@ -188,7 +193,7 @@ class TaskFiles:
         """Store the files that match the step's `put` patterns, and add them to the catalog.
 
         Raises:
-            CatalogError: no file matches a pattern, or a file cannot be stored.
+            CatalogError: no file matches a pattern, or a file cannot be stored or contains the value of a secret.
             StoreError: the store cannot be written.
         """
         files = self._job.node.files
@@ -202,6 +207,7 @@ class TaskFiles:
         for name in names:
             path = os.path.join(folder, name)
             try:
+                self._refuse_secrets(path, name, files)
                 file = self._kept(path) if files.copy else self._noted(path, name)
             except KeepingError as error:
                 raise CatalogError(f"step '{self._job.step}' cannot put '{name}': {error}") from error.__cause__
@@ -210,6 +216,22 @@ class TaskFiles:
             known[name] = [file]
             self._used.append(_record(name, file, "put"))
         self._catalog = _store(self._objects, known)
+
+    def _refuse_secrets(self, path: str, name: str, files: StepFiles) -> None:
+        """Check that neither the name nor the stored bytes contain the value of a secret of the step."""
+        if not (secrets := ambient().secrets):
+            return
+        who = f"step '{self._job.step}' cannot put"
+        if (secret := masking.secret_in_text(name, secrets)) is not None:
+            raise CatalogError(
+                f"{who} a file whose name contains the value of the secret {secret}, which is never stored: "
+                "choose another name"
+            )
+        if files.copy and (secret := masking.secret_in_file(path, secrets)) is not None:
+            raise CatalogError(
+                f"{who} '{name}': it contains the value of the secret {secret}, which is never stored: write the file "
+                "without it, and declare the secret in each step that needs it"
+            )
 
     def _names_to_put(self, folder: str, patterns: Sequence[str]) -> list[str]:
         wanted: dict[str, None] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol, runtime_checkable
 
 from flowc_ir.late import LateModule
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.base.errors import ArtifactError, HintedError
 from flowc_runtime.store.values.codecs import CLOUD, CLOUDPICKLE, PICKLE
 from flowc_runtime.store.values.reducers import with_reducers
 
@@ -64,12 +64,11 @@ class Dumper(Protocol):
         ...
 
 
-class PicklerError(ArtifactError):
+class PicklerError(HintedError, ArtifactError):
     """A pickler is not installed, or its package is faulty. `hint` is the remedy."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}: {hint}")
-        self.message, self.hint = message, hint
+    def __str__(self) -> str:
+        return f"{self.message}: {self.hint}"
 
 
 def check(name: str) -> None:

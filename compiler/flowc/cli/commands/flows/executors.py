@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import click
@@ -16,12 +17,13 @@ from flowc.cli.running.new_run import checked_tags, choices_of, write_attributes
 from flowc.cli.words.option_values import number, text, texts
 from flowc.diagnostics import describe
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
-from flowc.executors.executor_table import find_executor, is_installed
+from flowc.executors.executor_table import check_executor, find_executor, is_installed
+from flowc.targets.deployment import TargetError
 from flowc_runtime.base.config.settings import datastore_of
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError, HintedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
     from flowc_ir.json_text import Json
@@ -55,6 +57,10 @@ def run_elsewhere(
             raise click.UsageError(f"{option} is only for runs on this machine: add --local")
     if text(options, "patches_file") is not None:
         fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
+    try:
+        check_executor(name)
+    except ExecutorError as error:
+        fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
         checked = packaged(checked)  # before the import of the executor's package, which is not part of the flow's code
     try:
@@ -63,7 +69,8 @@ def run_elsewhere(
             result = _executed(found, name, checked, given, options)
         else:
             assert found.run is not None
-            result = found.run(checked, given, options)
+            what = f"target '{name}'"
+            result = _checked(_calling(partial(found.run, checked, given, options), what), what)
     except ExecutorError as error:
         fail(error.message, error.hint)
     return result.exit_code
@@ -86,27 +93,41 @@ def _executed(
         environment=chosen(click.get_current_context()),
         settings=choices._asdict(),
     )
-    result: object = _calling(found, name, job)
-    if not isinstance(result, ExecutorResult):
-        raise ExecutorError(
-            f"the executor '{name}' has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
-            "fix the package, or set another executor",
-        )
+    what = f"executor '{name}'"
+    result = _checked(_calling(partial(found.execute, job), what), what)
     if result.run_id:
         write_attributes(options, checked.flow.name, result.run_id, result.store or job.store)
     return result
 
 
-def _calling(found: Executor, name: str, job: ExecutorJob) -> object:
-    """Return the result of an executor. Raises ExecutorError; the traceback of another error is printed."""
+def _checked(result: object, what: str) -> ExecutorResult:
+    """Return the result of an executor or a target. Raises ExecutorError if it is not an ExecutorResult."""
+    if not isinstance(result, ExecutorResult):
+        raise ExecutorError(
+            f"the {what} has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
+            "fix the package, or set another executor",
+        )
+    return result
+
+
+def _calling(run: Callable[[], object], what: str) -> object:
+    """Call an executor, or a target that runs flows, and return the result.
+
+    Raises:
+        ExecutorError: it cannot make the run. The traceback of an unexpected error is printed.
+        click.ClickException: an option is wrong.
+        FlowcError: the store cannot be used, or a setting is wrong.
+    """
     try:
-        return found.execute(job)
-    except (ExecutorError, FlowcError, BrokenPipeError):
+        return run()
+    except (ExecutorError, FlowcError, BrokenPipeError, click.ClickException, click.exceptions.Exit):
         raise
+    except (HintedError, TargetError) as error:
+        raise ExecutorError(error.message, error.hint) from error
     except Exception as error:
         if error_format().name == "text":
             own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
             click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
         raise ExecutorError(
-            f"the executor '{name}' failed: {describe(error)}", "fix the package, or set another executor"
+            f"the {what} failed: {describe(error)}", "fix the package, or set another executor"
         ) from None

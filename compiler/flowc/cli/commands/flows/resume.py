@@ -24,6 +24,7 @@ from flowc.opening import names_code
 from flowc.targets import table
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
@@ -343,7 +344,33 @@ def _run_named(store: Store, pathspec: str) -> RunStore:
 def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
     """Retry the run that an environment variable names, with the arguments of `run`; then end the program."""
     click.echo(f"note: {asked.variable} is set: this retries run {asked.name}", err=True)
+    if any(word == "--executor" or word.startswith("--executor=") for word in words):
+        raise click.UsageError(
+            f"--executor has no effect on the retry that {asked.variable} asks for: it runs on this machine; leave the "
+            "option out, or unset the variable",
+            ctx,
+        )
+    own = ctx.find_object(type) is not None  # `python flow.py run` does not read the setting
+    if not own and not {"--local", "--mock"}.intersection(words) and mocks_or_notes(asked):
+        words = ["--mock", *words]
     start(ctx, [*take(asked), *words], RETRY)
+
+
+def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
+    """Return whether the setting `executor` says that a retry runs no code; note another executor, which is not used.
+
+    Args:
+        asked: the run to retry, always on this machine.
+        file: the configuration file; None for the current one.
+    """
+    found = configuration.lookup("executor", file)
+    if found.value not in (LOCAL, "mock"):
+        click.echo(
+            f"note: the retry runs on this machine, not with the executor '{found.value}' ({found.place}); "
+            f"unset {asked.variable} for a new run with it",
+            err=True,
+        )
+    return found.value == "mock"
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
-import tempfile
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -16,7 +14,7 @@ import click
 from flowc.cli.commands.flows.resume import newest, reading
 from flowc.cli.commands.flows.run import run_like, start
 from flowc.cli.commands.flows.spin_artifacts import overrides
-from flowc.cli.options.common import fail, top
+from flowc.cli.options.common import fail, fail_with, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
@@ -39,6 +37,7 @@ from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import ROOT, Graph, split_id, task_id, task_pathspec
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.task.attempts import begin_record
 from flowc_runtime.store.backends.layered import SPIN_NAME, put_on
 from flowc_runtime.store.records.store import Store
@@ -93,7 +92,8 @@ class SpinInputs(NamedTuple):
 def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: dict[str, object], kind: RunKind) -> int:
     options = cast("_Options", values)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
-    root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
+    scratch = None if kept else ScratchDirectory("spin")
+    root = scratch.name if scratch is not None else os.path.abspath(str(kept))
     try:
         with reading(options["store_url"]) as store:
             inputs = _find_inputs(store, Graph(checked.flow), options["pathspec"])
@@ -104,11 +104,13 @@ def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: d
             checked = _plain(checked, inputs.step)
         with interruption_recorded():
             return _perform(checked, seeds, inputs, Store.open(root), given, options)
-    except (FlowcError, OSError) as error:
+    except FlowcError as error:
+        fail_with(error)
+    except OSError as error:
         fail(str(error))
     finally:
-        if not kept:
-            shutil.rmtree(root, ignore_errors=True)
+        if scratch is not None:
+            scratch.close()
 
 
 def _spare(run: RunStore, root: str) -> None:

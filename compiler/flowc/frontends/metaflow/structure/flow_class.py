@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from flowc.frontends.reserved_names import listed
+from flowc.frontends.reserved_names import listed, public_functions
 from flowc_ir import Span, codes
 from flowc_ir.suggestion import suggest
 from metaflow import FlowSpec
@@ -43,7 +43,8 @@ def choose_class(
     if class_name is not None:
         if class_name in everything:
             return class_name, everything[class_name]
-        hint = suggest(class_name, everything, f"it has {', '.join(everything) or 'no flow'}")
+        others = [*everything, *public_functions(module)]
+        hint = suggest(class_name, others, f"it has {', '.join(others[:_NAMED]) or 'no flow'}")
         faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
         return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
@@ -56,6 +57,9 @@ def choose_class(
             return names[0], everything[names[0]]
     if not leaves:
         hint = "write a class that derives from FlowSpec"
+        if functions := public_functions(module):
+            examples = " or ".join(f"{file_name}:{name}" for name in functions[:_NAMED])
+            hint = f"to run a function, name it: {examples}; or {hint}"
         faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
         return None
     first, second = (source.class_of(defined[name]) for name in leaves[:2])

@@ -10,6 +10,7 @@ from flowc.targets.argo import names
 from flowc.targets.argo.checking import limits
 from flowc.targets.argo.checking.option_checks import check_options
 from flowc.targets.parameter_checks import check_computed_defaults, check_scheduled_parameters
+from flowc.targets.pod_sources import environment_hint
 from flowc_ir import Switch, codes, json_text, targets
 from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.pod import arguments
@@ -46,7 +47,7 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
     _check_step_names(flow, faults)
     check_options(analysis, settings, faults)
     for node in flow.nodes:
-        _check_node(node, faults)
+        _check_node(flow, node, faults)
 
 
 def check_templates(
@@ -177,7 +178,7 @@ def _check_step_names(flow: Flow, faults: Faults) -> None:
         faults.add(codes.ARGO_NAME_CLASH, node.where, message, hint="rename one of them", also=also)
 
 
-def _check_node(node: Node, faults: Faults) -> None:
+def _check_node(flow: Flow, node: Node, faults: Faults) -> None:
     if node.packages and not node.packages.disabled:
         faults.add(
             codes.ARGO_PACKAGES,
@@ -192,7 +193,7 @@ def _check_node(node: Node, faults: Faults) -> None:
                 codes.ARGO_ARGUMENT_TOO_LONG if "128 KiB" in problem else codes.ARGO_BAD_ENVIRONMENT,
                 node.where,
                 f"step '{node.id}': the environment variable {name!r} {problem}",
-                hint="change it in @environment(vars=…)",
+                hint=environment_hint(flow, node.id, name),
             )
     cpu = node.resources.cpu if node.resources else None
     if cpu is not None and not _CPU.fullmatch(cpu):

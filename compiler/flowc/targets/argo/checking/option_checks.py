@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
+from flowc.targets.pod_sources import DECORATOR, in_file, source_of
 from flowc_ir import codes
 from flowc_ir.late.pattern import late_pattern
 from flowc_ir.policies import CONFIGURED, ELSEWHERE, HOSTNAME_TIMEOUT
@@ -14,12 +15,15 @@ from flowc_runtime.base.config.secret_setting import OBJECT_NAME, SecretSetting
 from flowc_runtime.run.task import secret_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import TypeAlias
 
     from flowc.targets.argo.settings import Settings
     from flowc_ir import Kubernetes, Node, SecurityContext
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis
+
+    _Problem: TypeAlias = tuple[str, object, str, str]
 
 _LABEL_KEY = late_pattern(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
@@ -61,50 +65,76 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
             )
         if node.kubernetes is not None:
             in_gang = node.id in analysis.gang_members
-            for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
-                faults.add(codes.ARGO_POD_OPTION, node.where, f"step '{node.id}': @kubernetes {problem}", hint=hint)
+            for field, part, problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
+                source = source_of(flow.name, node.id, field, part)
+                if source != DECORATOR:
+                    problem, hint = in_file(problem, field), in_file(hint, field)
+                faults.add(codes.ARGO_POD_OPTION, node.where, f"step '{node.id}': {source} {problem}", hint=hint)
         _secrets(node, settings, faults)
 
 
-def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
+def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[_Problem]:
+    """Yield the field, the faulty part of its value, the message and the hint of each fault."""
     yield from _not_lowered(pod, settings)
     if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT and not in_gang:
-        yield "has hostname_resolution_timeout, but does not run as a gang", "leave it out"
+        field, value = "hostname_resolution_timeout", pod.hostname_resolution_timeout
+        yield field, value, f"has {field}, but does not run as a gang", "leave it out"
     if pod.security_context is not None:
         yield from _security(pod.security_context)
     if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
-        yield "has qos besteffort and amounts of cpu or memory", "leave out the amounts, or qos"
+        yield "qos", pod.qos, "has qos besteffort and amounts of cpu or memory", "leave out the amounts, or qos"
     for name in ("labels", "node_selector"):
         for key, value in getattr(pod, name):
             if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-                yield f"has an invalid label {key!r}: {value!r} in {name}", "use letters, digits, '-', '_' and '.'"
-    for key, _ in (*pod.annotations, *pod.extended_resources):
-        if not _LABEL_KEY.fullmatch(key):
-            yield f"has the key {key!r}, which Kubernetes does not accept", "write example.com/name"
-    claims = [claim for claim, _ in pod.persistent_volume_claims]
-    for name in filter(None, (*pod.secrets, *pod.image_pull_secrets, *claims, pod.service_account)):
+                yield (
+                    name, key, f"has an invalid label {key!r}: {value!r} in {name}",
+                    "use letters, digits, '-', '_' and '.'",
+                )  # fmt: skip
+    for name in ("annotations", "extended_resources"):
+        for key, _ in getattr(pod, name):
+            if not _LABEL_KEY.fullmatch(key):
+                yield name, key, f"has the key {key!r}, which Kubernetes does not accept", "write example.com/name"
+    objects: dict[str, Iterable[str | None]] = {
+        "secrets": pod.secrets,
+        "image_pull_secrets": pod.image_pull_secrets,
+        "persistent_volume_claims": [claim for claim, _ in pod.persistent_volume_claims],
+        "service_account": [pod.service_account],
+    }
+    for field, name in ((field, name) for field, names in objects.items() for name in names if name):
         if not OBJECT_NAME.fullmatch(name):
-            yield f"names {name!r}, which is not a valid name in Kubernetes", "use lower-case letters, digits and '-'"
+            hint = "use lower-case letters, digits and '-'"
+            yield field, name, f"names {name!r}, which is not a valid name in Kubernetes", hint
     taken: list[str] = []
-    for path in [path for _, path in pod.persistent_volume_claims] + ([pod.tmpfs_path] if pod.use_tmpfs else []):
+    paths = [("persistent_volume_claims", path) for _, path in pod.persistent_volume_claims]
+    for field, path in [*paths, *([("tmpfs_path", pod.tmpfs_path)] if pod.use_tmpfs else [])]:
         if what := mounts.problem(path, settings.store_directory, taken):
-            yield f"mounts a volume at {path!r}, which {what}", "choose another directory, such as /data"
+            yield field, path, f"mounts a volume at {path!r}, which {what}", "choose another directory, such as /data"
         taken.append(path)
     if pod.image is not None and "{{" not in pod.image and not is_reference(pod.image):
-        yield f"has the image {pod.image!r}, not a valid reference", "write a reference, such as registry/name:1.0"
+        hint = "write a reference, such as registry/name:1.0"
+        yield "image", pod.image, f"has the image {pod.image!r}, not a valid reference", hint
     for name in ("labels", "annotations"):
         for key, _ in getattr(pod, name):
             if key.partition("/")[0] == _ARGO and "/" in key:
-                yield f"has {key!r} in {name}, which belongs to Argo", "choose a prefix of your own: example.com/name"
+                hint = "choose a prefix of your own: example.com/name"
+                yield name, key, f"has {key!r} in {name}, which belongs to Argo", hint
     for name in type(pod).__annotations__:
-        if "{{" in str(getattr(pod, name)):
-            yield f"has '{{{{' in {name}, which Argo would expand as a template", "remove it"
+        for part in _parts(getattr(pod, name)):
+            if "{{" in str(part):
+                yield name, part, f"has '{{{{' in {name}, which Argo would expand as a template", "remove it"
+                break
 
 
-def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str]]:
+def _parts(value: object) -> Iterable[object]:
+    return value if isinstance(value, tuple) else [value]
+
+
+def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[_Problem]:
     if pod.namespace is not None and pod.namespace != settings.namespace:
         here = f"'{settings.namespace}'" if settings.namespace else "kubectl's"
         yield (
+            "namespace",
+            pod.namespace,
             f"asks for namespace '{pod.namespace}', but pods run in the namespace of their workflow, {here}",
             f"compile with --namespace {pod.namespace}, or leave it out",
         )
@@ -115,18 +145,19 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
     }
     for name, (value, hint) in unknown.items():
         if value is not None:
-            yield f"has {name}={value!r}, which flowc does not support on Argo", hint
+            yield name, value, f"has {name}={value!r}, which flowc does not support on Argo", hint
 
 
-def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
+def _security(asked: SecurityContext) -> Iterator[_Problem]:
     """Yield the options that violate the "restricted" Pod Security Standard, which namespaces may enforce."""
-    hint = "leave it out: pods are confined to the 'restricted' Pod Security Standard"
+    field, hint = "security_context", "leave it out: pods are confined to the 'restricted' Pod Security Standard"
     if asked.privileged:
-        yield "asks to be privileged", hint
+        yield field, "privileged", "asks to be privileged", hint
     if asked.allow_privilege_escalation:
-        yield "asks for privilege escalation", hint
+        yield field, "allow_privilege_escalation", "asks for privilege escalation", hint
     if asked.run_as_non_root is False or asked.run_as_user == 0:
-        yield "asks to run as root", hint
+        part = "run_as_non_root" if asked.run_as_non_root is False else "run_as_user"
+        yield field, part, "asks to run as root", hint
 
 
 def _secrets(node: Node, settings: Settings, faults: Faults) -> None:

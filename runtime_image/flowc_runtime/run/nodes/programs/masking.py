@@ -1,4 +1,4 @@
-"""Replaces the values of a step's secrets by `***` in the output of its command or notebook."""
+"""Replaces the values of a step's secrets by `***` in output, and finds them in what a step stores."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, final
 from flowc_ir import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a secret of fewer characters is found in a return only if it is the whole value
+_SHORT: Final = 4  # a secret of fewer characters is found in a return or file only if it is all of it
+_CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 
 
 @final
@@ -54,7 +56,7 @@ class Masks:
 
     def _found_in(self, value: object) -> str | None:
         """Return the name of a secret that the JSON value or string contains; None if it contains none."""
-        return _secret_in(
+        return secret_in_text(
             value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets
         )
 
@@ -110,7 +112,7 @@ def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping
         name: the name of the metric.
         numbers: the point's value, step and time by these words, before they are checked; None if not given.
     """
-    if (secret := _secret_in(_text(name), secrets)) is not None:
+    if (secret := secret_in_text(_text(name), secrets)) is not None:
         why = f"contains the value of the secret {secret}, which is never stored"
         return f"the name of a metric {why}: choose another name"
     for word, number in numbers.items():
@@ -119,19 +121,59 @@ def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping
         if isinstance(number, (int, float)):
             secret = next((each for each, value in secrets.items() if _is_number(value, number)), None)
         else:
-            secret = _secret_in(_text(number), secrets)
+            secret = secret_in_text(_text(number), secrets)
         if secret is not None:
             return f"the {word} of the metric '{name}' is the value of the secret {secret}, which is never stored"
     return None
 
 
-def _secret_in(text: str, secrets: Mapping[str, str]) -> str | None:
+def secret_in_text(text: str, secrets: Mapping[str, str]) -> str | None:
     """Return the name of a secret whose value a string contains; None if there is none."""
     for name, secret in secrets.items():
         forms = _forms(secret) if len(secret) >= _SHORT else []
-        if secret == text or any(form in text for form in forms):
+        if (secret and secret == text) or any(form in text for form in forms):
             return name
     return None
+
+
+def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
+    """Return the name of a secret whose value a file contains; None if it contains none.
+
+    A value is found in the forms that `Masks` finds. A short value is only compared with the whole file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if not (secrets := {name: value for name, value in secrets.items() if value}):
+        return None
+    forms = [
+        (name, form.encode("utf-8", "surrogateescape"))
+        for name, value in secrets.items()
+        if len(value) >= _SHORT
+        for form in _forms(value)
+    ]
+    with open(path, "rb") as file:
+        whole = file.read(_SHORT * 4 + 2).rstrip(b"\r\n")  # at most four bytes per character, and an end of line
+        for name, value in secrets.items():
+            if whole == value.encode("utf-8", "surrogateescape"):
+                return name
+        file.seek(0)
+        for piece in _overlapping(file, max((len(form) for _, form in forms), default=0)):
+            for name, form in forms:
+                if form in piece:
+                    return name
+    return None
+
+
+def _overlapping(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    """Yield the pieces of a file. Each begins with the end of the piece before it, so that no value is split."""
+    if longest == 0:
+        return
+    before = b""
+    while data := file.read(_CHUNK):
+        piece = before + data
+        yield piece
+        before = piece[-(longest - 1) :] if longest > 1 else b""
 
 
 def _is_number(secret: str, number: float) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from flowc_ir import Notebook, json_text
 from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.contract import CODE, METRICS, POD
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs import notebook_kernel
 from flowc_runtime.run.nodes.programs.command_process import run_program
@@ -97,7 +97,7 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
         python = f"the Python of its step ({sys.executable})"
         raise NotebookError(f"notebook {action.file} needs {', '.join(missing)} in {python}: {remedy}")
     masks = Masks(ambient().secrets)
-    with tempfile.TemporaryDirectory(prefix="flowc-nb-") as directory:
+    with ScratchDirectory("notebook") as directory:
         place = Path(directory)
         executed, status = place / "executed.ipynb", place / "status.json"
         order = {

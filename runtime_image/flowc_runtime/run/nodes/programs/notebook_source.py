@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from flowc_ir import json_text
 from flowc_ir.late.namedtuple import NamedTuple
+from flowc_runtime.base.errors import HintedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Literal: TypeAlias = "dict[str, Literal] | list[Literal] | str | int | float | bool | None"
 
+_FORMAT: Final = 4
+_SAVE: Final = "save it in Jupyter"
 PARAMETERS: Final = "parameters"
 """The tag of the parameters cell, which assigns defaults to the notebook's inputs."""
 
 
-class NotebookSourceError(ValueError):
+class NotebookSourceError(HintedError, ValueError):
     """A file is not a notebook, or not a notebook in Python."""
 
 
@@ -48,15 +51,23 @@ def read_notebook(content: bytes) -> NotebookSource:
     try:
         document = json_text.parsed(content)
     except ValueError as error:
-        raise NotebookSourceError(f"it is not JSON: {error}") from None
+        raise NotebookSourceError(f"it is not JSON: {error}", _SAVE) from None
     cells = document.get("cells") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(cells, list) or not isinstance(document.get("nbformat"), int):
-        raise NotebookSourceError("it is not a notebook of format 4, with cells")
+    number = document.get("nbformat") if isinstance(document, dict) else None
+    if isinstance(number, int) and number != _FORMAT:
+        raise NotebookSourceError(
+            f"its format is {number}, and only notebooks of format {_FORMAT} can run",
+            "open and save it in Jupyter, or convert it: jupyter nbconvert --to notebook --inplace FILE",
+        )
+    if not isinstance(document, dict) or not isinstance(cells, list) or number is None:
+        raise NotebookSourceError("it is not a notebook, which is JSON with `nbformat` and `cells`", _SAVE)
     metadata = document.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
     if isinstance(language, str) and language.lower() != "python":
-        raise NotebookSourceError(f"its language is {language}, and only notebooks in Python can run")
+        raise NotebookSourceError(
+            f"its language is {language}, and only notebooks in Python can run", "choose a kernel for Python in Jupyter"
+        )
     defaults: dict[str, Default] = {}
     used: set[str] = set()
     own: set[str] = set()

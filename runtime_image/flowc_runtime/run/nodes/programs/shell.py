@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.contract import CODE, METRICS, RETURNS
+from flowc_runtime.process.scratch import ScratchDirectory
 from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.command_returns import CommandReturnError, read_returns, with_trap
@@ -55,7 +55,7 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
     shell = shutil.which("bash") or shutil.which("sh")
     if shell is None:
         raise CommandError(f"{what} needs bash or sh, and PATH has neither: add one to the image or to PATH")
-    with tempfile.TemporaryDirectory(prefix="flowc-shell-") as directory:
+    with ScratchDirectory("shell") as directory:
         returns = Path(directory, "returns")
         returns.touch()
         environment = {**_environment(), **_variables(values, action.command, what)}

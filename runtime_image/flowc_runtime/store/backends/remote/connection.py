@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import POD
-from flowc_runtime.base.errors import AddressError
+from flowc_runtime.base.errors import AddressError, LibraryError
 from flowc_runtime.store.backends.remote.errors import reason
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ def library(url: str) -> ModuleType:
     """Import and return obstore; errors contain the address of the store.
 
     Raises:
-        AddressError: obstore is not installed, or cannot be loaded.
+        LibraryError: obstore is not installed, or cannot be loaded.
     """
     try:
         import obstore
         import obstore.store
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "obstore":
-            raise AddressError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
+            raise LibraryError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
         text = (str(error).splitlines() or ["no reason given"])[0]
-        raise AddressError(
+        raise LibraryError(
             f"the store {url} needs obstore, which cannot be loaded ({text}): install it again, {INSTALL}"
         ) from error
     return obstore

@@ -1,0 +1,70 @@
+"""Finds where a step's value for its pods is written: in `@kubernetes`, or in a table of the configuration file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir.policies import Kubernetes, SecurityContext
+from flowc_runtime.base.config.configuration import current_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_ir import Flow
+    from flowc_runtime.base.config.pod_tables import PodTable, PodTables
+
+DECORATOR: Final = "@kubernetes"
+_NOTHING: Final = Kubernetes()
+_ENVIRONMENT: Final = "environment"
+
+
+def source_of(flow: str, step: str, field: str, part: object) -> str:
+    """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
+
+    The IR has only the merged values, so that the tables are searched in the order of their precedence.
+
+    Args:
+        flow: the name of the flow.
+        step: the name of the step.
+        field: a field of `Kubernetes`, or `environment`.
+        part: the field's value; one of its items; a key or value of its pairs; or an attribute's name, for a
+            `SecurityContext`.
+    """
+    file = current_file()
+    if file is not None and file.pods is not None:
+        for path, table in _tables(file.pods, flow, step):
+            found: object = table.limits.environment if field == _ENVIRONMENT else getattr(table.pod, field)
+            if found != getattr(_NOTHING, field, ()) and _has(found, part):
+                return f"[{'.'.join(path)}] ({file.place_of((*path, field.replace('_', '-')))})"
+    return DECORATOR
+
+
+def environment_hint(flow: Flow, step: str, variable: str) -> str:
+    """Return the hint for a faulty environment variable of a step, which says where it is written."""
+    source = source_of(flow.name, step, _ENVIRONMENT, variable)
+    own = "@environment(vars=…)" if flow.code.name else "`environment` of the task"
+    return f"change it in {own if source == DECORATOR else source}"
+
+
+def in_file(text: str, field: str) -> str:
+    """Return a message with the name of a field as the configuration file writes it: `node-selector`."""
+    return text.replace(field, field.replace("_", "-"))
+
+
+def _tables(tables: PodTables, flow: str, step: str) -> Iterator[tuple[tuple[str, ...], PodTable]]:
+    """Yield the tables that may apply to a step, with their paths. Which override the step names is not known here."""
+    of_step = tables.steps.get(flow, {}).get(step)
+    if of_step is not None:
+        yield ("steps", flow, step), of_step
+    first = of_step.override if of_step is not None else ""
+    for name in sorted(tables.overrides, key=lambda name: name != first):
+        yield ("overrides", name), tables.overrides[name]
+    yield ("defaults",), tables.defaults
+
+
+def _has(found: object, part: object) -> bool:
+    if isinstance(found, SecurityContext):
+        return part == found or (isinstance(part, str) and getattr(found, part) is not None)
+    if isinstance(found, tuple):
+        return any(part == each or (isinstance(each, tuple) and part in each) for each in found)
+    return found == part

@@ -1,0 +1,98 @@
+"""Temporary directories: one of a killed process is removed by the next process that makes one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from flowc_runtime.process import scratch
+from flowc_runtime.process.scratch import ScratchDirectory, remove_left
+
+HOLDER = """
+import sys
+from flowc_runtime.process.scratch import ScratchDirectory
+print(ScratchDirectory("test").name, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+def holder() -> tuple[subprocess.Popen[str], Path]:
+    """Start a process that keeps a directory; return both."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_block_removes_its_directory(place: Path) -> None:
+    with ScratchDirectory("test") as name:
+        Path(name, "file").write_text("x")
+        assert Path(name).parent == place
+        assert Path(name).name.startswith("flowc-tmp-test-")
+    assert [*place.iterdir()] == []
+
+
+def test_the_directory_of_a_killed_process_is_removed_and_that_of_a_living_one_is_not(place: Path) -> None:
+    living, kept = holder()
+    killed, left = holder()
+    with living, killed:
+        (left / "file").write_text("x")
+        killed.kill()
+        killed.wait()
+        (place / "flowc-other").mkdir()
+        with ScratchDirectory("test"):
+            assert not left.exists()
+            assert kept.exists()
+        living.kill()
+        living.wait()
+    remove_left()
+    assert [path.name for path in place.iterdir()] == ["flowc-other"]
+
+
+def test_a_fork_keeps_the_directory(place: Path) -> None:
+    reading, writing = os.pipe()
+    made = ScratchDirectory("test")
+    if (fork := os.fork()) == 0:
+        os.close(writing)
+        os.read(reading, 1)  # until the parent closes its end
+        os._exit(0)
+    os.close(made._lock)  # what the end of this process would do
+    remove_left()
+    assert Path(made.name).exists()
+    os.close(writing)
+    os.waitpid(fork, 0)
+    remove_left()
+    assert [*place.iterdir()] == []
+
+
+def test_a_directory_that_is_removed_before_it_is_locked_is_made_again(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+
+    def mkdtemp(prefix: str, dir: str | None) -> str:
+        name = tempfile.mkdtemp(prefix=prefix, dir=dir)
+        names.append(name)
+        if len(names) == 1:
+            os.rmdir(name)
+        return name
+
+    class Made:
+        gettempdir = staticmethod(tempfile.gettempdir)
+
+    Made.mkdtemp = staticmethod(mkdtemp)  # type: ignore[attr-defined]
+    monkeypatch.setattr(scratch, "tempfile", Made)
+    with ScratchDirectory("test") as name:
+        assert name == names[1]
+        assert Path(name).is_dir()
