@@ -18,6 +18,7 @@ from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
+from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
     from flowc_emulator.plan import Plan
     from flowc_emulator.processes.engine import Finished, Inherited, Launcher
     from flowc_runtime.run.task.attempts import Result
+    from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
+else:  # not needed if no task is a fork of this process
+    warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
@@ -64,6 +68,7 @@ class Supervisor:
         self._metrics: dict[str, float] = {}  # the latest value of each metric, without metrics of items of a foreach
         self._timeout_grace = timeout_grace
         self._threads = Threads()
+        self._warm = False  # whether this process is prepared for forks of attempts
         self._places = Places(plan.max_workers, plan.processors)
         self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
         private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
@@ -240,6 +245,9 @@ class Supervisor:
         isolated = plan.isolation is not None and plan.isolation.takes(assignment) and assignment.patch is None
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
             return plan.starts.launcher(assignment, tasks)
+        if not self._warm:
+            warm_up()
+            self._warm = True
 
         def body(control: int, place: Inherited) -> int:
             os.environ[RUN] = plan.run.id

@@ -47,6 +47,7 @@ from flowc_runtime.process.process import PR_SET_PDEATHSIG, PipeEnds, fork, load
 from flowc_runtime.run.program import load_program
 from flowc_runtime.run.task import breakpoints
 from flowc_runtime.run.task.fresh import perform_fresh
+from flowc_runtime.run.task.warm_up import warm_up
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class _Server:
         precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
         if "numpy" in sys.modules:
             self._threads = Threads()
+        warm_up()
         ending.settle()
         gc.collect()
         gc.freeze()

@@ -314,10 +314,15 @@ def start_time(pid: int) -> str | None:
     so the entry of an ended process may remain for minutes.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            stat = file.read()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        stat = os.read(descriptor, 4096)  # the file is shorter, and procfs returns it whole
+    except ProcessLookupError:  # it has just ended
+        return None
+    finally:
+        os.close(descriptor)
     fields = stat.rpartition(b")")[2].split()  # fields 3 and later; the name before them may contain any character
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 

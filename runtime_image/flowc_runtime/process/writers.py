@@ -28,6 +28,8 @@ _COMPLETED = (
 )
 
 
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class may be deleted, and another one may get its id
+_static: dict[int, _Kind | None] = {}  # the kinds of classes that are never deleted, by id (a class may be unhashable)
 _fflush: Callable[[None], object] | None = None
 _Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
 
@@ -66,11 +68,13 @@ def find(objects: list[Any]) -> OpenWriters:
         objects: any objects, such as those of `gc.get_objects`.
     """
     found: dict[_Kind, list[OpenFile]] = {"text": [], "closed": [], "buffer": [], "raw": []}
-    kinds: dict[int, _Kind | None] = {}  # by id, since a class may be unhashable
+    kinds = {**_static}
     for each in objects:
         key = id(type(each))
         if key not in kinds:
             kinds[key] = _kind(type(each))
+            if not type(each).__flags__ & _HEAP_TYPE:
+                _static[key] = kinds[key]
         if (kind := kinds[key]) is not None and is_open(each):
             found["text" if is_standard(each) else kind].append(each)
     return OpenWriters(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
@@ -95,13 +99,15 @@ def _held(file: OpenFile) -> list[OpenFile]:
 
 def _kind(kind: type) -> _Kind | None:
     bases = kind.__mro__
-    if any(base is _io._IOBase for base in bases):  # by identity, since a metaclass may define equality
+    ids = {*map(id, bases)}  # by identity, since a metaclass may define equality
+    if id(_io._IOBase) in ids:
         if kind.__module__ == "_io":
             return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
         # Python closes instances of subclasses of io's classes when it finalizes them.
-        return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
-    if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
-        return "closed"
+        return "raw" if id(_io._RawIOBase) in ids else "closed"
+    for base in bases:
+        if (base.__module__, base.__qualname__) in _COMPLETED:
+            return "closed"
     return None
 
 

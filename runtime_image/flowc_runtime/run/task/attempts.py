@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.process.process import Process
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.store.records.record_types import BeginRecord, ErrorRecord, Exit, Outcome
     from flowc_runtime.store.records.run_store import RunStore
@@ -127,9 +128,9 @@ def read_report(report: bytes) -> Result | None:
     return Result(**message)
 
 
-def begin_record(began: float) -> BeginRecord:
-    """Return the record of an attempt's beginning, with this process as the attempt's process."""
-    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
+def begin_record(began: float, process: Process | None = None) -> BeginRecord:
+    """Return the record of an attempt's beginning; `process` is the identity of this process, if it is known."""
+    return {"version": RECORD_VERSION, "began": began, "process": process or this_process()}
 
 
 def outcome_code(outcome: Outcome, *, final: bool) -> int:
@@ -138,7 +139,13 @@ def outcome_code(outcome: Outcome, *, final: bool) -> int:
 
 
 def new_record(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
+    run: RunStore,
+    graph: Graph,
+    attempt: tuple[str, str, int],
+    outcome: Outcome,
+    began: float,
+    exit_: Exit,
+    process: Process | None = None,
 ) -> AttemptRecord:
     """Create the record of an attempt that ends now, without parents and artifacts.
 
@@ -149,6 +156,7 @@ def new_record(
         outcome: the outcome of the attempt.
         began: the time when the attempt began, in seconds since the epoch.
         exit_: the process's exit code or signal, and its peak memory.
+        process: the identity of this process, if it is known.
     """
     step, path, number = attempt
     return AttemptRecord(
@@ -164,7 +172,7 @@ def new_record(
         parents=[],
         artifacts={},
         exit=exit_,
-        process=this_process(),
+        process=process or this_process(),
         code=graph.flow.code.digest,
     )
 

@@ -25,7 +25,7 @@ from flowc_runtime.base.errors import (
     ProtocolError,
 )
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.process.process import peak_rss
+from flowc_runtime.process.process import peak_rss, this_process
 from flowc_runtime.run.caching import EVERY, Situation
 from flowc_runtime.run.family import Family, parallel_of
 from flowc_runtime.run.reads import Reads
@@ -94,6 +94,7 @@ class Attempt:
         self.reads = Reads(job.parameters)
         self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
+        self._process = this_process()
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
         self.state = self.family.state(job.node, job.path, {})
@@ -122,7 +123,7 @@ class Attempt:
         set_variables(job.node.environment)
         if self.cards is None and self._runs_code:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
-        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began, self._process)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         here = ambient()
         here.find_class = classes.in_task(job.run).find
@@ -342,7 +343,7 @@ class Attempt:
         job = self.job
         peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
         exit_: Exit = {"code": outcome_code(outcome, final=self.final), "peak_rss": peak}
-        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
+        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_, self._process)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
         record["reads"] = self._looked()

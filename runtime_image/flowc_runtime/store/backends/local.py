@@ -39,8 +39,12 @@ class LocalObjects:
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes. Raises NotFound, StoreError."""
-        with self._reading(key), open(self._path(key), "rb") as file:
-            return file.read()
+        path = self._path(key)
+        try:
+            return _read_file(path)
+        except OSError as error:
+            with self._reading(key):
+                raise error
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
@@ -78,8 +82,10 @@ class LocalObjects:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
         if os.path.exists(self._path(key)):  # saves writing an object that exists; the link below decides
             return False
-        with self._writing():
+        try:
             return self._link(self._write(parts), key)
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
@@ -158,8 +164,12 @@ class LocalObjects:
         return StoreError(f"cannot write to the store {self.url}: {_why(error)}")
 
     def _link(self, temporary: str, key: str) -> bool:
+        path = self._path(key)
         try:
-            os.link(temporary, self._parent(key))
+            try:
+                os.link(temporary, path)
+            except FileNotFoundError:  # the first object of a directory
+                os.link(temporary, self._parent(key))
         except FileExistsError:
             return False
         finally:
@@ -359,6 +369,22 @@ def _why(error: OSError) -> str:
         return why
     name = max(os.fsencode(error.filename2 or error.filename).split(b"/"), key=len)
     return f"{why}: '{name[:60].decode(errors='replace')}…' has {len(name)} bytes, the limit is 255"
+
+
+def _read_file(path: str) -> bytes:
+    """Return a file's bytes, with fewer system calls than a file object needs. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size + 1)
+        if len(data) == size:
+            return data
+        parts = [data]  # the file has grown, or is larger than one read (2 GiB)
+        while part := os.read(descriptor, PIECE):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
