@@ -18,15 +18,17 @@ from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
+from flowc_ir import Foreach
 from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
-from flowc_runtime.base.index import in_item
+from flowc_runtime.base.index import in_item, outer_path
 from flowc_runtime.process import logs
 from flowc_runtime.run import patches
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable
+from flowc_runtime.run.reads import Reads
 from flowc_runtime.run.task import breakpoints, failures
 from flowc_runtime.run.task.attempts import read_report, record_death
 from flowc_runtime.run.task.perform import perform_and_report
@@ -219,7 +221,7 @@ class Supervisor:
             path=job.path,
             attempt=job.attempt,
             program=plan.program,
-            parameters=plan.parameters,
+            parameters=Reads(plan.parameters),
             user=plan.user,
             last=job.last,
             only_catch=job.only_catch,
@@ -245,9 +247,7 @@ class Supervisor:
         isolated = plan.isolation is not None and plan.isolation.takes(assignment) and assignment.patch is None
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
             return plan.starts.launcher(assignment, tasks)
-        if not self._warm:
-            warm_up()
-            self._warm = True
+        self._prepare_fork(assignment)
 
         def body(control: int, place: Inherited) -> int:
             os.environ[RUN] = plan.run.id
@@ -259,6 +259,18 @@ class Supervisor:
             return perform_and_report(assignment, control)
 
         return ForkStart(body)
+
+    def _prepare_fork(self, assignment: Assignment) -> None:
+        """Do work in this process that otherwise each forked attempt would do again."""
+        if not self._warm:
+            warm_up()
+            self._warm = True
+        plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
+        # If there is an agent, only the agent may read the store in this process's place, which is slower.
+        if plan.agent is None and plan.only is None and len(before) == 1 and isinstance(before[0].next, Foreach):
+            with suppress(StoreError):  # the attempt reports it
+                depth = len(plan.graph.scopes(before[0].id))
+                plan.run.preload(before[0].id, outer_path(assignment.path, depth))
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
         run = self._plan.records

@@ -91,8 +91,12 @@ class Attempt:
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
         self._end = end
         self._given = job.parameters
-        self.reads = Reads(job.parameters)
-        self.job = job = replace(job, parameters=self.reads)
+        if isinstance(job.parameters, Reads):  # the process that starts attempts has created it for this attempt
+            self.reads = job.parameters
+        else:
+            self.reads = Reads(job.parameters)
+            job = replace(job, parameters=self.reads)
+        self.job = job
         self.began = time.time()
         self._process = this_process()
         self.parents: list[ParentsRecord] = []
@@ -136,7 +140,7 @@ class Attempt:
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
             # They are stored before the step's code, which may change the values.
-            values = job.program.constants(job.graph.flow, self._given)
+            values = job.program.constants(job.graph.flow, dict(self._given))
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
         here.task = TaskContext(
