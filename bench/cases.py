@@ -14,6 +14,7 @@ from bench.compiling import write_chain
 from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
+from bench.tasks import measure_scale, measure_science, measure_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ def flow(name: str, *options: str) -> list[str]:
     return [str(FLOWS / f"{name}.py"), "run", *options]
 
 
-def measure_tasks(bench: Bench) -> Iterator[Figure]:
+def measure_runs(bench: Bench) -> Iterator[Figure]:
     """Yield two figures: the fixed time of a run, and the additional time of a task."""
     start, fork = bench.floors.python.median, bench.floors.fork.median
     linear = bench.program(*flow("linear"))
@@ -195,7 +196,9 @@ def measure_durability(bench: Bench) -> Iterator[Figure]:
 
 
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "runs": measure_runs,
     "tasks": measure_tasks,
+    "science": measure_science,
     "data": measure_data,
     "durability": measure_durability,
     "starts": measure_starts,
@@ -203,4 +206,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "compiler": measure_compiler,
     "client": measure_client,
     "checks": measure_checks,
+    "scale": measure_scale,
 }
+SLOW = ("scale",)
+"""The groups that are measured only if `--only` names them."""
