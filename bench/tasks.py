@@ -142,9 +142,18 @@ def _peak(directory: Path, width: int) -> int:
     """Return the peak resident memory of a run's supervisor, in bytes."""
     place = directory / "peak"
     place.mkdir()
-    code = "import resource, runpy, sys; sys.argv = sys.argv[1:]\ntry: runpy.run_path(sys.argv[0], run_name='__main__')\nfinally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     try:
-        told = output([sys.executable, "-c", code, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
+        told = output([sys.executable, "-c", _PEAK, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
         return int(told.splitlines()[-1]) * 1024
     finally:
         shutil.rmtree(place)
+
+
+_PEAK = """
+import resource, runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""

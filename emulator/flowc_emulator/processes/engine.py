@@ -25,14 +25,7 @@ from flowc_runtime.process import ending
 from flowc_runtime.process.collecting import collect_as_usual
 from flowc_runtime.process.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.process.leftovers import children, end_adopted
-from flowc_runtime.process.process import (
-    adopt_orphans,
-    adopts_orphans,
-    leave_orphans,
-    load_prctl,
-    prepare_streams,
-    spawn,
-)
+from flowc_runtime.process.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
 from flowc_runtime.process.watch import Called, Ended, Output, Signalled, Watcher, kill_child
 from flowc_runtime.run.task import breakpoints, failures
 
@@ -205,7 +198,6 @@ class Engine(Generic[J]):
         self._adopted = adopts_orphans()
         adopt_orphans(self._prctl)
         ending.settle()
-        prepare_streams()
         collect_as_usual()
         gc.freeze()  # existing objects are never collected, so that collections in the children do not copy their pages
         self._watcher.__enter__()

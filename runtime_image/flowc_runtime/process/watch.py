@@ -105,7 +105,7 @@ class Watcher:
     def __init__(self, signals: Iterable[int] = (), *, use_pidfd: bool = HAS_PIDFD) -> None:
         self._use_pidfd = use_pidfd
         self._signals = [*signals, *([] if use_pidfd else [signal.SIGCHLD])]
-        # poll(2) costs less per child than `selectors`, and there are few descriptors: three pipes and a pidfd per child.
+        # poll(2) costs less per child than `selectors`: a child has three pipes and a pidfd for a short time.
         self._poll = select.poll()
         self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
         self.woken = False
@@ -262,7 +262,7 @@ class Watcher:
         return events
 
     def _ready(self, timeout: float | None) -> list[int]:
-        """Wait, and return the readable descriptors. Reports on control pipes alone, which are no events, are read here.
+        """Wait, and return the readable descriptors. Data of control pipes alone, which is no event, is read here.
 
         A child reports twice before its end, and each return to the caller costs as much as the report.
         """

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.base.index import Graph
-    from flowc_runtime.process.process import Process
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.store.records.record_types import BeginRecord, ErrorRecord, Exit, Outcome
     from flowc_runtime.store.records.run_store import RunStore
@@ -128,9 +127,9 @@ def read_report(report: bytes) -> Result | None:
     return Result(**message)
 
 
-def begin_record(began: float, process: Process | None = None) -> BeginRecord:
-    """Return the record of an attempt's beginning; `process` is the identity of this process, if it is known."""
-    return {"version": RECORD_VERSION, "began": began, "process": process or this_process()}
+def begin_record(began: float) -> BeginRecord:
+    """Return the record of an attempt's beginning, with this process as the attempt's process."""
+    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
 def outcome_code(outcome: Outcome, *, final: bool) -> int:
@@ -139,13 +138,7 @@ def outcome_code(outcome: Outcome, *, final: bool) -> int:
 
 
 def new_record(
-    run: RunStore,
-    graph: Graph,
-    attempt: tuple[str, str, int],
-    outcome: Outcome,
-    began: float,
-    exit_: Exit,
-    process: Process | None = None,
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, begun: BeginRecord, exit_: Exit
 ) -> AttemptRecord:
     """Create the record of an attempt that ends now, without parents and artifacts.
 
@@ -154,9 +147,8 @@ def new_record(
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt, from 1.
         outcome: the outcome of the attempt.
-        began: the time when the attempt began, in seconds since the epoch.
+        begun: the record of the attempt's beginning.
         exit_: the process's exit code or signal, and its peak memory.
-        process: the identity of this process, if it is known.
     """
     step, path, number = attempt
     return AttemptRecord(
@@ -167,12 +159,12 @@ def new_record(
         path=path,
         attempt=number,
         outcome=outcome,
-        began=began,
+        began=begun["began"],
         ended=time.time(),
         parents=[],
         artifacts={},
         exit=exit_,
-        process=process or this_process(),
+        process=begun["process"],
         code=graph.flow.code.digest,
     )
 
@@ -193,7 +185,7 @@ def record_failure(
     Raises:
         StoreError: the store cannot be written.
     """
-    record = new_record(run, graph, attempt, "failed", began, exit_)
+    record = new_record(run, graph, attempt, "failed", begin_record(began), exit_)
     record["error"] = error
     run.finish(record)
 

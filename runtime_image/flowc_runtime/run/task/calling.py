@@ -87,20 +87,17 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
         here = os.getpid() == process  # forks of this process have no timer
+        overrun = f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
-                note(f"{_overrun(node, seconds, took)}: its code caught the timeout's exception; let it pass, or end the step")
+                note(f"{overrun}: its code caught the timeout's exception; let it pass, or end the step")
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
         ):  # the time at a debugger's prompt does not count
             note(
-                f"{_overrun(node, seconds, took)}: its code used SIGALRM or its timer, by which the timeout would have come; "
+                f"{overrun}: its code used SIGALRM or its timer, by which the timeout would have come; "
                 "do without signal.alarm and signal.setitimer, or without @timeout"
             )
-
-
-def _overrun(node: Node, seconds: int, took: float) -> str:
-    return f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
 
 
 def _end_copy() -> NoReturn:

@@ -8,7 +8,7 @@ before the fork. Otherwise each task does the same work again, which costs more 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.model import Code, End, Flow, Foreach, Goto, Method, Node, Span
 from flowc_runtime.base.ambient import apart
@@ -22,6 +22,7 @@ from flowc_runtime.store.records.run_store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flowc_runtime.run.program import Program
     from flowc_runtime.run.state import TaskState
 
 _PLACE = Span("", 1, 1)
@@ -45,7 +46,7 @@ def warm_up() -> None:
     """
     graph = Graph(_FLOW)
     run = RunStore(MemoryObjects(), _FLOW.name, "1")
-    program: Any = _WarmUp()  # it has only the methods that an attempt calls
+    program = cast("Program", _WarmUp())  # it has only the methods that an attempt calls
     for step, path in (("start", ROOT), ("item", f"{ROOT}.0")):
         with apart():
             job = Assignment(

@@ -42,7 +42,6 @@ class RunStore:
         self._prefix = f"flows/{quote_name(flow)}/runs/{quote_name(run)}"
         self._tags = f"flows/{quote_name(flow)}/tags/{quote_name(run)}"
         self._aside: frozenset[str] | None = None
-        self._preloaded: dict[tuple[str, str], AttemptRecord] = {}
 
     @property
     def prefix(self) -> str:
@@ -241,26 +240,12 @@ class RunStore:
         """Return the key of the record of a completed task."""
         return self._task(step, f"{path}.json")
 
-    def preload(self, step: str, path: str) -> None:
-        """Read the record of a completed task, which `task` then returns without reading it again.
-
-        Call it before forks that all need this record, as the tasks of a foreach need that of the split. Only one
-        record is kept. A completed task's record never changes.
-
-        Raises:
-            NotFound: the task is not completed.
-        """
-        if (step, path) not in self._preloaded:
-            self._preloaded = {(step, path): self.task(step, path)}
-
     def task(self, step: str, path: str) -> AttemptRecord:
-        """Return the record of a completed task. Callers must not change it.
+        """Return the record of a completed task.
 
         Raises:
             NotFound: the task is not completed.
         """
-        if (preloaded := self._preloaded.get((step, path))) is not None:
-            return preloaded
         return cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{path}.json", step, path))
 
     def is_done(self, step: str, path: str) -> bool:
