@@ -155,6 +155,26 @@ def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> 
     wait_until(lambda: has_ended(sleeper), "the sleeper is still there")
 
 
+def test_reports_alone_do_not_end_a_wait(watcher: Watcher) -> None:
+    go_read, go_write = os.pipe()
+
+    def body(control: int) -> int:
+        os.write(control, b"first ")
+        os.read(go_read, 1)
+        os.write(control, b"second")
+        return 0
+
+    child = start(watcher, body)
+    began = time.monotonic()
+    assert watcher.poll(0.5) == []
+    assert time.monotonic() - began >= 0.5
+    os.write(go_write, b"x")
+    (ended,), output = wait(watcher)
+    assert (ended.child, ended.report, output) == (child, b"first second", {})
+    for descriptor in (go_read, go_write):
+        os.close(descriptor)
+
+
 def test_signals_are_events(watcher: Watcher) -> None:
     os.kill(os.getpid(), signal.SIGUSR1)
     assert watcher.poll(5) == [Signalled(signal.SIGUSR1)]
