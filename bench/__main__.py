@@ -12,26 +12,31 @@ from pathlib import Path
 from bench.cases import GROUPS, SLOW
 from bench.figures import Bench, Figure
 from bench.measure import Floors, measure_floors
+from bench.peers import PeerFigure, measure_peers, version
+from bench.report import write_report
 
 
 def main() -> int:
     """Measure and print. Return the exit code: 1 with --check if a target is missed."""
     arguments = _arguments()
-    missed = 0
+    figures: list[Figure] = []
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="flowc-bench-", dir=arguments.directory) as name:
         directory = Path(name)
         floors = measure_floors(directory, arguments.times)
         print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-        print(f"medians of {arguments.times}; the load was {os.getloadavg()[0]:.1f} at the start")
+        print(f"medians of {arguments.times}; the load was {load:.1f} at the start")
         _print_floors(floors)
         print(f"\n{'figure':42} {'target':>9} {'measured':>9} {'least':>9}        against the floor")
         bench = Bench(directory, arguments.times, floors)
         for group in arguments.only or [name for name in GROUPS if name not in SLOW]:
             for figure in GROUPS[group](bench):
-                missed += not figure.ok
+                figures.append(figure)
                 print(_row(figure), flush=True)
-        if arguments.peers:
-            _print_peers(directory, arguments.times)
+        peers = _print_peers(directory, arguments.times) if arguments.peers or arguments.report else []
+        if arguments.report:
+            write_report(figures, peers, floors, load)
+    missed = sum(not figure.ok for figure in figures)
     if missed:
         print(f"\n{missed} missed")
     return 1 if missed and arguments.check else 0
@@ -44,7 +49,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, help="measure on this disk, in a new directory")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows under them")
-    return parser.parse_args()
+    parser.add_argument("--report", action="store_true", help="measure everything and write docs/benchmarks.md")
+    arguments = parser.parse_args()
+    if arguments.report and arguments.only:
+        parser.error("--report measures everything: leave out --only")
+    return arguments
 
 
 def _print_floors(floors: Floors) -> None:
@@ -63,12 +72,14 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.{digits}f} {unit}".rstrip()
 
 
-def _print_peers(directory: Path, times: int) -> None:
-    from bench.peers import measure_peers
-
-    print(f"\n{'the same, two workers':24} {'by':32} {'seconds':>8}")
-    for what, who, seconds in measure_peers(directory, max(1, times // 2)):
-        print(f"{what:24} {who:32} {seconds:8.2f}", flush=True)
+def _print_peers(directory: Path, times: int) -> list[PeerFigure]:
+    print(f"\n{'the same, two workers':32} {'by':28} {'wall':>8} {'CPU':>8} {'/ flowc':>8}")
+    figures = []
+    for figure in measure_peers(directory, max(1, times // 2)):
+        by = f"{figure.peer.name} {version(figure.peer)}"
+        print(f"{figure.work:32} {by:28} {figure.wall:8.2f} {figure.cpu:8.2f} {figure.ratio:8.1f}", flush=True)
+        figures.append(figure)
+    return figures
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bench.artifacts import measure_artifacts
 from bench.clients import make_runs, make_tasks
 from bench.compiling import write_chain
 from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
+from bench.reading import measure_reads
 from bench.tasks import measure_scale, measure_science, measure_tasks
 
 if TYPE_CHECKING:
@@ -200,11 +202,13 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tasks": measure_tasks,
     "science": measure_science,
     "data": measure_data,
+    "artifacts": measure_artifacts,
     "durability": measure_durability,
     "starts": measure_starts,
     "pipelines": measure_pipelines,
     "compiler": measure_compiler,
     "client": measure_client,
+    "reads": measure_reads,
     "checks": measure_checks,
     "scale": measure_scale,
 }

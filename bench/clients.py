@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from flowc_runtime.store.records.sealed import FIELD, dump
+
 RUNS, TASKS = 1_000, 10_000
 
 
@@ -20,7 +22,7 @@ def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
         created = record["created"] + number
         name = time.strftime("%Y%m%d-%H%M%S-000", time.gmtime(created))
         run = shutil.copytree(first, first.parent / name)
-        (run / "run.json").write_text(json.dumps(record | {"run": name, "created": created}))
+        (run / "run.json").write_bytes(dump(_open(record) | {"run": name, "created": created}))
         if number % 10 == 0:
             tag = store / "flows" / flow / "tags" / name / "tenth"
             tag.parent.mkdir(parents=True)
@@ -31,10 +33,15 @@ def make_tasks(store: Path, flow: str, step: str, count: int = TASKS) -> None:
     """Copy the first task of the only run's foreach."""
     (run,) = (store / "flows" / flow / "runs").iterdir()
     tasks = run / "tasks" / step
-    begun, record = (tasks / "0.0-1.begin.json").read_bytes(), json.loads((tasks / "0.0.json").read_text())
+    begun, record = (tasks / "0.0-1.begin.json").read_bytes(), _open(json.loads((tasks / "0.0.json").read_text()))
     for number in range(1, count):
         (tasks / f"0.{number}-1.begin.json").write_bytes(begun)
-        (tasks / f"0.{number}.json").write_text(json.dumps(record | {"path": f"0.{number}"}))
+        (tasks / f"0.{number}.json").write_bytes(dump(record | {"path": f"0.{number}"}))
+
+
+def _open(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without its digest."""
+    return {name: value for name, value in record.items() if name != FIELD}
 
 
 def main(what: str, flow: str) -> None:

@@ -1,38 +1,160 @@
-"""The same flows under other programs, as black boxes, each in a cached virtual environment.
+"""The same work under other programs, as black boxes, each in a cached virtual environment, with two workers each.
 
-The flow files run unchanged under Metaflow. Luigi has no foreach; `flows/luigi_tasks.py` has a hundred tasks with the
-same work.
+Metaflow runs flowc's flow files unchanged. The other programs have files of their own in `flows/peers`, which do the
+same work in the way of the program's documentation, with tasks in processes of their own where the program has that.
 """
 
 from __future__ import annotations
 
+import shutil
+import statistics
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
 
-from bench.cases import flow
 from bench.environments import make_environment
-from bench.figures import measure_program
-from bench.measure import FLOWS
+from bench.measure import FLOWS, Use, use
 from metaflow.metaflow_version import API_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
-LUIGI = ("luigi", ("luigi>=3.6,<4",))
+LINEAR, FANOUT, ARRAY, IMPORT = "3 trivial steps", "100 small tasks and their sum", "256 MiB array, 3 steps", "import"
+WORKS = (LINEAR, FANOUT, ARRAY, IMPORT)
+SLOW = 30.0  # seconds: a program that needs longer is measured once
+PEERS = FLOWS / "peers"
 TWO_WORKERS = ("--max-workers", "2")
+_REDUN = "import sys; from redun.cli import main; sys.exit(main())"
+REDUN_INI = "[executors.default]\ntype = local\n\n[executors.process]\ntype = local\nmode = process\nmax_workers = 2\n"
 
 
-def measure_peers(directory: Path, times: int) -> Iterator[tuple[str, str, float]]:
-    """Yield (program, runner, median seconds): flowc and each peer with the same command line."""
-    metaflow = make_environment(*METAFLOW)
-    for what, name in (("3 trivial steps", "linear"), ("100-way foreach", "fanout"), ("256 MiB array", "large")):
-        for who, python in (("flowc", sys.executable), ("Metaflow 2.19", metaflow)):
-            sample = measure_program([python, *flow(name, *TWO_WORKERS)], directory, times)
-            yield what, who, sample.median
-    for who, python in (("flowc", sys.executable), ("Metaflow 2.19", metaflow)):
-        yield "import metaflow", who, measure_program([python, "-c", "import metaflow"], directory, times).median
-    luigi = make_environment(*LUIGI)
-    command = [luigi, str(FLOWS / "luigi_tasks.py")]
-    yield "100 tasks", "Luigi 3 (no records, no logs)", measure_program(command, directory, times).median
+@final
+@dataclass(frozen=True)
+class Peer:
+    """A program, its packages on PyPI, and its arguments for each work; `{place}` is the directory of the run."""
+
+    name: str
+    packages: tuple[str, ...]
+    works: Mapping[str, list[str]]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)  # written into the directory of the run
+    note: str = ""
+
+    def use(self, python: str, work: str, directory: Path) -> Use:
+        """Run the program once in a new directory."""
+        place = directory / "run"
+        place.mkdir()
+        try:
+            for name, text in self.files.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(text, encoding="utf-8")
+            variables = {name: value.replace("{place}", str(place)) for name, value in self.variables.items()}
+            return use([python, *self.works[work]], place, variables)
+        finally:
+            shutil.rmtree(place)
+
+
+@final
+@dataclass(frozen=True)
+class PeerFigure:
+    """The medians of one program at one work, and its wall time relative to flowc's."""
+
+    work: str
+    peer: Peer
+    wall: float
+    cpu: float
+    ratio: float
+
+
+def _metaflow_works(module: str) -> dict[str, list[str]]:
+    flows = {LINEAR: "linear", FANOUT: "fanout", ARRAY: "large"}
+    works = {work: [str(FLOWS / f"{name}.py"), "run", *TWO_WORKERS] for work, name in flows.items()}
+    return {**works, IMPORT: ["-c", f"import {module}"]}
+
+
+def _works(file: str, module: str) -> dict[str, list[str]]:
+    return {
+        LINEAR: [str(PEERS / file), "linear"],
+        FANOUT: [str(PEERS / file), "fanout"],
+        IMPORT: ["-c", f"import {module}"],
+    }
+
+
+FLOWC = Peer("flowc", (), _metaflow_works("metaflow"))
+OTHERS = (
+    Peer("Metaflow", (f"metaflow=={API_VERSION}", "numpy"), _metaflow_works("metaflow")),
+    Peer(
+        "Prefect",
+        ("prefect==3.9.1",),
+        _works("prefect_tasks.py", "prefect"),
+        {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        note="starts a server for the run",
+    ),
+    Peer(
+        "Dagster",
+        ("dagster==1.13.29",),
+        _works("dagster_jobs.py", "dagster"),
+        {"DAGSTER_HOME": "{place}"},
+        {"dagster.yaml": "telemetry:\n  enabled: false\n"},
+        note="a new Python process for each op",
+    ),
+    Peer(
+        "redun",
+        ("redun==0.44.1",),
+        {
+            LINEAR: ["-c", _REDUN, "run", str(PEERS / "redun_tasks.py"), "linear"],
+            FANOUT: ["-c", _REDUN, "run", str(PEERS / "redun_tasks.py"), "fanout"],
+            IMPORT: ["-c", "import redun"],
+        },
+        files={".redun/redun.ini": REDUN_INI},
+        note="a pool of processes, which tasks share",
+    ),
+    Peer(
+        "Kedro",
+        ("kedro==1.7.0",),
+        _works("kedro_nodes.py", "kedro.runner"),
+        note="a pool of processes; no records, no logs",
+    ),
+    Peer(
+        "Kubeflow Pipelines",
+        ("kfp==2.17.3",),
+        {**_works("kfp_components.py", "kfp"), FANOUT: [str(PEERS / "kfp_components.py"), "fanout", "100"]},
+        note="its local runner, without a virtual environment for each task",
+    ),
+    Peer(
+        "Luigi",
+        ("luigi==3.8.1",),
+        {FANOUT: [str(PEERS / "luigi_tasks.py")], IMPORT: ["-c", "import luigi"]},
+        note="a fork for each task; no records, no logs",
+    ),
+)
+
+
+def version(peer: Peer) -> str:
+    """Return the version that is measured, such as `2.19.39`; an empty text for flowc."""
+    return peer.packages[0].partition("==")[2] if peer.packages else ""
+
+
+def measure_peers(directory: Path, times: int) -> Iterator[PeerFigure]:
+    """Yield the figures of each work, flowc's first. In each of `times` rounds, every program runs once."""
+    pythons = {FLOWC.name: sys.executable}
+    for peer in OTHERS:
+        name = f"{peer.name.lower().replace(' ', '-')}-{version(peer)}"
+        pythons[peer.name] = make_environment(name, peer.packages)
+    for work in WORKS:
+        peers = [peer for peer in (FLOWC, *OTHERS) if work in peer.works]
+        found = {peer.name: [peer.use(pythons[peer.name], work, directory)] for peer in peers}
+        slow = {name for name, uses in found.items() if uses[0].wall > SLOW}
+        for name, uses in found.items():
+            if name not in slow:
+                uses.clear()  # the first run has filled caches
+        for _ in range(times):
+            for peer in peers:
+                if peer.name not in slow:
+                    found[peer.name].append(peer.use(pythons[peer.name], work, directory))
+        ours = statistics.median(each.wall for each in found[FLOWC.name])
+        for peer in peers:
+            wall = statistics.median(each.wall for each in found[peer.name])
+            cpu = statistics.median(each.cpu for each in found[peer.name])
+            yield PeerFigure(work, peer, wall, cpu, wall / ours)

@@ -114,6 +114,8 @@ class Project:
             "HOME": str(root),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
             "PYTHONWARNINGS": "error",
+            # Otherwise a test that runs pytest deletes the directories of earlier runs of the suite, which takes minutes.
+            "PYTEST_DEBUG_TEMPROOT": str(root),
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")},
         }
         self._started: list[subprocess.Popen[str]] = []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flowc.pipeline import AsyncPythonTask, PipelineError, truncate_value
+from flowc.pipeline.streaming import EventReceiver
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from project import Finished, Project
 
 STEPS = """
@@ -234,6 +238,58 @@ asyncio.run(main())
 """)  # fmt: skip
     assert (done.code, "Exception" in done.err, "Traceback" in done.err) == (0, False, False), done.err
     assert project.latest().status()["state"] == "interrupted"
+
+
+def test_the_run_goes_on_when_the_thread_that_began_it_has_ended(project: Project) -> None:
+    done = program(project, """
+import threading
+kept = steered.execute_streaming()
+loop = asyncio.new_event_loop()
+
+def begin():
+    tell(loop.run_until_complete(kept.__anext__())["type"])
+
+thread = threading.Thread(target=begin)
+thread.start()
+thread.join()
+
+async def rest():
+    async for event in kept:
+        if event["type"] == "ready":
+            open("pipe", "w").close()
+        tell(event["type"])
+
+loop.run_until_complete(rest())
+loop.close()
+""")  # fmt: skip
+    assert done.code == 0, done.err
+    assert events(done) == ["task_started", "ready", "end", "task_completed", "run_completed"]
+
+
+def test_an_exception_that_is_thrown_into_the_events_ends_the_run(project: Project) -> None:
+    done = program(project, """
+async def main():
+    kept = endless.execute_streaming()
+    await kept.__anext__()
+    try:
+        await kept.athrow(ValueError("mine"))
+    except ValueError as error:
+        tell(str(error))
+    tell([each async for each in kept])
+
+asyncio.run(main())
+""")  # fmt: skip
+    assert done.code == 0, done.err
+    assert events(done) == ["mine", []]
+    assert project.latest().status()["state"] == "interrupted"
+
+
+def test_an_event_that_was_sent_in_part_is_left_out(tmp_path: Path) -> None:
+    received: list[dict[str, Any]] = []
+    with EventReceiver(str(tmp_path), received.append) as receiver, socket.socket(socket.AF_UNIX) as task:
+        task.connect(receiver.address)
+        task.sendall(b'{"type": "chunk"}\n{"type": "chu')
+    assert received == [{"type": "chunk"}]
 
 
 def test_the_type_of_the_last_event_is_a_text() -> None:

@@ -6,7 +6,10 @@ import base64
 import pickle
 import resource
 import struct
+import sys
 import threading
+import tracemalloc
+import types
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +87,38 @@ def test_a_mapped_array_costs_nothing_until_it_is_touched(local: LocalObjects) -
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert array.nbytes == 64 << 20
     assert faults < 1000  # of the 16,384 pages
+
+
+def test_a_large_pickle_is_read_without_a_second_copy_in_memory(local: LocalObjects) -> None:
+    ref = store_value(local, {"data": bytes(32 << 20)})
+    assert ref["codec"] == codecs.PLAIN
+    tracemalloc.start()
+    try:
+        value = load_value(local, ref)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(value["data"]) == 32 << 20
+    assert peak < 1.1 * (32 << 20)
+
+
+def test_the_class_of_a_large_pickle_is_searched(local: LocalObjects) -> None:
+    class Gone:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+    found = Gone
+    Gone.__qualname__ = "Gone"
+    module = types.ModuleType("gone_module")
+    module.Gone = Gone  # type: ignore[attr-defined]
+    Gone.__module__ = module.__name__
+    sys.modules[module.__name__] = module
+    try:
+        ref = store_value(local, Gone("x" * codecs.LARGE_PICKLE))
+    finally:
+        del sys.modules[module.__name__]
+    back = load_value(local, ref, lambda module, name: found if (module, name) == ("gone_module", "Gone") else None)
+    assert back.text == "x" * codecs.LARGE_PICKLE
 
 
 def test_a_lambda_is_kept(local: LocalObjects) -> None:

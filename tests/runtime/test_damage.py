@@ -22,13 +22,14 @@ from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values import files
-from flowc_runtime.store.values.codecs import load_value, store_value
+from flowc_runtime.store.values.codecs import LARGE_PICKLE, load_value, store_value
 from flowc_runtime.store.values.sources import read_sources, store_sources
 from gateway import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from flowc_runtime.store.backends.objects import Objects
     from project import Project
 
 
@@ -67,6 +68,21 @@ def _text(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
     return ref["digest"], lambda: load_value(objects, ref)
 
 
+def _opened(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
+    digest = objects.create_blob([DATA])
+    return digest, lambda: content(objects, digest)
+
+
+def content(objects: Objects, digest: str) -> bytes:
+    with objects.open_blob(digest) as file:
+        return file.read()
+
+
+def _large_text(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
+    ref = store_value(objects, "x" * LARGE_PICKLE)
+    return ref["digest"], lambda: load_value(objects, ref)
+
+
 def _array(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
     ref = store_value(objects, np.arange(100_000.0))
     return ref["digest"], lambda: load_value(objects, ref).tolist()
@@ -94,7 +110,10 @@ def _included(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
     return record["digest"], lambda: files.read_file(objects, record, None)
 
 
-READERS = {each.__name__.strip("_"): each for each in (_blob, _mapped, _text, _array, _sources, _package, _included)}
+READERS = {
+    each.__name__.strip("_"): each
+    for each in (_blob, _mapped, _opened, _text, _large_text, _array, _sources, _package, _included)
+}
 
 
 @KINDS
@@ -311,8 +330,8 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
     put_on(str(tmp_path / "spin"), local.url)
     for above in (open_directory(str(tmp_path / "spin")), MemoryObjects(local)):
         digest = local.create_blob([DATA])
-        assert above.read_blob(digest) == bytes(above.map_blob(digest)) == DATA
-        for read in (above.read_blob, above.map_blob):
+        assert above.read_blob(digest) == bytes(above.map_blob(digest)) == content(above, digest) == DATA
+        for read in (above.read_blob, above.map_blob, above.open_blob):
             damage(file_of(local, digest), kind)
             with pytest.raises(Damaged, match=f"it has been moved to damaged/{blob_key(digest)}"):
                 read(digest)
@@ -320,6 +339,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
             local.create_blob([DATA])
         above.create_blob([DATA[1:]])  # objects of the upper store are read there
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
+        assert content(above, sha256([DATA[1:]])) == DATA[1:]
         with pytest.raises(NotFound):
             above.read_blob("0" * 64)
 
@@ -351,12 +371,16 @@ def remote(bucket: tuple[dict[str, str], Path], monkeypatch: pytest.MonkeyPatch)
 
 
 @KINDS
-@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("reader", ["map_blob", "read_blob", "open_blob"])
 def test_damage_in_a_bucket_is_told_and_moved_aside(
-    remote: RemoteObjects, bucket: tuple[dict[str, str], Path], kind: str, *, mapped: bool
+    remote: RemoteObjects, bucket: tuple[dict[str, str], Path], kind: str, reader: str
 ) -> None:
     digest = remote.create_blob([DATA])
-    read: Any = remote.map_blob if mapped else remote.read_blob
+    function: Any = getattr(remote, reader)
+
+    def read(digest: str, size: int | None = None) -> Any:
+        return function(digest, size).read() if reader == "open_blob" else function(digest, size)
+
     assert bytes(read(digest, len(DATA))) == DATA
     damage(bucket[1] / "p" / blob_key(digest), kind)
     with pytest.raises(

@@ -18,6 +18,7 @@ from flowc_runtime.store.records.shapes import SHAPES, ObjectOf, find_fault
 from stores import STORES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TYPES: dict[str, Any] = {
@@ -146,6 +147,28 @@ def test_a_field_of_another_type_is_found(kind: str) -> None:
     for name in SHAPES[kind].required:
         lacking = {key: value for key, value in record.items() if key != name}
         assert find_fault(kind, lacking, {}) == f"'{name}' is missing"
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Yield copies of a JSON value in which one part, at any depth, is missing or has another value."""
+    yield from (None, True, -1, 1.5, 10**20, math.nan, "", "a" * 64, "0.1", [], {}, [3], {"a": 3})
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield {key: each for key, each in value.items() if key != name}
+            yield from ({**value, name: other} for other in changed(item))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from ([*value[:at], other, *value[at + 1 :]] for other in changed(item))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_the_quick_check_finds_the_same_faults(kind: str) -> None:
+    _, record = WHOLE[kind]
+    examples = [record, *changed(record)]
+    found = [shapes._fault(SHAPES[kind], each, "") is None for each in examples]
+    assert [shapes._check_of(kind)(each) for each in examples] == found
+    assert found[0]
+    assert not all(found)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -1, 1e15, True, "1"])

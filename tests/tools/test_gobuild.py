@@ -102,7 +102,7 @@ def run_tests(tmp_path: Path, *tests: str, **environment: str) -> subprocess.Com
     """Run a pytest without `go` and with an empty cache of programs."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     without = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "FLOWC_TEST_"))}
-    without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), **environment}
+    without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), "PYTEST_DEBUG_TEMPROOT": str(tmp_path), **environment}
     return subprocess.run(command, cwd=TESTS.parent, env=without, capture_output=True, text=True, check=False)
 
 

@@ -1,17 +1,23 @@
-"""Runs a pipeline and yields the events of its tasks while they run. Each task sends its events to a socket.
+"""Runs a pipeline and gives its caller the events of its tasks while they run. Each task sends its events to a socket.
 
-The run is a new Python process. The program that reads the events has an event loop, which the run must not block.
+The run is a new Python process, and a thread of this program reads the socket: neither blocks the program's event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final, final
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Any, final
 
 from flowc.pipeline.execution import (
     checked,
@@ -22,140 +28,246 @@ from flowc.pipeline.execution import (
     words_of,
     write_program,
 )
-from flowc.pipeline.run_process import ending_signal
 from flowc_runtime.base.contract import EVENTS
+from flowc_runtime.base.signals import heeded
 
 if TYPE_CHECKING:
     import queue
-    from collections.abc import AsyncGenerator
+    from types import TracebackType
 
     from flowc.frontends.loaded import Loaded
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.results import ExecuteOptions, Execution
     from flowc_ir import Flow
 
-_LONGEST_LINE: Final = 1 << 30
+Event = dict[str, Any]
+Receive = Callable[[Event | None], None]  # is called in another thread with each event, and with None after the last
 
 
-def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[dict[str, Any], None]:
+def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[Event, None]:
     """Run a pipeline and yield its events. Raises PipelineError; see `Pipeline.execute_streaming`."""
     options = with_executor(options, streams=True)
     loaded, flow = prepare(pipeline, options)
-    return _events(loaded, flow, options, [], check=check)
+    return RunEvents(lambda receive: StreamedRun(loaded, flow, options, receive), check=check)
 
 
-async def _events(
-    loaded: Loaded, flow: Flow, options: ExecuteOptions, results: list[Execution], *, check: bool | None
-) -> AsyncGenerator[dict[str, Any], None]:
-    """Run a flow and yield its events; add the result to `results` at the end.
+def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
+    """Run a pipeline, put the events of its tasks into a queue, and return the result. Raises OSError."""
 
-    This is one generator, because `asyncio.run` closes all generators at the same time, and two of them would fail.
+    def receive(event: Event | None) -> None:
+        if event is not None:
+            events.put(event)
 
-    Args:
-        loaded: the loaded pipeline.
-        flow: the flow.
-        options: the arguments of the call.
-        results: the list that gets the result.
-        check: whether a run that fails raises RunFailed after the last event; if None, an interrupted run also raises
-            nothing.
+    run = StreamedRun(loaded, flow, options, receive)
+    while run.is_alive():
+        with contextlib.suppress(KeyboardInterrupt):  # the run gets the interrupt too
+            run.join()
+    return run.result()
+
+
+@final
+class RunEvents(AsyncGenerator[Event, None]):
+    """The events of a run, for one consumer. The run begins when the consumer asks for the first event.
+
+    A consumer that leaves, in whatever way, interrupts the run. An asynchronous generator function cannot do this: if
+    the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
     """
-    directory = new_directory()
-    try:
-        receiver = EventReceiver(f"{directory}/events")
-        await receiver.listen()
-        process = await asyncio.create_subprocess_exec(
-            *write_program(loaded, words_of(flow, options, directory), directory),
-            env={**os.environ, EVENTS: receiver.address},
-        )
-        end = asyncio.create_task(_end(process, receiver))
+
+    def __init__(self, begin: Callable[[Receive], StreamedRun], *, check: bool) -> None:
+        """Create a stream.
+
+        Args:
+            begin: begins the run.
+            check: whether a run that fails raises RunFailed after its last event.
+        """
+        self._begin = begin
+        self._check = check
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._run: StreamedRun | None = None
+        self._ended = False
+
+    async def asend(self, value: None) -> Event:
+        """Return the next event.
+
+        Raises:
+            StopAsyncIteration: the run has succeeded, and there are no more events.
+            RunFailed: the run has failed, and there are no more events.
+            OSError: the run could not begin.
+        """
+        if self._ended:
+            raise StopAsyncIteration
+        if self._run is None:
+            self._run = self._begin(self._receiver())
         try:
-            while (event := await receiver.events.get()) is not None:
-                yield event
-        finally:  # if the consumer has closed the generator, interrupt the run
-            if process.returncode is None:
-                process.send_signal(ending_signal())
-            try:
-                code = await end
-            except asyncio.CancelledError:  # `asyncio.run` cancels all tasks at its end, also `end`
-                await process.wait()
-                raise
-            finally:
-                receiver.close()
-        done = result_of(flow, options, directory, code)
-        results.append(done)
-        yield {"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status}
-        if check is not None:
-            checked(done, check=check)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+            event = await self._events.get()
+        except BaseException:  # the consumer's task was cancelled
+            await self.aclose()
+            raise
+        if event is not None:
+            return event
+        self._ended = True
+        checked(self._run.result(), check=self._check)
+        raise StopAsyncIteration
+
+    def _receiver(self) -> Receive:
+        """Return a function that other threads call with the events. The event loop calls `aclose` when it ends."""
+        loop, events = asyncio.get_running_loop(), self._events
+        if (hook := sys.get_asyncgen_hooks().firstiter) is not None:
+            hook(self)
+
+        def receive(event: Event | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed, and no consumer waits
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        return receive
+
+    async def athrow(
+        self,
+        kind: type[BaseException] | BaseException,
+        value: BaseException | object = None,
+        traceback: TracebackType | None = None,
+    ) -> Event:
+        """Interrupt the run, wait for its end and raise the exception."""
+        await self.aclose()
+        error = kind if isinstance(kind, BaseException) else value if isinstance(value, BaseException) else kind()
+        raise error.with_traceback(traceback) if traceback is not None else error
+
+    async def aclose(self) -> None:
+        """Interrupt the run and wait for its end."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._run is not None:
+            self._run.interrupt()
+            while await self._events.get() is not None:
+                pass  # the consumer does not read the events that come before the end of the run
+
+    def __del__(self) -> None:
+        if self._run is not None:
+            self._run.interrupt()
 
 
-async def _end(process: asyncio.subprocess.Process, receiver: EventReceiver) -> int:
-    """Wait until the run has ended and all its events are in the queue; return the run's exit code."""
-    code = await process.wait()
-    await receiver.finish()
-    return code if code >= 0 else 128 - code
+@final
+class StreamedRun(threading.Thread):
+    """A thread that begins a run in a new process, receives its events and waits for its end.
+
+    The thread starts the process, because Linux interrupts the run (see `end_with`) when the thread that started its
+    process has ended.
+    """
+
+    def __init__(self, loaded: Loaded, flow: Flow, options: ExecuteOptions, receive: Receive) -> None:
+        """Begin the run; `receive` is called in other threads with each event, and with None after the last event."""
+        super().__init__(name="flowc-run", daemon=True)  # the program's exit interrupts the run, see `_end_all`
+        self._make_run: Callable[[], Execution] = lambda: self._make(loaded, flow, options)
+        self._receive = receive
+        self._process: subprocess.Popen[bytes] | None = None
+        self._interrupted = False
+        self._lock = threading.Lock()  # for the two attributes above
+        self._result: Execution | None = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def interrupt(self) -> None:
+        """Interrupt the run, if it has not ended."""
+        if not self.is_alive():  # also in a fork of the program, for example one of `multiprocessing`
+            return
+        with self._lock:
+            self._interrupted = True
+            if self._process is not None:
+                self._process.send_signal(next(iter(heeded()), signal.SIGTERM))  # does nothing after the process's end
+
+    def result(self) -> Execution:
+        """Wait for the run's end and return its result. Raises OSError if the run could not begin."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def run(self) -> None:
+        """Make the run: the function of the thread."""
+        try:
+            done = self._result = self._make_run()
+            self._receive({"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status})
+        except BaseException as error:  # `result` raises it in the consumer's thread
+            self._error = error
+        finally:
+            del self._make_run  # a run that the program keeps does not keep the loaded pipeline
+            self._receive(None)
+
+    def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
+        directory = new_directory()
+        try:
+            command = write_program(loaded, words_of(flow, options, directory), directory)
+            with EventReceiver(directory, self._receive) as receiver:
+                with self._lock:
+                    self._process = subprocess.Popen(command, env={**os.environ, EVENTS: receiver.address})
+                if self._interrupted:
+                    self.interrupt()
+                code = self._process.wait()
+            return result_of(flow, options, directory, code if code >= 0 else 128 - code)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _end_all() -> None:
+    """Interrupt the runs that have not ended, and wait for their threads.
+
+    A daemon thread that still runs when Python ends keeps its objects: files of the user's module would not be flushed.
+    """
+    runs = [each for each in threading.enumerate() if isinstance(each, StreamedRun)]
+    for run in runs:
+        run.interrupt()
+    for run in runs:
+        run.join()
+
+
+atexit.register(_end_all)
 
 
 @final
 class EventReceiver:
-    """A socket to which tasks send their events. The queue `events` gets the events, and None after the last event."""
+    """A socket to which tasks connect, and one thread for each connection, which receives the task's events.
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._connections: set[asyncio.Task[None]] = set()
-        self._last = asyncio.Event()
-        self._server: asyncio.Server | None = None
-
-    async def listen(self) -> None:
-        """Begin to accept connections. Raises OSError."""
-        self._server = await asyncio.start_unix_server(self._accept, self.address, limit=_LONGEST_LINE, backlog=1000)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # If this were a coroutine, asyncio would print an error when the task is cancelled.
-        self._connections.add(asyncio.create_task(self._read(reader, writer)))
-
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async for line in reader:
-                event = json.loads(line)
-                if event is None:
-                    self._last.set()
-                    return
-                self.events.put_nowait(event)
-        finally:
-            writer.close()
-
-    async def finish(self) -> None:
-        """Wait until all events are in the queue. It is called when all tasks have ended."""
-        _, writer = await asyncio.open_unix_connection(self.address)  # accepted after the tasks' connections
-        writer.write(b"null\n")
-        await self._last.wait()
-        writer.close()
-        await asyncio.gather(*self._connections)
-        self.events.put_nowait(None)
-
-    def close(self) -> None:
-        """Accept no further connections."""
-        if self._server is not None:
-            self._server.close()
-
-
-def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
-    """Run a pipeline, put the events of its tasks into a queue, and return the result.
-
-    The event loop runs in a new thread, because the program's own event loop may run in the current thread.
+    At the end of the `with` block, it waits until all connections are closed: then all events have been received.
     """
-    results: list[Execution] = []
 
-    async def consume() -> None:
-        async for event in _events(loaded, flow, options, results, check=None):
-            events.put(event)
+    def __init__(self, directory: str, receive: Callable[[Event], object]) -> None:
+        """Create a receiver with a socket in this directory; `receive` is called with each event. Raises OSError."""
+        self.address = f"{directory}/events"
+        self._last = f"{directory}/last"  # the address of the last connection
+        self._receive = receive
+        self._readers: list[threading.Thread] = []
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(self.address)
+        self._socket.listen(1000)
+        self._thread = threading.Thread(target=self._accept, name="flowc-accept", daemon=True)
 
-    thread = threading.Thread(target=asyncio.run, args=(consume(),), name="flowc-events")
-    thread.start()
-    while thread.is_alive():
-        with contextlib.suppress(KeyboardInterrupt):  # the run gets the interrupt too
-            thread.join()
-    return results[0]
+    def __enter__(self) -> EventReceiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with socket.socket(socket.AF_UNIX) as last:
+            last.bind(self._last)
+            last.connect(self.address)  # it is accepted after all connections of tasks
+        self._thread.join()
+        self._socket.close()
+        for reader in self._readers:
+            reader.join()
+
+    def _accept(self) -> None:
+        while True:
+            connection, address = self._socket.accept()
+            if address == self._last:
+                connection.close()
+                return
+            reader = threading.Thread(target=self._read, args=(connection,), name="flowc-events-of-a-task", daemon=True)
+            reader.start()
+            self._readers.append(reader)
+
+    def _read(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as lines:
+            for line in lines:
+                if line.endswith(b"\n"):  # otherwise the task was killed while it sent the event
+                    self._receive(json.loads(line))

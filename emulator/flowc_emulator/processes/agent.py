@@ -10,6 +10,7 @@ dropped.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import select
@@ -19,7 +20,7 @@ import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.store.backends.by_address import open_objects
@@ -112,6 +113,9 @@ class Agent:
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         return memoryview(bytearray(self.read_blob(digest, size, key=key)))
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        return io.BytesIO(self.read_blob(digest, size))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
         """Return the contents of existing objects, which are read in parallel.

@@ -277,7 +277,7 @@ class Flow(MetaflowObject):
 
     def _matching(self, query: Query) -> Iterator[Run]:
         listed = UserTags(self._store, self.id)
-        for reader in query.candidates(readers(self._store, self.id)):
+        for reader in query.candidates(readers(self._store, self.id, query.excludes)):
             if self._sees(reader, listed) and query.matches(reader, listed.of):
                 yield self._run(reader)
 

@@ -16,6 +16,7 @@ from metaflow.client.tag_expression import parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from flowc_runtime.store.records.run_store import RunStore
     from metaflow.client.reader import RunReader
 
 Moment: TypeAlias = "datetime | date | timedelta | str"
@@ -54,6 +55,18 @@ class Query:
         self._until = None if until is None else moment(until)
         self._tags = None if tags is None else parse(tags)
         self._parameters = dict(parameters or {})
+
+    def excludes(self, run: RunStore) -> bool:
+        """Return whether the recorded status of a run shows that the run does not match, without reading its record.
+
+        Raises:
+            RecordError: the status cannot be read.
+        """
+        if self._states is None:
+            return False
+        status = run.written_status()
+        # A recorded status `running` may be the one of a killed run.
+        return status is not None and status["state"] != "running" and status["state"] not in self._states
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
         """Yield the runs that started in the time range. The iteration stops at the first older run.

@@ -121,19 +121,29 @@ class UserTags:
         return self._found.get(reader.store.id, set())
 
 
-def readers(store: Store, flow: str) -> Iterator[RunReader]:
-    """Yield the started runs of a flow, newest first. Runs with an unreadable record are reported and left out."""
-    runs = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
+def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | None = None) -> Iterator[RunReader]:
+    """Yield the started runs of a flow, newest first. Runs with an unreadable record are reported and left out.
+
+    Args:
+        store: the store.
+        flow: the name of the flow.
+        is_excluded: returns whether a run is left out; it is called before the run's record is read.
+    """
+
+    def readable(run: str) -> RunReader | None:
+        reader = RunReader(store.run(flow, run))
+        try:
+            if is_excluded is not None and is_excluded(reader.store):
+                return None
+            return reader if reader.exists() else None
+        except RecordError as error:
+            unreadable.tell(error)
+            return None
+
+    runs = [*reversed(store.runs(flow))]  # not the readers, because the records of all runs are large
     if not isinstance(store.objects, RemoteObjects):
-        yield from (reader for reader in runs if _is_readable(reader))
-    else:
-        yield from (reader for reader, readable in ahead(runs, _is_readable) if readable)
-
-
-def _is_readable(reader: RunReader) -> bool:
-    with unreadable.skipping():
-        return reader.exists()
-    return False
+        return (reader for run in runs if (reader := readable(run)) is not None)
+    return (reader for _, reader in ahead(runs, readable) if reader is not None)
 
 
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:

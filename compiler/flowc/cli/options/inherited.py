@@ -32,7 +32,7 @@ def verify_option() -> ConfiguredOption:
         show_default=True,
         allow_from_autoenv=False,
         callback=_keep,
-        help="Check large arrays once on this machine, or at each read.",
+        help="Check large artifacts once on this machine, or at each read.",
     )
 
 

@@ -131,7 +131,8 @@ def _is_unknown(run: RunStore) -> bool:
 
 def _asked_for(store: Store, flow: str, query: Query) -> Iterator[RunReader]:
     tags = UserTags(store, flow)
-    return (reader for reader in query.candidates(readers(store, flow)) if query.matches(reader, tags.of))
+    candidates = query.candidates(readers(store, flow, query.excludes))
+    return (reader for reader in candidates if query.matches(reader, tags.of))
 
 
 def _query(filters: Mapping[str, object]) -> Query:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
 
@@ -134,6 +136,10 @@ class StoreBackend(ABC):
             return view, sha256([view]), len(view)
 
         return checked(self, key, digest, size, fetch)
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
+        return io.BytesIO(self.read_blob(digest, size))
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""

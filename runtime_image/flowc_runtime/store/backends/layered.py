@@ -17,6 +17,7 @@ from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Objects
 
@@ -76,6 +77,13 @@ class LayeredObjects(LocalObjects):
             return self._own.map_blob(digest, size, key=key)
         except NotFound:
             return self._below.map_blob(digest, size, key=key)
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob, of this directory or the store below, like `Objects.open_blob`."""
+        try:
+            return self._own.open_blob(digest, size)
+        except NotFound:
+            return self._below.open_blob(digest, size)
 
     def appended(self, key: str, start: int = 0) -> bytes:
         """Return the appended data from byte `start`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import NotFound, StoreError
@@ -9,6 +10,7 @@ from flowc_runtime.store.backends.objects import PIECE, blob_key, sha256, size_o
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer, Objects
 
@@ -78,6 +80,12 @@ class MemoryObjects:
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the bytes of a blob; bytes from the store below are checked, like in `Objects.open_blob`."""
+        if blob_key(digest) in self._objects or self._below is None:
+            return io.BytesIO(self.get(blob_key(digest)))
+        return self._below.open_blob(digest, size)
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""

@@ -12,6 +12,7 @@ from flowc_runtime.base.file_parts import FileParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 20  # the number of bytes that are read at once from an object
@@ -97,6 +98,13 @@ class Objects(Protocol):
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         """Map the checked bytes of a blob like `map`; arguments and errors are those of `read_blob` with `once`."""
+        ...
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob; arguments and errors are those of `read_blob` with `once`.
+
+        A program that makes a value from the bytes needs no memory for the bytes themselves if they are in a directory.
+        """
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:

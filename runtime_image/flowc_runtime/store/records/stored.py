@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from flowc_ir import targets
@@ -95,7 +96,7 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
         DamagedRecord: the flow is damaged, or leads to a step that it does not have.
     """
     try:
-        flow = loads(data.decode())
+        flow = _loads(data)
     except NewerError as error:
         raise FormatError(f"{subject} was {error}", key, subject) from error
     except ValueError as error:
@@ -105,6 +106,12 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
     if lost := _lost_steps(flow):
         raise damaged(f"it has no step '{min(lost)}'", key, url, subject)
     return flow
+
+
+@functools.lru_cache(maxsize=4)
+def _loads(data: bytes) -> Flow:
+    """Parse an IR. A program that reads many runs of a flow reads the same IR again and again."""
+    return loads(data.decode())
 
 
 def _lost_steps(flow: Flow) -> set[str]:

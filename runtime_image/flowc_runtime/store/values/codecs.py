@@ -14,6 +14,7 @@ import io
 import pickle
 import struct
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from flowc_ir.late import LateModule
@@ -26,7 +27,8 @@ from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Codec, PicklerRecord
@@ -48,6 +50,7 @@ BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
 CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # of all stored artifacts; a name never changes its meaning
 INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
+LARGE_PICKLE = 1 << 18  # bytes: larger pickles are read from a file, whose digest is computed once per machine
 _PIECE = 1 << 20  # bytes per comparison
 PAGE = 4096
 MAGIC = b"flowcbuf"
@@ -208,7 +211,6 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
         Damaged: the stored bytes do not match the digest.
         NotFound: the blob is missing.
     """
-    views: list[memoryview] = []
     if ref["codec"] not in CODECS:
         raise ArtifactError(
             f"an artifact of type {ref['type']} was written by a newer flowc (codec {ref['codec']!r}; this flowc reads "
@@ -216,21 +218,35 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
         )
     if ref["codec"] == BUFFERS:
         stream, views = _split(objects.map_blob(ref["digest"], ref["size"]), ref)
-    elif "data" in ref:
-        stream = memoryview(_inline(ref["data"], ref))
-    else:
-        stream = memoryview(objects.read_blob(ref["digest"], ref["size"]))
-    try:
+        with _restoring(ref):
+            return Decoded(unpickle(stream, views, find), stream, views)
+    if "data" in ref:
+        return Decoded(_value(_inline(ref["data"], ref), ref, find), memoryview(b""), [])
+    if ref["size"] < LARGE_PICKLE:
+        return Decoded(_value(objects.read_blob(ref["digest"], ref["size"]), ref, find), memoryview(b""), [])
+    with objects.open_blob(ref["digest"], ref["size"]) as file:
+        return Decoded(_value(file, ref, find), memoryview(b""), [])
+
+
+def _value(source: bytes | BinaryIO, ref: ArtifactRef, find: Finder | None) -> UserValue:
+    """Return the value of an artifact without buffers, from its bytes or a file with them. Raises ArtifactError."""
+    with _restoring(ref):
         if ref["codec"] == PLUGIN:
-            return Decoded(picklers.reader(ref["pickler"]).loads(bytes(stream)), memoryview(b""), [])
-        value = unpickle(stream, views, find)
+            return picklers.reader(ref["pickler"]).loads(source if isinstance(source, bytes) else source.read())
+        return unpickle(source, (), find)
+
+
+@contextmanager
+def _restoring(ref: ArtifactRef) -> Iterator[None]:
+    """Raise ArtifactError for any error in the block, which restores the value of an artifact."""
+    try:
+        yield
     except Exception as error:
         by_cloudpickle = ref.get("pickler", {}).get("name") == CLOUDPICKLE
         why: object = error if isinstance(error, ArtifactError) else _one_line(error)
         if by_cloudpickle and not picklers.has_cloudpickle():
             why = picklers.lacks_cloudpickle()
         raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {why}") from error
-    return Decoded(value, stream if views else memoryview(b""), views)
 
 
 def _inline(text: str, ref: ArtifactRef) -> bytes:
@@ -254,11 +270,13 @@ def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -
     return decode(objects, ref, find).value
 
 
-def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> UserValue:
+def unpickle(
+    stream: bytes | memoryview | BinaryIO, views: Sequence[memoryview] = (), find: Finder | None = None
+) -> UserValue:
     """Return the value that a pickle encodes.
 
     Args:
-        stream: the pickle.
+        stream: the pickle, or a file with it. From a file, a large bytes object is read without a copy.
         views: the buffers that the pickle does not contain, in order.
         find: returns a class that cannot be imported, given its module and name; None uses `Ambient.find_class`.
 
@@ -267,10 +285,14 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
         Exception: any error of the value's classes.
     """
     try:
-        return pickle.loads(stream, buffers=views)
+        if isinstance(stream, (bytes, memoryview)):
+            return pickle.loads(stream, buffers=views)
+        return pickle.load(stream, buffers=views)
     except (ImportError, AttributeError) as error:
+        file = io.BytesIO(stream) if isinstance(stream, (bytes, memoryview)) else stream
+        file.seek(0)
         try:
-            return _Unpickler(io.BytesIO(stream), views, find or ambient().find_class).load()
+            return _Unpickler(file, views, find or ambient().find_class).load()
         except ArtifactError as nowhere:
             raise ArtifactError(f"{_one_line(error)}; {nowhere}") from error
 
@@ -278,7 +300,7 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
 class _Unpickler(pickle.Unpickler):
     """An unpickler that finds moved or renamed classes of flowc, and calls `find` for other missing classes."""
 
-    def __init__(self, file: io.BytesIO, views: Sequence[memoryview], find: Finder | None) -> None:
+    def __init__(self, file: BinaryIO, views: Sequence[memoryview], find: Finder | None) -> None:
         super().__init__(file, buffers=views)
         self._find = find
 

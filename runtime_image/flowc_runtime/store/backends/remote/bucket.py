@@ -11,6 +11,7 @@ requests, and the in-pod entrypoint forks first.
 from __future__ import annotations
 
 import hashlib
+import io
 import mmap
 import os
 import time
@@ -29,6 +30,7 @@ from flowc_runtime.store.backends.remote.errors import Lost
 if TYPE_CHECKING:
     import tempfile
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     import obstore
     from obstore import ListResult, ObjectMeta
@@ -138,6 +140,10 @@ class RemoteObjects:
             return view, found, len(view)
 
         return checked(self, key, digest, size, fetch)
+
+    def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
+        """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
+        return io.BytesIO(self.read_blob(digest, size))
 
     def _send_large(self, key: str, pieces: Callable[[ObjectStore], Iterable[bytes]], size: int) -> None:
         def request(client: ObjectStore) -> None:

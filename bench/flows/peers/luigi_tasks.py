@@ -3,7 +3,7 @@
 import luigi
 
 
-class Square(luigi.Task):  # type: ignore[misc]
+class Square(luigi.Task):
     number = luigi.IntParameter()
 
     def output(self) -> luigi.LocalTarget:
@@ -14,7 +14,7 @@ class Square(luigi.Task):  # type: ignore[misc]
             file.write(str(self.number**2))
 
 
-class Add(luigi.Task):  # type: ignore[misc]
+class Add(luigi.Task):
     def requires(self) -> list[Square]:
         return [Square(number) for number in range(100)]
 

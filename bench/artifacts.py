@@ -1,0 +1,118 @@
+"""Measure how long large artifacts take to be saved and loaded, relative to sha256 and to reading the file.
+
+A value of each type is saved in a new store. The times of sha256 and of reading are measured in the same process, just
+before, so that a busy machine slows all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import sys
+import time
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from bench.figures import Bench, Figure
+from bench.measure import MIB, ROOT, output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIZE = 256 * MIB
+TYPES = {"numpy": "numpy", "bytes": "", "pandas": "pandas", "Arrow": "pyarrow", "torch": "torch"}  # and their packages
+
+
+def measure_artifacts(bench: Bench) -> Iterator[Figure]:
+    """Yield the times of saving and loading 256 MiB of each type whose package is installed."""
+    for kind, package in TYPES.items():
+        if package and find_spec(package) is None:
+            continue
+        place = bench.directory / "artifacts"
+        place.mkdir()
+        command = [sys.executable, "-m", "bench.artifacts", kind, str(place)]
+        rounds = [json.loads(output(command, ROOT)) for _ in range(bench.times)]
+        shutil.rmtree(place)
+
+        def figure(
+            name: str, one: str, other: str, target: float, rounds: list[dict[str, float]] = rounds, kind: str = kind
+        ) -> Figure:
+            found = [each[one] / each[other] for each in rounds]
+            text = f"{statistics.median(each[one] for each in rounds) * 1e3:.0f} ms"
+            return Figure(f"256 MiB of {kind}: {name}", statistics.median(found), target, "×", min(found), text)
+
+        yield figure("saved / sha256", "save", "digest", 1 / 0.75)
+        yield figure("first loaded / sha256", "first", "digest", 1 / 0.85)
+        yield figure("loaded again / read()", "load", "read", 1 / 0.9)
+        yield figure("peak memory of a load / size", "peak", "size", 1.1)
+
+
+def _value(kind: str, seed: int) -> Any:
+    import numpy
+
+    array = numpy.random.default_rng(seed).integers(0, 255, SIZE, dtype=numpy.uint8)
+    if kind == "bytes":
+        return array.tobytes()
+    if kind == "pandas":
+        import pandas
+
+        return pandas.DataFrame(array.view(numpy.float64).reshape(-1, 8))
+    if kind == "Arrow":
+        import pyarrow
+
+        return pyarrow.table({"x": pyarrow.array(array.view(numpy.int64))})
+    if kind == "torch":
+        import torch
+
+        return torch.from_numpy(array)
+    return array
+
+
+def main(kind: str, place: str) -> None:
+    """Save and load one value of this type, and print the times in seconds and the memory in bytes."""
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.values.codecs import load_value, store_value
+
+    value, raw = _value(kind, 1), os.urandom(SIZE)
+    times: dict[str, float] = {"size": SIZE}
+
+    def measure(name: str, action: Any, *arguments: Any) -> Any:
+        began = time.perf_counter()
+        answer = action(*arguments)
+        times[name] = time.perf_counter() - began
+        return answer
+
+    measure("digest", hashlib.sha256, raw)
+    del raw
+    objects = Store.open(place).objects
+    ref = measure("save", store_value, objects, value)
+    path = f"{place}/blobs/{ref['digest'][:2]}/{ref['digest']}"
+    del value
+    measure("read", _read, path)
+    pid = os.fork()
+    if pid == 0:  # the memory of a process that has not held the value
+        before = _peak()
+        measure("first", load_value, objects, ref)
+        loaded = measure("load", load_value, Store.open(place).objects, ref)
+        assert loaded is not None
+        print(json.dumps({**times, "peak": _peak() - before}), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.unlink(path)
+
+
+def _read(path: str) -> int:
+    with open(path, "rb", buffering=0) as file:
+        return len(file.read())
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
