@@ -68,7 +68,7 @@ def find(objects: list[Any]) -> OpenWriters:
         objects: any objects, such as those of `gc.get_objects`.
     """
     found: dict[_Kind, list[OpenFile]] = {"text": [], "closed": [], "buffer": [], "raw": []}
-    kinds = {**_static}
+    kinds: dict[int, _Kind | None] = {**_static}
     for each in objects:
         key = id(type(each))
         if key not in kinds:

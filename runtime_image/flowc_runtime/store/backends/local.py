@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 _RECORD_SIZE = 1 << 16  # bytes: most records are smaller
-
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
 
@@ -114,8 +113,7 @@ class LocalObjects:
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock, so both in parallel take as long as the slower of
-        # them.
+        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower one.
         digests: list[str] = []
 
         def hash_parts() -> None:
