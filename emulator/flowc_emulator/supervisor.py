@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from flowc_emulator.attempts import Attempts
 from flowc_emulator.console.tally import Tally
+from flowc_emulator.launching import Attempts
 from flowc_emulator.plan import Failure, RunResult
 from flowc_emulator.processes import hangs
 from flowc_emulator.processes.engine import Engine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_emulator.attempts import Preloaded
+from flowc_emulator.launching import Preloaded
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.process.process import prepare_streams
