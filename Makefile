@@ -1,12 +1,13 @@
-# The few commands of this repository: `make help` lists them.
+# The commands of this repository; `make help` lists them.
 #
-# Each creates the virtual environment .venv with the installed python3 and installs the packages that the command needs.
-# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another directory.
+# Each command creates the virtual environment .venv with the installed python3 and installs the packages that it needs.
+# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another
+# directory.
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Number of processes that run tests: one more than processors, because many tests wait.
+# Number of processes that run tests: one more than the number of processors, because many tests mostly wait.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 export ARGO ?=
 
@@ -30,23 +31,23 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
-generate: $(VENV)/.dev ## Write the IR's reader, writer, limits and JSON Schema again, after a change of its classes.
+generate: $(VENV)/.dev ## Generate the IR's reader, writer, limits and JSON Schema after a change of the IR's classes.
 	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
 
-# Each worker reads all test files. pytest caches their bytecode unless this variable is set, as in many images.
+# Each worker imports all test files. pytest caches their bytecode unless this variable is set, as it is in many images.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" are options of pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cron library again; ARGS=--update-golden records the answers.
+test-go: $(VENV)/.dev ## Compare recorded answers of Argo's validator, the API server's code and the cron library with new ones; ARGS=--update-golden records the new ones.
 	PYTHONPATH=tests $(BIN)/python -m tools.gobuild
 	FLOWC_TEST_GO=compare $(BIN)/python -m pytest -n 2 $(GO_TESTS) $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run the tests with real sizes (gigabytes, tens of thousands of tasks) and print their measurements.
 	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)
 
-test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, use one store from many processes, disturb requests; FLOWC_SEED=2 selects other moments.
+test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, simulate 6 power failures, use one store from many processes, disturb requests; FLOWC_SEED=2 selects other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
 
 coverage: $(VENV)/.dev ## Measure the lines that the tests run, in all processes; ARGS="tests/runtime" are options of pytest.
@@ -55,7 +56,7 @@ coverage: $(VENV)/.dev ## Measure the lines that the tests run, in all processes
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort=cover
 
-compat: $(VENV)/.dev ## Run flows and commands under flowc and Metaflow and compare them; ARGS=WORD selects some.
+compat: $(VENV)/.dev ## Run flows and commands under flowc and Metaflow and compare them; ARGS=WORD runs only the cases that contain WORD.
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
@@ -73,7 +74,7 @@ docs: $(VENV)/.dev ## Build the documentation's site into build/site; a broken l
 reference: $(VENV)/.dev ## Write docs/reference from the tables of commands, decorators, settings and errors.
 	$(BIN)/python docs/reference/generate.py
 
-bench: $(VENV)/.dev ## Measure speed relative to the floor of this machine; ARGS=--peers compares with other programs.
+bench: $(VENV)/.dev ## Measure speed relative to the fastest possible on this machine; ARGS=--peers compares with other programs.
 	$(BIN)/python -m bench $(ARGS)
 
 image: $(VENV)/.dev ## Build the image of pods, and print its size and cold start.
@@ -85,10 +86,10 @@ cluster-up: $(VENV)/.dev ## Create a Kubernetes cluster with Argo and an S3 stor
 cluster-down: $(VENV)/.dev ## Delete that cluster; the programs built for it stay in the cache.
 	$(CLUSTER) down
 
-test-cluster: $(VENV)/.dev ## Run the tests on a cluster: the running one, KUBECONFIG's, or a new one; ARGO=, ARGS=.
+test-cluster: $(VENV)/.dev ## Run the tests on the running cluster, on the one of KUBECONFIG, or on a new one; ARGO= selects its version, ARGS= are options of pytest.
 	$(CLUSTER) test $(ARGS)
 
-clean: ## Delete the files of these commands, except .flowc, which contains your runs.
+clean: ## Delete the files that these commands wrote, except .flowc, which contains your runs.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

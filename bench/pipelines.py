@@ -34,7 +34,8 @@ class Program:
     variables: Mapping[str, str]
 
     def use(self, directory: Path) -> Use:
-        """Run the program in a new directory with the pipelines' files, where runnable searches, without a store."""
+        """Run the program in a new directory with the pipelines' files, because runnable searches there, and without a
+        store."""
         place = directory / "run"
         place.mkdir()
         for name in FILES:
@@ -72,7 +73,7 @@ def _median(uses: list[Use]) -> Use:
 
 
 def measure_pipelines(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of pipelines relative to runnable, and of a mocked one relative to a Python start."""
+    """Yield the cost of pipelines relative to runnable, and of a mocked pipeline relative to the start of Python."""
     python, runnable, place = sys.executable, make_environment(*RUNNABLE), bench.directory
 
     pair = program(python, "-c", "import flowc.pipeline"), program(runnable, "-c", "import runnable")

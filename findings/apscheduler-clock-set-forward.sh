@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # APScheduler 3.11.3, CronTrigger: if clocks are set forward over the time of a daily schedule, the schedule determines whether
-# that day has a run. "0 0 * * *" in Africa/Cairo has none on 2026-04-24, when 00:00 does not exist, like Argo's controller.
-# "30 2 * * *" in America/New_York has a run on 2026-03-08, returned as 02:30-05:00, a time that does not exist.
+# that day has a run. "0 0 * * *" in Africa/Cairo has no run on 2026-04-24, when 00:00 does not exist; Argo's controller also
+# skips this day. "30 2 * * *" in America/New_York has a run on 2026-03-08, returned as 02:30-05:00, a time that does not exist.
 # Guessed before the first run: both fire once, at the first time after the change (01:00, and 03:00 or 03:30).
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # flytekit 1.16.31: a datetime without a time zone that is passed to a task, or returned by one, becomes a datetime in UTC,
-# independent of TZ: 09:00 on a laptop in New York becomes 09:00 UTC, four hours earlier. The task then cannot compare it with
-# `datetime.now()` (a TypeError), although the same function can when it is called directly.
+# independent of TZ: 09:00 on a laptop in New York becomes 09:00 UTC, four hours earlier. The task then cannot compare this
+# datetime with `datetime.now()` (a TypeError), although the same function can do so when it is called directly.
 # Guessed before the first run: the datetime arrives unchanged, without a time zone.
 set -euo pipefail
 folder=$(mktemp -d)

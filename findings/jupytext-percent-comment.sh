@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # jupytext 1.19.6: a code cell that contains the comment line "# %%" comes back from the format py:percent as two cells. The
-# line itself is gone. The formats py:light and md keep the cell. Programs of editors write such lines ("# %%" starts a cell
-# in a plain script), and people paste them into notebooks. A notebook that is kept as py:percent then changes when it is
-# read, and so do the "third cell" that a workflow uses and each digest of its cells.
+# line itself is gone. The formats py:light and md keep the cell. Programs of editors write such lines ("# %%" starts a cell in
+# a plain script), and people paste them into notebooks. A notebook that is kept as py:percent then changes when it is read: a
+# workflow that uses the "third cell" gets another cell, and digests of the cells change.
 # Guessed before the first run: the line is escaped, and one cell comes back, as it does with "%%bash" and "!ls".
 set -euo pipefail
 folder=$(mktemp -d)

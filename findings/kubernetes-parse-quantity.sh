@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Kubernetes' Python client 37.0.2: `kubernetes.utils.parse_quantity` accepts texts that an API server refuses: "1K" (the
-# suffix is "k"; read as 1000), "1_000", " 1", "NaN" and "Infinity". A check of a manifest that relies on it passes, and the
-# server refuses the manifest. The server's grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+# Kubernetes' Python client 37.0.2: `kubernetes.utils.parse_quantity` accepts texts that an API server refuses: "1K" (the suffix
+# is "k"; read as 1000), "1_000", " 1", "NaN" and "Infinity". If a check of a manifest uses this function, the check passes, but
+# the server refuses the manifest. The server's grammar:
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 # Guessed before the first run: ValueError for each of the five, as for "0x10" and "1Ki ".
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # luigi 3.8.1: tasks are cached by their parameters, and Python's 1, 1.0 and True are equal. After `Train([1, True])`,
-# `Train([1, 1])` is the same object: its parameter reads (1, True), and its id, which identifies its results, is that of the
-# first. So a task's id depends on which of the two a process created first. A FloatParameter keeps an int.
+# `Train([1, 1])` is the same object: its parameter reads (1, True), and its id, which identifies its results, is the id of the
+# first task. So a task's id depends on which of the two tasks a process created first. A FloatParameter keeps an int.
 # Guessed before the first run: two tasks with two ids, because a task's id depends on the parameters as texts.
 set -euo pipefail
 folder=$(mktemp -d)

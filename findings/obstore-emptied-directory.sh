@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # obstore 0.12.1, LocalStore: after the last object below "a/" is deleted, `list_with_delimiter` still returns "a" as a common
 # prefix, although `list` finds no object there: the directory stays. MemoryStore, like S3, has no such prefix. A program that
-# lists runs or partitions by prefixes sees deleted ones, but only on a disk. `automatic_cleanup=True` removes them.
+# lists runs or partitions by prefixes also lists deleted ones, but only on a disk. `automatic_cleanup=True` removes the
+# directories.
 # Guessed before the first run: no prefix is left in either store.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# Handlers are not inherited: with a handler, started programs get the default, and this process still ignores SIGHUP.
-# It does not inherit handlers, so the programs that tests start and interrupt get the default, and this process still
-# ignores SIGHUP.
+# A started program inherits an ignored signal, but not a handler. Handlers therefore give the programs that tests start
+# the default behaviour, while this process still ignores SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT):
@@ -73,7 +72,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 def fresh_imports() -> Iterator[None]:
     """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
 
-    Installed modules stay: importing a library twice gives different objects, and flowc keeps some of them.
+    Installed modules stay imported: importing a library twice gives different objects, and flowc keeps some of them.
     """
     modules, path = dict(sys.modules), list(sys.path)
     yield

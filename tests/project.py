@@ -70,7 +70,7 @@ class Gate:
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def open(self) -> None:
-        """Release waiting and later programs."""
+        """Release the programs that wait at the gate now or later."""
         self._file.close()
 
 

@@ -153,7 +153,7 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # written last when a run begins
+            if run.exists():  # the record is written last when a run begins
                 check_run(run)
     return len(keys)
 

@@ -1,4 +1,4 @@
-"""The screen of a terminal after some output, for the few sequences that flowc writes."""
+"""The screen of a terminal after some output, for the few control sequences that flowc writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TOKEN = re.compile(r"\x1b\[([0-9;?]*)([@-~])|(.)", re.DOTALL)
 
 
 def screen(written: str, width: int) -> list[str]:
-    """Return the lines of an endless terminal of this width, without trailing blanks; a long line continues in the next."""
+    """Return the lines of a terminal of this width and any height, without trailing blanks; long lines are wrapped."""
     rows: list[list[str]] = [[]]
     at, column = 0, 0
     for number, what, char in _TOKEN.findall(written):
@@ -20,7 +20,7 @@ def screen(written: str, width: int) -> list[str]:
             assert what == "m", f"a sequence that is not known here: {number}{what}"
         elif char == "\r":
             column = 0
-        elif char == "\n":  # terminals of the tests send no carriage return before it
+        elif char == "\n":  # terminals of the tests send no carriage return before a newline
             at, column = at + 1, 0
         else:
             if column == width:

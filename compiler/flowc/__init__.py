@@ -1,5 +1,6 @@
-"""flowc compiles flows that are written in the Metaflow API to Argo Workflows, and runs them locally by the same
-runtime."""
+"""flowc compiles flows that are written in the Metaflow API to Argo Workflows, and runs them locally with the same
+runtime.
+"""
 
 __all__ = ["__version__"]
 

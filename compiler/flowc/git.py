@@ -13,8 +13,8 @@ COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
 """The command starts neither a daemon nor a hook of a repository's configuration. It also accepts repositories of other
 owners, because the flow's code in them is about to run in any case."""
 
-# Variables that make git use another repository than the directory's (git sets them for hooks), or that change the
-# meaning of paths.
+# Variables that make git use another repository than the one of the directory (git sets them for hooks), or that change
+# the meaning of paths.
 _TAKEN_OUT: Final = frozenset({
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
     "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",

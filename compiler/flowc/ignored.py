@@ -45,7 +45,7 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.claimed)  # a `.git` that is broken counts: git fails there, which is reported
+    tree = cache(git.claimed)  # includes a broken `.git`: git fails there, and the error is reported
     asked: dict[str, dict[str, set[str]]] = {}  # for each work tree: names of `places` by their paths below it
     for name, path in places.items():
         if _matches(name, exceptions):

@@ -124,7 +124,7 @@ def _missing(directory: str, package: str, module: str) -> ModuleError:
 
 def _not_a_package(name: str, below: str, file: str) -> ModuleError:
     hint = f"a class follows a colon: {name}:{below}" if "." not in below else f"{name} holds no further modules"
-    return ModuleError(f"'{name}' is a module, {file}, and no package: there is no '{name}.{below}'", hint)
+    return ModuleError(f"'{name}' is a module, {file}, not a package: there is no '{name}.{below}'", hint)
 
 
 def _modules_in(directory: str) -> list[str]:

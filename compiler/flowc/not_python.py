@@ -32,7 +32,7 @@ _YAML: Final = NotPython(
     "name the flow's Python file; a pipeline in YAML has a name *.yaml; kubectl applies compiled manifests",
 )
 _DATA: Final = "name the flow's Python file; a flow reads data in its steps, or takes it with IncludeFile"
-_PICKLE: Final = NotPython("a pickle", "name the flow's Python file; `flowc artifact` reads what runs left")
+_PICKLE: Final = NotPython("a pickle", "name the flow's Python file; `flowc artifact` reads the artifacts of runs")
 _IMAGE: Final = NotPython("an image", _DATA)
 _ARCHIVE: Final = NotPython("an archive", "unpack it, and name the flow's Python file in it")
 _SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step can run the script with subprocess")
@@ -53,7 +53,7 @@ _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pickle": _PICKLE,
     ".csv": NotPython("a CSV file", _DATA),
     ".parquet": NotPython("a Parquet file", _DATA),
-    ".toml": NotPython("a TOML file", "name the flow's Python file; flowc.toml is read by itself"),
+    ".toml": NotPython("a TOML file", "name the flow's Python file; flowc reads flowc.toml without being told"),
     ".md": NotPython("a Markdown file", "name the flow's Python file"),
     ".rst": _TEXT,
     ".html": _PAGE,

@@ -146,7 +146,7 @@ def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
 @final
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A search for files that end in one of the `suffixes`."""
+    """A search for files whose names end in one of the `suffixes`."""
 
     suffixes: tuple[str, ...]
 
@@ -197,8 +197,8 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """Return the status of an entry, for a link that of its target; None for a dangling link. `wanted` is the entry's
-    name if the file has to be packaged."""
+    """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. `wanted` is the
+    entry's name if the file has to be packaged."""
     try:
         return entry.stat()
     except OSError as error:

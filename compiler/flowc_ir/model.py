@@ -117,8 +117,8 @@ class LoopLimit:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """A transition to one of several nodes. An arm is a pair (choice, target); the arm is taken whose choice equals the
-    value of the artifact `condition`.
+    """A transition to one of several nodes. An arm is a pair (choice, target); the switch takes the arm whose choice
+    equals the value of the artifact `condition`.
 
     No join closes a switch: its arms may meet at any node, or end in the join of the split around the switch. An arm
     that leads back to a step through which every path to the switch passes makes a loop. `default` is the target if no

@@ -35,10 +35,12 @@ def check_references(flow: Flow, where: str = "flow") -> None:
         for target in targets(node.next):
             if target not in known:
                 raise SchemaError(
-                    f"{where}.nodes[{index}].next: step {node.id!r} leads to {target!r}, which is no step"
+                    f"{where}.nodes[{index}].next: step {node.id!r} leads to {target!r}, which is not a step"
                 )
         if node.joins is not None and node.joins not in known:
-            raise SchemaError(f"{where}.nodes[{index}].joins: step {node.id!r} joins {node.joins!r}, which is no step")
+            raise SchemaError(
+                f"{where}.nodes[{index}].joins: step {node.id!r} joins {node.joins!r}, which is not a step"
+            )
 
 
 def _unique(names: Iterable[str], where: str, field: str, what: str) -> dict[str, int]:

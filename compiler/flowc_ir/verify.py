@@ -1,4 +1,6 @@
-"""Find the faults of a flow, as diagnostics; none is raised. Passes and back ends may assume a flow without faults."""
+"""Find the faults of a flow, as diagnostics; no exception is raised. Passes and back ends may assume a flow without
+faults.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def _edges(flow: Flow, analysis: Analysis, faults: Faults) -> None:
                 faults.add(
                     codes.UNKNOWN_STEP,
                     node.where,
-                    f"step '{node.id}' leads to '{target}', which is no step",
+                    f"step '{node.id}' leads to '{target}', which is not a step",
                     hint="name a step of this flow",
                 )
         if isinstance(node.next, Branch) and len(set(node.next.targets)) < len(node.next.targets):
@@ -174,16 +176,17 @@ def _bad_action(action: Action, code: Code, *, joins: bool = False) -> str | Non
     match action:
         case Method(name=name):
             if not code.name:
-                return f"runs a method, but the flow is the whole file {code.file} and no class in it"
-            return None if name.isidentifier() else f"runs the method {name!r}, which is no name of Python's"
+                return f"runs a method, but the flow is the whole file {code.file}, not a class in it"
+            return None if name.isidentifier() else f"runs the method {name!r}, which is not a valid Python identifier"
         case Function(module="", name=name):
-            return None if name.isidentifier() else f"runs the pickled function {name!r}, which is no name of Python's"
+            text = f"runs the pickled function {name!r}, which is not a valid Python identifier"
+            return None if name.isidentifier() else text
         case Function(module=module, name=name):
             wrong = next((text for text in (module, name) if not all(map(str.isidentifier, text.split(".")))), None)
-            return None if wrong is None else f"runs a function, and {wrong!r} is no dotted name of Python's"
+            return None if wrong is None else f"runs a function, but {wrong!r} is not a valid dotted Python name"
         case Notebook(file=file):
             inside = file.endswith(".ipynb") and not file.startswith("/") and ".." not in file.split("/")
-            return None if inside else f"runs the notebook {file!r}, which is no path of an .ipynb in the code package"
+            return None if inside else f"runs the notebook {file!r}, which is not an .ipynb file in the code package"
         case Shell(command=command):
             return None if command.strip() else "runs a shell command that is empty"
         case Merge(reducers=reducers):

@@ -39,7 +39,7 @@ def call_exit_hooks(
         console.output(jobs.setdefault(hook, _job(hook)), stream, data)
 
     def failed(hook: str, problem: str) -> None:
-        console.note(f"exit hook {hook} failed: {problem}; the run stays as it is")
+        console.note(f"exit hook {hook} failed: {problem}; the run's outcome is unchanged")
 
     start = starts.start_hook if starts is not None and starts.all else None
     run_hooks(flow, run, lambda: program, output, failed, successful=successful, start=start)

@@ -55,7 +55,7 @@ class Supervisor:
         self._failures: list[Failure] = []
         self._given_up = 0  # number of tasks that the run has stopped
         self._broken: str | None = None  # why the run cannot continue, if no task is the reason
-        self._unsaved: str | None = None  # why the run may not be on the disk
+        self._unsaved: str | None = None  # why the run's data may not be on the disk
         self._cut: int | None = None  # the signal that ended the wait for the disk
         self._told_unrecorded = False
         self._metrics: dict[str, float] = {}  # the latest value of each metric, without metrics of items of a foreach
@@ -112,7 +112,8 @@ class Supervisor:
         )
 
     def _reuse(self) -> None:
-        """Record the tasks that are reused from another run. A task that follows a task that runs is never reused."""
+        """Record the tasks that are reused from another run. If a task runs again, the tasks after it are never
+        reused."""
         reuse, run = self._plan.reuse, self._plan.records
         if reuse is None:
             return
@@ -180,13 +181,13 @@ class Supervisor:
             launcher = self._attempts.launcher(self._attempts.assignment(job), tasks)
             pid = self._engine.start(job, launcher, seconds=seconds)
         except OSError as error:
-            why = f"{error.strerror}; --max-workers says how many run at once"
+            why = f"{error.strerror}; --max-workers limits the number of parallel tasks"
             raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
         self._places.began(pid, job.step)
         self._console.task_began(job, pid)
 
     def _mock(self, job: Job) -> None:
-        """Make the attempt of a mocked task in this process, which is safe because no user code runs."""
+        """Run the attempt of a mocked task in this process, which is safe because no user code runs."""
         began = time.time()
         result, log = perform_mocked(replace(self._attempts.assignment(job), run=self._plan.records, last=True))
         if log:
@@ -247,7 +248,7 @@ class Supervisor:
             self._plan.tracking.task_ended(step, path, attempt)
 
     def _end_gang(self, job: Job) -> None:
-        """End the other members of a failed job's gang, which may wait for it, and report the reason."""
+        """End the other members of a failed job's gang, since they may wait for the job, and report the reason."""
         gang = self._scheduler.gang(job)
         for other in self._engine.jobs if gang is not None else ():
             if self._scheduler.gang(other) == gang:
@@ -283,7 +284,7 @@ class Supervisor:
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Report that a signal ends the run, and limit the time for the store."""
+        """Report that a signal ends the run, and limit the time to wait for the store."""
         if self._plan.agent is not None:
             self._plan.agent.limit = END_LIMIT
         self._console.interrupted(number, running, again=again)
@@ -347,7 +348,7 @@ class Supervisor:
                 raise
             self._unsaved = str(error)
         if self._cut is not None:
-            message = f"by {failures.signal_name(self._cut)}, before the disk had all of it"
+            message = f"by {failures.signal_name(self._cut)}, before all data was on the disk"
             records.set_status(status | {"state": "interrupted", "message": message})
 
     def _wait_for_disk(self, disk: Disk, then: Callable[[], None]) -> None:

@@ -43,7 +43,8 @@ class Tracking:
         return self._process.stdin.fileno()
 
     def task_ended(self, step: str, path: str, attempt: int) -> None:
-        """Send the metrics of an attempt. Call it only for attempts with metrics that no retry follows."""
+        """Send the metrics of an attempt. Call it only for attempts that have metrics and are not followed by a
+        retry."""
         self._send({"task": (step, path, attempt)})
 
     def end(self, state: EndState, seconds: float = PATIENCE) -> str:
@@ -61,7 +62,7 @@ class Tracking:
             told, _ = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self._kill()
-            return f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s, {_KEPT}"
+            return f"the tracker '{self._name}' did not accept all metrics within {seconds:.0f} s, {_KEPT}"
         except BaseException:
             self._kill()
             raise

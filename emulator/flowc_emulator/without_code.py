@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def perform_mocked(job: Assignment) -> tuple[Result, str]:
-    """Make an attempt of a task whose patch runs no user code, and restore this process's state afterwards.
+    """Run an attempt of a task whose patch runs no user code, and restore this process's state afterwards.
 
     Returns:
         The result, and the text for the task's log.
 
     Raises:
-        FlowcError: the attempt could not be made or recorded.
+        FlowcError: the attempt could not be run or recorded.
     """
     environment, log = dict(os.environ), io.StringIO()
     try:

@@ -21,7 +21,7 @@ KINDS = {
 
 
 def make_classifier(setting: Mapping[str, Any], seed: int) -> Any:
-    """An untrained classifier. Raises KeyError for an unknown kind, TypeError for an unknown option of it."""
+    """Return an untrained classifier. Raises KeyError for an unknown kind, TypeError for an unknown option."""
     options = dict(setting)
     kind = options.pop("kind")
     if kind == "forest":

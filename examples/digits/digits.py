@@ -1,4 +1,4 @@
-"""Which model reads handwritten digits best? Nine settings, cross-validated side by side; the best is put to the test.
+"""Find the best model for handwritten digits: cross-validate nine settings in parallel, then test the best one.
 
     python digits.py run
     python digits.py run --folds 3 --models '{"one neighbour": {"kind": "knn", "n_neighbors": 1}}'
@@ -31,7 +31,7 @@ class DigitsFlow(FlowSpec):
 
     @step
     def start(self) -> None:
-        """Load the images and hold some out, the same share of each digit."""
+        """Load the images and hold out a test set, with the same share of each digit."""
         images, digits = load_digits(return_X_y=True)
         self.images, self.test_images, self.digits, self.test_digits = train_test_split(
             images / 16, digits, test_size=self.test_size, stratify=digits, random_state=self.seed
@@ -40,7 +40,7 @@ class DigitsFlow(FlowSpec):
         print(f"{len(self.digits)} images to train on, {len(self.test_digits)} held out, {len(self.names)} settings")
         self.next(self.train, foreach="names")
 
-    @catch(var="failure", print_exception=False)  # a setting that does not work does not spoil the others
+    @catch(var="failure", print_exception=False)  # a setting that fails does not affect the others
     @retry(times=2)
     @resources(cpu=1, memory=1024)
     @step
@@ -63,20 +63,20 @@ class DigitsFlow(FlowSpec):
         if not self.results:
             raise RuntimeError(f"no setting works: {self.failures}")
         self.best = max(self.results, key=lambda name: report.mean(self.results[name]))
-        # What `start` made goes on unread and uncopied; what is one setting's own ends here.
+        # Keep the artifacts of `start`, without reading or copying them; drop those of single settings.
         self.merge_artifacts(inputs, include=["images", "digits", "test_images", "test_digits"])
         self.model = make_classifier(self.models[self.best], self.seed).fit(self.images, self.digits)
         self.next(self.measure, self.draw)
 
     @step
     def measure(self) -> None:
-        """Measure it on the images that were held out."""
+        """Measure the model's accuracy on the images that were held out."""
         self.accuracy = float(accuracy_score(self.test_digits, self.model.predict(self.test_images)))
         self.next(self.conclude)
 
     @step
     def draw(self) -> None:
-        """Draw which digits it takes for which others."""
+        """Draw which digits the model confuses with which others."""
         matrix = confusion_matrix(self.test_digits, self.model.predict(self.test_images))
         self.confusion = [[int(count) for count in row] for row in matrix]
         self.picture = report.draw_svg(self.confusion)
@@ -84,7 +84,7 @@ class DigitsFlow(FlowSpec):
 
     @step
     def conclude(self, inputs: Any) -> None:
-        """Bring the two together: nothing differs between them, so everything can be taken over."""
+        """Join the two branches: no artifact has different values in them, so all artifacts can be merged."""
         self.merge_artifacts(inputs)
         self.summary = report.summarize(self.results, self.failures, self.best, self.accuracy, self.confusion)
         self.next(self.end)

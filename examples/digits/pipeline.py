@@ -17,7 +17,7 @@ train = PythonTask(
     returns=["scores"],
     retry=2,
     resources={"cpu": 1, "memory": 1024},
-    # a setting that does not work does not spoil the others
+    # a setting that fails does not affect the others
     on_failure=PythonTask(name="skip", function=steps.skip, returns=["scores"]).as_pipeline(),
 )
 branches = {

@@ -1,4 +1,4 @@
-"""The result for people: scores and confusion matrix as text, the matrix as a picture too; no plotting library."""
+"""Reports of the result: scores and confusion matrix as text, and the matrix as an SVG picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CELL = 36  # pixels
 
 
 def mean(scores: Sequence[float]) -> float:
-    """The mean of the folds' scores."""
+    """Return the mean of the folds' scores."""
     return sum(scores) / len(scores)
 
 
@@ -23,7 +23,7 @@ def summarize(
     accuracy: float,
     confusion: Sequence[Sequence[int]],
 ) -> str:
-    """All there is to say, in one screen."""
+    """Return the whole report as text."""
     table = draw_scores(results, best)
     failed = "".join(f"\n  {name}: failed: {why}" for name, why in failures.items())
     tested = sum(map(sum, confusion))
@@ -36,7 +36,7 @@ def summarize(
 
 
 def draw_scores(results: Mapping[str, Sequence[float]], best: str) -> str:
-    """One line a setting, best first: mean score, its spread over the folds, a bar from 0.9 to 1."""
+    """Return one line per setting, best first: the mean score, the range over the folds, and a bar from 0.9 to 1."""
     width = max(map(len, results))
     lines = [f"  {'setting':{width}}  score   folds"]
     for name in sorted(results, key=lambda name: -mean(results[name])):
@@ -48,7 +48,7 @@ def draw_scores(results: Mapping[str, Sequence[float]], best: str) -> str:
 
 
 def draw_confusion(confusion: Sequence[Sequence[int]]) -> str:
-    """Rows are the digits that were written, columns what they were taken for; a dot is none."""
+    """Return the matrix as text: rows are the written digits, columns the predicted digits; a dot means zero."""
     head = "written   taken for " + "".join(f"{digit:4}" for digit in range(len(confusion)))
     rows = [f"{digit:7}             " + "".join(f"{count or '·':>4}" for count in row)
             for digit, row in enumerate(confusion)]  # fmt: skip
@@ -56,7 +56,7 @@ def draw_confusion(confusion: Sequence[Sequence[int]]) -> str:
 
 
 def draw_svg(confusion: Sequence[Sequence[int]]) -> str:
-    """The same as a picture: the darker a square, the larger its share of the row."""
+    """Return the matrix as an SVG picture: the darker a square, the larger its share of the row."""
     side = CELL * (len(confusion) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{side}" height="{side}" font-family="sans-serif" '

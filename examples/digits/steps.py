@@ -1,4 +1,4 @@
-"""The work of the example as plain functions: `pipeline.py` and `pipeline.yaml` make a flow of them."""
+"""The example's steps as plain functions, which `pipeline.py` and `pipeline.yaml` turn into a flow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load(models: dict[str, Any], test_size: float, seed: int) -> tuple[Any, Any, Any, Any, list[str]]:
-    """Load the images and hold some out, the same share of each digit."""
+    """Load the images and hold out a test set, with the same share of each digit."""
     images, digits = load_digits(return_X_y=True)
     images, test_images, digits, test_digits = train_test_split(
         images / 16, digits, test_size=test_size, stratify=digits, random_state=seed
@@ -38,7 +38,7 @@ def cross_validated(classifier: Any, images: Any, digits: Any, folds: int, seed:
 
 
 def skip(error: Any) -> str:
-    """Return why a setting does not work, in place of its scores."""
+    """Return the error of a setting that failed, instead of its scores."""
     return f"{error.type}: {error.exception}"
 
 
@@ -56,12 +56,12 @@ def choose(
 
 
 def measure(model: Any, test_images: Any, test_digits: Any) -> float:
-    """Measure the model on the images that were held out."""
+    """Measure the model's accuracy on the images that were held out."""
     return float(accuracy_score(test_digits, model.predict(test_images)))
 
 
 def draw(model: Any, test_images: Any, test_digits: Any) -> tuple[list[list[int]], str]:
-    """Draw which digits the model takes for which others."""
+    """Draw which digits the model confuses with which others."""
     matrix = confusion_matrix(test_digits, model.predict(test_images))
     confusion = [[int(count) for count in row] for row in matrix]
     return confusion, report.draw_svg(confusion)

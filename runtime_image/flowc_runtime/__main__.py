@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one attempt, or record the end of the run; return an exit code of `flowc_runtime.base.contract`."""
+    """Run one attempt, or record the end of the run; return an exit code of `flowc_runtime.base.contract`."""
     parser = argparse.ArgumentParser(prog="python -m flowc_runtime", description="flowc's in-pod entrypoint")
     commands = parser.add_subparsers(dest="command", required=True)
-    task = commands.add_parser(contract.TASK, help="make one attempt of one task")
+    task = commands.add_parser(contract.TASK, help="run one attempt of one task")
     task.add_argument("step")
     task.add_argument(contract.PATH, dest="path", required=True, help="the task's index path, such as 0.3")
     task.add_argument(
-        contract.RETRY, dest="retry", required=True, type=int, help="how many attempts the orchestrator made before"
+        contract.RETRY, dest="retry", required=True, type=int, help="the number of earlier attempts by the orchestrator"
     )
     ending = commands.add_parser(contract.FINISH, help="record how the run ended")
     ending.add_argument(contract.STATUS, dest="status", required=True, help="the workflow's phase, such as Succeeded")

@@ -175,4 +175,4 @@ def _converted(convert: Callable[[Any], object], value: object) -> object:
         name = getattr(kind, "__name__", "") or type(kind).__name__
         what = getattr(error, "message", "") or str(error) or type(error).__name__
         by = "" if name == "<lambda>" else f" by {name}"
-        raise ConversionError(f"{shortened(value)} is not taken{by}: {what}") from error
+        raise ConversionError(f"{shortened(value)} is not accepted{by}: {what}") from error

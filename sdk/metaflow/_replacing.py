@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PatchedStepError(TypeError):
-    """The patch of a step is not a dict of artifacts, or its function returned something else than a dict."""
+    """The patch of a step is not a dict of artifacts, or its function returned something other than a dict."""
 
 
 def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec]], new: Replacement) -> str:
@@ -53,7 +53,7 @@ def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec
     note = _fill(task, node, new.way) if new.mock else ""
     if isinstance(node.next, Gang):
         state.transition = NextCall(targets(node.next), gang=1)
-        return "only the step's code knows the size of the gang: it has one task"
+        return "only the step's code knows the size of the gang, so the gang has one task here"
     if not isinstance(node.next, End) and state.transition is None:
         state.transition = imply(task, node.next, {})
     return note

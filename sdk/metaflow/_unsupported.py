@@ -111,10 +111,10 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "meta_files": _CODE,
     "mflog": "`flowc logs` prints the logs",
     "monitor": "measure in the step's own code; `flowc runs` shows how long tasks took",
-    "package": "`flowc.package` is what packs a flow's code",
+    "package": "`flowc.package` packs a flow's code",
     "packaging_sys": _CODE,
     "plugins.airflow": _ARGO,
-    "plugins.argo": f"{_ARGO}; its manifests are Hera's and plain YAML",
+    "plugins.argo": f"{_ARGO}; its manifests are plain YAML, built with Hera",
     "plugins.aws": "flowc runs on Kubernetes and on this machine; call AWS with boto3",
     "plugins.aws.batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
     "plugins.aws.step_functions": _ARGO,
@@ -142,7 +142,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
 }
 """Module below `metaflow` → the alternative.
 
-The longest matching entry counts; an entry also covers all modules below it.
+The longest matching entry is used; an entry also covers all modules below it.
 """
 
 

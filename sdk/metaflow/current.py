@@ -236,7 +236,7 @@ class Current:
 
         return Task(self.pathspec, _namespace_check=False) if ambient().task is not None else None
 
-    # -- all of them
+    # -- access to any property
 
     def get(self, key: str, default: object = None) -> Any:
         """Return the property with this name, or the default if it has no value.

@@ -124,7 +124,7 @@ def retry(*args: object, **kwargs: object) -> object:
     """Run the step again when it fails.
 
     Targets:
-        local: works; attempts follow each other at once
+        local: works, without a pause between attempts
         argo: works
 
     Args:
@@ -259,7 +259,7 @@ def kubernetes(
 def kubernetes(*args: object, **kwargs: object) -> object:
     """Describe the pods that the step runs in on a cluster.
 
-    If a step also has `@resources`, the larger amount counts.
+    If a step also has `@resources`, the larger amount of each resource is used.
 
     Targets:
         local: no effect

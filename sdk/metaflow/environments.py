@@ -29,13 +29,13 @@ def pypi(*args: object, **kwargs: object) -> Any:
     """Run the step in an interpreter of its own that has these packages of PyPI.
 
     Targets:
-        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        local: works with `--environment=pypi` or `conda`; refused without this option
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version means any version.
         python: Version of Python, such as "3.12". None means the version of this interpreter.
-        disabled: Run the step in this interpreter, whatever `@pypi_base` says.
+        disabled: Run the step in this interpreter, even if the flow has `@pypi_base`.
     """
     return _decorate("pypi", args, kwargs)
 
@@ -56,14 +56,14 @@ def conda(*args: object, **kwargs: object) -> Any:
     Building the environment needs micromamba, mamba or conda.
 
     Targets:
-        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        local: works with `--environment=pypi` or `conda`; refused without this option
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version means any version.
         libraries: Older name of `packages`.
         python: Version of Python, such as "3.12". None means the version of this interpreter.
-        disabled: Run the step in this interpreter, whatever `@conda_base` says.
+        disabled: Run the step in this interpreter, even if the flow has `@conda_base`.
     """
     return _decorate("conda", args, kwargs)
 
@@ -78,7 +78,7 @@ def pypi_base(*args: object, **kwargs: object) -> Any:
     """Add `@pypi` to all steps of the flow; the `@pypi` of a step adds packages and replaces versions.
 
     Targets:
-        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        local: works with `--environment=pypi` or `conda`; refused without this option
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
@@ -103,7 +103,7 @@ def conda_base(*args: object, **kwargs: object) -> Any:
     """Add `@conda` to all steps of the flow; the `@conda` of a step adds packages and replaces versions.
 
     Targets:
-        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        local: works with `--environment=pypi` or `conda`; refused without this option
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:

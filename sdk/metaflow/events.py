@@ -121,7 +121,8 @@ class Trigger:
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the event with this name; for the name of a flow, return the flow's run whose end is an event.
+        """Return the event with this name; for the name of a flow, return the flow's run whose end is one of the
+        events.
 
         Args:
             key: the name of a flow or of an event.

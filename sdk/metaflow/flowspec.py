@@ -116,12 +116,12 @@ class FlowSpec:
 
         Raises:
             InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice;
-                `num_parallel` is no whole number above 0; or the step has called `self.next` already.
+                `num_parallel` is not a whole number above 0; or the step has called `self.next` already.
             MetaflowException: the code does not run inside a step.
         """
         state = self._flowc_task("next")
         if state.transition is not None:
-            raise InvalidNextException("self.next was called twice in this step; call it once, last")
+            raise InvalidNextException("self.next was called twice in this step; call it once, as the last statement")
         cases = dsts[0] if len(dsts) == 1 and isinstance(dsts[0], dict) else {}
         names = step_names(self, [*cases.values()] if cases else dsts)
         steps = tuple(dict.fromkeys(names))

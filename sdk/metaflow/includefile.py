@@ -62,7 +62,7 @@ class IncludeFile(Parameter[_T]):
 
     Args:
         name: the name of the option on the command line.
-        required: whether a run cannot start without a file.
+        required: whether a run requires a file.
         is_text: whether the content is text (the default) or bytes.
         encoding: the encoding of the text; default: UTF-8.
         help: the help text of the option.

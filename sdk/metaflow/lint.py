@@ -62,7 +62,7 @@ class FlowLinter:
 
         Raises:
             LintWarn: the flow has an error.
-            TypeError: an option has another value than the fixed one, or `graph` is not a flow.
+            TypeError: an option differs from its fixed value, or `graph` is not a flow.
         """
         for name, value in options.items():
             if _REQUIRED.get(name) is not value:

@@ -69,7 +69,7 @@ def gang_size(value: Any) -> int:
     """Return the value of `num_parallel`, the number of tasks of a gang.
 
     Raises:
-        InvalidNextException: the value is no whole number, or less than 1.
+        InvalidNextException: the value is not a whole number, or is less than 1.
     """
     try:
         count = value.__index__()  # also integers of numpy
@@ -104,5 +104,7 @@ def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) ->
             cases = dict(arms)
             return NextCall(targets(transition), None, condition, choose(flow, condition, cases))
         case Gang():
-            raise InvalidNextException("a step with num_parallel cannot be skipped: only its code has their number")
+            raise InvalidNextException(
+                "a step with num_parallel cannot be skipped: only its code knows the number of tasks"
+            )
     return NextCall(targets(transition))

@@ -32,7 +32,7 @@ def saved(shown: Project, tmp_path: Path, browser: Browser) -> Iterator[Opener]:
 
 
 class Opener:
-    """Return a function that opens a card of the run of `ShowFlow` from a file."""
+    """Opens cards of the run of `ShowFlow` from files."""
 
     def __init__(self, project: Project, directory: Path, browser: Browser) -> None:
         self.project, self.directory, self.browser = project, directory, browser
@@ -191,7 +191,8 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
         assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
-        one.ask("document.querySelector('nav button').click()")  # it shows the other card if that existed first
+        # at first the page shows the other card if that card was created first
+        one.ask("document.querySelector('nav button').click()")
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
         other = browser.open(url, dark=True, width=500)

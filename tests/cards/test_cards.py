@@ -39,7 +39,7 @@ def flow(project: Project) -> Flow:
 
 
 class Flow:
-    """Run a flow with this step `end`, and read its cards."""
+    """A flow with the given code in its step `end`; it can be run, and its cards can be read."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -260,7 +260,7 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
 
 
 def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
-    """If a step has no image of its own, this is an error before the run: tests/errors/bad-argument+card.py."""
+    """For a step with its own image, an unknown type is no error (otherwise see tests/errors/bad-argument+card.py)."""
     flow("""
         @card(type="theirs")
         @kubernetes(image="example.org/theirs:1")
@@ -305,7 +305,7 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
 
 
 def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
-    """Three errors with several lines are reported whole: those of a component, of a card's refresh, and of a card."""
+    """Three errors with several lines are reported completely: of a component, of a card's refresh, and of a card."""
     flow(
         """
         @card(type="wordy", id="a")
@@ -335,7 +335,7 @@ def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
     )
     assert "could not be shown: RuntimeError: a component\n[end]   of two lines\n" in flow.err
     assert "a refresh of the card 'wordy' failed: ValueError: while it runs\n[end] it fails\n" in flow.err
-    last = "does no harm to the step: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
+    last = "the step is not affected: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
     assert last in flow.err
     assert "Traceback" in flow.cards()["wordy:a"]
 
@@ -493,7 +493,7 @@ def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> No
             self.x = 1
     """)
     assert "there is no card of type 'notebook', the card is left out: `pip install metaflow-card-notebook`" in flow.err
-    assert "`pip install metaflow-card-notebook` brings it" in flow.cards()["notebook:"]
+    assert "`pip install metaflow-card-notebook` installs it" in flow.cards()["notebook:"]
 
 
 def test_a_type_of_a_package_that_is_installed_is_not_told(flow: Flow) -> None:
@@ -573,7 +573,7 @@ def test_refreshes_come_no_closer_than_the_interval(flow: Flow) -> None:
 
 
 def test_a_page_is_made_anew_when_its_card_says_so(flow: Flow) -> None:
-    """The HTML is written again when the card's refresh policy requires it, the data at every refresh."""
+    """The HTML is written again when the card's reload policy requires it; the data is written at every refresh."""
     run = flow(
         """
         @card(type="counts", refresh_interval=0)

@@ -1,4 +1,4 @@
-"""`card list`, `get`, `view` and `server` of a flow's file, `flowc card`, and `get_cards`: cards found and read."""
+"""Commands and functions that read cards: `card` of a flow's file, `flowc card`, and `get_cards`."""
 
 from __future__ import annotations
 

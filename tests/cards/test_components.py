@@ -142,7 +142,7 @@ def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) 
     ("component", "told"),
     [
         (Image(b"nothing"), "these bytes are not a picture"),
-        (Image("http://example.org/x.png"), "a card loads nothing"),
+        (Image("http://example.org/x.png"), "a card cannot load anything"),
         (VegaChart({"data": {"url": "http://example.org/x.csv"}, "mark": "bar"}), "put the data into the description"),
         (VegaChart({"layer": [{"data": [{"url": "x.csv"}]}]}), "the chart loads its data from x.csv"),
         (VegaChart("bar"), "a VegaChart takes a dict, not str"),  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: s
     rendered = component.render()
     assert (rendered["type"], rendered["error"]) == ("log", True)
     assert told in rendered["data"]
-    assert "Traceback" not in rendered["data"]  # the error is the caller's, so no traceback of flowc
+    assert "Traceback" not in rendered["data"]  # the caller made the error, so flowc's traceback is not shown
     assert 'class="failure"' in draw(rendered)
 
 
@@ -229,7 +229,7 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    assert drawn.count('class="number"') == 7  # with and without a heading
+    assert drawn.count('class="number"') == 7  # cells with and without a heading
 
 
 def test_a_timeline_keeps_the_newest() -> None:

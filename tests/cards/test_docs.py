@@ -28,7 +28,7 @@ EXAMPLES = [
 
 
 def given(name: str) -> dict[str, Any]:
-    """The names that the examples of a component use without defining them."""
+    """Return the names that the examples of a component use without defining them."""
     known: dict[str, Any] = {
         "current": types.SimpleNamespace(card=CardComponents()),
         "error": ValueError("no file"),

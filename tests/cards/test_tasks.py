@@ -154,7 +154,7 @@ def test_a_killed_task_keeps_the_cards_of_its_last_refresh(tasks: Project) -> No
 
 
 def test_spin_makes_the_card_of_its_step(tasks: Project) -> None:
-    """The card of a spun task is in the store of spun tasks; the original run's card is unchanged."""
+    """`spin` stores the card of its task in its own store; the original run's card is unchanged."""
     tasks.run("flow.py")
     before = get(tasks, "end", "--type", "default")
     assert tasks.python("flow.py", "spin", "end", "--persist", END="raises").code == 1

@@ -307,7 +307,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
 
 
 def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
-    """`gc` keeps the original run as long as the directory with the spun task exists."""
+    """`gc` keeps the original run as long as the directory with the task of `spin` exists."""
     project.write("flow.py", MODEL)
     first = project.run("flow.py")
     assert project.flowc("spin", "flow.py", "end", "--persist").code == 0

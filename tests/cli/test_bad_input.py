@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # the whole text is longer than an argument may be
+    deep = DEEP[:60_000]  # the complete text would be too long for an argument
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")
@@ -153,7 +153,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
     assert name in err
 
 
-# -- what comes once ---------------------------------------------------------------------------------------------------
+# -- pipes and other files that can be read only once ------------------------------------------------------------------
 
 
 def shell(project: Project, text: str) -> Finished:
@@ -227,7 +227,7 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """Return a command's error about the prepared run: its id replaces `latest`, since other tests begin newer runs."""
+    """Return a command's error about the prepared run, whose id replaces `latest`: other tests start newer runs."""
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import ParameterType
 
-# -- what differs ------------------------------------------------------------------------------------------------------
+# -- differences between objects ---------------------------------------------------------------------------------------
 
 SERVER = {
     "uid": "0",
@@ -180,7 +180,7 @@ def test_parameters_of_a_template() -> None:
 
 
 def test_what_a_pod_cannot_take_is_said_before() -> None:
-    """All parameters are passed to the first pod in one variable of 128 KiB, in base64."""
+    """Too many parameters are refused before the run: the first pod gets all in one variable of 128 KiB, in base64."""
     takes = template(arguments={"parameters": [{"name": "a", "value": "x"}]})
     room = 128 * 1024 * 3 // 4 - len('[{"name":"a","value":""}]') - 40
     check_size(takes, [{"name": "a", "value": "x" * room}], {})

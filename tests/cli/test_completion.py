@@ -172,7 +172,7 @@ def test_what_is_offered(typed: Project) -> None:
     assert answers(typed, "flowc retry f") == ["flow.py"]
 
 
-# -- behind a flow -----------------------------------------------------------------------------------------------------
+# -- completion after a flow -------------------------------------------------------------------------------------------
 
 WRITTEN = """
     import pathlib

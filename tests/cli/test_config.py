@@ -143,7 +143,7 @@ def test_how_tasks_begin_reaches_the_supervisor(small: Project) -> None:
 
 
 def test_the_store(small: Project) -> None:
-    """A directory in the file is relative to the file; in a variable, to the working directory."""
+    """A directory in the file is relative to the file, a directory in a variable to the working directory."""
     small.write("flowc.toml", 'store = "data/runs"\n')
     assert below(small, "deep/down", "run", f"{small.root}/flow.py").code == 0
     assert (small.root / "data" / "runs" / "flows" / "Small").is_dir()
@@ -195,7 +195,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
     assert "serviceAccountName: me\n" in text
     bucket = {"FLOWC_CLUSTER_STORE": "s3://b/p", "FLOWC_STORE_SECRET": "keys"}
     done = small.flowc("compile", "flow.py", **bucket)
-    assert (done.code, "store_claim: is the volume" in done.err, "(flowc.toml:3)" in done.err) == (2, True, True)
+    assert (done.code, "store_claim: is only for a store" in done.err, "(flowc.toml:3)" in done.err) == (2, True, True)
     small.write("flowc.toml", "")
     assert "name: keys" in small.flowc("compile", "flow.py", **bucket).out
 
@@ -524,7 +524,7 @@ def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
 
 
 def test_old_python_needs_tomli(tmp_path: Path) -> None:
-    """A step's own interpreter under Python 3.10 may lack tomli: the error is one line."""
+    """Under Python 3.10 a step's own interpreter may lack tomli; the error about this is one line."""
     (tmp_path / "flowc.toml").write_text('start = "fork"\n')
     code = (
         "import sys\nsys.modules['tomllib'] = sys.modules['tomli'] = None\n"

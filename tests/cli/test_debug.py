@@ -83,7 +83,8 @@ def test_a_task_may_be_brought_to_its_end(failed: Project) -> None:
         terminal.until("(Pdb) ")
         terminal.say("n")
         assert "-> self.share = divide(" in terminal.say("n")
-        assert "-> def divide(" in terminal.say("s")  # skips reading self.alpha, which is not user code
+        # `s` does not stop where self.alpha is read, because that code is not the user's
+        assert "-> def divide(" in terminal.say("s")
         assert "-> return one / other" in terminal.say("n")
         terminal.say("other = 6")
         terminal.type("c\n")
@@ -98,7 +99,8 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")  # the task did not raise: no prompt
+    # the task raised no error, so there is no prompt
+    done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 0
     assert "share: float" in done.out
 
@@ -136,7 +138,7 @@ def test_the_flow_s_file_may_be_elsewhere(failed: Project, tmp_path: Path) -> No
     done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 1
     assert done.err == (
-        "error: the flow's file flow.py is neither here nor beside the store\nhint: --file path/to/flow.py\n"
+        "error: the flow's file flow.py is neither in the working directory nor beside the store\nhint: --file path/to/flow.py\n"
     )
     assert failed.flowc("debug", "--post-mortem", "--file", "deep/flow.py", "Fails/latest/work/0.0").code == 0
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = ROOT / "examples" / "digits"
 DIGITS = str(FORMS / "digits.py")
-ENDS = {  # by the file of each form: the flow and its last step
+ENDS = {  # the file of each form -> the flow and its last step
     "digits.py": ("DigitsFlow", "end"),
     "pipeline.py": ("DigitsPipeline", "conclude"),
     "pipeline.yaml": ("DigitsYaml", "conclude"),
@@ -39,7 +39,7 @@ ONE_OF_A_KIND = {
 def digits(project: Project) -> Project:
     """Return the directory in which the example runs."""
     pytest.importorskip("sklearn")
-    del project.environment["PYTHONWARNINGS"]  # we cannot fix scikit-learn's warnings
+    del project.environment["PYTHONWARNINGS"]  # allows scikit-learn's warnings
     return project
 
 
@@ -145,7 +145,7 @@ def test_a_setting_that_fails_is_skipped_in_all_forms(digits: Project, file: str
 
 @pytest.mark.parametrize("file", ["pipeline.py", "pipeline.yaml", "notebooks.yaml"])
 def test_the_other_forms_compile_and_run_as_manifests(digits: Project, file: str) -> None:
-    """The manifests give the same result in the simulated controller."""
+    """The compiled manifests give the same result in the simulated controller."""
     pytest.importorskip("hera")
     models = {"near": ONE_OF_A_KIND["near"], "linear": ONE_OF_A_KIND["linear"]}
     there = played(digits, str(FORMS / file), folds="2", models=json.dumps(models))
@@ -156,7 +156,7 @@ def test_the_other_forms_compile_and_run_as_manifests(digits: Project, file: str
 
 
 def test_the_work_imports_nothing_of_flowc() -> None:
-    """Only the files of the flows name flowc and metaflow."""
+    """Of the example's files, only those that define flows contain the words flowc and metaflow."""
     users = {file.name for file in FORMS.glob("*.*") if re.search(r"\b(flowc|metaflow)\b", _code(file))}
     assert users == {"digits.py", "pipeline.py"}
 

@@ -143,7 +143,7 @@ def test_version_and_help(flow: Project) -> None:
         assert flow.python("flow.py", name, "--help").code == 0
 
 
-# -- what runs have left -----------------------------------------------------------------------------------------------
+# -- commands that read runs -------------------------------------------------------------------------------------------
 
 
 def test_dump_prints_values_on_stdout(ran: Project) -> None:
@@ -289,7 +289,7 @@ def test_other_values_are_refused(flow: Project, arguments: list[str], code: int
 
 def test_max_log_size_is_refused(flow: Project) -> None:
     done = flow.python("flow.py", "run", "--max-log-size", "1")
-    assert (done.code, "logs are kept whole" in done.err) == (2, True)
+    assert (done.code, "logs have no size limit" in done.err) == (2, True)
 
 
 def test_pylint_is_told_and_not_run(flow: Project) -> None:

@@ -75,7 +75,7 @@ def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # what the story does before its first yield precedes the command
+        next(made.events, None)  # the story's code before its first yield runs before the command
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """An attempt with a record is not read repeatedly; a last reading at the run's end finds output that came late."""
+    """The log of an attempt with a record is read only once more, at the run's end, because output may be late."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()

@@ -83,7 +83,7 @@ def fill(store: Store) -> RunStore:
 
 
 def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
-    """A run's id may be any text."""
+    """A run's id may be any text, also text that looks like a message of `fsck`."""
     store = Store.open(str(tmp_path / ".flowc"))
     run = store.run("F", "1 is damaged: 2; restore it")
     run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
@@ -138,7 +138,7 @@ def test_a_damaged_blob(place: tuple[Store, Path], damage: str) -> None:
     assert not store.objects.exists(key)
     code, found, _ = fsck(store)
     assert (code, faults(found), found["aside"]) == (1, {key: "lost-blob"}, 1)
-    store.objects.create_blob([data])  # a run that stores the value again
+    store.objects.create_blob([data])  # as a run does that stores the value again
     assert fsck(store)[:1] == (0,)
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    store.objects.put(key, b"")  # a damaged object with the same name does not replace the moved one
+    store.objects.put(key, b"")  # a second damaged object with this key does not replace the first one in `damaged/`
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
 
@@ -312,7 +312,7 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
 
 
 def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a collection deletes a run after `fsck` has read its records, `fsck` does not report lost blobs."""
+    """If `flowc gc` deletes a run after `fsck` has read its records, `fsck` does not report lost blobs."""
 
     def delete(what: str, done: int | None, total: int | None) -> None:
         if done == len(store.objects.names_below("flows")):
@@ -331,7 +331,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """The inputs of a spun task are in another store, on which the store of spun tasks is based."""
+    """The inputs of a task of `spin` are in another store, on which the store of `spin` is based."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))
@@ -371,7 +371,7 @@ def test_what_people_are_told(store: Store) -> None:
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
 
 
-# -- readers go on, in a bucket as in a directory (all kinds and damages: test_unreadable.py) --------------------------
+# -- readers of damaged stores continue (every kind of damage: test_unreadable.py) -------------------------------------
 
 
 @pytest.mark.filterwarnings("always::flowc_runtime.store.records.unreadable.RecordWarning")
@@ -415,7 +415,7 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
 
 
 def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
-    """The run is moved aside as a whole, and protects blobs until the moved run is deleted."""
+    """All objects of the run are moved to `damaged/`; no blobs are deleted until the moved objects are deleted."""
     store, _ = place
     run = store.run("F", "1")
     number = len(store.objects.names_below(run.prefix)) - 1

@@ -89,12 +89,12 @@ def test_members_of_an_enum_by_value_or_name(flow: Project) -> None:
 def test_what_an_enum_has_not(flow: Project) -> None:
     for option, value, known in (("--size", "3", "SMALL, BIG"), ("--color", "green", "red, RED")):
         done = flow.flowc("run", "flow.py", option, value)
-        assert (done.code, f"'{value}' is not taken by {option[2:].title()}: " in done.err) == (2, True), done.err
+        assert (done.code, f"'{value}' is not accepted by {option[2:].title()}: " in done.err) == (2, True), done.err
         assert f"has {known}\n" in done.err
 
 
 def test_a_generic_type_is_called_as_under_metaflow(flow: Project) -> None:
-    """`check` warns about it (tests/errors/parameter-type.txt), but a run is not refused."""
+    """`check` warns about such a type (tests/errors/parameter-type.txt), but a run is not refused."""
     flow.write("flow.py", FLOW.replace('"depth", type=int', '"depth", type=list[int]'))
     assert "warning[parameter-type]" in flow.flowc("check", "flow.py").err
     assert flow.artifacts(flow.run("flow.py"), "end")["seen"][1] is None

@@ -119,7 +119,7 @@ def test_no_other_command_sends_them(local: Project) -> None:
     kept = read_sources(run.objects, run.record())
     assert kept is not None
     assert sorted(kept) == ["flow.py", "helper.py"]
-    assert local.python("flow.py", "resume", "end").code == 0  # the step needs no ignored file
+    assert local.python("flow.py", "resume", "end").code == 0  # `resume` works, because the step needs no ignored file
     assert not any(
         PASSWORD.encode() in path.read_bytes() for path in (local.root / ".flowc").rglob("*") if path.is_file()
     )
@@ -150,7 +150,7 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
 def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
     if fault == "configuration":
         local.write(".git/config", "[core\n")
-    else:  # as after an interrupted copy; the ignored files are still secret
+    else:  # as after an interrupted copy of the directory; the ignored files are still secret
         (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0

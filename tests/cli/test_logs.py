@@ -61,7 +61,7 @@ def run(project: Project) -> RunStore:
 
 
 def test_merged_by_time(project: Project, run: RunStore) -> None:
-    """Lines are in the order of their first bytes' times, except a line that ends after later lines were printed."""
+    """Lines are sorted by the times of their first bytes; a line that ends late comes after lines printed before."""
     done = project.flowc("logs", "Told/r1", "--merge", "--stdout")
     assert done.out.encode("utf-8", "surrogateescape").splitlines() == [
         b"[start/0.0] one", b"[start/0.0] two", b"[start/0.1] first", b"[start/0.1 #2] second",
@@ -237,7 +237,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
 
 
 def test_scrubbing_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In each chunk of the log one stream is replaced; the output of the other stream stays, in its order."""
+    """The scrubbed stream is replaced in each chunk of the log; the output of the other stream stays, in its order."""
     with gateway(tmp_path) as s3:
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)

@@ -79,7 +79,7 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    assert project.python("flow.py").err == ""  # no warning: a test may have imported the class
+    assert project.python("flow.py").err == ""  # no warning without arguments: a test may run the file for its class
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
     project.write("good.py", CLASS + MAIN)
@@ -100,7 +100,7 @@ def test_a_file_with_two_flows(project: Project) -> None:
 
 
 def test_a_flow_in_a_package(project: Project) -> None:
-    """In a file that is named by its path, a relative import cannot work; the hint names the module."""
+    """A relative import cannot work in a file that is named by its path; the hint names the file's module."""
     for package in ("outer", "outer/inner"):
         project.write(f"{package}/__init__.py", "")
         project.write(f"{package}/helper.py", "X = 1\n")
@@ -310,7 +310,7 @@ def test_git_leaves_the_store_alone(good: Project) -> None:
         ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
     )
     assert ".flowc" not in shown.stdout
-    ignored.write_text("tmp/\n")  # the user has decided which files git ignores
+    ignored.write_text("tmp/\n")  # the user's own .gitignore
     good.run("good.py")
     assert ignored.read_text() == "tmp/\n"
     ignored.unlink()
@@ -324,7 +324,8 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    assert not list((good.root / "kept").rglob(".gitignore"))  # flowc adds none to a directory that the user has chosen
+    # flowc adds no .gitignore to a directory that the user has chosen
+    assert not list((good.root / "kept").rglob(".gitignore"))
 
 
 def test_not_found_names_the_store(good: Project) -> None:
@@ -463,7 +464,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # later commands start newer runs
+            ),  # first, because the commands below start newer runs
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

@@ -206,7 +206,7 @@ def test_an_option_before_another_command_is_refused(project: Project, named: li
     done = project.python("flow.py", "--store", "x", "check")
     assert done.code == 2
     assert "--store before the command is only for run, resume, spin" in done.err
-    assert "For check, give the store as a variable: FLOWC_STORE=x python flow.py check\n" in done.err
+    assert "For check, set the store in the environment: FLOWC_STORE=x python flow.py check\n" in done.err
 
 
 def test_options_without_a_command_are_refused(project: Project, named: list[str]) -> None:
@@ -379,8 +379,8 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
     parameters = accepted(template, loads(definition))
     assert [parameter.name for parameter in parameters] == named
     known = [FlowParameter.from_ir(parameter) for parameter in loads(definition).parameters]
-    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # DeployedFlow.trigger(…)
-    assert given == [(name, f"v-{name}") for name in named]  # flowc trigger --param NAME=VALUE
+    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # as in DeployedFlow.trigger(…)
+    assert given == [(name, f"v-{name}") for name in named]  # as in flowc trigger --param NAME=VALUE
     done = project.python(
         *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
         FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),

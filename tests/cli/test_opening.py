@@ -143,7 +143,7 @@ def test_a_namespace_package_around_the_flow(project: Project) -> None:
 
 
 def test_an_installed_package_travels_alone(packaged: Project) -> None:
-    """The code package contains no other installed packages."""
+    """The code package contains the flow's installed package, but no other installed packages."""
     packaged.write("lib/site-packages/other/big.py", "1 / 0\n")
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"

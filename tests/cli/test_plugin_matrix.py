@@ -1,6 +1,6 @@
 """Executor × store × secrets × pickler: each choice gives the same results, for a pipeline and for a flow class.
 
-By default, runs cover each pair of choices; `pytest --slow` runs all combinations. A new choice is one more row.
+By default, runs cover each pair of choices; `pytest --slow` runs all combinations. To add a choice, add a row.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def pairs(choice: Choice) -> set[tuple[object, ...]]:
 
 
 def covering() -> Iterator[Choice]:
-    """Yield combinations until every pair of choices has occurred; the next one always has the most new pairs."""
+    """Yield combinations until every pair of choices has occurred; each time the one with the most new pairs."""
     missing = {pair for choice in ALL for pair in pairs(choice)}
     while missing:
         best = max(ALL, key=lambda choice: len(pairs(choice) & missing))

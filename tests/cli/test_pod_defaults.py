@@ -80,7 +80,7 @@ def nodes(project: Project, name: str, *options: str, **environment: str) -> dic
 
 
 def templates(project: Project, name: str, *options: str, **environment: str) -> dict[str, Any]:
-    """Return the templates of the pods by the names of their steps, and the exit handler's, from the manifest for Argo."""
+    """Return the pod templates of Argo's manifest: those of the steps by the steps' names, and the exit handler's."""
     done = project.flowc("compile", "--target", "argo", name, *options, **environment)
     assert done.code == 0, done.err
     (workflow,) = [each for each in yaml.safe_load_all(done.out) if each["kind"] == "WorkflowTemplate"]

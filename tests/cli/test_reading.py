@@ -42,7 +42,7 @@ FLOW = """
         Read()
     """
 
-# Each command that reads, with arguments that exist.
+# Each command that reads, with arguments that name existing objects.
 READING = {
     "runs": ["runs Read"],
     "tag": ["tag list Read/latest"],
@@ -57,7 +57,7 @@ READING = {
     "doctor": ["doctor"],
     "config": ["config", "config start"],
 }
-ELSEWHERE = {"status"}  # reads a cluster: test_cluster_commands.py
+ELSEWHERE = {"status"}  # reads a cluster, and is tested in test_cluster_commands.py
 OF_FLOW = {
     "show": ["show"],
     "dump": ["dump latest/start", "dump latest/end/0"],
@@ -156,7 +156,7 @@ def test_what_there_is_not(ran: Project) -> None:
 
 
 def test_the_values_of_a_dump(ran: Project) -> None:
-    """Values are included if JSON can represent them; others are described."""
+    """Values are printed if JSON can represent them; other values are described."""
     (task,) = json.loads(ran.flowc("dump", "Read/latest/start", "--json").out)
     assert (task["step"], task["path"], task["outcome"]) == ("start", "0", "ok")
     artifacts = task["artifacts"]
@@ -181,7 +181,7 @@ def test_a_dump_to_a_file(ran: Project) -> None:
 
 
 def test_the_lines_of_a_flow_s_logs(ran: Project) -> None:
-    """Lines are in the order of time, with both streams; attempts count from 0, as in all commands of a flow's own file."""
+    """Lines of both streams are sorted by time; attempts count from 0, as in all commands of a flow's own file."""
     lines = objects(ran.python("flow.py", "logs", "latest/start", "--json", "--attempt", "0").out)
     assert [(line["step"], line["path"], line["attempt"]) for line in lines[:1]] == [("start", "0", 0)]
     assert (lines[0]["stream"], lines[0]["text"]) == ("stdout", "attempt 0")

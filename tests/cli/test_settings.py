@@ -90,7 +90,7 @@ def test_who_runs(clean: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("clean")
 def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 54321)  # as for a user without a name in a container
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # in a container, a user id may have no name
     assert settings.user_name() == "54321"
 
 

@@ -100,7 +100,7 @@ def test_a_task(shown: Project) -> None:
 
 
 def test_an_attempt_that_vanished_with_its_run(shown: Project) -> None:
-    """A machine lost power: the attempt has a beginning without an end."""
+    """After a power loss, an attempt may have a record of its beginning, but no record of its end."""
     run = shown.latest()
     run.begin("end", "0", 1, {"version": 1, "began": 1.0, "process": {}})
     (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]
@@ -113,7 +113,7 @@ def test_whether_the_run_ended_an_attempt_is_no_matter_of_words(shown: Project, 
     run = shown.latest()
     run.begin("end", "0", 1, {"version": 1, "began": 1.0, "process": {}})
     error = describe_death(
-        {}, "it went on after its timeout" if by_run else "interrupted by nobody", ended_by_run=by_run
+        {}, "it was still running after its timeout" if by_run else "interrupted by nobody", ended_by_run=by_run
     )
     run.finish(done_record(run, "end", outcome="failed", error=error))
     (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]
@@ -121,7 +121,7 @@ def test_whether_the_run_ended_an_attempt_is_no_matter_of_words(shown: Project, 
     line = shown.flowc("show", "Shown/latest/end").out.splitlines()[-1]
     told = (
         " ended " in line,
-        line.endswith("  it went on after its timeout"),
+        line.endswith("  it was still running after its timeout"),
         "ProcessDied: interrupted by nobody" in line,
     )
     assert told == (by_run, by_run, not by_run), line

@@ -129,7 +129,7 @@ def test_who_waits_can_be_interrupted(
         finally:
             process.kill()
     assert process.returncode == code, err
-    assert "cannot reach" not in err  # only a command that gives up prints this, and has exit code 1
+    assert "cannot reach" not in err  # only a command that has given up prints this, and exits with 1
     assert len(way.spoiled) == 1
 
 

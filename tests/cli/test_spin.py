@@ -138,7 +138,8 @@ def test_what_is_kept_is_beside_the_runs(project: Project) -> None:
     assert run.record()["spun_from"] == f"{origin}/end/0"
     refs = run.task("end", "0")["artifacts"]
     assert load_value(run.objects, refs["sum"]) == 30
-    assert load_value(run.objects, refs["values"]) == [0, 10, 20]  # these values are in the other store
+    # the blobs of these values are in the store of the original run
+    assert load_value(run.objects, refs["values"]) == [0, 10, 20]
     assert project.store.runs("Spins") == [origin]
     assert (
         "end [0, 10, 20] decorated attempt 0" in project.flowc("logs", "--store", ".flowc_spin", f"Spins/{run.id}").out
@@ -242,7 +243,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
 
 
 def test_loops_gangs_and_configs(tmp_path: Path) -> None:
-    """A loop's last iteration and a gang's last task, with its size and index, can be spun with new configs."""
+    """`spin` runs a loop's last iteration, and a gang's last task (with its index and the size), with new configs."""
     project = Project(tmp_path)
     project.write(
         "flow.py",

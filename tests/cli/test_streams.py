@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word(full: Project, co
 
 @pytest.mark.parametrize("parameters", ["--lines 100000", "--size 10000"])
 def test_a_store_on_a_full_disk_is_told_in_a_line(full: Project, parameters: str) -> None:
-    """A limit of file sizes simulates a full disk: for a program only the error number differs."""
+    """A limit of file sizes simulates a full disk; for a program the two differ only in the error number."""
     done = shell(full, f"ulimit -f 256; python -m flowc run --local flow.py {parameters}")
     assert done.code == 1
     assert "cannot write to the store" in done.err

@@ -77,7 +77,7 @@ def closed(project: Project, words: list[str]) -> Finished:
 
 
 def unread(project: Project, words: list[str]) -> Finished:
-    """The reader has ended before anything is written, as in `flowc … | head -0`."""
+    """Run a command whose reader has ended before anything is written, as in `flowc … | head -0`."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as stdout:

@@ -95,7 +95,7 @@ def test_runs_with_a_tag(tagged: Project) -> None:
     assert json.loads(tagged.flowc("runs", "--tag", "b=ü", "--json").out)[0]["tags"] == ["a", "b=ü"]
 
 
-# -- the flow's own file: what programs read is where Metaflow prints it ------------------------------------------------
+# -- the flow's own file: programs find the tags on the same stream as in Metaflow --------------------------------------
 
 
 def own(project: Project, *arguments: str, **environment: str) -> tuple[int, str, list[str]]:

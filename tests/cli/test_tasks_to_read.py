@@ -1,4 +1,4 @@
-"""Tasks without a process: that of `_parameters`, and control tasks of unbounded foreach.
+"""Tasks without a process: the task of the step `_parameters`, and control tasks of unbounded foreach.
 
 Commands that read runs show the same tasks as the client.
 """

@@ -36,7 +36,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "nested": lambda _: b"[" * 200_000,
     "newer": lambda data: json.dumps(json.loads(data) | {"version": 99, "flowc": 99}).encode(),
 }
-# The damaged record of each kind in a run.
+# Kind of record -> the record in a run that the tests damage.
 KINDS = {
     "run": "run.json",
     "ir": "ir.json",
@@ -84,7 +84,7 @@ def kept(project: Project) -> Iterator[Kept]:
 
 
 class Kept:
-    """Return a store with three runs; the first is damaged later."""
+    """A store with three runs; the tests damage the first run."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -295,7 +295,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
     assert blobs(kept) == before
     record = (kept.root / key).read_bytes()
     assert kept.flowc("fsck", "--repair").exit_code == 1
-    if damage != "newer":  # the record is moved aside, and may be restored from a copy
+    if damage != "newer":  # `fsck --repair` has moved the record, and a user may restore it from a copy
         assert (kept.root / "damaged" / key).read_bytes() == record
         assert not (kept.root / key).exists()
         old(kept)
@@ -365,7 +365,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """The records of other runs are named one by one, because each is in another place."""
+    """The moved records of one run are one warning; each moved record of another run has its own line."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])
@@ -406,7 +406,7 @@ def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str
     assert "cached" not in kept.project.latest().task("costly", "0")
 
 
-# -- records that are gone ---------------------------------------------------------------------------------------------
+# -- missing records ---------------------------------------------------------------------------------------------------
 
 
 def lose(kept: Kept, run: RunStore, kind: str, *, aside: bool) -> str:

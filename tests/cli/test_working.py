@@ -105,7 +105,7 @@ def test_a_run_that_waits_for_a_collection_says_so(project: Project) -> None:
     project.write("data.txt", "some text")
     project.run("flow.py")
     blobs = [path for path in (project.root / ".flowc" / "blobs").rglob("*") if path.is_file()]
-    for blob in blobs:  # a writer of an old blob looks for a running collection
+    for blob in blobs:  # a writer of an old blob checks whether a `flowc gc` is running
         os.utime(blob, (time.time() - 50_000,) * 2)
     lease = {"version": 1, "until": time.time() + 3000, "process": this_process()}
     (project.root / ".flowc" / "gc" / "sweeps").mkdir(parents=True)

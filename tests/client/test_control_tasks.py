@@ -77,7 +77,7 @@ def newest(project: Project) -> Run:
 
 
 def check(run: Run) -> None:
-    """Each of the two foreach has a control task with the artifacts of its split, between the same tasks."""
+    """Both foreach have a control task, with the split's artifacts and the parents and children of the items' tasks."""
     cell = run["cell"]
     ids = ["cell-0.1.2", "cell-0.1.1", "cell-0.1.0", "cell-0.1", "cell-0.0.1", "cell-0.0.0", "cell-0.0"]
     assert [task.id for task in cell] == [task.id for task in cell.tasks()] == ids

@@ -49,7 +49,7 @@ def settled(text: str) -> str:
 def test_notebook(project: Project, golden: Callable[[Path, str], None]) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    del project.environment["PYTHONWARNINGS"]  # we cannot fix Jupyter's warnings
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     project.environment["METAFLOW_USER"] = "ann"
     program = project.write("execute.py", EXECUTE)
     done = project.python(str(program), str(NOTEBOOK), timeout=180)

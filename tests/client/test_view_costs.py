@@ -137,7 +137,7 @@ def test_no_look_more(letters: Project, looks: Counter[str], name: str) -> None:
 
 
 def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> None:
-    """No object contains an active run's status: it is computed from the record, with the begin and the process."""
+    """The store has no status of an active run: it is computed from the run's record, which names the process."""
     run = Store.open(str(letters.root / ".flowc")).run("Letters", next(iter(Flow("Letters"))).id)
     run.objects.delete(f"{run.prefix}/status.json")
     looks.clear()

@@ -69,7 +69,7 @@ def _alone() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End the harness on SIGTERM in order, like on Ctrl-C."""
+    """End the harness on SIGTERM in the same way as on Ctrl-C."""
     raise KeyboardInterrupt
 
 
@@ -101,7 +101,7 @@ def _test(version: str, arguments: list[str]) -> int:
         try:
             return tests.wait()
         finally:
-            if tests.poll() is None:  # a Ctrl-C reached pytest as well, which needs time to end
+            if tests.poll() is None:  # Ctrl-C also reached pytest, which needs time to end
                 tests.terminate()
                 tests.wait()
     finally:

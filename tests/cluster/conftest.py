@@ -1,4 +1,4 @@
-"""The tests in this directory need a cluster, which `make test-cluster` creates. Without it, one line says that they did not run."""
+"""The tests here need a cluster, which `make test-cluster` creates; without it, one line says that they did not run."""
 
 from __future__ import annotations
 

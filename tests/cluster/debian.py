@@ -10,7 +10,7 @@ from cluster.shell import root, run
 from cluster.stages import stage
 from tools import gobuild
 
-SUITE = "bookworm"  # containerd and runc for the node, Python 3.11 for the runtime image
+SUITE = "bookworm"  # this release has containerd and runc for the node, and Python 3.11 for the runtime image
 _RUBBISH = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "var/log")
 
 
@@ -28,7 +28,7 @@ def file_system(name: str, packages: tuple[str, ...]) -> Path:
 
 def _debootstrap(target: Path, packages: tuple[str, ...]) -> None:
     target.chmod(0o755)
-    downloads = root() / "deb"  # shared by all file systems
+    downloads = root() / "deb"  # all file systems share the downloads
     downloads.mkdir(exist_ok=True)
     run(
         "debootstrap", "--variant=minbase", f"--cache-dir={downloads}", f"--include={','.join(packages)}", SUITE, target

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cluster.shell import state
 
-VARIABLE = "FLOWC_TEST_CLUSTER"  # names the file of the description for the tests
+VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable that tells the tests the path of the description
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def start() -> None:
         return
     with stage("docker daemon"):
         run_directory().mkdir(exist_ok=True)
-        (run_directory() / "docker.pid").unlink(missing_ok=True)  # left by a daemon that was killed
+        (run_directory() / "docker.pid").unlink(missing_ok=True)  # a daemon that was killed has left this file
         log = (state() / "dockerd.log").open("wb")
         process = subprocess.Popen(
             [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],

@@ -119,7 +119,7 @@ def _compile(what: Build, target: Path) -> None:
     work.mkdir()
     (work / "go.mod").write_text(_go_mod(what, work))
     packages = [package for _, package in what.commands]
-    # Fetch before compiling: if fetching fails, the network is at fault; if compiling fails, this code is.
+    # Fetch the modules before compiling, to tell a fault of the network from a fault of the code.
     gobuild.go("list", "-mod=mod", "-deps", *packages, cwd=work, blame=GoUnavailable)
     flags = ["-mod=mod", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {what.link}"]
     gobuild.go("build", *flags, "-o", f"{target}/", *packages, cwd=work, blame=RuntimeError)
@@ -156,7 +156,7 @@ def _published_staging(version: str) -> list[str]:
 def _copy_with_additions(what: Build, copy: Path) -> None:
     shutil.copytree(
         downloaded(what.module), copy, copy_function=shutil.copyfile
-    )  # without file modes: the original is read-only
+    )  # `copyfile` does not copy file modes, because the original is read-only
     for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
     for path, source in what.added:

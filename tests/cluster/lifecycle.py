@@ -64,7 +64,7 @@ def _delete_kind(of: Engine) -> None:
         kind.delete()
 
 
-# -- the three ways
+# -- the three ways to get a cluster
 
 
 def _given(argo_version: str, kubeconfig: str) -> Cluster:
@@ -104,7 +104,7 @@ def _given(argo_version: str, kubeconfig: str) -> Cluster:
 
 
 def _made(argo_version: str) -> Cluster:
-    """Create a kind cluster on the existing engine if it can pull images, otherwise on our own."""
+    """Create a kind cluster on the existing engine if it can pull images, otherwise on the harness's own engine."""
     if not docker_daemon.running() and (found := engine.find()) is not None and engine.can_pull(found):
         say(f"{found.program} is there and can pull images: kind with its own node image")
         kind = Kind(Path(shutil.which("kind") or _build(go_builds.KIND) / "kind"), found)

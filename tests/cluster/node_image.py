@@ -41,7 +41,7 @@ STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "k
 
 @dataclass(frozen=True)
 class Binaries:
-    """The directories of a node's programs; building them is most of a cold start."""
+    """The directories of a node's programs; building them takes most of the time of a first start."""
 
     kubernetes: Path
     etcd: Path
@@ -89,7 +89,7 @@ def ensure(engine: Engine, binaries: Binaries) -> str:
 
 def _files_of_kind(node: Path) -> None:
     files = go_builds.downloaded(go_builds.KIND.module) / "images/base/files"
-    run("cp", "-r", "--no-preserve=mode", f"{files}/.", node)  # modules have no executable bits
+    run("cp", "-r", "--no-preserve=mode", f"{files}/.", node)  # files of Go modules have no executable bits
     for program in (*(node / "kind/bin").iterdir(), node / "usr/local/bin/entrypoint"):
         program.chmod(0o755)
     (node / "kind/version").write_text(f"v{versions.KUBERNETES}")

@@ -21,7 +21,7 @@ from cluster.shell import root, run, scratch
 from cluster.stages import stage
 from tools import gobuild
 
-# The imports of the digits example, and what steps that are notebooks need.
+# The packages that the digits example imports, and those that run notebooks.
 ML = "numpy==2.4.6 scikit-learn==1.9.1 nbclient==0.11.0 ipykernel==7.4.0"
 PYTHON = "3.11"  # the Python of `debian.SUITE`
 

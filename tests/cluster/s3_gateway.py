@@ -13,7 +13,8 @@ IMAGE = f"ghcr.io/versity/versitygw:v{versions.VERSITYGW}"
 COMMAND = "/usr/local/bin/versitygw"
 PORT = 30900
 STORE = "s3://flowc"
-ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"  # no other machine reaches the gateway
+# these are no secrets, because no other machine can reach the gateway
+ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"
 
 
 def archive(binaries: Path, work: Path) -> Path:

@@ -24,7 +24,7 @@ from ir.test_golden_ir import CASES
 from project import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# The memory of a container whose flow sets none; the flow below uses more.
+# The default memory limit of containers; the flow below uses more.
 LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",
@@ -184,7 +184,7 @@ PARAMETERS = """
 def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     project = Project(tmp_path)
     template = cluster.deploy(project.write("flow.py", PARAMETERS))
-    # Both together are passed to the first pod in one environment variable of at most 128 KiB, in base64.
+    # Text and data together are passed to the first pod in one environment variable of at most 128 KiB, in base64.
     given = [(text, {"deep": [text[:1000], None, 1.5]}) for text in AWKWARD]
     names = [
         cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given

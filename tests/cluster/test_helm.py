@@ -95,7 +95,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
 
 @pytest.mark.smoke
 def test_the_life_of_a_release(tenant: Tenant) -> None:
-    """Install, test, run a flow, upgrade, test, uninstall: nothing is left."""
+    """After install, test, the run of a flow, upgrade, test and uninstall, no object is left."""
     before = tenant.objects()
     tenant.install()
     installed = tenant.objects()

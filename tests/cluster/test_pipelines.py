@@ -37,7 +37,7 @@ def started(
     """Submit the pipelines of all selected tests; yield their directory, and the Workflows by the pipelines' names."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     project = Project(tmp_path_factory.mktemp("pipelines"))
-    del project.environment["PYTHONWARNINGS"]  # Jupyter's warnings are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     for file, text in {**FILES, "steps.py": STEPS, "more.py": PIPELINES}.items():
         project.write(file, text)
     workflows = {}

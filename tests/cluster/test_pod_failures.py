@@ -1,4 +1,4 @@
-"""Handlers of failures run for pods that fail and for pods that Argo calls errored: deleted, evicted, killed."""
+"""Failure handlers run for pods that fail and for pods with Argo's status Error: deleted, evicted, killed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _pod(cluster: Cluster, workflow: str) -> str:
 
 
 def _errored(cluster: Cluster, workflow: str) -> None:
-    """Wait until Argo's log says that the step's pod is errored: only the log keeps this, as a new pod follows."""
+    """Wait until Argo's log says that the step's pod has the status Error; a new pod hides this everywhere else."""
 
     def logged() -> bool:
         log = cluster.kubectl("logs", "-n", "argo", "deploy/workflow-controller", "--since=10m")

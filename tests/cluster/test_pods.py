@@ -143,7 +143,7 @@ def test_options_secrets_and_a_hook(cluster: Cluster, store: Store, tmp_path: Pa
 
 
 def test_a_loop_without_end_is_ended_with_words(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """The loop has room for one level of calls only, because 970 iterations would take half an hour here."""
+    """The test limits the loop to one level of nested calls, because 970 iterations would take half an hour."""
     project = Project(tmp_path)
     manifests = cluster.flowc(
         "compile", project.write("flow.py", LONG), "--store", cluster.store, "--image", cluster.image

@@ -42,7 +42,7 @@ def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
 
 
 def print_answers(metaflow: Program) -> int:
-    """Compare both on the command line, through the client and with `Runner`; return the number of wrong answers."""
+    """Test commands, the client and `Runner` under flowc and under Metaflow; return the number of wrong results."""
     count = 0
     for what, ask in (("commands", wrong), ("client", read), ("runner", run_flows)):
         for program in (FLOWC, metaflow):

@@ -191,7 +191,7 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-# Flows that need arguments; cases above have them.
+# Flows that need arguments; the cases above run them with arguments.
 _NEED_ARGUMENTS = {
     "current_values",
     "decorator_specs",

@@ -2,7 +2,7 @@
 
     python dump.py FLOW_FILE RUN
 
-The tasks of each step, in no order, and their artifacts are read through the client.
+The program reads the tasks of each step, in no particular order, and their artifacts through the client.
 """
 
 import enum
@@ -21,7 +21,7 @@ ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
 
 
 def neutral(value):
-    """Return the value as JSON, with the types that JSON cannot distinguish."""
+    """Return the value as JSON, with the names of types that JSON cannot distinguish."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__

@@ -1,4 +1,4 @@
-"""docs/metaflow.md: it has every feature, tests show the working ones, and refusals have the documented errors."""
+"""docs/metaflow.md lists every feature and the tests of features that work; refusals have the documented errors."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A link's target decides, because its content would be packaged; git itself refuses paths beyond a link."""
+    """A link is ignored if its target is, because the target would be packaged; git refuses paths beyond a link."""
     root = repository(tmp_path / "repo", "secret.py", "hidden/")
     other = repository(tmp_path / "other", "theirs.py")
     files(root, "secret.py", "lib/a.py", "lib/secret.py", "hidden/b.py")
@@ -95,7 +95,7 @@ def test_a_repository_in_a_repository_has_its_own_patterns(tmp_path: Path) -> No
 
 
 def test_a_submodule(tmp_path: Path) -> None:
-    """git is asked about a path in a nested repository from inside that repository, because it fails from outside."""
+    """For a path in a nested repository, git runs inside that repository, because git fails outside of it."""
     other = repository(tmp_path / "other", "inner.py", commits=True)
     root = repository(tmp_path / "root", "outer.py", commits=True)
     git(root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "sub")

@@ -115,14 +115,14 @@ def is_whole(site: Site) -> bool:
 
 
 def test_its_files_say_the_same(wheels: Path) -> None:
-    """The version of the API is in two places, and so is the version of flowc."""
+    """The version of the API is written in two places, which agree, and so is the version of flowc."""
     info = ROOT / "sdk" / "distribution" / f"{SHADE}.dist-info"
     assert f"\nName: metaflow\nVersion: {api_version}{distributions.SUFFIX}\n" in (info / "METADATA").read_text()
     assert sorted(file.name for file in info.iterdir()) == [
         "INSTALLER",
         "METADATA",
         "WHEEL",
-    ]  # pip would uninstall a distribution with a RECORD
+    ]  # there is no RECORD, because pip would uninstall a distribution that has one
     assert f'"sdk/distribution" = "flowc-{__version__}.data/purelib"' in (ROOT / "pyproject.toml").read_text()
 
 
@@ -166,7 +166,7 @@ def test_an_editable_installation_has_it_too(site: Site) -> None:
     assert is_whole(site)
 
 
-# -- the accident ------------------------------------------------------------------------------------------------------
+# -- overwritten installations -----------------------------------------------------------------------------------------
 
 
 def overwrite(site: Site) -> None:
@@ -208,7 +208,7 @@ def test_overwritten_and_gone(site: Site) -> None:
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
     for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info"):
-        shutil.rmtree(info)  # pip would use the metadata that it finds first
+        shutil.rmtree(info)  # otherwise pip would use the metadata that it finds first
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)
@@ -259,7 +259,7 @@ def test_a_repair_that_fails_says_how_to_go_on(site: Site, tmp_path: Path) -> No
 
 
 def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
-    """Replace uv by a program that records its arguments."""
+    """Without pip, `flowc doctor --repair` calls uv; the test replaces uv by a program that prints its arguments."""
     overwrite(site)
     site.pip("uninstall", "-y", "pip")
     assert "this environment has neither pip nor uv" in site.flowc("doctor", "--repair").err

@@ -110,7 +110,7 @@ def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
     assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest
 
 
-# Targets of links that are not files: a circle, nothing, and an impossible name.
+# Targets of links that are not files: the link itself, a missing file, and an impossible name.
 NOWHERE = {
     "loop": "loop",
     "first": "second",
@@ -131,7 +131,7 @@ def test_links_that_lead_nowhere_are_no_files(tmp_path: Path, end: str) -> None:
 
 
 def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unreadable directory is an error like one that cannot be entered, because code would be missing."""
+    """A directory that cannot be listed or entered is an error, because code would be missing from the package."""
     flow = write(tmp_path, "flow.py")
     write(tmp_path / "inner", "tool.py")
     listing, failing = os.scandir, dict[str, int]()

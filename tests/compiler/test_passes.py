@@ -54,7 +54,7 @@ def name_in_store(path: str) -> dict[str, object]:
 
 
 def context_of(told: dict[str, object], beside: Path) -> Context:
-    """Return the context that a fixture's context.json describes; `room` has the bytes beside the code and with the names."""
+    """Return the context that a fixture's context.json describes; its `room` has two limits for files, in bytes."""
     room = told.pop("room", None)
     now = told.pop("now", None)
     file = find_file(str(beside))

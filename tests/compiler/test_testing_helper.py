@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step calls `run_step`, as in a unit test that it runs: the state of the step's own attempt is unchanged."""
+    """A step may call `run_step`, such as in unit tests that it runs; the state of the step's own attempt stays."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
@@ -261,12 +261,12 @@ def test_artifacts_have_to_be_picklable_unless_a_test_says_otherwise(flow: Any) 
 MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("nope", {}, "flow 'Steps' has no step 'nope'; it has start, left"),
     ("start", {"parameters": {"beta": 1}}, "has no parameter 'beta'; it has alpha, size, words"),
-    ("start", {"inputs": []}, "step 'start' is no join"),
+    ("start", {"inputs": []}, "step 'start' is not a join"),
     ("start", {"input": 1}, "step 'start' is in 0 foreaches, but 1 items are given"),
     ("meet", {}, "step 'meet' is a join: give it inputs"),
     ("meet", {"inputs": [{}]}, "join 'meet' has 2 inputs: left, right"),
     ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' are those of left, right"),
-    ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list, one for each item"),
+    ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list with a mapping for each item"),
 ]
 
 

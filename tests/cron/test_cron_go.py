@@ -270,7 +270,7 @@ def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) ->
 
 
 def test_check_refuses_what_the_crd_of_argo_4_refuses() -> None:
-    """The pattern is in the CRD of CronWorkflows."""
+    """The CRD of CronWorkflows contains a pattern for schedules; flowc refuses what this pattern refuses."""
 
     def ask(versions: Sequence[str]) -> list[list[str]]:
         return [_patterns(version) for version in versions]
@@ -283,5 +283,5 @@ def _patterns(version: str) -> list[str]:
     (crd,) = (path for path in argo.crds(version) if "cron" in path.name)
     found = re.findall(
         r"^ +pattern: (.*)$", crd.read_text("utf-8"), re.MULTILINE
-    )  # megabytes of YAML, not worth parsing
+    )  # a regular expression, because parsing megabytes of YAML takes long
     return sorted(set(found))

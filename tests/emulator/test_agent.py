@@ -1,4 +1,4 @@
-"""The agent makes the supervisor's requests to a bucket; here it no longer reads messages."""
+"""The agent makes the supervisor's requests to a bucket; in these tests it no longer reads messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     unless.start()
     agent.limit = 0.2
     try:
-        with pytest.raises(StoreError, match="does not answer, and the run is to end"):
+        with pytest.raises(StoreError, match="does not answer, and the run is being ended"):
             agent.append("log", bytes(4 << 20))
     finally:
         unless.cancel()
@@ -58,8 +58,8 @@ def silent() -> Iterator[Agent]:
     [
         ([signal.SIGUSR1], "has died"),
         ([signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD], "has died"),
-        ([signal.SIGUSR1, signal.SIGTERM], "does not answer, and the run is to end"),
-        ([signal.SIGHUP], "does not answer, and the run is to end"),
+        ([signal.SIGUSR1, signal.SIGTERM], "does not answer, and the run is being ended"),
+        ([signal.SIGHUP], "does not answer, and the run is being ended"),
     ],
 )
 def test_only_a_signal_that_ends_the_run_hurries_it(
@@ -80,12 +80,12 @@ def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch
     os.write(write, bytes([signal.SIGUSR1]))
     assert not silent.wakeup.has_ending()
     os.write(write, bytes([signal.SIGINT]))
-    with pytest.raises(StoreError, match="does not answer, and the run is to end"):
+    with pytest.raises(StoreError, match="does not answer, and the run is being ended"):
         silent.get("key")
 
 
 def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> None:
-    """The agent's descriptor is closed, and another file may have its number by then."""
+    """When the run has ended, the agent's descriptor is closed, and its number may belong to another file."""
     project.write("flow.py", FLOW)
     project.write(
         "go.py",

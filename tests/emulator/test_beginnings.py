@@ -1,4 +1,5 @@
-"""Signals before a run's first task: they end the program at once, with a line, and leave no half-made run."""
+"""Signals before a run's first task: they end the program at once, with a line of output, and leave no incomplete
+run."""
 
 from __future__ import annotations
 
@@ -145,7 +146,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
 @pytest.mark.parametrize("words", [("--p", "fifo"), ("--params-file", "fifo")])
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_fifo_without_a_writer(project: Project, words: tuple[str, ...], number: signal.Signals) -> None:
-    """The run prints a line and waits for the collection until a signal arrives."""
+    """The run prints a line and waits for the FIFO's content until a signal arrives."""
     project.write("flow.py", FLOW.format(body="", member='p = IncludeFile("p")'))
     os.mkfifo(project.root / "fifo")
     process = project.start("flow.py", "run", *words)
@@ -166,7 +167,7 @@ def held(project: Project) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_store_s_lease(project: Project, number: signal.Signals) -> None:
-    """A run that resumes another one is recorded before it waits for the collection, so a signal interrupts the run."""
+    """A run that resumes another one is recorded before it waits for `flowc gc`, so a signal interrupts the run."""
     project.write("flow.py", FLOW.format(body="", member=PLACES["default"]))
     project.run("flow.py")
     with held(project):

@@ -280,7 +280,7 @@ def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: P
 
 
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
-    """An artifact may be assigned without being read, deleted, or read although it does not exist."""
+    """A step may assign an artifact without reading it, delete it, or try to read an artifact that does not exist."""
     write(
         project,
         """
@@ -512,7 +512,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The key contains modules that only the step imports. The command that runs the flow does not matter."""
+    """The cache key contains modules that only the step imports; the command that runs the flow is not part of it."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(

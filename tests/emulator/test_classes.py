@@ -1,4 +1,4 @@
-"""Values of classes whose module cannot be imported any more: the flow's file was renamed, or was a notebook's."""
+"""Values of classes whose module cannot be imported any more: the flow's file was renamed or temporary."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SEEN = "end Res(a=3, version=1) 4 Color.RED [1, 2]"
 
 @pytest.fixture
 def renamed(project: Project) -> Project:
-    """Run a flow and rename its file."""
+    """Return a project with a run of a flow whose file was renamed afterwards."""
     project.write("flow.py", FLOW)
     project.write("helper.py", HELPER)
     done = project.python("flow.py", "run")
@@ -103,7 +103,7 @@ def test_a_program_reads_what_the_flow_left(renamed: Project) -> None:
 
 
 def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Both modules are missing, and the modules from the stored code stay out of `sys.modules`."""
+    """The program cannot import the flow's modules; modules from the stored code are not added to `sys.modules`."""
     program: Path = tmp_path_factory.mktemp("elsewhere") / "read.py"
     program.write_text(READ)
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
@@ -251,7 +251,7 @@ def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
 
 
 class Counted(MemoryObjects):
-    """Count the requests to write blobs."""
+    """A store that counts the requests to write blobs."""
 
     written = 0
 
@@ -368,7 +368,7 @@ def read_derived(project: Project, program: str) -> str:
 
 @pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
 def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
-    """A program without a file can read the value too."""
+    """The value has the class of the program's own module, because the package has not changed since the run."""
     if package is not None:
         derived.write("lib/__init__.py", package)
     assert derived.python("flow.py", "run").code == 0
@@ -383,7 +383,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """A module of a package has changed, but not the package itself."""
+    """Another module of the package has changed since the run; the program keeps the changed module."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

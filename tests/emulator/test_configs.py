@@ -274,7 +274,7 @@ def test_what_has_no_value_yet_says_so() -> None:
     assert repr(config_expr("config.a + 1").upper()["x"]) == "config.a + 1.upper()['x']"
 
 
-# -- what JSON does not keep -------------------------------------------------------------------------------------------
+# -- values that JSON does not keep ------------------------------------------------------------------------------------
 
 EXACT = """
 import datetime

@@ -96,7 +96,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
     done = cut.python("flow.py", "resume")
     assert done.code == 0, done.err
     assert f"reused {reused} tasks of" in done.err
-    if damage is not lose:  # a lost record leaves no trace
+    if damage is not lose:  # a lost record leaves no trace, so there is no message about it
         step = name.partition("/")[0]
         assert f"{step} runs again: the record of {name.removesuffix('.json')} is lost: " in done.err
     assert RESULT in done.out
@@ -123,7 +123,7 @@ def test_an_artifact_that_is_lost(
 
 
 def test_everything_is_lost_but_the_names(cut: Project) -> None:
-    """Empty every file of a run, as ext4 does after an immediate power loss."""
+    """Every file of a run is empty, as on ext4 after a power loss just after the run."""
     first = cut.latest()
     for directory, _, files in os.walk(cut.root / ".flowc"):
         for name in files:
@@ -151,7 +151,8 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
-    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # flowc would store an unmoved, unchanged file again
+    # if the unchanged file were still in its place, flowc would store it again
+    (cut.root / "text.txt").rename(cut.root / "moved.txt")
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
     assert "the store has lost text.txt, the file of parameter 'text': give --text again" in done.err
@@ -170,13 +171,14 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
             os.truncate(f"{directory}/{name}", 0)
     done = cut.python("flow.py", "run", "--cache")
     assert done.code == 0, done.err
-    assert RESULT in done.out or "\ncached end from " in done.err  # the step `end` has stored nothing that can be lost
+    # `end` may also be cached, because it has stored nothing that can be lost
+    assert RESULT in done.out or "\ncached end from " in done.err
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)
 
 
 def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
-    """The lease of an interrupted collection may be empty; a run that reuses an old blob does not wait for it."""
+    """The lease of an interrupted `flowc gc` may be empty; a run that reuses an old blob does not wait for it."""
     lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
     lease.parent.mkdir(parents=True)
     lease.touch()

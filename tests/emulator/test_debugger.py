@@ -45,7 +45,8 @@ FLOW = """
         Stops()
     """
 FIRST = "breakpoint() if self.index == 0 else None"
-AT_THE_CALL = sys.version_info >= (3, 13)  # the debugger stops at breakpoint(); earlier Pythons at the next line
+# since Python 3.13 the debugger stops at breakpoint(), before at the next line
+AT_THE_CALL = sys.version_info >= (3, 13)
 
 
 def write(project: Project, code: str, decorators: str = "") -> None:
@@ -97,7 +98,7 @@ def test_a_debugger_reaches_the_steps_of_a_flow_whose_import_is_not_harmless(pro
         assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
         terminal.say("c")
         assert terminal.say("p self.input, found") == "(20, 23)\n"
-        assert "tasks are forks of this process, so that its debugger reaches them" in terminal.seen
+        assert "tasks are forks of this process, so that the debugger works in them" in terminal.seen
         assert "The program" in terminal.say("c")
         terminal.type("q\n")
         terminal.end()

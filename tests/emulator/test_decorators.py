@@ -260,9 +260,9 @@ def test_exit_hooks_after_a_failure_change_nothing_when_they_fail(project: Proje
     assert done.code == 1
     assert run.status()["state"] == "failed"
     assert done.out == f"[exit_hook told] Run('Hooked/{run.id}') failed False ['start'] None\n"
-    assert "note: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n" in done.err
+    assert "note: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n" in done.err
     assert "[exit_hook fails] ValueError: in the hook\n" in done.err
-    assert "note: exit hook fails failed: it ended with exit code 1; the run stays as it is\n" in done.err
+    assert "note: exit hook fails failed: it ended with exit code 1; the run's outcome is unchanged\n" in done.err
 
 
 # -- --with ------------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def syncs(calls: list[Call]) -> list[Call]:
     return [call for call in calls if call.name in ("syncfs", "fsync")]
 
 
-# -- the order -------------------------------------------------------------------------------------------------------------
+# -- the order of writes ---------------------------------------------------------------------------------------------------
 
 
 def test_a_run_is_on_the_disk_before_it_is_said_to_have_ended(kept: Project, disk: Disk) -> None:
@@ -195,7 +195,7 @@ def test_a_bucket_has_what_it_acknowledges(kept: Project, disk: Disk, tmp_path_f
 def test_a_run_that_the_disk_may_not_have_has_not_succeeded(kept: Project, disk: Disk, call: str, number: int) -> None:
     disk.fail((call, number, "status.json" if call == "rename" else ".flowc"))
     done = run(kept)
-    problem = f"cannot write all of the store file://{kept.root}/.flowc to the disk: {os.strerror(number)}"
+    problem = f"cannot write all data of the store file://{kept.root}/.flowc to the disk: {os.strerror(number)}"
     assert done.code == 1
     assert f"error: {problem}\nhint: " in done.err
     assert "Traceback" not in done.err
@@ -215,7 +215,7 @@ def test_a_task_that_the_disk_may_not_have_has_failed(kept: Project, disk: Disk)
     done = run(kept, "--durability", "task")
     assert (
         done.code,
-        f"failed start: cannot write all of the store file://{kept.root}/.flowc to the disk: {IO}" in done.err,
+        f"failed start: cannot write all data of the store file://{kept.root}/.flowc to the disk: {IO}" in done.err,
     ) == (1, True)
     assert "Traceback" not in done.err
     assert not kept.latest().is_done("start", "0")
@@ -226,7 +226,7 @@ def test_a_failed_run_still_says_why_it_failed(kept: Project, disk: Disk) -> Non
     disk.fail(("syncfs", errno.EIO, ""))
     done = run(kept)
     assert done.code == 1
-    assert "error: cannot write all of" in done.err
+    assert "error: cannot write all data of" in done.err
     assert "error: step 'end' failed" in done.err
     assert status(kept.latest())["message"] == "ValueError: no"
 
@@ -256,7 +256,9 @@ def test_a_slow_disk_is_told(kept: Project, disk: Disk) -> None:
     done = run(kept)
     assert done.code == 0, done.err
     (line,) = [line for line in done.err.splitlines() if line.startswith("note: ")]
-    assert line.startswith(f"note: waiting until the disk has all of {kept.root}/.flowc: the disk must also write")
+    assert line.startswith(
+        f"note: waiting until all data of {kept.root}/.flowc is on the disk: the disk must also write"
+    )
     disk.slow("syncfs", 0.1)
     assert "note: " not in run(kept).err
 
@@ -267,7 +269,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
     with kept.start("flow.py", "run") as process:
         assert process.stderr is not None
         lines: list[str] = []
-        while not lines or "waiting until the disk" not in lines[-1]:
+        while not lines or "waiting until all data of" not in lines[-1]:
             lines.append(process.stderr.readline())
             assert lines[-1], lines
         process.send_signal(number)
@@ -276,7 +278,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
     assert " interrupted: 6 tasks done in " in err
     found = status(kept.latest())
     name = signal.Signals(number).name
-    assert (found["state"], found["message"]) == ("interrupted", f"by {name}, before the disk had all of it")
+    assert (found["state"], found["message"]) == ("interrupted", f"by {name}, before all data was on the disk")
     disk.well()
     assert kept.python("flow.py", "resume").code == 0
 
@@ -304,7 +306,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
     monkeypatch.setattr(durability, "PATIENCE", patience)
     told: list[str] = []
     never = os.pipe()
-    # A user's handler blocks other signals.
+    # The signal SIGUSR1, which a user's handler handles, arrives first.
     os.write((wakeup := Wakeup()).open(), bytes([signal.SIGUSR1, signal.SIGTERM]))
     try:
         assert wakeup.has_ending() or not looked
@@ -320,7 +322,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
 
 
 class Pods:
-    """Call the entry point like the pods of a workflow whose store is on a volume."""
+    """The pods of a workflow whose store is on a volume: calls the entry point as they do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -385,7 +387,7 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
 )
 def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
-    """The exit code is that of every failing store: another attempt may succeed."""
+    """The exit code is the one for every failing store, because another attempt may succeed."""
     pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
     disk.fail((call, number, part))
     done = pods.task("start")

@@ -70,7 +70,7 @@ FLOW = """
 
 
 class Left(NamedTuple):
-    """What the first task of the step `start` has left."""
+    """The results of the first task of the step `start`."""
 
     done: Finished
     run: RunStore
@@ -79,7 +79,7 @@ class Left(NamedTuple):
 
 
 class Place:
-    """Run the first step, locally or like a pod."""
+    """A place in which the first step runs: locally, or like in a pod."""
 
     def __init__(self, project: Project, *, pod: bool) -> None:
         self.project, self.pod = project, pod
@@ -208,7 +208,7 @@ def test_artifacts_are_those_of_the_step_s_end(place: Place) -> None:
     assert place.project.artifacts(left.run, "start")["rows"] == [1]
 
 
-# -- ways out ----------------------------------------------------------------------------------------------------------
+# -- ways to end a step ------------------------------------------------------------------------------------------------
 
 REGISTER = "atexit.register(write, 'late'); HELD.append(open('rows', 'w')); HELD[0].write('a,b')\n"
 WAYS = {
@@ -254,7 +254,7 @@ def test_a_process_that_dies_calls_no_handlers(place: Place, code: str, exit_: d
     assert place.out() is None
 
 
-# -- ends that go wrong ------------------------------------------------------------------------------------------------
+# -- failures at the end -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
-    """flowc waits two minutes after the timeout; here it waits one second."""
+    """flowc waits for handlers for two minutes after the timeout; in this test it waits for one second."""
     project.write(
         "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
     )
@@ -346,7 +346,7 @@ def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Proj
     )
     done = project.python("short.py")
     assert done.code == 1
-    assert "the process was killed: it went on after its timeout while exit handlers ran" in done.err
+    assert "the process was killed: it was still running after its timeout while exit handlers ran" in done.err
 
 
 def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
@@ -452,11 +452,11 @@ def test_an_interrupt_does_not_wait_for_programs_that_ignore_sigterm(project: Pr
     assert project.latest().status()["state"] == "succeeded"
 
 
-# -- on import ---------------------------------------------------------------------------------------------------------
+# -- objects that an import creates ------------------------------------------------------------------------------------
 
 
 def test_what_a_pod_s_import_made_is_ended_too(project: Project) -> None:
-    """The case `exitlost` of docs/metaflow.md: in a pod the task itself imports the flow."""
+    """In a pod the task itself imports the flow, so the objects that the import creates are ended too."""
     place = Place(project, pod=True)
     project.write("helper.py", "")
     flow = FLOW.replace("HELD = []", "HELD = [open('rows', 'w')]\n    atexit.register(lambda: write('late'))\n"
@@ -481,7 +481,7 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
     record = project.latest().attempt("start", "0", 1)
     assert record is not None
     assert record["outcome"] == "failed"
-    _, handled = (place.out() or "").split()  # `flowc ir` writes the first
+    _, handled = (place.out() or "").split()  # the first time is from `flowc ir`, the second from the pod
     assert record["ended"] >= float(handled)
 
 
@@ -514,7 +514,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_a_grace(place: Place, op
 
 
 def test_a_program_that_has_the_task_s_output_does_not_hold_up_the_run(place: Place) -> None:
-    """The case `daemonp` of docs/metaflow.md; Netflix/metaflow#181."""
+    """A program that keeps the task's stdout open does not delay the end of the run, unlike in Netflix/metaflow#181."""
     began = time.monotonic()
     left = place("subprocess.Popen(['sleep', '60']); subprocess.Popen(['sleep', '60'], start_new_session=True)",
                  PYTHONWARNINGS="ignore")  # fmt: skip

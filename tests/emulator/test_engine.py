@@ -103,7 +103,10 @@ def test_the_report_of_a_job_is_what_it_writes_to_its_control_pipe(engine: Engin
 def test_a_job_that_takes_too_long_is_killed(engine: Engine[str]) -> None:
     engine.start("slow", job(lambda: signal.pause() or 0), seconds=0.2)
     done = finish(engine)["slow"]
-    assert (done.ended.signal, done.why) == (signal.SIGKILL, "the process was killed: it went on after its timeout")
+    assert (done.ended.signal, done.why) == (
+        signal.SIGKILL,
+        "the process was killed: it was still running after its timeout",
+    )
 
 
 def test_a_job_that_is_ended_says_why(engine: Engine[str]) -> None:

@@ -80,7 +80,7 @@ def wheels(project: Project, cache: Path) -> Project:
 
 
 def hide_uv(project: Project) -> None:
-    """Hide uv, which is preferred to pip."""
+    """Hide uv from the project's programs, because flowc prefers uv to pip."""
     project.write(
         "without/sitecustomize.py",
         """
@@ -222,7 +222,7 @@ def _other_python(version: str) -> str | None:
 
 
 def test_failures_are_those_of_any_step(wheels: Project) -> None:
-    """Retries, @catch, timeouts and killed processes work."""
+    """Retries, @catch, timeouts and killed processes work as in steps without their own interpreter."""
     wheels.write(
         "flow.py",
         """
@@ -307,7 +307,7 @@ def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> N
 
 
 def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
-    """New, resumed and spun tasks run in the step's own interpreter."""
+    """Tasks of new runs, of `resume` and of `spin` run in the step's own interpreter."""
     wheels.write(
         "flow.py",
         """
@@ -364,7 +364,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
 
 
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
-    """The step's interpreter replaces the child process by exec, so it ends with its supervisor."""
+    """The step's interpreter replaces the supervisor's child process by exec, so it ends when the supervisor ends."""
     wheels.write(
         "flow.py",
         """
@@ -496,7 +496,7 @@ def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
     assert "environment of step 'start': building environment" in first.err
     assert "flowc-tests-hello==1.0)" in first.err
     built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
-    assert len(built) == 2  # the other is that of `end`, without packages
+    assert len(built) == 2  # the second environment is for `end`, without packages
     second = wheels.flowc("run", "flow.py", "--environment=pypi")
     assert second.code == 0
     assert "building" not in second.err
@@ -509,7 +509,7 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
     runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
     told = [process.communicate()[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], told
-    assert sum(text.count("building environment") for text in told) == 2  # one for each of the two steps
+    assert sum(text.count("building environment") for text in told) == 2  # one environment for each of the two steps
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:

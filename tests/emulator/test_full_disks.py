@@ -115,7 +115,7 @@ def test_commands_that_cannot_delete(full: Project, library: Path, number: int) 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
-# Lists and collections warn about an unreadable record and continue; `show` of its run prints what is known and fails.
+# Lists and `flowc gc` warn about an unreadable record and continue; `show` of its run prints what is known and fails.
 READERS = {
     "runs": (["runs"], "run.json"),
     "show": (["show", "Full/latest"], "run.json"),

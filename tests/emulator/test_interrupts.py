@@ -162,7 +162,7 @@ def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subproc
     assert run.status()["state"] == "interrupted"
     deaf = run.attempt("deaf", "0", 1)
     assert deaf is not None
-    assert deaf["ended"] - began < 5  # only one signal's grace has passed
+    assert deaf["ended"] - began < 5  # only the grace period of one signal has passed
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(

@@ -166,7 +166,7 @@ def test_a_task_without_metrics_writes_no_more_and_imports_nothing(project: Proj
     assert not [name for name in project.artifacts(run, "start")["found"] if "run.metrics" in name or "mlflow" in name]
     assert (
         len(list((project.root / ".flowc" / run.prefix / "tasks/start").iterdir())) == 2
-    )  # the beginning and the record; the log is empty
+    )  # the records of the attempt's beginning and end; there is no file for an empty log
     assert "metrics" not in run.task("start", "0")
     assert "metrics" not in run.status()
 

@@ -125,7 +125,7 @@ ONE = """
     "arguments", ["self", "self, use_cli=True", "self, *more, **named", "self, other=1", "self, *, use_cli"]
 )
 def test_it_takes_what_it_likes_with_defaults(project: Project, arguments: str) -> None:
-    """`super().__init__()` does not start the command line again inside a task."""
+    """An `__init__` may have arguments with defaults; in a task its `super().__init__()` starts no command line."""
     project.write("flow.py", ONE.format(arguments=arguments, body="self.x = 'made'", decorators=""))
     done = project.flowc("run", "--local", "flow.py")
     assert (done.code, done.out.count("[start] made\n")) == (0, 1), done.err
@@ -153,7 +153,7 @@ def test_what_it_raises_fails_every_attempt_and_is_not_caught(project: Project) 
 
 
 def test_only_init_may_set_what_the_class_defines(project: Project) -> None:
-    """A step that assigns a name of the class fails; with setattr the checker does not see the assignment before."""
+    """A step that assigns a name of the class fails; the check before the run does not see the test's setattr."""
     one = ONE.format(arguments="self", body="self.y = 1; self.x = 2", decorators="y = 0")
     project.write("flow.py", one.replace("print(self.x)", "print(self.y); setattr(self, 'y', 2)"))
     done = project.flowc("run", "--local", "flow.py")

@@ -211,11 +211,11 @@ YAML_PARAMETERS = (
         # values that look like other numbers
         (
             "mode: 0755",
-            'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the string',
+            'run.yaml, line 1: 0755 is an octal number in YAML and means 493: write 755 or 493 for a number, "0755" for the string',
         ),
-        ("model: {mode: [1, 0755]}", "0755 is octal in YAML, 493: write 755"),
-        ("mode: 12:30:00", 'line 1: 12:30:00 is a number to the base of 60 in YAML: write "12:30:00" for the string'),
-        ("rate: 1:30.5", "1:30.5 is a number to the base of 60"),
+        ("model: {mode: [1, 0755]}", "0755 is an octal number in YAML and means 493: write 755"),
+        ("mode: 12:30:00", 'line 1: 12:30:00 is a base-60 number in YAML: write "12:30:00" for the string'),
+        ("rate: 1:30.5", "1:30.5 is a base-60 number"),
         ("mode: 0o755", "'0o755' is not an int"),
         ("model: {mode: 0o755}", "0o755 is a string in YAML 1.1, and a number in 1.2"),
         (

@@ -27,7 +27,7 @@ class Machine:
         self.now = 100.0
         self.does: dict[int, int] = {}
         self.ticks: dict[int, int] = {}
-        self.cost = 0.0  # seconds that it takes to read one process
+        self.cost = 0.0  # the seconds that reading the activity of one process takes
         self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
 
     def activity(self, pid: int) -> Activity | None:

@@ -69,7 +69,7 @@ def test_a_line_is_given_as_soon_as_it_is_final() -> None:
     assert rows.add(b"\n\r 50%") == [b"more"]
     assert rows.bars() == [" 50%"]
     assert not rows.unsettled
-    assert rows.add(b"\r100%\n") == []  # the cursor may return to it from a bar below
+    assert rows.add(b"\r100%\n") == []  # a progress bar below may move the cursor back to this line
     assert rows.settle() == [] and rows.unsettled
     now = SETTLED
     assert rows.settle() == [b"100%"] and not rows.unsettled

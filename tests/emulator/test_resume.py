@@ -282,7 +282,7 @@ def test_a_gang_runs_as_a_whole_or_not_at_all(project: Project) -> None:
     broken(project, GANG, "member1")
     done = flow(project, "resume")
     assert ran(done) == ["end", "join", "member0", "member1", "member2"]
-    assert "member runs again: not all of its gang is done" in done.err
+    assert "member runs again: not all tasks of its gang are done" in done.err
     assert project.artifacts(project.latest(), "end")["nodes"] == [0, 1, 2]
     assert resumed(project, "join") == ["end", "join"]
 
@@ -459,7 +459,7 @@ def test_a_step_that_follows_another_than_before_runs_again(project: Project) ->
     write(project, BRANCH)
     done = flow(project, "resume")
     assert ran(done) == ["end"]
-    assert "end runs again: other steps lead to it than before" in done.err
+    assert "end runs again: its preceding steps have changed" in done.err
 
 
 def test_a_foreach_over_something_else_runs_again(project: Project) -> None:
@@ -467,7 +467,7 @@ def test_a_foreach_over_something_else_runs_again(project: Project) -> None:
     flow(project, "run")
     write(project, FOREACH.replace("items", "others"))
     done = flow(project, "resume")
-    assert "start runs again: its foreach goes over self.others now" in done.err
+    assert "start runs again: its foreach now iterates over self.others" in done.err
     assert "start" in ran(done)
 
 
@@ -476,7 +476,7 @@ def test_only_what_read_a_changed_parameter_runs_again(project: Project) -> None
     flow(project, "run")
     done = flow(project, "resume", "--factor", "5")
     assert ran(done) == ["end", "join"]
-    assert "\njoin runs again: parameter 'factor' was 1 and is 5\nand what follows: end\n" in done.err
+    assert "\njoin runs again: parameter 'factor' was 1 and is 5\nfollowing steps run again, too: end\n" in done.err
     assert project.artifacts(project.latest(), "end")["total"] == 165
     assert resumed(project, "--factor", "5") == []
     assert resumed(project, "--n", "1") == ["each0", "end", "join", "more0", "start"]
@@ -527,7 +527,7 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """Files are compared by content. Their names do not matter, nor whether they still exist."""
+    """Files are compared by content. The names of the files do not matter, nor whether the files still exist."""
     project.write("given.txt", "one")
     write(project, KINDS)
     assert flow(project, "run", "--any", '"json"').code == 0

@@ -187,7 +187,7 @@ def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) 
     left = work(project, f"self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)\nelse:\n    {how}")
     assert left["pid"] > 0
     told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
-    assert "a process that the step had forked came back from the step" in told
+    assert "a process that the step had forked returned from the step" in told
     assert ("ValueError: in the child" in told) == (how != "pass")
 
 

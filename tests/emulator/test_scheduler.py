@@ -1,4 +1,4 @@
-"""The scheduler: pure, so histories are replayed without a process."""
+"""The scheduler, which starts no processes itself: the tests replay histories of runs."""
 
 from __future__ import annotations
 

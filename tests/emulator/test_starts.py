@@ -1,4 +1,4 @@
-"""The start of tasks: as forks if importing the flow is harmless, otherwise with their own import, as in a pod."""
+"""Tasks are forks if importing the flow has no side effects; otherwise each task imports it itself, as in a pod."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """A worker thread with a queue, as in sentry, datadog or apscheduler: a forked task would wait for it forever."""
+    """The import starts a worker thread, like sentry or datadog; a forked task would wait for this thread forever."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -143,7 +143,7 @@ def test_packages_that_can_be_shared_are_imported_once(project: Project) -> None
     _install(project, "counted", "import os\nwith open('imports', 'a') as f:\n    f.write(f'{os.getpid()}\\n')\n")
     write(project, "import uuid, counted\nKEY = uuid.uuid4()", "self.found = str(KEY)")
     run(project, "flowc", **_with_packages(project))
-    # The process that runs `flowc run`, and the one that forks the tasks.
+    # Two imports: in the process of `flowc run`, and in the process that forks the tasks.
     assert len((project.root / "imports").read_text().split()) == 2
 
 
@@ -169,7 +169,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """Packages read their environment variables on import, like OpenMP's libraries."""
+    """Some packages, such as OpenMP's libraries, read environment variables when they are imported."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,
@@ -210,7 +210,7 @@ def test_the_time_zone_of_a_step_is_its_own(project: Project) -> None:
     assert found(project, run(project, "flowc", TZ="UTC")) == [("JST", 9)] * 3
 
 
-# -- harmless imports stay forks
+# -- harmless imports: tasks are forks
 
 
 def test_tasks_of_a_harmless_flow_are_forks_of_the_process_that_imported_it(project: Project) -> None:
@@ -588,5 +588,5 @@ def test_names_that_a_module_loads_late_are_loaded_once(project: Project) -> Non
         """)  # fmt: skip
     write(project, "import uuid\nfrom late import *\nKEY = uuid.uuid4()", "self.found = a + b")
     assert found(project, run(project, "flowc", **_with_packages(project))) == ["ab"] * 3
-    # In the process of `flowc run`, and in the one that forks the tasks.
+    # Each text occurs twice: once from the process of `flowc run`, and once from the process that forks the tasks.
     assert (project.root / "loaded").read_text() == "abab"

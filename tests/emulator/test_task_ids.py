@@ -304,7 +304,7 @@ def test_what_is_printed_is_accepted(named: Project) -> None:
     failed.delete()
 
 
-# The forms of a task in outputs, which commands accept as well.
+# The forms in which outputs name a task; commands accept all of them.
 FORMS = (
     r"Named/[0-9]{8}-[\w-]+/\w+/[\w.-]+",
     r"\b[0-9]{8}-[\w-]+/\w+/\w+-0[0-9.~]*",

@@ -219,7 +219,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     made.write("program.py", program)
     done = made.python("program.py", FLOWC_TRACKER="lines:hangs")
     assert done.code == 0, done.err
-    assert "the tracker 'lines' has not taken all metrics after 1 s, but the store has all of them" in done.err
+    assert "the tracker 'lines' did not accept all metrics within 1 s, but the store has all of them" in done.err
 
 
 @pytest.mark.parametrize(

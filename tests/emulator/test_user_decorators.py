@@ -192,7 +192,7 @@ def test_skip_step_leaves_out_what_is_inside(tools: Project, skip: str) -> None:
         ("if not flow: yield", "@wrong (tools.py:LINE) did not yield"),
         ("yield 'text'", "@wrong (tools.py:LINE) yielded 'text'; yield nothing"),
         ("yield\n        return 5", "@wrong returned 5 after the step"),
-        ("yield {'foreach': 'items'}", "gives self.next foreach=, which the step does not give it"),
+        ("yield {'foreach': 'items'}", "passes foreach= to self.next, but the step's call does not"),
         ("yield lambda self: self.next(self.start)", "called self.next with other targets than its source shows"),
     ],
 )
@@ -410,7 +410,7 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All pre_mutates before all mutates; flows before steps, bases first, the innermost first."""
+    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; bases and inner ones are first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name
@@ -534,7 +534,7 @@ def test_one_class_can_wrap_and_mutate(tools: Project) -> None:
         ("mutate", "it.add_decorator('os.path')", "there is no step decorator 'os.path'; there are batch, card"),
         ("mutate", "it.add_decorator(print)", "takes a decorator, or its name, not <built-in function print>"),
         ("mutate", "it.add_decorator('retry', duplicates=it.ERROR)", "step 'start' already has a decorator 'retry'"),
-        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "in the text and beside it"),
+        ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "both in the text and outside of it"),
         ("mutate", "it.add_decorator('retry', deco_args=[2])", "@retry takes its arguments by name"),
         ("mutate", "it.add_decorator(change)", "adding the step mutator 'tools.change' is possible only in"),
         ("mutate", "it.flow.add_parameter('x', None)", "adding the parameter 'x' is possible only in"),
@@ -566,7 +566,7 @@ def test_files_that_would_be_left_out_are_refused(tools: Project) -> None:
     assert "put the files there" in tools.flowc("check", "flow.py").err
 
 
-# -- as text -----------------------------------------------------------------------------------------------------------
+# -- decorators as text ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """Decorators of the command line never cause an error: with them, `duplicates=ERROR` means the same as IGNORE."""
+    """In a mutator that `--with` adds, `duplicates=ERROR` means the same as IGNORE, so it never causes an error."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

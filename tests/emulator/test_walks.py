@@ -46,7 +46,7 @@ def number(task: At, most: int) -> int:
 
 
 class Walk:
-    """Return all tasks of a run in a valid order, each with its parents."""
+    """All tasks of a run in a valid order, each with its parents."""
 
     def __init__(self, shape: Shape) -> None:
         self.parents: dict[At, list[At]] = {}
@@ -147,7 +147,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """The tree for targets, walked with paths that depend only on scopes, runs the same tasks."""
+    """A walk of the tree of regions, which targets use, visits the same tasks; paths depend only on scopes."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}
@@ -194,9 +194,10 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
 @settings(max_examples=40)
 @given(shapes(), st.integers(0, 2**32))
 def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
-    """Return the reusable tasks: finished ones that follow no task that runs again (failed, named, or with a changed parameter).
+    """A finished task is reused unless it, or a task before it, failed, is named, or has read a changed parameter.
 
-    The scheduler and pods, which know only their own task, agree on it; all the rest is run, once.
+    The scheduler and the pods, each of which knows only its own task, reuse the same tasks; every other task runs
+    exactly once.
     """
     pick, flow = random.Random(seed), flows.flow(shape, parameters=(flows.parameter("n", "int", 1),))
     graph, walk = Graph(flow), Walk(shape)

@@ -110,12 +110,11 @@ def test_threads_and_children_end_by_it_alone(project: Project, code: str) -> No
     assert (done.code, done.out.count("ATTEMPT")) == (0, 1), done.err
 
 
-# -- overruns ----------------------------------------------------------------------------------------------------------
+# -- steps that continue after their timeout ---------------------------------------------------------------------------
 
-SWALLOWED = "its code caught the timeout's exception; let it pass, or end the step"
+SWALLOWED = "its code caught the timeout's exception; let it propagate or end the step"
 TAKEN = (
-    "its code used SIGALRM or its timer, by which the timeout would have come; do without signal.alarm and "
-    "signal.setitimer, or without @timeout"
+    "its code used SIGALRM or its timer, which @timeout needs; remove signal.alarm and signal.setitimer, or @timeout"
 )
 WAIT = "until = time.time() + 1.6\nwhile time.time() < until:\n    {wait}"
 OVERRUNS = {

@@ -107,7 +107,8 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
         ("0 10 * * ? 2027-2030", "an AWS schedule with a year"),
         ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # seconds first
         ("0 0 12 * * ?", "is not a schedule: 6 fields"),
-        ("0 10 * * * *", "is not a schedule: 6 fields"),  # seconds or a year: this is ambiguous
+        # six fields without `?` are ambiguous: seconds first, or a year last
+        ("0 10 * * * *", "is not a schedule: 6 fields"),
         ("0 10 L * ? *", "is not a schedule: day of month 'L'"),
     ],
 )

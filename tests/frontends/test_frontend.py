@@ -78,7 +78,7 @@ def test_a_flow_of_another_file_can_be_the_one_under_main(tmp_path: Path) -> Non
 
 
 def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After hooks of extensions the flow is verified again, so no target and no run gets a faulty IR."""
+    """The flow is verified again after hooks of extensions have run, so no target and no run gets a faulty IR."""
 
     def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
         return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))

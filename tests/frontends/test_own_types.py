@@ -127,8 +127,8 @@ def test_a_resumed_run_has_the_values_of_the_first(project: Project) -> None:
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        (("--day", "someday"), "Error: Invalid value for '--day': 'someday' is not taken by fromisoformat: "),
-        (("--color", "green"), "Error: Invalid value for '--color': 'green' is not taken by "),
+        (("--day", "someday"), "Error: Invalid value for '--day': 'someday' is not accepted by fromisoformat: "),
+        (("--color", "green"), "Error: Invalid value for '--color': 'green' is not accepted by "),
     ],
 )
 def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], error: str) -> None:
@@ -167,7 +167,7 @@ def test_a_runner_gives_them_too(project: Project) -> None:
 
 
 def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
-    """A directory may exist only on the cluster, not on the machine that compiles."""
+    """The default may be a directory that exists only on the cluster, not on the machine that compiles."""
     written = FLOW.replace('type=Path, default="a"', 'type=click.Path(exists=True), default="/nowhere/at/all"')
     project.write("own.py", written.replace("import enum", "import enum\n    from metaflow._vendor import click"))
     compiled = project.flowc("compile", "--target", "argo", "own.py", "--image", "i", "--store", "s3://b/p")
@@ -175,7 +175,7 @@ def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
     assert project.python("own.py", "run", "--path", "/").code == 0
     done = project.python("own.py", "run")
     assert done.code == 2
-    assert "Invalid value for '--path': '/nowhere/at/all' is not taken" in done.err
+    assert "Invalid value for '--path': '/nowhere/at/all' is not accepted" in done.err
 
 
 def test_a_unit_test_gives_what_steps_see(flow: tuple[Flow, Any]) -> None:
@@ -193,7 +193,7 @@ def test_a_unit_test_gives_what_steps_see(flow: tuple[Flow, Any]) -> None:
         ("type=Path, separator=','", "a separator is for strings only, not for a type of your own"),
         (
             "type=datetime.date.fromisoformat, default=datetime.time(1, 2)",
-            "the default of parameter 'path': datetime.time(1, 2) is not taken by fromisoformat: "
+            "the default of parameter 'path': datetime.time(1, 2) is not accepted by fromisoformat: "
             "fromisoformat: argument must be str",
         ),
         ("type=Path, choices=['a']", "choices must be strings"),

@@ -89,14 +89,14 @@ def test_defaults(project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
-        ("g.yaml", "day: 12", "12 is not taken by fromisoformat: fromisoformat: argument must be str; YAML reads 12 as a "
+        ("g.yaml", "day: 12", "12 is not accepted by fromisoformat: fromisoformat: argument must be str; YAML reads 12 as a "
                               'number: write "12" for the string (g.yaml, line 1)'),
-        ("g.yaml", "amount: 1\ndays: [x]", "'x' is not taken by fromisoformat: Invalid isoformat string: 'x' "
+        ("g.yaml", "amount: 1\ndays: [x]", "'x' is not accepted by fromisoformat: Invalid isoformat string: 'x' "
                                            "(g.yaml, line 2)"),
         ("g.yaml", "version: 1.10", 'g.yaml, line 1: 1.10 is the number 1.1 in YAML: write that, or "1.10" for the string'),
         ("g.yaml", "version: no", 'g.yaml, line 1: no is false in YAML: write that, or "no" for the string'),
         ("g.json", '{"days": "2024-05-06"}', "'2024-05-06' is not a list (g.json)"),
-        ("g.toml", "size = 2", "2 is not taken by Size: 2 is not a valid Size (g.toml)"),
+        ("g.toml", "size = 2", "2 is not accepted by Size: 2 is not a valid Size (g.toml)"),
     ],
 )  # fmt: skip
 def test_what_a_file_gives_wrongly_has_its_place(project: Project, name: str, text: str, error: str) -> None:
@@ -126,7 +126,7 @@ def test_a_function_s_default_that_no_record_can_hold(project: Project, fresh_im
     with pytest.raises(DefaultError) as raised:
         resolve_defaults(loaded.flow, loaded.cls)
     (fault,) = raised.value.diagnostics
-    assert fault.message.endswith("has a wrong type: no JSON value of the parameter gives {1}")
+    assert fault.message.endswith("has a wrong type: the parameter converts no JSON value to {1}")
     assert fault.hint == "let the function return a string that the type accepts"
 
 
@@ -136,7 +136,7 @@ def test_a_unit_test(project: Project, fresh_imports: None) -> None:
     assert done.artifacts["kept"][:2] == [Decimal("3.5"), date(2024, 5, 6)]
     assert done.artifacts["kept"][3].name == "SMALL"
     assert done.artifacts["kept"][4] == (3, 4)
-    with pytest.raises(ParameterError, match="is not taken by Decimal"):
+    with pytest.raises(ParameterError, match="is not accepted by Decimal"):
         run_step(cls, "start", parameters={"amount": object()})
 
 

@@ -1,4 +1,4 @@
-"""Harmless imports of a user's modules, found in their syntax trees."""
+"""Which imports of users' modules have no side effects, according to the modules' syntax trees."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ HARMFUL = {
 }  # fmt: skip
 
 
-# Functions that a call calls indirectly, or names that an import binds, one of each kind.
+# Side effects that a module's top level causes indirectly, one of each kind.
 CALLED_IN_TURN = {
     'ne main': "import uuid\nif __name__ != '__main__':\n    X = uuid.uuid4()",
     'not main': "import uuid\nif not __name__ == '__main__':\n    X = uuid.uuid4()",
@@ -178,7 +178,7 @@ CALLED_IN_TURN = {
     'an import that may be None': "try:\n    import requests\nexcept ImportError:\n    requests = None\nX = requests.get('u')",
 }  # fmt: skip
 
-# The beginnings of flows' files.
+# Usual first lines of flows' files.
 USUAL = {
     'argparse': "import argparse\nparser = argparse.ArgumentParser(description='x')\nparser.add_argument('--n', type=int, default=3)\n",
     'dotenv': "import os\nfrom dotenv import load_dotenv\nload_dotenv()\nKEY = os.getenv('API_KEY', '')\n",

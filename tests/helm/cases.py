@@ -50,7 +50,7 @@ EVERYTHING: Values = {
 CASES: dict[str, Values] = {
     "default": {},
     "everything": EVERYTHING,
-    "existing": {  # all that the chart can create exists already
+    "existing": {  # all objects that the chart can create exist already
         "serviceAccount": {"create": False, "name": "argo"},
         "store": {"url": "s3://bucket", "existingSecret": "bucket-keys"},
     },

@@ -51,7 +51,7 @@ def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
 def test_helm_takes_the_values_of_a_page(page: str) -> None:
-    """Return the command that installs the chart, as documents show it."""
+    """The command that installs the chart, as the documents show it, has values that helm accepts."""
     text = (ROOT / page).read_text(encoding="utf-8")
     (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
     store = re.search(r"store\.url=([^,]+)", values)
@@ -65,7 +65,7 @@ def test_kubernetes_takes_it(values: Values) -> None:
 
 
 def test_kubernetes_would_not_take_a_slip() -> None:
-    """The check finds a fault in a broken manifest."""
+    """The check of the tests above finds a fault in a broken manifest."""
     role = find(objects(), "Role", "flowc-executor")
     role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
     unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)

@@ -1,4 +1,5 @@
-"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py distinguishes every end."""
+"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py recognises each end of a
+run."""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ def pod(name: str, phase: str, finished: str | None = "2026-01-01T00:00:00Z", **
 def test_success(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     start = pod("start-0", "Succeeded")
     cluster = Cluster(
-        None,  # the controller has not handled it yet
+        None,  # no status yet, because the controller has not handled the Workflow
         {"phase": "Running", "nodes": {"a": pod("start-0", "Running", None)}},
         {"phase": "Running", "nodes": {"a": start, "b": {"type": "DAG", "displayName": "main", "phase": "Running"}}},
         {"phase": "Succeeded", "nodes": {"a": start, "c": pod("end-0", "Succeeded", "2026-01-01T00:00:01Z")}},

@@ -62,7 +62,7 @@ WRONG = {
     "a key with a blank": Wrong({"store": SECRET | {"secretAccessKey": "a b"}}, "store.secretAccessKey"),
     "not a quantity": Wrong({"defaultRequests": {"memory": "256 MB"}}, "defaultRequests.memory"),
     "a quota of text": Wrong({"quota": {"hard": {"pods": "many"}}}, "quota.hard.pods"),
-    # values that require each other
+    # values that are valid only in certain combinations
     "two Secrets": Wrong({"store": SECRET | {"existingSecret": "mine"}}, "store.existingSecret"),
     "endpoint without a Secret": Wrong({"store": {"endpoint": "https://s3.local"}}, "store.endpoint"),
     "region without a Secret": Wrong({"store": {"region": "eu-west-1"}}, "store.region"),
@@ -132,7 +132,7 @@ def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
 
 
 def comments(text: str) -> Iterator[tuple[str, str]]:
-    """Return the comment above each key of values.yaml, by the key's path. Users' keys, such as labels, have none."""
+    """Return the comments above keys of values.yaml, by the keys' paths. Keys that users choose have no comments."""
     path: list[str] = []
     comment: list[str] = []
     for line in text.splitlines():
@@ -163,7 +163,7 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object is closed, or a map whose values have a type, except `global`, which belongs to helm."""
+    """Every object allows no other keys, or is a map whose values have a type; only helm's own `global` is free."""
     whole = schema()
     del whole["properties"]["global"]
     for found in objects_of(whole):

@@ -16,7 +16,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class Import(NamedTuple):
-    """An imported name. `line` is that of the import statement. `inner` is true for an import in a function."""
+    """An imported name. `line` is the line of the import statement. `inner` is true for an import in a function."""
 
     name: str
     line: int
@@ -64,7 +64,7 @@ def edges(found: Mapping[str, Path]) -> dict[str, dict[str, int]]:
         own = edges.setdefault(name, {})
         for each in imports(name, path):
             target = each.name
-            while target and target not in found:  # the imported name belongs to a module
+            while target and target not in found:  # find the module that contains the imported name
                 target = target.rpartition(".")[0]
             if target and target != name:
                 own[target] = each.line
@@ -72,7 +72,7 @@ def edges(found: Mapping[str, Path]) -> dict[str, dict[str, int]]:
 
 
 def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
-    """Return the circles: sets of modules that all reach each other (Tarjan's components of two or more), largest first."""
+    """Return the import cycles, largest first: the strongly connected components of two or more modules (Tarjan)."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -100,7 +100,7 @@ def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
 
 
 def way_around(edges: Mapping[str, Mapping[str, int]], circle: list[str]) -> str:
-    """Return a shortest path around a circle, as `a:12 → b:3 → a`: each module with the line of its import."""
+    """Return a shortest path around a cycle, as `a:12 → b:3 → a`: each module with the line of its import."""
     ways: list[list[str]] = []
     for start in circle:
         paths, seen = [[start]], {start}

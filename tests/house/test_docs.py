@@ -219,7 +219,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """Return the two columns of the migration table's rows: flowc's commands, and those that are "the same"."""
+    """The commands in the migration table exist: those of flowc, and those of a flow's file that are "the same"."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
@@ -293,7 +293,7 @@ def test_architecture_names_directories() -> None:
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # a row's first directory is a path; the others are paths, or names below it
+    assert missing == []  # the first directory of a row is a path; the others are paths, or names below the first
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES

@@ -1,4 +1,4 @@
-"""Imports go one way: between packages, through the one table of the API, and without circles of modules."""
+"""Imports go one way: between packages, through the one table of the API, and without import cycles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BELOW = {
     "metaflow": {"flowc_ir", "flowc_runtime"},
     "flowc_emulator": {"flowc_ir", "flowc_runtime"},
 }
-"""The packages of ours that each package may import, also for types and in functions; `flowc` may import all."""
+"""The packages that each of our packages may import, also for types and in functions; `flowc` may import all."""
 NAME = {"flowc.__version__"}  # the distribution's version, which is all that `flowc` contains
 
 
@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """Other files of the API name modules only through the table, never as text."""
+    """Only the table in `_seam.py` names modules above the API; other files of the API contain no such names."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()
@@ -85,13 +85,13 @@ def test_only_the_commands_of_a_target_import_the_command_line() -> None:
 
 
 def test_no_circle_has_more_than_two_modules() -> None:
-    """Imports in functions and for types count too, so that a reader of a module sees what it depends on."""
+    """Imports in functions and for types count too, so that a reader of a module sees on which modules it depends."""
     graph = edges(modules())
     told = [f"{len(circle)} modules: {way_around(graph, circle)}" for circle in circles(graph) if len(circle) > 2]
     assert told == []
 
 
-MOST_INNER = 181  # import statements in functions; the number only decreases
+MOST_INNER = 181  # the number of import statements in functions, which may only decrease
 
 
 def test_few_imports_stand_in_functions() -> None:

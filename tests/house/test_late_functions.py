@@ -1,4 +1,4 @@
-"""Late imports are named by texts: every such name exists."""
+"""Late imports name modules and functions by strings; each of these names exists."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_page_is_what_the_generator_writes(generator: Any, page: str) -> None:
 
 
 def test_reading_the_commands_leaves_their_short_option_for_help() -> None:
-    """In one process: click keeps the help option of the first context in which a command is used."""
+    """The test runs in one process, because click keeps the help option of the first context of a command."""
     code = (
         "import generate, click.testing, flowc.cli as cli\n"
         "generate.commands_page()\n"

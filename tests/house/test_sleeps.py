@@ -1,4 +1,4 @@
-"""Tests wait for events: a gate, a pipe, the end of a process (project.py). None sleeps for a guessed time."""
+"""Tests wait for events: a gate, a pipe, the end of a process (project.py). No test sleeps for a guessed time."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ REFUSED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")
-MOST = 0  # numbers of such lines in existing files; a number only decreases
+MOST = 0  # the number of lines with such constructions, which may only decrease
 
 
 def odd(line: str) -> str:

@@ -249,7 +249,7 @@ def test_every_mark_has_an_example() -> None:
 
 
 def test_a_branch_with_one_target_is_found_by_verify() -> None:
-    """The value is refused, because its JSON would be a list that the reader refuses."""
+    """`verify` refuses a branch with one target, because the reader would refuse its JSON, a list with one item."""
     flow: Flow = schema.loads(json.dumps(everything()))
     nodes = tuple(replace(node, next=Branch(targets=("meet",))) if node.id == "a" else node for node in flow.nodes)
     assert verify(replace(flow, nodes=nodes)) != []

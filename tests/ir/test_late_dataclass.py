@@ -86,7 +86,7 @@ def by_identity(library):
 def derived(library):
     @library.dataclass(frozen=True, slots=True)
     class Derived(plain(library)):
-        """With a base, an own repr and a field that __post_init__ sets."""
+        """A class with a base class, its own __repr__, and a field that __post_init__ sets."""
 
         size: int = library.field(init=False, compare=False)
 
@@ -195,7 +195,7 @@ def test_what_only_the_standard_library_makes_is_refused() -> None:
     class Base:
         x: int
 
-    with pytest.raises(TypeError, match="Base is a dataclass of the standard library, and so must Sub be"):
+    with pytest.raises(TypeError, match="Base is a dataclass of the standard library, so Sub must be one, too"):
 
         @late.dataclass(frozen=True)
         class Sub(Base):
@@ -246,7 +246,7 @@ def test_pickles_of_the_standard_library_can_be_read(library) -> None:
 
 
 def test_another_attribute_of_a_frozen_class_is_refused() -> None:
-    """The standard library of Python 3.11 raises a TypeError about `super` here."""
+    """Unlike here, the dataclasses of Python 3.11's standard library raise a TypeError about `super`."""
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'another'"):
         plain(late)(1).another = 5
 

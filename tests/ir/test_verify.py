@@ -44,7 +44,7 @@ FAULTS = {
     "no next step": (
         flow(START, node("other", Goto(target="nowhere")), END),
         codes.UNKNOWN_STEP,
-        "step 'other' leads to 'nowhere', which is no step",
+        "step 'other' leads to 'nowhere', which is not a step",
     ),
     "a branch twice": (
         flow(

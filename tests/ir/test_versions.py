@@ -191,7 +191,7 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """A value, such as that of a parameter, may have any fields."""
+    """A user's value, such as that of a parameter, may be a dict with the key `$float`."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
@@ -260,7 +260,7 @@ def kept(project: Project) -> Kept:
 
 
 class Kept:
-    """Return the golden store of the newest version, in a user's directory."""
+    """The golden store of the newest version, in a user's directory."""
 
     def __init__(self, project: Project) -> None:
         opened(STORES[-1], project)
@@ -336,7 +336,7 @@ def test_a_status(kept: Kept, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["logs", "show"])
 def test_the_ir_among_others(kept: Kept, command: str) -> None:
-    """Without a graph, the steps are in the order of their names."""
+    """If the graph cannot be read, the steps are in the order of their names."""
     change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
     done = kept.project.flowc(*words(kept, command))
     assert done.code == 0
@@ -398,7 +398,7 @@ def test_a_cache_entry(kept: Kept, kind: str) -> None:
     done = kept.project.flowc("run", "kept.py")
     assert done.code == 0, done.err
     assert (
-        f"flowc: what a task of step 'costly' left in the cache was {newer(CACHE)}; the task is run\n"
+        f"flowc: the cache entry of a task of step 'costly' was {newer(CACHE)}; the task is run\n"
         in done.out + done.err
     )
     assert "cached" not in kept.project.latest().task("costly", "0")
@@ -425,7 +425,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # until the writer can no longer be deleting
+    assert waited  # until the lease's owner can no longer be deleting
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:
@@ -573,7 +573,7 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """The keys depend forever on these texts: the `repr` of nodes in the first release."""
+    """Keys of the first release were computed from these texts, the `repr` of nodes, so they must never change."""
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]

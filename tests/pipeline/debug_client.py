@@ -58,7 +58,7 @@ class DebugSession:
     def begin(self, attach: Mapping[str, Any], file: Path, lines: list[int]) -> None:
         """Attach to the process, set breakpoints at lines of the file (from 1), and let it run."""
         self.request("initialize", {"adapterID": "test", "clientID": "test", "pathFormat": "path"})
-        self._send("attach", attach)  # its response comes after that of configurationDone
+        self._send("attach", attach)  # the response to `attach` arrives only after the response to configurationDone
         assert self._initialized.wait(_SECONDS)
         points = {"source": {"path": str(file)}, "breakpoints": [{"line": line} for line in lines]}
         self.request("setBreakpoints", points)
@@ -144,7 +144,7 @@ class DebugClient:
                 return event
 
     def until_ended(self, process: subprocess.Popen[str]) -> None:
-        """Attach to each new process until the program has ended, since they wait for it."""
+        """Attach to each new process until the program has ended, because each process waits for this."""
         deadline = time.monotonic() + _SECONDS
         while process.poll() is None:
             assert time.monotonic() < deadline, "the program does not end"

@@ -132,7 +132,7 @@ def test_values_become_json() -> None:
 
 @pytest.mark.parametrize(("value", "what"), [(b"1", "a bytes"), (object(), "a object"), ({(1,): 2}, r"the key \(1,\)")])
 def test_what_json_cannot_represent_is_refused_with_the_way_out(value: Any, what: str) -> None:
-    with pytest.raises(ReturnError, match=rf"'x' of f\(\) is .*{what}.*name the return pickled\('x'\)"):
+    with pytest.raises(ReturnError, match=rf"'x' of f\(\) is .*{what}.*declare the return as pickled\('x'\)"):
         list(named_values(value, [Return(name="x", kind="json")], "f()"))
 
 

@@ -94,8 +94,8 @@ def test_without_a_catalog_a_file_that_is_gone_fails_the_step(piped: Project) ->
     done = run(piped, "none")
     assert done.code == 1
     assert (
-        f"step 'read' gets 'a.txt', but {piped.root}/work has no such file, and the setting catalog = \"none\" keeps none: "
-        "let the steps share a folder, or keep files in the store"
+        f"step 'read' gets 'a.txt', but {piped.root}/work has no such file, and the setting catalog = \"none\" stores no files: "
+        'share a folder between the steps, or set "store"'
     ) in done.err
     piped.write("pipe.py", PIPE.replace('put=["*.txt"]', 'put=["*.txt", "*.csv"]'))
     assert "step 'write' puts '*.csv', but " in run(piped, "none").err

@@ -43,7 +43,7 @@ def test_a_breakpoint_of_an_editor_stops_in_a_function(project: Project, command
     steps = project.write("steps.py", STEPS)
     project.write("program.py", PROGRAM)
     port = free_port()
-    del project.environment["PYTHONWARNINGS"]  # debugpy's warnings are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # allows debugpy's warnings
     listen = "-m", "debugpy", "--listen", f"127.0.0.1:{port}", "--wait-for-client"
     with project.start(*listen, *command) as process, DebugClient(port, steps, [2]) as client:
         stopped = client.until_stopped()

@@ -118,7 +118,7 @@ def test_one_name_of_several_items_is_refused_when_it_is_got(project: Project) -
     assert done.code == 1
     assert (
         "step 'read' gets 'same.csv', which several tasks have put with different contents: "
-        "same/0.0, same/0.1, same/0.2; put it under a name of its own in each"
+        "same/0.0, same/0.1, same/0.2; put it under a different name in each task"
     ) in done.err
 
 

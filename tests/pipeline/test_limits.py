@@ -109,7 +109,7 @@ def test_declared_parameters() -> None:
     ("parameters", "message"),
     [
         ({"a b": 1}, "a name of parameters is 'a b', not the name of a value"),
-        ({"a": {1}}, "the default of the parameter 'a' is no JSON"),
+        ({"a": {1}}, "the default of the parameter 'a' cannot be written as JSON"),
         (["a"], "parameters is ['a'], not names and defaults"),
     ],
 )

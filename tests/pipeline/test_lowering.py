@@ -238,7 +238,7 @@ def test_equal_pipelines_are_equal_flows() -> None:
 FAULTS: list[tuple[str, Sequence[Any], str, str]] = [
     ("an unknown module", [task("a", "no_such.module.f")], codes.BAD_ACTION, "cannot import no_such.module"),
     ("an unknown function", [task("a", "statistics.maen")], codes.BAD_ACTION, "the module statistics has no 'maen'"),
-    ("no dotted path", [task("a", "statistics mean")], codes.BAD_ACTION, "'statistics mean' is no dotted path"),
+    ("no dotted path", [task("a", "statistics mean")], codes.BAD_ACTION, "'statistics mean' is not the dotted path"),
     (
         "a step after the end",
         [Stub(name="a", terminate_with_success=True), task("b")],

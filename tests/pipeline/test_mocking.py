@@ -180,7 +180,7 @@ def test_patches_of_the_command_line(numbers: Project, words: list[str], total: 
         ("total=fakes:nothing", "the patch of step 'total', fakes:nothing, cannot be used"),
         ("total=nowhere:fake", "ModuleNotFoundError: No module named 'nowhere'"),
         ("total=nowhere.py", "nowhere.py"),
-        ("total=fakes.py", "has no function 'total', and not exactly one other"),
+        ("total=fakes.py", "has no function 'total', and does not define exactly one function"),
         ("load data=1", "but the step returns xs, k: give a dict with these names"),
     ],
 )

@@ -63,7 +63,7 @@ PIPELINES = """
 
 @pytest.fixture
 def notebooks(project: Project) -> Project:
-    del project.environment["PYTHONWARNINGS"]  # Jupyter's warnings are not flowc's
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     project.write("shapes.py", """
         class Table:
             def __init__(self, rows):
@@ -148,7 +148,7 @@ def test_a_failing_cell_is_named_and_the_notebook_is_kept(notebooks: Project) ->
 def test_a_missing_return_names_the_notebook(notebooks: Project) -> None:
     done = notebooks.flowc("run", "--local", "pipeline.py:missing")
     assert done.code == 1
-    assert "notebook small.ipynb has no variable 'nothing' at its end, which its task returns" in done.err
+    assert "notebook small.ipynb does not set the variable 'nothing', which its task returns" in done.err
 
 
 @pytest.mark.parametrize("name", ["secret", "returned"])
@@ -196,7 +196,7 @@ WRONG = [
     ("smal.ipynb", "there is no notebook smal.ipynb", "did you mean 'small.ipynb'?"),
     ("text.ipynb", "the notebook text.ipynb cannot run: it is not JSON", "save it in Jupyter"),
     ("r.ipynb", "cannot run: its language is R, and only notebooks in Python can run", "save it in Jupyter"),
-    ("old.ipynb", "it is no notebook of format 4", "save it in Jupyter"),
+    ("old.ipynb", "it is not a notebook of format 4", "save it in Jupyter"),
 ]
 
 

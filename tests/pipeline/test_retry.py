@@ -152,7 +152,8 @@ def test_a_variable_retries_the_run_of_a_program(flaky: Project, variable: str, 
     again = flaky.python("program.py", **{variable: form.format(origin)})
     assert (again.code, ran(again)) == (1, []), again.err  # it fails again
     mend(flaky)
-    done = flaky.python("program.py", GIVEN="{}", **{variable: form.format(origin)})  # the parameter is that of the run
+    # the parameter has the value of the failed run
+    done = flaky.python("program.py", GIVEN="{}", **{variable: form.format(origin)})
     assert (done.code, ran(done), done.out.splitlines()[-1]) == (0, ["fails"], "y 21"), done.err
     assert newest(flaky, "inner").record()["origin"] == origin
     changed = flaky.python("program.py", GIVEN='{"k": 3}', **{variable: form.format(origin)})
@@ -178,7 +179,7 @@ def test_a_run_of_another_flow_of_the_program_is_left_for_that_flow(flaky: Proje
     mend(flaky)
     done = flaky.python("both.py", FLOWC_RETRY_RUN="two/latest")
     assert done.out.splitlines()[-1] == "END ['succeeded', 'succeeded']"
-    assert "note: FLOWC_RETRY_RUN names a run of flow 'two': this is a new run of another one" in done.err
+    assert "note: FLOWC_RETRY_RUN names a run of flow 'two': this is a new run of another flow" in done.err
     assert ran(done) == ["base", "fails", "fails"]
 
 
@@ -234,7 +235,8 @@ def test_what_reads_a_changed_parameter_runs_again(project: Project) -> None:
     assert project.flowc("run", "reads.py").code == 1
     mend(project)
     for words, again in (
-        (["--c", "4"], ["shell", "three", "fails"]),  # a shell command can see all parameters
+        # `shell` runs again, because a shell command can read all parameters
+        (["--c", "4"], ["shell", "three", "fails"]),
         (["--b", "5"], ["two", "shell", "three", "fails"]),
     ):
         done = project.flowc("resume", "reads.py", "--origin-run-id", project.store.runs("reads")[0], *words)

@@ -178,7 +178,7 @@ def test_a_failure_is_handled_and_the_rest_does_not_run(pipelines: Project, name
 def test_a_pipeline_that_ends_with_failure_fails(pipelines: Project) -> None:
     done = pipelines.flowc("run", "--local", "pipelines.py:fails")
     assert done.code == 1
-    assert "the pipeline ends with a failure here, as it is written" in done.err
+    assert "the pipeline ends with a failure here, as its author specified" in done.err
 
 
 def test_a_function_alone_is_a_flow(pipelines: Project) -> None:

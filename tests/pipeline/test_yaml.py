@@ -241,7 +241,7 @@ def without_places(flow: Flow) -> Any:
 
 @pytest.mark.parametrize("text", [LIST, DAG], ids=["list", "dag"])
 def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in a session in this directory
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in an interactive session
     monkeypatch.chdir(tmp_path)
     add_notebook(tmp_path, "report")
     expected = flow_of(load_pipeline(in_python()))
@@ -355,12 +355,12 @@ UNREADABLE = [
     (b"a: 1\n---\nb: 2\n", "it has several documents"),
     (b"steps: &a\n  - *a\n", "an alias contains itself"),
     (b"- 1\n", "is a list, not a pipeline"),
-    (b"steps: \x00\n", "is no YAML"),
+    (b"steps: \x00\n", "is not valid YAML"),
     (b"? [a]\n: b\n", "a key is a list or a mapping"),
     (b"start_at: a\n", "has no key 'dag'"),
     (b"job: {}\n", "has neither 'steps' nor 'dag'"),
     (b"steps:\n  - !!python/object:os.system {}\n", "the tag !!python/object:os.system has no meaning here"),
-    (b"steps: " + b"[" * 5000, "is no YAML: it is nested too deeply"),
+    (b"steps: " + b"[" * 5000, "is not valid YAML: it is nested too deeply"),
 ]
 
 
@@ -547,7 +547,7 @@ def test_an_override_is_named_by_a_string_or_by_executor(tmp_path: Path) -> None
 def test_two_overrides_of_a_step_are_a_fault_at_their_place(tmp_path: Path) -> None:
     text = "steps:\n  - shell: make\n    name: a\n    overrides: {argo: big, local: small}\n"
     (fault,) = written(tmp_path, text).diagnostics
-    assert "but a step has one override, which holds wherever it runs: write overrides='big'" in fault.message
+    assert "but a step has one override for all executors: write overrides='big'" in fault.message
     assert str(fault.span).startswith("pipeline.yaml:")
 
 

@@ -1,6 +1,7 @@
 """SIGKILL of any process at any moment: everything in the store can be read, and a resumed run gives the right result.
 
-Every run of the tests uses the first moments; `make test-reliability` uses all. FLOWC_SEED chooses others.
+`make test` kills runs at the first of these moments; `make test-reliability` uses all moments. FLOWC_SEED selects other
+moments.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def check_result(store: Store) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    """For every second moment, the run that resumes the killed run is killed as well."""
+    """For every second moment of a kill, the run that resumes the killed run is killed as well."""
     resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
     survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 

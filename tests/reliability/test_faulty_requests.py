@@ -90,7 +90,7 @@ def get(objects: RemoteObjects) -> None:
 
 
 def large(objects: RemoteObjects) -> None:
-    """Create an object with one request, and one with several."""
+    """Create one object with a single request, and another object with several requests."""
     for size in (LARGE + 1, PART + 1):
         digest = objects.create_blob([b"x" * size])
         assert bytes(objects.map(blob_key(digest))) == b"x" * size

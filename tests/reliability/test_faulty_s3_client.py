@@ -112,7 +112,7 @@ def test_what_is_created_meets_silence_or_another_writer(s3: S3, way: Faults, mo
     assert s3.get("key").text == "mine"
 
 
-# -- bytes that came wrong ---------------------------------------------------------------------------------------------
+# -- wrong bytes -------------------------------------------------------------------------------------------------------
 
 
 def test_bytes_that_came_wrong_are_asked_for_again(s3: S3, way: Faults) -> None:

@@ -77,7 +77,7 @@ def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int
     project = home(powered)
     resumes = bool(ended) or readable(project)
     done = project.python("flow.py", "resume" if resumes else "run", timeout=120)
-    if done.code and " has no run of flow " in done.err:  # no run has kept its own record
+    if done.code and " has no run of flow " in done.err:  # the power loss has destroyed the records of all runs
         done = project.python("flow.py", "run", timeout=120)
     assert done.code == 0, done.err
     assert not own_tracebacks(done.err), done.err
@@ -116,7 +116,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
             if own_tracebacks(err):
                 unclear.append(err)
             for line in out.splitlines():
-                with contextlib.suppress(ValueError):  # the last line may be cut off
+                with contextlib.suppress(ValueError):  # the last line may be incomplete
                     event = json.loads(line)
                     if event["event"] == "run_ended":
                         ended[event["run"].rpartition("/")[2]] = event["state"]

@@ -119,7 +119,7 @@ def test_a_flow_with_a_fault(directory: Project) -> None:
 
 
 def test_names_and_limits_of_templates(directory: Project) -> None:
-    """Return the options for `argo_workflows(name=…)` and `create(max_workers=…, workflow_timeout=…)`."""
+    """`compile` has options for `argo_workflows(name=…)` and `create(max_workers=…, workflow_timeout=…)`."""
     options = ["--name", "nightly", "--max-workers", "7", "--workflow-timeout", "60"]
     done = directory.flowc("compile", "flow.py", *options)
     assert done.code == 0, done.err

@@ -59,7 +59,7 @@ FLOW = """
 def notebook(project: Project) -> Project:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    del project.environment["PYTHONWARNINGS"]  # we cannot fix Jupyter's warnings
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     project.write("helper.py", "def suffix(): return '!'\n")
     project.write("execute.py", EXECUTE)
     return project

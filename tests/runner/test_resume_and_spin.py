@@ -90,7 +90,7 @@ def test_resume(project: Project) -> None:
 
 
 def test_spin(project: Project) -> None:
-    """The task can be read until the Runner cleans up; with `persist`, without a limit."""
+    """The task can be read until the Runner cleans up; with `persist`, it can also be read afterwards."""
     project.write("other.py", "ARTIFACTS = {'sum': 7}")
     assert program(
         project,

@@ -50,7 +50,7 @@ def flow(project: Project) -> Path:
 
 
 def program(project: Project, text: str, **environment: str) -> list[str]:
-    """The lines that a program prints."""
+    """Return the lines that a program prints."""
     project.write("program.py", text)
     done = project.python("program.py", **environment)
     assert done.code == 0, done.err
@@ -107,8 +107,8 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
     )
     assert printed == [
         "successful 1.5",
-        "its stderr has been cleaned up: read it before, or inside of `with`",
-        "its stdout has been cleaned up: read it before, or inside of `with`",
+        "`cleanup` has removed the log of stderr: read it earlier, or inside the `with` block",
+        "`cleanup` has removed the log of stdout: read it earlier, or inside the `with` block",
     ]
 
 
@@ -242,14 +242,14 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # when the Runner reads the parameters, and when it runs
+    for line in printed[4:]:  # the same error when the Runner reads the parameters and when it starts the run
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6
 
 
 def test_where_it_runs(project: Project, flow: Path) -> None:
-    """`cwd` and `env` apply to the run; the flow's file is found from the program, and the run in its own store."""
+    """`cwd` and `env` apply to the run; the path of the flow's file is relative to the program's working directory."""
     (project.root / "elsewhere").mkdir()
     printed = program(
         project,
@@ -459,7 +459,7 @@ def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> N
 
 
 def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> None:
-    """A left process keeps the command's pipes open; the command still counts as ended, and its output is forwarded."""
+    """A process that a command leaves running keeps its pipes open; the command still counts as ended."""
     printed = program(
         project,
         """
@@ -538,7 +538,7 @@ def test_processes(project: Project) -> None:
         "-15",
         "log: two",
         "log: three",
-        "'sh -c echo one; exit 3' has been started already: make another CommandManager",
+        "'sh -c echo one; exit 3' has been started already: create another CommandManager",
         "'true' has not been started: call run()",
     ]
 

@@ -95,7 +95,7 @@ def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
         project.flowc("runs", "--store", url),
         project.flowc("compile", "flow.py", "--store", url),
         project.flowc("compile", "flow.py", FLOWC_CLUSTER_STORE=url),
-        project.python("-c", client, ADDRESS=url),  # Python 3.13 shows the line in a traceback
+        project.python("-c", client, ADDRESS=url),  # Python 3.13 shows this code in a traceback
     ]
     for done in ways:
         assert done.code != 0

@@ -1,4 +1,4 @@
-"""The line in the error about an artifact that cannot be stored is from the code that ran, not from a namesake."""
+"""The error about an artifact that cannot be stored has a line of the code that ran, not of code with the same name."""
 
 from __future__ import annotations
 

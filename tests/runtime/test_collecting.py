@@ -1,4 +1,4 @@
-"""Cycles are collected rarely while a command starts, and as usual in tasks."""
+"""Python's garbage collector runs rarely while a command starts, and as usual in tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The number of requests to a bucket in a check and a collection: one for each object to read, and few others."""
+"""The number of requests of `flowc fsck` and `flowc gc` to a bucket: one for each object to read, and few others."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_much_that_is_lost_is_found_by_a_listing(store: Store, monkeypatch: pyte
 def test_a_collection_lists_what_is_stored_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     garbage, requests = asked(monkeypatch, lambda: find_garbage(store, ()))
     assert (garbage.blobs, garbage.young, garbage.unreadable) == ({}, {}, {})
-    assert requests <= TASKS + 3 + FEW  # the records of each task and of the run
+    assert requests <= TASKS + 3 + FEW  # one request for the record of each task, and for each of the run's own records
 
 
 def test_blobs_are_deleted_many_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Damaged bytes are reported, moved aside and stored again: every reader of digests, with each kind of damage."""
+"""Damaged blobs are reported, moved to `damaged/` and stored again: every reader, with each kind of damage."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_size_is_part_of_the_question_whether_there_is_an_object(local: LocalObj
             assert not ask("blobs/none", 3)
 
 
-# -- objects that cannot be moved, and stores on stores ----------------------------------------------------------------
+# -- objects that cannot be moved, and stores based on other stores ----------------------------------------------------
 
 
 def test_a_store_that_is_only_read_is_told_in_the_same_line(public_project: Project) -> None:
@@ -290,7 +290,7 @@ def test_a_store_whose_place_for_it_is_taken_is_told_in_the_same_line(local: Loc
 
 
 class _Late(LocalObjects):
-    """Another process does something to a blob just before it is moved aside."""
+    """A store in which another process changes a blob just before the blob is moved aside."""
 
     before: Callable[[], None]
 
@@ -337,7 +337,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # objects of the upper store are read there
+        above.create_blob([DATA[1:]])  # objects of the upper store are read from the upper store
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         assert content(above, sha256([DATA[1:]])) == DATA[1:]
         with pytest.raises(NotFound):
@@ -408,7 +408,7 @@ def test_a_blob_of_the_wrong_size_in_a_bucket_is_stored_anew(
 
 
 class _Wrong(RemoteObjects):
-    """A network that changes bytes of the first answers; the arguments are their number and the place."""
+    """A store behind a network that changes a byte in each of the first answers; `wrong` has the positions."""
 
     wrong: list[int]
 

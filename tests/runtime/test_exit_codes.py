@@ -43,7 +43,7 @@ FLOW = """
 
 
 class Pods:
-    """Call the entry point like the pods of a workflow whose first task is done."""
+    """The pods of a workflow whose first task is done: calls the entry point as they do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -88,7 +88,7 @@ def age(store: Store, seconds: float = 2 * DAY) -> None:
 
 
 def collect(store: Store, selection: Selection = ALL) -> set[str]:
-    """Collect and return the deleted runs."""
+    """Garbage-collect the store, and return the deleted runs."""
     chosen = choose(store, selection)
     gone = {f"{flow}/{run}" for flow, run in chosen.doomed}
     sweep(store, chosen, find_garbage(store, set(chosen.doomed)))
@@ -259,7 +259,7 @@ def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
 
 
 def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
-    """The original of a spun task stays, and runs that it resumed. Directories on other machines count for 30 days."""
+    """Original runs of tasks of `spin`, and runs that they resumed, are kept; for other machines' tasks for 30 days."""
     now = time.time()
     for number, more in enumerate([{}, {"origin": "0"}, {}, {}]):
         begin(store, str(number), created=now - 40 * DAY, **more)
@@ -275,7 +275,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
     old = json.dumps(elsewhere | {"when": now - 31 * DAY})
     store.objects.put(f"{store.run('F', '3').prefix}/spun/x.json", old.encode())
     assert collect(store) == {"F/2", "F/3"}
-    with pytest.raises(NotFound, match="run F/2, on which a step was to be tried, has been deleted"):
+    with pytest.raises(NotFound, match="run F/2, which `spin` needs, has been deleted"):
         need(Store(LocalObjects(tmp_path / "store")).run("F", "2"), str(tmp_path / "here"))
     assert store.runs("F") == ["0", "1"]
 
@@ -329,7 +329,7 @@ def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
     age(store)
     garbage = find_garbage(store, set())
     assert set(garbage.blobs) == {ref["digest"]}
-    store_value(store.objects, big("a"))  # by a task whose record is written later
+    store_value(store.objects, big("a"))  # as a task does that writes its record later
     assert sweep(store, choose(store, Selection()), garbage).blobs == 0
     assert blobs(store) == {ref["digest"]}
 
@@ -356,7 +356,7 @@ def test_a_run_on_which_a_step_was_tried_meanwhile_stays(store: Store, tmp_path:
 
 
 def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
-    """A writer stores a blob again if a sweep was about to delete it when the writer found it."""
+    """A writer finds a blob that a garbage collection is about to delete; it stores the blob again afterwards."""
     ref = store_value(store.objects, big("a"))
     age(store)
     with sweeps.Sweep(store.objects):  # type: ignore[arg-type]
@@ -431,14 +431,15 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("_path", "names", "listing", "_write", "exists"):  # each operation calls one of these or more
+        # each operation calls at least one of these methods
+        if name in ("_path", "names", "listing", "_write", "exists"):
             self._turn()
         return super().__getattribute__(name)
 
 
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """A collection runs beside two flows, one that stores an old value again and one that resumes an old run. Nothing dangles."""
+    """While `flowc gc` runs, a flow stores an old value again, and another resumes an old run: no object is lost."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     for seed in range(first, first + 50):
         plain = Store(LocalObjects(tmp_path / str(seed)))
@@ -455,7 +456,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
         def resumes(shared: Store = shared) -> None:
             run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
-            with suppress(NotFound):  # it was collected before: this is reported, and nothing is reused
+            with suppress(NotFound):  # if the old run was deleted before, this is reported and nothing is reused
                 run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
                 run.reuse(

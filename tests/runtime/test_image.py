@@ -150,7 +150,7 @@ def test_packages_of_others_are_in_the_image(modules: dict[str, Path]) -> None:
 
 
 def test_requirements_are_complete() -> None:
-    """The requirements of the packages are in the image, for any Python that it may have."""
+    """The packages that the image's packages require are in the image too, for each Python that it may have."""
     listed = image.requirements()
     for name in listed:
         needed = (text for text in metadata.requires(name) or () if "extra ==" not in text)
@@ -160,7 +160,7 @@ def test_requirements_are_complete() -> None:
 
 
 def test_each_module_can_be_imported_in_the_image(python: Path, modules: dict[str, Path]) -> None:
-    """All imports exist, except those of the runner, whose notebooks and commands are for other machines."""
+    """All imports exist, except in `metaflow.runner`, which starts and deploys flows and is not used in pods."""
     names = [name for name in modules if not name.startswith("metaflow.runner") and not name.endswith("__main__")]
     program = (
         "import importlib, json, sys\n"

@@ -56,7 +56,7 @@ FLOW = """
 
 
 class Cluster:
-    """Call the entry point like the pods of a workflow."""
+    """The pods of a workflow: calls the entry point as they do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -144,7 +144,7 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
 
 
 def test_a_flow_in_a_package(cluster: Cluster) -> None:
-    """The root of the code is the package's import directory: relative imports work, and pickles name the same module."""
+    """The code's root is the directory with the package: relative imports work, and pickles name the same module."""
     flow = """
         from metaflow import FlowSpec, step
 
@@ -247,7 +247,7 @@ def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
 
 
 def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
-    """Switches work as in the emulator, and write the outputs that Argo reads."""
+    """A pod whose task is cached does not run the step, but writes the outputs that Argo reads, such as `count`."""
     cluster.project.write("code/flow.py", """
         from flowc.steps import cache
         from metaflow import FlowSpec, step
@@ -427,7 +427,7 @@ def test_an_ir_with_a_step_that_leads_nowhere_is_refused(cluster: Cluster) -> No
     ir["nodes"][index]["next"] = "nowhere"
     file.write_text(json.dumps(ir))
     done = cluster.start()
-    problem = f"flow.nodes[{index}].next: step 'join' leads to 'nowhere', which is no step"
+    problem = f"flow.nodes[{index}].next: step 'join' leads to 'nowhere', which is not a step"
     assert (done.code, done.err) == (79, f"flowc: cannot read the IR {file}: {problem}\n")
 
 
@@ -519,7 +519,7 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
         assert cluster.call("task", step, "--path", "0", "--retry", "0").code == 0
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
-    assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
+    assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n")
     assert "in dies" in done.err  # the traceback of the native crash names the function
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

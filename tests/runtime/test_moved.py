@@ -47,7 +47,7 @@ def test_an_error_of_an_earlier_flowc() -> None:
 
 
 def test_a_class_that_is_gone_is_asked_for() -> None:
-    """The stored sources of a flow are used only for modules that flowc does not have."""
+    """A class of a module that neither the program nor flowc has is searched for in the stored sources of the flow."""
     asked: list[tuple[str, str]] = []
 
     def find(module: str, name: str) -> object:

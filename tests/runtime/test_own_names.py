@@ -1,4 +1,4 @@
-"""`self` in the source of a method, by Python's rules of scopes: the object itself, or a name of something inside it."""
+"""Whether `self` in the source of a method is the flow object, or a name of an inner scope, by Python's rules."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_the_first_source_counts(values: dict[str, dict[str, int]]) -> None:
     maps,
 )
 def test_the_first_pod_decides_alike(passed: dict[str, int], named: set[str] | None, before: dict[str, int]) -> None:
-    """By precedence: values given to a resumed run, values of the earlier run, values that Argo passes."""
+    """The first pod uses, by precedence: values given to a resumed run, values of the earlier run, values from Argo."""
     text = json.dumps([{"name": name, "value": str(number)} for name, number in passed.items()])
     found = arguments.read(text, [replace(NUMBER, name=name) for name in NAMES], named, before)
     given_values = {name: number for name, number in passed.items() if named is None or name in named}

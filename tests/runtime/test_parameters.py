@@ -1,4 +1,4 @@
-"""Values of parameters: from text, from defaults, and read on a flow."""
+"""Values of parameters: from text, from defaults, and as attributes of a flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The setting `pickler`: it writes artifacts, and every reader finds the pickler's name in the artifact."""
+"""The setting `pickler` determines how artifacts are written; readers find the pickler's name in the artifact."""
 
 from __future__ import annotations
 
@@ -172,9 +172,11 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
     a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
-    left = a_set.left(a_set.value, Mappings())  # another pickler may order the items differently
+    # another pickler wrote the value and may have ordered the items differently
+    left = a_set.left(a_set.value, Mappings())
     assert left is None or a_set.reads_as(left.encoded)
-    assert a_list.left(a_list.value, Mappings()) is None  # the same pickler wrote it: one comparison
+    # the same pickler wrote the value, so one comparison is enough
+    assert a_list.left(a_list.value, Mappings()) is None
     origin = ValueOrigin(objects, refs[1])
     origin.value.append(2)
     left = origin.left(origin.value, Mappings())
@@ -207,7 +209,7 @@ def test_an_artifact_of_a_missing_plugin_names_the_command_that_installs_it() ->
 
 
 def test_without_cloudpickle(project: Project) -> None:
-    """The values that cloudpickle wrote and the setting need cloudpickle; all other values do not."""
+    """Only the setting `cloudpickle`, and reading values that cloudpickle wrote, need the package cloudpickle."""
     code = """
         import sys
         from flowc_runtime.base.ambient import ambient
@@ -247,7 +249,7 @@ def test_a_flow_class(team: Project, pickler: str) -> None:
     first, second = team.run("kept.py"), team.run("kept.py")
     team.write("flowc.toml", "")
     assert set(written_by(first, "end").values()) == {pickler}
-    assert written_by(first, "each", "0.1")["why"] == "pickle"  # flowc's own, which every reader can read
+    assert written_by(first, "each", "0.1")["why"] == "pickle"  # a value of flowc's own, which every reader can read
     assert set(written_by(plain, "end").values()) == {"pickle"}
     assert artifacts(team, first, "end") == artifacts(team, plain, "end")
     digests = [

@@ -1,4 +1,4 @@
-"""Programs of tasks, all opened by one function, and the kinds of nodes, of which one has a program."""
+"""The programs that run tasks: one function opens all of them, and a flow class can run only nodes that are methods."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_program_is_opened_by_the_ir_and_the_code_s_directory() -> None:
 
 def test_code_of_another_flow_is_refused() -> None:
     _, flow, _ = loaded()
-    with pytest.raises(ProtocolError, match=r"flow\.py defines no flow 'Renamed': give the task the package"):
+    with pytest.raises(ProtocolError, match=r"flow\.py defines no flow 'Renamed': run the task with the code package"):
         open_program(replace(flow, code=replace(flow.code, name="Renamed")), str(LINEAR.parent))
 
 

@@ -58,7 +58,7 @@ def s3(bucket: str) -> Iterator[S3]:
 
 @pytest.fixture
 def tree(s3: S3) -> S3:
-    """Store the hierarchy of objects in the documentation, and a key that has only the first letter in common."""
+    """Store the documentation's hierarchy of objects, and a key that shares only its first letter with them."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
 
@@ -271,7 +271,7 @@ def test_credentials_and_endpoint_may_change_as_a_program_goes(s3: S3, monkeypat
     with monkeypatch.context() as changed:
         changed.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
         for ask in (lambda: s3.get("key"), lambda: s3.get_many(["key"]), lambda: s3.put("key", "x"), s3.list_paths):
-            with pytest.raises(MetaflowS3AccessDenied, match="look at AWS_ACCESS_KEY_ID"):
+            with pytest.raises(MetaflowS3AccessDenied, match="check AWS_ACCESS_KEY_ID"):
                 ask()
     with monkeypatch.context() as changed:
         changed.setenv("METAFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")

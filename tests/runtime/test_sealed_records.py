@@ -48,7 +48,7 @@ def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path
             except RecordError:
                 noticed += 1
             else:
-                # A bit of the name of the digest's own field: the rest is as written.
+                # If the bit is in the name of the field `digest`, all other fields are as written.
                 assert all(one.items() >= other.items() for one, other in zip(found, expected, strict=True)), (at, bit)
     assert noticed > len(good)
 

@@ -192,5 +192,5 @@ def test_what_is_inside_is_looked_at() -> None:
 
 def test_a_record_of_another_task_is_found() -> None:
     key, record = WHOLE["attempt"]
-    with pytest.raises(RecordError, match=r"'path' is '0\.77', which belongs elsewhere"):
+    with pytest.raises(RecordError, match=r"'path' is '0\.77', not '0' as in its key"):
         check(key, json.dumps({**record, "path": "0.77"}).encode(), "here")

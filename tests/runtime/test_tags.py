@@ -1,4 +1,4 @@
-"""Tags as objects of the store: valid tags, and that no change loses another one."""
+"""Tags as objects of the store: which tags are valid, and that no change of tags overwrites another change."""
 
 from __future__ import annotations
 

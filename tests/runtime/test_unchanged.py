@@ -137,7 +137,7 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
 
 
 def test_a_set_in_the_order_of_addresses_is_stored_anew(tmp_path: Path) -> None:
-    """Reading the value again gives objects at other addresses, and the step's objects are not pickled twice."""
+    """The set is stored again, because reading it again gives objects at other addresses, and so another order."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
     assert changed(origin, origin.value)
@@ -265,7 +265,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
-    """A part of a mapping that a library advises (madvise) or locks becomes a separate mapping of the kernel."""
+    """The kernel splits a mapping if a library calls madvise or mlock for a part of it."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -383,7 +383,7 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
 
 
 class Reads(LocalObjects):
-    """Count how often an artifact is read."""
+    """A store that counts how often an artifact is read."""
 
     count = 0
 

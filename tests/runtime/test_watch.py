@@ -1,4 +1,4 @@
-"""Children, their output and their deaths: with pidfd, and with SIGCHLD as on systems without pidfd."""
+"""The output and the ends of child processes: with pidfd, and with SIGCHLD as on systems without pidfd."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # keeps our pipes open too
+        sleeper = subprocess.Popen(["sleep", "1000"])  # also keeps this process's pipes open
         print(sleeper.pid, flush=True)
         return 0
 

@@ -204,7 +204,7 @@ def test_others_are_added_where_there_is_none(project: Project) -> None:
 
 
 def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
-    """Decorators are added by their text, and as an object of a flow's decorator, which keeps its state."""
+    """Decorators are added as text, or as objects that a flow decorator has created; an object keeps its state."""
     write(project, '@adds(specs=["counted:label=late"])')
     found = project.artifacts(project.run("flow.py"), "work")
     assert found["counted"] == [["late", ["init", "work"], False]]
@@ -218,7 +218,7 @@ def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
 
 
 def test_a_pod_has_them_once(project: Project, tmp_path: Path) -> None:
-    """Added decorators are in the IR; in pods the hooks run too, but add nothing."""
+    """Added decorators are in the IR; in pods the hooks run too, but do not add the decorators again."""
     write(project, '@adds(specs=["counted:label=late", "card:type=blank"], cards=1)', above="@everywhere")
     node = work_of(project)
     assert [plugin["name"] for plugin in node["plugins"]] == ["adds", "counted"]
@@ -330,7 +330,7 @@ def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
 
 
 def test_one_name_for_steps_and_for_flows(project: Project) -> None:
-    """A hook of the flow adds the step decorator to another step; on the command line the name means the step decorator."""
+    """A hook of the flow decorator adds the step decorator of the same name; `--with` also means the step decorator."""
     write(project, "@both(times=7)", above="@both")
     run = project.run("flow.py")
     assert project.artifacts(run, "work")["both"] == (7, [2])
@@ -358,13 +358,13 @@ def test_what_decorators_say_and_keep(project: Project) -> None:
 def test_metadata_of_other_tasks_is_refused(project: Project) -> None:
     write(project, '@keeps(of="end-0")')
     done = project.flowc("run", "flow.py")
-    assert "/work/end-0 itself can register metadata of it" in done.err
+    assert "/work/end-0 itself can register its metadata" in done.err
 
 
 def test_files_of_extensions_need_a_directory(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWC_STORE", "s3://bucket/prefix")
     with pytest.raises(
-        MetaflowException, match="keep files in a store that is a directory only, and here it is of type s3"
+        MetaflowException, match="keep files only in a store that is a directory, but this store is of type s3"
     ):
         _ = FlowDatastore("Work")._storage_impl
 

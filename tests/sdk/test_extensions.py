@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """In a pod there is only the directory of the code package."""
+    """Extensions are in the code package, because a pod has no other directory of the user."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -374,7 +374,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
 
 @pytest.mark.parametrize("raised", ["SystemExit(3)", "GeneratorExit()"])
 def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised: str) -> None:
-    """Exceptions that do not derive from Exception count too, such as those of test tools that skip a module."""
+    """An extension is also ignored if it raises an error that does not derive from Exception, such as SystemExit."""
     acme(project, where=".")
     for point in ("plugins", "config", "exceptions", "toplevel"):
         project.write(f"metaflow_extensions/acme/{point}/mfextinit_acme.py", f"raise {raised}\n")

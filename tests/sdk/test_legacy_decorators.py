@@ -209,7 +209,7 @@ def test_what_hooks_assign_is_kept_until_the_task_is_finished(project: Project) 
 
 
 def test_of_two_the_inner_one_comes_first(project: Project) -> None:
-    """`--with` adds the second decorator, which comes last."""
+    """The decorator that `--with` adds is the last one whose hooks are called."""
     write(project, '@traced(label="written")')
     project.write(f"{HOME}/__init__.py", POINTS + '    STEP_DECORATORS_DESC += [("again", ".hooks.Again")]\n')
     with (project.root / HOME / "hooks.py").open("a") as file:
@@ -257,7 +257,7 @@ KILLED = "os.kill(os.getpid(), 9)"
 
 
 def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
-    """The attempt that catches a kill runs no code, but calls the hooks; values that a hook assigns are kept."""
+    """The attempt that handles a kill does not run the step's code, but calls hooks and keeps their values."""
     write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type.endswith(".FailureHandledByCatch")
@@ -273,14 +273,14 @@ def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
 
 @pytest.mark.parametrize("hook", ["task_pre_step", "task_finished"])
 def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> None:
-    """As in any attempt, @catch keeps failures before the end of the attempt, but not failures of hooks at the end."""
+    """As in any attempt, @catch handles a failure of the hook `task_pre_step`, but not of the hook `task_finished`."""
     write(project, '@traced(label="x") @catch(var="failure")', KILLED)
     source = project.root / HOME / "hooks.py"
     only = f'if self.attributes["raises"] == hook or hook == "{hook}" and current.retry_count:'
     source.write_text(source.read_text().replace('if self.attributes["raises"] == hook:', only, 1))
     source.write_text("from metaflow import current\n" + source.read_text())
     done = project.flowc("run", "flow.py")
-    failed = hook == "task_finished"  # @catch prints its failure on stdout
+    failed = hook == "task_finished"  # in the other case @catch prints the failure on stdout
     assert (done.code, f"asked to in {hook}" in (done.err if failed else done.out)) == (1 if failed else 0, True)
     if not failed:
         failure = project.artifacts(project.latest(), "end")["failure"]
@@ -288,7 +288,7 @@ def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> No
 
 
 def test_hooks_are_not_called_for_what_is_taken_over(project: Project) -> None:
-    """Tasks reused by @cache and by `resume` call the hooks as in Metaflow."""
+    """A task that @cache reuses calls no hooks."""
     write(project, "@traced @cache", "self.y = self.x")
     source = project.root / "flow.py"
     source.write_text("from flowc.steps import cache\n" + source.read_text())
@@ -308,7 +308,7 @@ def test_a_decorator_may_ask_for_retries(project: Project) -> None:
 def test_retries_that_are_no_number_of_attempts_are_refused(project: Project, retries: str) -> None:
     write(project, f"@traced(retries={retries})")
     done = project.flowc("check", "flow.py")
-    assert (done.code, f"it asks for {retries} further attempts, which is no whole number" in done.err) == (1, True)
+    assert (done.code, f"it requests {retries} further attempts, which is not a whole number" in done.err) == (1, True)
 
 
 def test_task_decorate_may_leave_out_the_code(project: Project) -> None:
@@ -416,7 +416,7 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
 
 
 def test_what_is_to_be_packed_stays_here(project: Project) -> None:
-    """A local run needs no package; on a cluster the files would be missing."""
+    """A decorator that adds files to the code package works in a local run; for a cluster it is refused."""
     write(project, "@packing")
     project.run("flow.py")
     done = project.flowc("compile", "flow.py")
@@ -456,7 +456,7 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
         assert done.code == 0, done.err
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
-    assert found["before"]["forked"] is False  # the decorator was created in the task's own process
+    assert found["before"]["forked"] is False  # the task's own process created the decorator
 
 
 # -- beside them -------------------------------------------------------------------------------------------------------
@@ -491,7 +491,7 @@ def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
 
 
 def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
-    """Write a module into a directory of the path that neither contains the flow nor installed packages."""
+    """The module is in a directory on the import path that contains neither the flow nor installed packages."""
     project.write("lib/shared/tools.py", """
         from metaflow import user_step_decorator
 

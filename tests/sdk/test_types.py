@@ -28,7 +28,7 @@ PLAIN, ANNOTATED, FAULTY = (HERE / f"{name}.py" for name in ("plain", "annotated
 
 
 class Said(NamedTuple):
-    """Return a checker's messages, by line."""
+    """A checker's messages, by line."""
 
     errors: dict[int, list[str]]
     types: dict[int, str]

@@ -1,7 +1,7 @@
 """Create the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
 
 TREE is a checkout of the flowc that writes the store; the default is this checkout. The directory contains the flow,
-`kept.py`, and gets `store/`, the store of spun tasks (`spin/`), the IR and the manifests. The store of a released
+`kept.py`, and gets `store/`, the store of tasks of `spin` (`spin/`), the IR and the manifests. The store of a released
 version is never created again.
 """
 

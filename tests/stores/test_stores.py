@@ -1,4 +1,4 @@
-"""The golden stores: stores of every version of flowc are read, resumed, collected and used by the cache."""
+"""The golden stores: stores of every version of flowc are read, resumed, garbage-collected and used by the cache."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def runs_of(kept: Project) -> tuple[str, str, str]:
     return first, failed, resumed
 
 
-# -- which there are ---------------------------------------------------------------------------------------------------
+# -- the existing stores -----------------------------------------------------------------------------------------------
 
 
 def objects_of(place: Path) -> Iterator[tuple[str, Any]]:
@@ -128,7 +128,7 @@ def _kind(name: str) -> str | None:
     return next(kind for mark, kind in KINDS.items() if name.endswith(mark) or f"/{mark}/" in name)
 
 
-# -- what reads it -----------------------------------------------------------------------------------------------------
+# -- programs that read a store ----------------------------------------------------------------------------------------
 
 
 CLIENT = """
@@ -225,7 +225,7 @@ def test_values(kept: Project) -> None:
 
 @each_store
 def test_resume(kept: Project) -> None:
-    """A reused record of another version becomes a record of this version."""
+    """The record of a reused task is copied in the current version of the format."""
     _, failed, _ = runs_of(kept)
     done = kept.python("kept.py", "resume", "--origin-run-id", failed)
     assert done.code == 0, done.err
@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """Return many objects at once, as a bucket does."""
+    """The store returns many objects at once, as a bucket does."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])

@@ -12,7 +12,7 @@ import tempfile
 def program(*names: str, packages: tuple[str, ...] = ()) -> str | None:
     """Return the first of these programs that exists. If none exists, install the packages (as root, with apt-get).
 
-    None: no program exists, and none can be installed.
+    None if no program exists and none can be installed.
     """
     if (there := found(*names)) or not shutil.which("apt-get") or os.geteuid() != 0:
         return there

@@ -1,6 +1,6 @@
 """Small Go programs around real components: Argo's validator, the API server, the cron library.
 
-`make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and asks them.
+`make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and runs the programs.
 
 Sources are in `go/<name>/`, the required modules in `versions.py`. A program is built once and kept outside the tree,
 in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name that depends on its sources and versions; afterwards
@@ -84,7 +84,7 @@ def build(program: Program) -> Path:
         require = f"require {program.module.path} {program.module.version}"
         (work / "go.mod").write_text(f"module flowc.test/{program.name}\n\ngo 1.25\n\n{require}\n")
         flags = ["-mod=mod", f"-tags={program.tags}"]
-        # Fetch before compiling: if fetching fails, the network is at fault; if compiling fails, this code is.
+        # Fetch the modules before compiling, to tell a fault of the network from a fault of the code.
         go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
         small = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
         go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)
@@ -123,7 +123,7 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            _missing = str(error)  # the next test does not wait for the network again
+            _missing = str(error)  # remembered, so that the next test does not wait for the network again
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 

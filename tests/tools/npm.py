@@ -1,4 +1,4 @@
-"""Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the tree.
+"""Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the repository.
 
 `npm` is the PATH's, or the one that `pyright[nodejs]` puts beside Python.
 """

@@ -72,6 +72,7 @@ def copy_distributions(environment: Path, *names: str) -> None:
             continue
         for file in files:
             source = Path(str(file.locate()))
-            if ".." not in file.parts and source.exists():  # programs are not needed; bytecode may be missing
+            # skip programs, which are not needed, and bytecode that is missing
+            if ".." not in file.parts and source.exists():
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

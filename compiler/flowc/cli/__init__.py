@@ -99,8 +99,8 @@ _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names"
 class LazyGroup(click.Group):
     """A group of commands whose modules are imported on demand; a table has the line of help for each command.
 
-    `misplaced` is the name of a function in `flowc.cli.words.misplaced`: it returns the error for an unknown option
-    before the command.
+    `misplaced` names a function in `flowc.cli.words.misplaced` that returns the error for an unknown option before the
+    command.
     """
 
     misplaced: str | None = "before_command"
@@ -303,7 +303,7 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, which imports much
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, whose module imports many others
         collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
@@ -343,6 +343,6 @@ def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | 
 
     ctx.call_on_close(restore)
     os.environ[variable] = os.path.abspath(value)
-    from flowc.cli.options.common import CONFIGURATION  # imports much; most commands do not have the option
+    from flowc.cli.options.common import CONFIGURATION  # imports many modules; few command lines have the option
 
     ctx.meta[CONFIGURATION] = value

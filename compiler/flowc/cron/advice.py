@@ -75,7 +75,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
         return []  # it fires in every hour, so clock changes skip no run
     if schedule.next(now) is None:
         message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
-        return [Advice("never", message, "choose a day that its months have")]
+        return [Advice("never", message, "choose a day that exists in these months")]
     found: dict[str, Advice] = {}
     for change in _clock_changes(Clock(zone), now):
         for surprise in _surprises(schedule, change, (now - EPOCH) // SECOND):

@@ -76,7 +76,7 @@ def check(cron: str) -> Refusal | None:
     except CronError as error:
         return error.refusal
     if not re.fullmatch(ARGO_4, cron):
-        hint = "write whole numbers without signs, and no white space around"
+        hint = "write whole numbers without signs and without white space around them"
         return Refusal(f"{cron!r} is refused by Argo 4", hint)
     return None
 

@@ -1,4 +1,4 @@
-"""The protocol of executors: an executor gets a job, makes a run of it, and returns the result of the run."""
+"""The protocol of executors: an executor gets a job, runs it, and returns the result of the run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ExecutorJob:
         flow: the IR of the flow, which has no faults.
         package: the code of the flow: `files` has relative paths and contents, `root` is their directory on this
             machine.
-        parameters: the values of all parameters, by name; a file is its path on this machine.
+        parameters: the values of all parameters, by name; for a file, its path on this machine.
         store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
         tags: the tags of the run.
         max_workers: the maximal number of parallel tasks; None if no option or setting gives one.

@@ -43,7 +43,8 @@ class FlowSyntax(NamedTuple):
         name: the name of the class.
         parameters: the parameters of the class and of its bases in the same file.
         steps: the names of the steps of the class and of its bases in the same file.
-        complete: whether these are certainly all: there is no decorator, and no base in another file.
+        complete: whether these are certainly all parameters and steps: there is no decorator, and no base in another
+            file.
     """
 
     name: str
@@ -53,7 +54,7 @@ class FlowSyntax(NamedTuple):
 
 
 def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
-    """Return the flows of a file, the flow that the file calls first.
+    """Return the flows of a file; the flow that the file calls comes first.
 
     Args:
         path: a Python file, which is not imported. If it cannot be read or parsed, the result is empty.

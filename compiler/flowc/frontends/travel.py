@@ -1,4 +1,6 @@
-"""Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn."""
+"""Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn about
+them.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 
-# Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules of Python's start.
+# Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports
+# when it starts.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
 _MOST_NAMES: Final = 5  # a warning lists at most this number of names
-# These read their file when the flow is compiled: the IR has its content, so the file is not needed.
+# Parameters of these classes read their file when the flow is compiled. The IR has the content, so tasks do not need
+# the file.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 

@@ -34,7 +34,10 @@ _FILE: Final = re.compile(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):
-    """A patch names no step, or does not fit its step. `hint` says what to write instead, or is None."""
+    """A patch does not name a step of the flow, or its value does not suit the step.
+
+    `hint` says what to write instead, or is None.
+    """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(f"{message}: {hint}" if hint else message)
@@ -98,7 +101,8 @@ def _made(value: object, node: Node, *, mock: bool) -> Patch:
         pickled = base64.b64encode(cloudpickle.dumps(value)).decode()
     except Exception as error:  # an object may raise anything when it is pickled
         raise WrongPatchError(
-            f"the patch of step '{node.id}' cannot be pickled: {error}", "define a function of a module that makes it"
+            f"the patch of step '{node.id}' cannot be pickled: {error}",
+            "define a function in a module, and let it make the value",
         ) from error
     return Patch(kind="pickle", what=pickled, mock=mock)
 
@@ -114,7 +118,7 @@ def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
         return "value", json_text.loads(value)
     except ValueError:
         raise WrongPatchError(
-            f"--patch {text!r}: {value!r} is no JSON value, no MODULE:FUNCTION and no Python file",
+            f"--patch {text!r}: {value!r} is neither a JSON value nor MODULE:FUNCTION nor a Python file",
             f"""write a text as JSON: --patch '{text.partition("=")[0]}="{value}"'""",
         ) from None
 

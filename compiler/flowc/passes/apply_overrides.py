@@ -5,9 +5,9 @@ train -> end                              ->    train -> end
   environment LEVEL='high'                        resources memory 16384
                                                   environment LEVEL='high'
 
-A step's value is taken from the first of these that has it: the table `[steps.FLOW.STEP]`, the override that this table
-names, the step's own decorators, the override that the step names, the table `[defaults]`. Nested tables, such as
-resources, are merged key by key.
+A step's value is taken from the first of these sources that has it: the table `[steps.FLOW.STEP]`, the override that
+this table names, the step's own decorators, the override that the step names, the table `[defaults]`. Nested tables,
+such as resources, are merged key by key.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Pass(Protocol):
 LOADED: tuple[Pass, ...] = (apply_overrides,)
 """The passes that every command runs when it loads a flow, also for local runs. Compiling then runs `PIPELINE`."""
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before: the front end calls users' functions
+RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes, in which the front end calls user functions
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,

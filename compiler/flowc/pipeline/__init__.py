@@ -76,7 +76,8 @@ __all__ = [
 ]
 
 
-# The same values as in the package runnable if OpenTelemetry is not installed: flowc sends no spans.
+# The package runnable has these values if OpenTelemetry is not installed; flowc has them always, because it sends no
+# spans.
 OTEL_AVAILABLE = False
 StreamingSpanProcessor = None
 

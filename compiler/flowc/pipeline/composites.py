@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Parallel(Step):
     """A step that runs several pipelines (branches) at the same time; the next step runs when all branches have ended.
 
-    Each branch sees the values of the steps before the Parallel. The steps after it see the values of all branches. If
-    several branches return the same name, they see the value of the last such branch in the order of `branches`.
+    Each branch sees the values of the steps before the Parallel. The steps after the Parallel see the values of all
+    branches. If several branches return the same name, these steps see the value of the last such branch in the order
+    of `branches`.
 
     Args:
         branches: the pipelines by their names.
@@ -35,9 +36,9 @@ class Parallel(Step):
 class Map(Step):
     """A step that runs a pipeline once for each item of a list; the next step runs when all items have ended.
 
-    In the steps after the Map, each name that the branch returns has the list of the values of all items, in the items'
-    order, with None for an item that did not return it. With a `reducer`, the name has the value that the reducer
-    makes from the returned values.
+    In the steps after the Map, each name that the branch returns stands for a list: the returned values in the order of
+    the items, with None for an item that did not return the name. With a `reducer`, the name has the value that the
+    reducer makes from the returned values.
 
     Args:
         branch: the pipeline that runs for each item.

@@ -99,7 +99,7 @@ class BasePipeline(Fields):
                 each.check_all((*around, self))
 
     def _check_names(self) -> None:
-        """Raise PipelineError if two steps of the list are given the same name; equal names by default are allowed."""
+        """Raise PipelineError if two steps of the list are given the same name; equal default names are allowed."""
         given = [step.name for step in self.steps if step.has_own_name]
         for name in given:
             if given.count(name) > 1:
@@ -243,7 +243,9 @@ def check_parameters(given: object) -> None:
         try:
             json_text.dumps(value)
         except (TypeError, ValueError) as error:
-            raise PipelineError(f"Pipeline: the default of the parameter '{name}' is no JSON: {error}") from None
+            raise PipelineError(
+                f"Pipeline: the default of the parameter '{name}' cannot be written as JSON: {error}"
+            ) from None
 
 
 class Pipeline(BasePipeline):

@@ -47,9 +47,11 @@ def named(returns: object, what: str) -> tuple[TaskReturn, ...]:
     for each in returns:
         one = TaskReturn(each, "json") if isinstance(each, str) else each
         if not isinstance(one, TaskReturn):
-            raise PipelineError(f"{what}: {each!r:.60} is no return: write a name, pickled(name) or metric(name)")
+            raise PipelineError(f"{what}: {each!r:.60} is not a return: write a name, pickled(name) or metric(name)")
         if not isinstance(one.name, str) or not one.name.isidentifier() or one.name.startswith("_"):
-            raise PipelineError(f"{what}: the return {one.name!r:.60} is no name: write a name such as 'score'")
+            raise PipelineError(
+                f"{what}: the return {one.name!r:.60} is not a valid name: write a name such as 'score'"
+            )
         if one.name in found:
             raise PipelineError(f"{what}: the return '{one.name}' is named twice: give each value its own name")
         found[one.name] = one

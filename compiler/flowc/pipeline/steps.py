@@ -269,8 +269,8 @@ def _override_of(given: object, what: str) -> str:
     if len({*names}) > 1:
         several = ", ".join(f"{name!r} for {executor}" for executor, name in named.items())
         raise PipelineError(
-            f"{what}: overrides has {several}, but a step has one override, which holds wherever it runs: "
-            f"write overrides={names[0]!r}"
+            f"{what}: overrides has {several}, but a step has one override for all executors: write "
+            f"overrides={names[0]!r}"
         )
     return str(names[0])
 

@@ -37,8 +37,9 @@ class Spot:
     label: str = ""
 
     def relative_to(self, directory: str) -> str:
-        """Return the file's path relative to `directory` if it is below it, else the absolute path; the separator is
-        `/`."""
+        """Return the file's path relative to `directory` if the file is below it, else the absolute path; the separator
+        is `/`.
+        """
         inside = f"{directory.rstrip(os.sep)}{os.sep}"
         return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
 

@@ -18,8 +18,8 @@ def write(facts: Sequence[Fact]) -> str:
 
     Returns:
         Objects with the keys `severity` (`error` or `warning`), `code`, `message`, `hint`, `note`, `place` and `also`.
-        A place has `file` (relative to the working directory if it is below), `line`, `column` and `end_column`, from
-        1; the places in `also` have a `label` too. Missing values are null.
+        A place has `file` (relative to the working directory if the file is below it), `line`, `column` and
+        `end_column`, from 1; the places in `also` have a `label` too. Missing values are null.
     """
     return "".join(f"{json_text.dumps(_object(fact))}\n" for fact in facts)
 

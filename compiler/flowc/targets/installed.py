@@ -31,7 +31,8 @@ def find(name: str) -> AnyTarget | None:
         raise TargetError(error.message, error.hint) from error
     if found is not None and found.name != name:
         raise TargetError(
-            f"{TARGETS.described(name)} calls itself '{found.name}'", "give the entry point and the target one name"
+            f"{TARGETS.described(name)} calls itself '{found.name}'",
+            "give the entry point and the target the same name",
         )
     return found
 

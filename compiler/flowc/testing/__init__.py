@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaultyFlowError", "PipelineResult", "StepResult", "run_pipeline", "run_step"]
 
-# For names in `metaflow.current`, the fields of the context that have other names.
+# Maps names in `metaflow.current` to fields of the context that have another name.
 _CURRENT = {
     "flow_name": "flow",
     "run_id": "run",
@@ -140,7 +140,7 @@ def run_step(
         around.place(input, index, outer)
         if around.node.joins is None:
             if inputs is not None:
-                raise TypeError(f"step '{name}' is no join: give its artifacts, not inputs")
+                raise TypeError(f"step '{name}' is not a join: give its artifacts, not inputs")
             around.precede(artifacts or {})
         else:
             if inputs is None or artifacts:

@@ -102,7 +102,7 @@ def run_pipeline(
 
 
 def _read(done: Execution, store: Store) -> PipelineResult:
-    """Return the results of a run. Everything is read from its store, so that the store may be deleted afterwards."""
+    """Return the results of a run. Everything is read at once, so that the store may be deleted afterwards."""
     if not done.run_id:
         return PipelineResult(status=done.status, outputs={}, steps={}, mocked=frozenset(), message="it has not begun")
     view = RunView.of(store.run(done.flow, done.run_id))

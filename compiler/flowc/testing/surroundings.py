@@ -122,7 +122,7 @@ class Surroundings:
         ends = self._graph.ends(self.node)
         if not isinstance(split.next, Branch):
             if isinstance(inputs, Mapping):
-                raise TypeError(f"the inputs of join '{self.node.id}' are a list, one for each item")
+                raise TypeError(f"the inputs of join '{self.node.id}' are a list with a mapping for each item")
             self._split(split, self._path, [None] * len(inputs))
             for number, artifacts in enumerate(inputs):
                 self._end(ends[0][0], item_path(self._path, number), self._store(artifacts))

@@ -6,8 +6,7 @@ With a limit of 200 tasks:
     a 1,000-step chain              ->  5 parts of 200 calls
     300 branches of one step        ->  2 parts of 150 calls, side by side
 
-Tasks that may lead to the next iteration of an outer loop are not moved, because later tasks depend on whether they
-did.
+Tasks that may lead to the next iteration of an outer loop are not moved, because they decide whether later tasks run.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class _Fitting:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._fitted: dict[int, tuple[Series, Series]] = {}  # by `id(series)`; keeping the series keeps its id valid
-        self._parts: dict[int, tuple[Series, Block]] = {}  # likewise
+        self._parts: dict[int, tuple[Series, Block]] = {}  # by `id(series)`, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:
@@ -63,7 +62,7 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # A fork takes at most half of a DAG, so each round at least halves the number of tasks.
+        # Parallel arms take at most half of a DAG, so each round at least halves the number of tasks.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:

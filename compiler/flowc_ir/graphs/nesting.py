@@ -120,7 +120,7 @@ class _Walk:
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            if len(arms) < 2:  # one path, or alternatives of a switch
+            if len(arms) < 2:  # all paths come through one arm, such as alternatives of a switch
                 return stack
             self._join_without_inputs(at, split, "branches")
             if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms end elsewhere
@@ -147,7 +147,7 @@ class _Walk:
 
     def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
         self.entries.setdefault(target, []).append(stack)
-        if target in self.inside and self.inside[target] != stack:  # only loops violate the topological order
+        if target in self.inside and self.inside[target] != stack:  # already visited: the edge closes a loop
             self.clean = False
             self._fault(
                 codes.CYCLE,
@@ -177,8 +177,8 @@ class _Walk:
     def _unclosed(self, split: NodeId, end: NodeId) -> None:
         self.clean = False
         what = {Foreach: "a foreach", Gang: "a gang"}.get(type(self.by_id[split].next), "branches")
-        # The most likely mistake is a join that takes no inputs: the fault's place is a step whose name suggests a
-        # join.
+        # The most likely mistake is a join without the argument `inputs`: if the name of a step contains "join", the
+        # fault is reported at this step.
         for at, stack in self.inside.items():
             if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
                 self._join_without_inputs(at, split, what)
@@ -217,7 +217,7 @@ class _Walk:
             codes.FOREIGN_JOIN,
             f"step '{at}' joins the branches of step '{split}', but a switch also leads to it past '{split}'",
             at,
-            "end the branches in a separate join, and meet in a plain step behind it",
+            "end the branches in a separate join, and let both paths meet in a step after it",
             [(split, "opens the branches")],
         )
 

@@ -42,8 +42,9 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class BranchArms:
-    """The arms of a branch. In the region, the task of `split` comes directly before, the task of its join directly
-    after."""
+    """The arms of a branch. In the region, the task of `split` comes directly before the arms, and the task of its join
+    directly after them.
+    """
 
     split: NodeId
     arms: tuple[Region, ...]
@@ -80,8 +81,9 @@ class Arm:
 @final
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """The arms of a switch; exactly one arm runs. In the region, the task of the node `switch` comes directly
-    before."""
+    """The arms of a switch; exactly one arm runs. In the region, the task of the node `switch` comes directly before
+    the arms.
+    """
 
     switch: NodeId
     arms: tuple[Arm, ...]

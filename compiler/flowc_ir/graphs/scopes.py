@@ -67,8 +67,9 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
 @final
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """The place of a node: the scopes around it, and the splits around it, each with the first node of the arm that
-    contains the node; outermost first."""
+    """The place of a node: the scopes around it, and the splits around it (each with the first node of the arm that
+    contains the node), both outermost first.
+    """
 
     scopes: tuple[Scope, ...]
     arms: tuple[tuple[NodeId, NodeId], ...]

@@ -78,7 +78,7 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # a split can be open at several ends
+        if (code, message) in self.said:  # reported already: a split can be open at several ends
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
@@ -99,13 +99,13 @@ class _Analysis:
             return
         loops = find_loops(self.start, {at: self._known(at) for at in order})
         for at, target in back:
-            hint = "lead to a later step; to repeat steps, end them with a switch that leads back or on"
+            hint = "lead to a later step; to repeat steps, end them with a switch that leads back or forward"
             if target == self.start:
                 message = f"step '{at}' leads back to '{target}', where the flow starts"
-                hint = f"add a step behind '{target}' for the loop to begin with"
+                hint = f"add a step after '{target}', and let the loop begin with it"
             elif target not in loops or at not in loops[target]:
                 message = f"step '{at}' leads back to '{target}', but that cycle is also entered at another step"
-                hint = "a loop is entered at its first step only: lead into it there"
+                hint = "a loop can be entered only at its first step: lead to this step"
             elif self._has_exit(loops[target]):
                 continue
             else:

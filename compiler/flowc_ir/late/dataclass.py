@@ -149,7 +149,9 @@ def _make(cls: type, options: _Options, kw_only: bool) -> type:
         if _FIELDS in base.__dict__:
             inherited |= base.__dict__[_FIELDS]
         elif _STANDARD_FIELDS in base.__dict__:
-            raise TypeError(f"{base.__name__} is a dataclass of the standard library, and so must {cls.__name__} be")
+            raise TypeError(
+                f"{base.__name__} is a dataclass of the standard library, so {cls.__name__} must be one, too"
+            )
     own = _own_fields(cls, kw_only)
     fields = inherited | own
     _check_order(fields)

@@ -68,7 +68,7 @@ class JsonConsole:
         return
 
     def hold(self, job: Job) -> None:
-        return  # JSON lines are read by a program and do not disturb a debugger's prompt
+        return  # a program reads the JSON lines, so they do not disturb a debugger's prompt on the terminal
 
     def release(self) -> None:
         return

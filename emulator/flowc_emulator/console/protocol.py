@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Console(Protocol):
-    """Shows a run. The supervisor calls the methods in the order of the events; they ignore streams that are closed."""
+    """Shows a run. The supervisor calls the methods in the order of the events. A closed output stream is not an
+    error."""
 
     @property
     def live(self) -> bool:

@@ -20,7 +20,7 @@ PIECE = 1 << 16  # the most bytes of an unfinished line that are held back
 SETTLED = 1.0  # a bar's line is final when the cursor was below it for this many seconds
 _MOST = 100  # the most rows that are kept because the cursor can return to them
 _TOKEN = re.compile(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
-_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # an escape sequence whose end was not received yet
+_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # an incomplete escape sequence at the end of the received data
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 

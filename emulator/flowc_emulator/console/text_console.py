@@ -64,14 +64,14 @@ class TextConsole:
             from flowc_emulator.console.progress_line import ProgressLine
 
             self._progress = ProgressLine(self._err, color=color)
-        self._bars_due: dict[tuple[Job, Stream], float] = {}  # when the next line about a task's progress bars is due
+        self._bars_due: dict[tuple[Job, Stream], float] = {}  # when the next line about a task's bars is printed
         self._bars_new: set[tuple[Job, Stream]] = set()  # bars that were not shown yet
         self._held = False
         self._debugged: Job | None = None
 
     @property
     def live(self) -> bool:
-        """Whether output may become due without an event, so that `progress` has to be called regularly."""
+        """Whether output may have to be printed without an event, so that `progress` has to be called regularly."""
         return self._progress is not None or self._lines.unsettled or bool(self._bars_new)
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -84,7 +84,7 @@ class TextConsole:
             self._say(f"{step} runs again: {why}")
         if following:
             more = f" and {len(following) - _NAMED} more" if len(following) > _NAMED else ""
-            self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
+            self._say(f"following steps run again, too: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
         return  # only the end of an attempt gets a line
@@ -122,7 +122,7 @@ class TextConsole:
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
         self.finish(job)
         if caught:
-            self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
+            self._say(f"{self._paint('caught', 33)} {job.task}: its failure is stored, and the flow continues")
         elif cached:
             self._say(f"cached {job.task} from {cached}")
         elif mocked:

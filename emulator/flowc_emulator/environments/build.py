@@ -134,7 +134,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
     else:
         other = interpreters.pip()
         pip = (*other, "--python", _python(home)) if other and not spec.conda else (_python(home), "-m", "pip")
-        # Not --quiet, which would hide the package indexes that pip used.
+        # `--quiet` is not passed, because it would hide the package indexes that pip used.
         yield (*pip, "install", "--no-input", "--disable-pip-version-check", "--", *spec.pypi)
 
 

@@ -1,4 +1,5 @@
-"""Run a task in another interpreter: the forked child executes it (exec) and keeps its pipes and session."""
+"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps its own pipes and
+session."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Isolation:
         return cls(interpreters, root, _make_bridge())
 
     def takes(self, job: Assignment) -> bool:
-        """Return whether an attempt runs in another interpreter; one that only records a caught failure does not."""
+        """Return whether an attempt runs in another interpreter; an attempt that only records a caught failure does
+        not."""
         return job.step in self.interpreters and not job.only_catch
 
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:

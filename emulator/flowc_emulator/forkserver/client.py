@@ -241,7 +241,7 @@ class TaskLauncher:
 
 
 def _end(link: socket.socket) -> None:
-    """Close a socket for all processes: those that the flow's import has forked may hold copies of it."""
+    """Close a socket for all processes: processes that the flow's import has forked may hold copies of the socket."""
     if link.fileno() >= 0:
         with contextlib.suppress(OSError):  # the other end is closed already
             link.shutdown(socket.SHUT_RDWR)

@@ -103,8 +103,8 @@ class _Server:
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
         # Hazard: only a signal with a Python handler is written to the wakeup descriptor, so SIGCHLD has a handler that
-        # does nothing. The pipe is non-blocking: a signal must not wait for a reader, and a full pipe wakes `poll`
-        # anyway.
+        # does nothing. The pipe is non-blocking: a signal must not wait for a reader, and if the pipe is full, `poll`
+        # wakes up anyway.
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._threads: Threads | None = None

@@ -155,7 +155,7 @@ def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     data = bytearray()
     while len(data) < length:
         data += _take(link, length - len(data))
-    # Hazard: received descriptors are inheritable. A program that a task starts would hold the pipes of the task open.
+    # Hazard: received descriptors are inheritable; a program that a task starts would hold the task's pipes open.
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     request: Request = pickle.loads(data)

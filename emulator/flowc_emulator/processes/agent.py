@@ -55,7 +55,7 @@ class Agent:
         to the caller.
         """
         self.url = url
-        self.wakeup: Wakeup | None = None  # tells whether a signal ends the run
+        self.wakeup: Wakeup | None = None  # shows whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # number of the latest request
         self._answered = 0  # number of the latest request that was answered or has no answer
@@ -71,7 +71,8 @@ class Agent:
         theirs.close()
 
     def descriptor(self) -> int:
-        """Return the descriptor that a forked child must close: the agent ends when no process has it open."""
+        """Return the descriptor that a forked child must close: the agent ends when no process holds this descriptor
+        open."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -242,7 +243,7 @@ class Agent:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
                 self._kill()  # the agent would keep waiting for the store
-                raise StoreError(f"{self.url} does not answer, and the run is to end")
+                raise StoreError(f"{self.url} does not answer, and the run is being ended")
 
 
 def _serve(objects: Objects, requests: socket.socket) -> NoReturn:

@@ -52,19 +52,20 @@ class Observer(Protocol[J_contra]):
         ...
 
     def held(self, job: J_contra) -> None:
-        """Handle that the job has borrowed the terminal for a debugger's prompt."""
+        """Handle the start of a debugger's prompt: the job has borrowed the terminal."""
         ...
 
     def released(self) -> None:
-        """Handle that a job has returned the terminal."""
+        """Handle the end of a debugger's prompt: the job has returned the terminal."""
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle that signal `number` ends `running` jobs; `again`: it is the second signal, which kills the jobs."""
+        """Handle the signal `number`, which ends `running` jobs; `again`: it is the second signal, which kills the
+        jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle that the job's process waits for a lock that no thread can release; its stack was requested."""
+        """Handle a hanging job: its process waits for a lock that no thread can release. Its stack was requested."""
         ...
 
     def note(self, text: str) -> None:
@@ -91,7 +92,7 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process; return it, and what reports its end if it is no child of this process. Raises OSError."""
+        """Start the process; return it and its `Reaper` (None for a child of this process). Raises OSError."""
         ...
 
 
@@ -155,7 +156,7 @@ class Engine(Generic[J]):
     def __init__(
         self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
     ) -> None:
-        """`guard` has the functions that the `Guardian` calls, `close` further descriptors that new processes close."""
+        """`guard`: the functions that the `Guardian` calls; `close`: further descriptors that new processes close."""
         self._observer = observer
         self._guard = guard
         self._close = tuple(close)
@@ -191,8 +192,8 @@ class Engine(Generic[J]):
     def begin(self) -> None:
         """Begin to handle signals, adopt orphaned processes, and fork the guardian. Raises OSError if the fork fails.
 
-        Hazard: call it after the import of everything that tasks share: the garbage collector ignores existing objects
-        until `close`.
+        Hazard: call this after everything that tasks share is imported: until `close`, the garbage collector ignores
+        the objects that exist now.
         """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()
@@ -342,7 +343,7 @@ class Engine(Generic[J]):
         elif running.ended_by is not None:
             why = running.ended_by
         elif running.timed_out:
-            why = "the process was killed: it went on after its timeout"
+            why = "the process was killed: it was still running after its timeout"
         return Finished(running.job, event, running.began, why, running.ended_by is not None)
 
     def _look_for_hangs(self) -> None:
@@ -356,7 +357,7 @@ class Engine(Generic[J]):
         """Accept requests of jobs for the terminal."""
         if self._terminal is None:
             return
-        import_module("pdb")  # every job gets a patched pdb: import it once, before the forks
+        import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)

@@ -1,8 +1,9 @@
 """The guardian: a process that ends a run's processes and records the end if the supervisor is killed.
 
-PR_SET_PDEATHSIG ends the supervisor's children with it, but not the children's own processes, and works only on systems
-with prctl. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds.
-End of file means that the supervisor has ended, for any reason. If the guardian is killed, the supervisor replaces it.
+PR_SET_PDEATHSIG would end the supervisor's children when the supervisor ends, but not the processes that the children
+started, and it works only on systems with prctl. The guardian reads a pipe whose writing end only the supervisor (and,
+for a moment, each new child) holds. End of file means that the supervisor has ended, for any reason. If the guardian is
+killed, the supervisor replaces it.
 """
 
 from __future__ import annotations

@@ -89,9 +89,9 @@ def note_about(task: str, stack: bytes) -> str | None:
     package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
     where = f"{function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
     return (
-        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that no thread of it "
-        "can open; its stack is in its log. If it does not go on, end the run and try --start fresh, which imports the "
-        "flow again in each task"
+        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that none of its "
+        "threads can release; its stack is in its log. If it does not continue, end the run and try --start fresh, "
+        "which imports the flow again in each task"
     )
 
 

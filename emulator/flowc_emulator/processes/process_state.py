@@ -27,7 +27,7 @@ _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
-_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # handlers for processes that a program starts
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # modules whose handlers tasks need not call
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Prefixes of the names of debuggers' threads and modules; these debuggers handle forks themselves."""
@@ -143,7 +143,7 @@ def _descriptors() -> frozenset[tuple[int, str]]:
     for name in os.listdir(directory):
         try:
             path = os.readlink(f"{directory}/{name}") if directory.startswith("/proc") else f"descriptor {name}"
-        except OSError:  # the descriptor by which the directory was listed
+        except OSError:  # the descriptor that listed the directory is already closed
             continue
         if int(name) > 2 and path not in _HARMLESS_FILES and not path.endswith("/fd"):
             found.add((int(name), path))

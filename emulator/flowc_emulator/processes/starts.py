@@ -72,7 +72,7 @@ class Starts:
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # by the variables that the server needs when it is executed
+        self._servers: dict[Environment, ForkServer] = {}  # key: variables that a server needs at its start
         self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:
@@ -183,5 +183,5 @@ class Starts:
             self._unsafe.add(unsafe.package)
             self._note(
                 f"importing {unsafe.package} {unsafe.why}, which tasks cannot share: each imports it for itself, "
-                f"which takes {unsafe.seconds:.1f} s; `flowc doctor FLOW` says more"
+                f"which takes {unsafe.seconds:.1f} s; run `flowc doctor FLOW` for details"
             )

@@ -99,7 +99,8 @@ class Terminal:
                 self._say(b"no")
                 return False
         self.holder = task
-        self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # after Ctrl-Z two processes would read the input
+        # If Ctrl-Z suspended flowc, both the shell and the task would read the input.
+        self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         self._say(b"yes")
         return True
 
@@ -188,7 +189,7 @@ class Borrowed:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)
-        fcntl.lockf(self._lock, fcntl.LOCK_EX)  # locked by the process, and released when it dies
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)  # the process's lock is released when the process dies
         try:
             self._say(_ASK)
             self._await()

@@ -207,7 +207,7 @@ class Scheduler:
         if node.joins is None:
             self._start(target, at)
             return
-        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, `_fan_out` has set the number
+        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, `_fan_out` has already stored the number
         missing = self._missing.get((target, at), len(arms)) - 1
         if missing:
             self._missing[target, at] = missing

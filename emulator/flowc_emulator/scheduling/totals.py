@@ -103,7 +103,7 @@ class Totals:
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count the open decisions after a step; those after an open switch count only when the switch has chosen."""
+        """Count the open decisions after a step; decisions after an open switch are counted only when it has chosen."""
         following = self._graph.nodes[step].next
         match following:
             case End():

@@ -153,7 +153,7 @@ def activity_of(pid: int) -> Activity | None:
     for process in processes:  # the list grows in the loop
         try:
             fields = _stat(f"/proc/{process}/stat")
-            ticks += sum(map(int, fields[11:15]))  # its own time, and that of ended children
+            ticks += sum(map(int, fields[11:15]))  # the CPU time of the process and of its ended children
             for thread in os.listdir(f"/proc/{process}/task"):
                 place = f"/proc/{process}/task/{thread}"
                 if _stat(f"{place}/stat")[0] in _WANTS:

@@ -1,4 +1,4 @@
-{{/* Names are fixed, not made of the release's: compiled flows refer to them, and a namespace needs one of each. */}}
+{{/* The names of objects do not contain the release's name: compiled flows refer to them, and a namespace needs each object only once. */}}
 
 {{- define "flowc.labels" -}}
 app.kubernetes.io/name: flowc
@@ -28,7 +28,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* An egress rule: a dict of to, ports and protocols. */}}
+{{/* A rule for outgoing connections; the argument is a dict with the keys to, ports and protocols. */}}
 {{- define "flowc.egress" -}}
 - to: {{- toYaml .to | nindent 4 }}
   ports:
@@ -40,7 +40,7 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 
-{{/* Of what `helm test` makes; a failed test leaves it for whoever looks, and the next one begins by deleting it. */}}
+{{/* The annotations of the objects that `helm test` creates. A failed test leaves its objects for inspection; the next test deletes them first. */}}
 {{- define "flowc.testAnnotations" -}}
 helm.sh/hook: test
 helm.sh/hook-weight: {{ . | quote }}

@@ -22,7 +22,8 @@ LOCALHOST = "127.0.0.1"
 
 
 class Parallel(NamedTuple):
-    """A task's place in its gang, as `current.parallel`; `node_index` counts from 0, and node 0 is the control task."""
+    """A task's place in its gang, as `current.parallel` shows it; `node_index` counts from 0, and node 0 is the control
+    task."""
 
     main_ip: str
     num_nodes: int
@@ -99,17 +100,19 @@ class Ambient:
 
     Attributes:
         task: the task that this process runs.
-        starting: the flow whose functions of defaults are being called; no task runs yet.
+        starting: the flow whose functions for the defaults of parameters are being called; no task runs yet.
         extra: values that decorators add to `current` (`current._update_env`).
         metrics: the metrics that the attempt has recorded; None in a process that runs no task.
         metadata: entries that decorators add to the task's record, each with `name`, `value` and `type`.
         pickler: the name of the pickler that writes the task's artifacts.
         secrets: the values of the declared secrets of the step, by the names of their variables.
-        replaced: the environment variables that the step's own variables have replaced; None for one that was not set.
+        replaced: the previous values of the environment variables that the step's own variables have replaced, by name;
+        None if the variable was not set.
         find_class: returns a class that cannot be imported, given its module and name; called when a value is read.
         before_fork: called before a fork: marks all parameters of the task as read, since reads in a child are not
             seen.
-        loading: the file whose top level is being run; a flow that is called then lacks its `__main__` guard.
+        loading: the file whose top level is being executed; if it calls a flow meanwhile, the call lacks a `__main__`
+        guard.
         report_unreadable: called with a message about an unreadable record; None issues a Python warning.
         open_bucket: opens the address of a bucket as `Objects`, in a process that will fork tasks and therefore must
             not use obstore itself.
@@ -151,8 +154,8 @@ def ambient() -> Ambient:
 def apart() -> Iterator[Ambient]:
     """Give the block its own state, as in a process that has run no task; restore the outer state afterwards.
 
-    The new state only takes over the attributes that belong to the process: `loading`, `report_unreadable`,
-    `open_bucket`, `report_progress`, `keeps_terminal`, `namespace` and `store_url`.
+    The new state copies only the attributes that belong to the process: `loading`, `report_unreadable`, `open_bucket`,
+    `report_progress`, `keeps_terminal`, `namespace` and `store_url`.
     """
     global _ambient
     outer = _ambient
@@ -168,7 +171,7 @@ def apart() -> Iterator[Ambient]:
     try:
         yield inner
     finally:
-        outer.keeps_terminal = inner.keeps_terminal  # a kept terminal is kept until the process ends
+        outer.keeps_terminal = inner.keeps_terminal  # the debugger keeps the terminal until the process ends
         _ambient = outer
 
 
@@ -181,7 +184,7 @@ def set_variables(variables: Iterable[tuple[str, str]]) -> None:
 
 
 def environment_of_run() -> dict[str, str]:
-    """Return the environment without the variables of the step: that in which the run, or the pod, was started."""
+    """Return the environment in which the run, or the pod, was started: without the variables of the step."""
     found: dict[str, str | None] = {**os.environ, **ambient().replaced}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -35,7 +35,7 @@ RETRY_EXPRESSION: Final = f"lastRetry.exitCode != '{NO_RETRY}'"
 COMMAND: Final = ("python", "-m", "flowc_runtime")
 """The command of every container; `task_arguments` or `finish_arguments` follow."""
 TASK: Final = "task"
-"""The subcommand that makes one attempt of one task."""
+"""The subcommand that runs one attempt of one task."""
 PATH: Final = "--path"
 """The option with the task's index path, such as 0.3."""
 RETRY: Final = "--retry"
@@ -47,7 +47,7 @@ STATUS: Final = "--status"
 
 
 def task_arguments(step: str, path: str, retry: str) -> list[str]:
-    """Return the arguments that make one attempt of one task.
+    """Return the arguments of the command that runs one attempt of one task.
 
     Args:
         step: the step. This and the other arguments may be Argo's template tags.
@@ -58,7 +58,7 @@ def task_arguments(step: str, path: str, retry: str) -> list[str]:
 
 
 def finish_arguments(status: str) -> list[str]:
-    """Return the arguments that record the end of a run."""
+    """Return the arguments of the command that records the end of a run."""
     return [FINISH, STATUS, status]
 
 
@@ -116,14 +116,14 @@ FUNCTIONS: Final = "FLOWC_FUNCTIONS"
 EVENTS: Final = "FLOWC_EVENTS"
 """The socket of the program that reads the events of a run. Written by `execute_streaming`, read by tasks."""
 CACHE: Final = "FLOWC_CACHE"
-"""`0` makes @cache ineffective. Written by users (`@environment`), read by a pod's task."""
+"""`0` disables @cache. Written by users (`@environment`), read by a pod's task."""
 OUT: Final = "FLOWC_OUT"
-"""The directory of the output files instead of `OUT_DIRECTORY`. Written by tests, read by the runtime."""
+"""A directory for the output files that replaces `OUT_DIRECTORY`. Written by tests, read by the runtime."""
 BRACE: Final = "FLOWC_BRACE"
 """The text `{`, to which the kubelet expands `$(FLOWC_BRACE)`. Written by the compiler, read only by the kubelet."""
 
 PARALLEL_MAIN_IP: Final = "MF_PARALLEL_MAIN_IP"
-"""The address of a gang's first task, under Metaflow's name. Written by the runtime, or by what started the gang."""
+"""The address of a gang's first task, under Metaflow's name. Written by the runtime, or by whoever started the gang."""
 PARALLEL_NUM_NODES: Final = "MF_PARALLEL_NUM_NODES"
 """The size of a gang, under Metaflow's name. Written by the runtime for the user's code."""
 PARALLEL_NODE_INDEX: Final = "MF_PARALLEL_NODE_INDEX"

@@ -34,7 +34,7 @@ class AddressError(StoreError):
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read. Lists leave the object out, since other objects may be readable.
+    """One object of the store cannot be read. Listings leave the object out, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """

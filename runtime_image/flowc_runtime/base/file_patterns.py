@@ -48,7 +48,8 @@ def files_below(directory: str, pattern: str) -> list[str]:
 
 
 def _matching(directory: str, at: str, parts: Sequence[str], *, whole: bool) -> Iterator[str]:
-    """Yield the files at and below the path `at` that the remaining parts match; `whole`: a directory matches, too."""
+    """Yield the files at and below `at` that the parts match; `whole`: without parts, a directory yields all its
+    files."""
     here = os.path.join(directory, at) if at else directory
     if not parts:
         if os.path.isfile(here):

@@ -76,7 +76,7 @@ class _Opened:
     def __init__(self, path: str) -> None:
         self._path = path
         self._told = False
-        # O_NONBLOCK opens a FIFO without a writer at once; `_wait` then polls it.
+        # With O_NONBLOCK, opening a FIFO does not wait for a writer; `_wait` then polls the FIFO.
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except ValueError:

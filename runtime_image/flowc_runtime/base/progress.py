@@ -1,4 +1,5 @@
-"""Report the progress of long work to a listener: a command line on a terminal, which shows it. Others have none."""
+"""Report the progress of long work to the process's listener. Only commands on a terminal set one, to show the
+progress."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Wakeup:
         self._numbers = bytearray()  # numbers that were read from the pipe but not yet taken
 
     def open(self) -> int:
-        """Create the pipe; return its writing end, for `signal.set_wakeup_fd`. Both ends do not block and are not
+        """Create the pipe; return its writing end, for `signal.set_wakeup_fd`. Both ends are non-blocking and not
         inheritable.
 
         Raises:

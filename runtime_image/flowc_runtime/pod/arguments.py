@@ -98,7 +98,7 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
         return from_text(parameter.default)  # even if its type differs from the parameter's
-    # A user-defined type gets the JSON value of encoded text, but text that a person typed unchanged.
+    # For a user-defined type, encoded text is decoded as JSON, and text that a person typed stays unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
         value = decode(kind, text)

@@ -64,7 +64,7 @@ class ContainerTask:
         self._measured = False  # whether the tracker gets metrics of this attempt
 
     def main(self) -> int:
-        """Make the attempt; return an exit code of `flowc_runtime.base.contract`.
+        """Run the attempt; return an exit code of `flowc_runtime.base.contract`.
 
         The process adopts orphaned processes, and handles SIGTERM and SIGINT by asking the child to end.
 
@@ -107,7 +107,8 @@ class ContainerTask:
                 kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
-            # After Argo's outputs are written, so that they exist even if the pod is killed now.
+            # Metrics are sent after Argo's outputs are written, so that the outputs exist even if the pod is killed
+            # now.
             self._track(attempt)
             leftovers.end_adopted(hurry=watcher.wakeup)
         return code
@@ -255,7 +256,7 @@ class ContainerTask:
     def _assignment(self, program: Program, attempt: int) -> Assignment:
         """Return the assignment of the attempt. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
-        record = self.run.record()  # written by the parent before it claimed the number
+        record = self.run.record()  # the parent process wrote it before it claimed the attempt's number
         return Assignment(
             run=self.run,
             graph=self.graph,

@@ -205,6 +205,6 @@ def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
         out.flush()
 
     def failed(hook: str, problem: str) -> None:
-        print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
+        print(f"flowc: exit hook {hook} failed: {problem}; the run's outcome is unchanged", file=sys.stderr)
 
     run_hooks(graph.flow, run, load, output, failed, successful=successful)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-RARE = 50_000  # new container objects until a collection: more than the imports of a command create
+RARE = 50_000  # new container objects before a collection; a command's imports create fewer
 _usual: int | None = None
 
 

@@ -81,7 +81,7 @@ def flush() -> None:
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            # Its terminal or its reader is gone: discard the rest of its output, and continue the run.
+            # The stream's terminal or reader is gone: discard the rest of the output, and continue the run.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, standard.fileno())
             os.close(null)
@@ -130,7 +130,7 @@ def begin() -> None:
 
 
 def measured() -> dict[str, object] | None:
-    """Return the settings with which `measure` measures coverage, like here, in a process that is no fork of this one.
+    """Return the settings with which a process that is not a fork of this one can measure coverage in the same way.
 
     Returns:
         Arguments of `coverage.Coverage` by name, and `directory`, the working directory; None if coverage is not being

@@ -50,7 +50,7 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
         asked.update(found)
         if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
             if late:
-                return  # the process has another user, or waits for a lost disk: init reaps it later
+                return  # the process belongs to another user, or waits for a lost disk: init reaps it later
             deadline = time.monotonic()
 
 

@@ -38,7 +38,8 @@ _compiled: dict[str, tuple[bytes, CodeType]] = {}
 class UnguardedFlow(SystemExit):
     """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
 
-    Loading stops at the call, as it does when the file is run as a program: there the call runs the command line.
+    Loading stops at the call. If the file is run as a program, execution also ends there, because the call runs the
+    command line.
     """
 
     def __init__(self, flow: str, file: str) -> None:
@@ -166,7 +167,7 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
         guarded: whether a call of the flow at the top level is an error.
 
     Raises:
-        UnguardedFlow: such a call, if `guarded`.
+        UnguardedFlow: the file calls its flow at the top level, and `guarded` is true.
         ImportError: the file is in a package, and another package or module has its name.
         BaseException: an exception of the file, unchanged; the module is then not registered.
     """
@@ -206,7 +207,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def _check_parent(package: ModuleType, directory: str) -> None:
-    """Raise ImportError if the imported package is another one of the same name, not the one in `directory`."""
+    """Raise ImportError if the imported package is not the one in `directory`, but another package with its name."""
     places = [os.path.realpath(place) for place in getattr(package, "__path__", ())]
     if os.path.realpath(directory) not in places:
         found = ", ".join(places) or getattr(package, "__file__", None) or "nowhere"
@@ -234,7 +235,7 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile a file without running it, for processes that are forked later, which also report errors of the file.
+    """Compile a file without running it, for processes that are forked later. They also report errors of the file.
 
     Args:
         root: the root of the flow's code.
@@ -250,7 +251,8 @@ def precompile(root: Path, file: str) -> None:
 
 
 def _free_name(file: str, path: str) -> str:
-    """Return `module_name`, or another name if it belongs to a loaded module that is not a flow; flows are replaced.
+    """Return a name for the module of a flow's file: `module_name(file)`, or another name if a loaded module that is
+    not a flow has this name. (A loaded flow with this name is replaced.)
 
     Raises ImportError if the file is in a package: its modules import each other by their names.
     """

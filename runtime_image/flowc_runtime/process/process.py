@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
-# A task's process prints its stack at this real-time signal, which leaves SIGUSR1 and SIGUSR2 to the step.
+# A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

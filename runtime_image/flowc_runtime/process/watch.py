@@ -129,7 +129,7 @@ class Watcher:
         for number in self._signals:
             # The wakeup descriptor is written only for signals with a Python handler. poll() does the work.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose how they ended
+        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose exit codes
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # delivers signals that were blocked
         return self

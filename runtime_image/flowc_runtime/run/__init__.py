@@ -1,1 +1,1 @@
-"""Executes the tasks of a run: parents and transitions of tasks, foreach, artifacts, metrics, reused results."""
+"""Execute the tasks of a run: parents and transitions of tasks, foreach, artifacts, metrics, reused results."""

@@ -21,7 +21,8 @@ _OWN = ("run", "graph", "program", "parameters", "cards")  # fields that each pr
 
 
 class AssignmentFields(TypedDict):
-    """The fields that are sent to a process that is no fork of its parent. This process creates the other fields."""
+    """The fields that are sent to a process that is not forked from the sender. The process creates the other fields
+    itself."""
 
     step: str
     path: str

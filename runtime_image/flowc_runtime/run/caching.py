@@ -119,7 +119,8 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """Find the entry of an earlier task with equal inputs; return it with the names that the task read, or None.
+        """Find the entry of an earlier task with equal inputs; return it with the names that the earlier task read, or
+        None.
 
         If there is none, the entries of flowc's first release are searched, which have other keys. Errors of damaged
         entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
@@ -214,7 +215,7 @@ class Situation:
         self.unreadable.append(error)
 
     def _load(self, kind: str, key: str) -> object:
-        subject = f"what a task of step '{self._job.step}' left in the cache"
+        subject = f"the cache entry of a task of step '{self._job.step}'"
         return parse(CACHE, kind, self._objects.get(key), key=key, url=self._objects.url, subject=subject)
 
     def _values(self, reads: ReadsRecord) -> str:

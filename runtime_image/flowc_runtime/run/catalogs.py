@@ -1,4 +1,4 @@
-"""File catalogs: where the files of `Catalog(get=…, put=…)` are stored: in the store, nowhere, or by a plugin.
+"""File catalogs, which store the files of `Catalog(get=…, put=…)`: in the store, nowhere, or by a plugin.
 
 The setting `catalog` chooses the catalog for the files that tasks put. A file's record names the catalog that stores
 the file, so that a run can be resumed with another catalog.
@@ -122,7 +122,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         raise KeepingError(f"{_named(catalog)} has other bytes at {address}: their sha256 was {digest} and is {found}")
 
 
-@cache  # a search of the installed packages takes longer than to keep a file
+@cache  # searching the installed packages takes longer than storing a file
 def _find(name: str) -> FileCatalog:
     try:
         found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance

@@ -31,7 +31,7 @@ class Family:
         self.job = job
         self._known: dict[tuple[str, str], AttemptRecord] = {}  # the record of the parent, by step and path
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
-        self.place: set[str] = set()  # parts of the inputs' foreach frames that it read
+        self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
         """Set the task's inherited artifacts from its parents' records; for a join, set its inputs.

@@ -32,9 +32,9 @@ class Patch(TypedDict):
     """The replacement of one step's code.
 
     `kind` is the kind of replacement: `nothing`, a JSON `value`, a `function` of a module, a `file` with a function, or
-    a `pickle` of a value or a function. `what` is, for these kinds: unused; the value; `MODULE:FUNCTION`; the file's
-    path, optionally with `:FUNCTION`; the pickle as base64 text. `mock` is whether no step's code runs in this run;
-    then missing values are supplied.
+    a `pickle` of a value or a function. `what` depends on the kind, in the same order: unused; the value;
+    `MODULE:FUNCTION`; the file's path, optionally with `:FUNCTION`; the pickle as base64 text. `mock` is true if no
+    step's code runs in this run; missing values are then supplied.
     """
 
     kind: PatchKind
@@ -45,10 +45,10 @@ class Patch(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A patch after its function or value was loaded. If it has neither, the step's code is left out.
+    """A patch after its function or value was loaded. If it has neither, the step's code is skipped.
 
-    `is_value` is whether `value` is the replacement, which may be None. `mock` is copied from the `Patch`. `way` is the
-    target of a switch whose value is missing in a mocked run.
+    `is_value` is true if `value` is the replacement; the value may be None. `mock` is copied from the `Patch`. `way` is
+    the target of a switch whose value is missing in a mocked run.
     """
 
     value: object = None
@@ -80,7 +80,7 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # last in the path: the module may be beside a test
+                sys.path.append(here)  # appended, since the module may be beside a test
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)
@@ -108,6 +108,6 @@ def _in_file(text: str, step: str) -> UserFunction:
     }
     found = vars(module).get(name) if name else own.get(step) or (next(iter(own.values())) if len(own) == 1 else None)
     if not callable(found):
-        wanted = f"'{name}'" if name else f"'{step}', and not exactly one other"
+        wanted = f"'{name}'" if name else f"'{step}', and does not define exactly one function"
         raise PatchError(f"the patch of step '{step}': {path} has no function {wanted}")
     return cast("UserFunction", found)

@@ -49,7 +49,7 @@ class Cards(Protocol):
     def start(self) -> None:
         """Fork the processes that render the cards.
 
-        Hazard: call this before the process uses the store or starts a thread: a fork of a process that did is unsafe.
+        Hazard: call this before the process uses the store or starts a thread; afterwards a fork is unsafe.
         """
         ...
 
@@ -166,7 +166,8 @@ class Program(Protocol):
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
-        """Return the options of the node's inline secrets, which have the values: the IR does not contain them."""
+        """Return the options of the node's inline secrets. They contain the values of the secrets, which the IR does
+        not."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
@@ -178,7 +179,7 @@ class Program(Protocol):
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return the names and values of constants, such as class attributes: readers of runs show them as artifacts.
 
-        For each parameter that the IR marks as `converted`, they include the value that the code converts it to.
+        For each parameter that the IR marks as `converted`, the constants include the converted value.
         """
         ...
 
@@ -229,7 +230,7 @@ def load_program(flow: Flow, root: str) -> Program:
     opens: Callable[[], Program] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
     if opens is None:
         raise ProtocolError(
-            f"{flow.code.file} defines no flow '{flow.code.name}': give the task the package that was compiled"
+            f"{flow.code.file} defines no flow '{flow.code.name}': run the task with the code package that was compiled"
         )
     return opens()
 

@@ -198,7 +198,7 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            # A record of an old release does not list reads: then a change of any parameter counts.
+            # A record of an old release does not list reads; then a change of any parameter prevents reuse.
             read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:
@@ -208,7 +208,7 @@ class Reuse:
         return None
 
     def _damage(self, record: AttemptRecord) -> list[str]:
-        """Return messages about damaged results of a task. With the setting `verify`, all results are read."""
+        """Return messages about damaged results of a task. With `verify` = `always`, all results are read."""
         if not self._lost and self._read is None:
             return []
         blobs = [(described(name), ref["digest"], ref["size"]) for name, ref in refs(record) if "data" not in ref]
@@ -253,7 +253,7 @@ class Reuse:
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
         if not complete:
-            self.reasons.setdefault(step, "not all of its gang is done")
+            self.reasons.setdefault(step, "not all tasks of its gang are done")
         return complete
 
 
@@ -273,15 +273,15 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
         if before is None:
             continue
         if {node.id for node in old.predecessors[step]} != {node.id for node in new.predecessors[step]}:
-            found[step] = "other steps lead to it than before"
+            found[step] = "its preceding steps have changed"
         elif (old.scopes(step), before.joins) != (new.scopes(step), node.joins):
             found[step] = "its place among foreach, branches and loops has changed"
         elif type(before.next) is not type(node.next) and any(
             isinstance(following, Foreach | Gang | Switch) for following in (before.next, node.next)
         ):
-            found[step] = "it is left in another way than before"
+            found[step] = "its transition has changed"
         elif isinstance(node.next, Foreach) and isinstance(before.next, Foreach) and node.next.over != before.next.over:
-            found[step] = f"its foreach goes over self.{node.next.over} now"
+            found[step] = f"its foreach now iterates over self.{node.next.over}"
         elif isinstance(node.next, Switch) and node.next != before.next:
             found[step] = "its switch has changed"
     return found

@@ -54,11 +54,12 @@ def _in_gang(job: Assignment) -> bool:
 
 
 def _imply(program: Program, flow: object, node: Node, given: Mapping[str, object]) -> None:
-    """Apply the IR's transition to a task whose step's code a decorator replaced, with the decorator's arguments."""
+    """Apply the IR's transition, with a decorator's arguments, to a task in which this decorator replaced the step's
+    code."""
     known = {"foreach"} if isinstance(node.next, Foreach) else set()
     if unknown := sorted(set(given) - known):
         raise ProtocolError(
-            f"a decorator of step '{node.id}' gives self.next {', '.join(unknown)}=, which the step does not give it"
+            f"a decorator of step '{node.id}' passes {', '.join(unknown)}= to self.next, but the step's call does not"
         )
     program.imply(flow, node.next, given)
 

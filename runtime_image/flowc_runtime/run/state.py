@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
     from flowc_runtime.store.values.fanouts import ForeachFrame
 
-STATE = "_flowc_state"  # its key in the flow object's __dict__; such names are never artifacts
+STATE = "_flowc_state"  # the state's key in the flow object's __dict__; names that begin with OURS are never artifacts
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
 GRAPH = "_flowc_graph"  # the flow's graph: an attribute of the flow object, and of its class during hooks
@@ -105,14 +105,14 @@ class TaskState:
             raise type(error)(f"artifact '{name}': {error}") from None  # the message needs no cause
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
-        # If several threads load the artifact at the same time, all get the value of the fastest. No lock is held while
-        # the value is unpickled: unpickling runs user code, which may wait for another thread.
+        # If several threads load the artifact at the same time, all get the value of the thread that finishes first. No
+        # lock is held while the value is unpickled: unpickling runs user code, which may wait for another thread.
         if flow.__dict__.setdefault(name, origin.value) is origin.value:
             self._origins[name] = origin
         return True
 
     def assign(self, name: str, value: object) -> None:
-        """Record an assignment: the inherited artifact is dropped, unless its own value was assigned."""
+        """Record an assignment: the inherited artifact is dropped, unless the new value is the artifact's own value."""
         origin = self._origins.get(name)
         if origin is None or origin.value is not value:
             self.forget(name)
@@ -176,7 +176,7 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Refer to the stored artifact for a value that was read and not changed; its name may have changed."""
+        """Refer to the stored artifact for a value that was read and not changed; it may now have another name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref

@@ -155,7 +155,7 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
         left_out.setdefault(extension.org, {})[name] = f"{type(error).__name__}: {error}"
         warn(
             f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
-            "repair or uninstall it: nothing that it adds to `metaflow` there is available"
+            "repair or uninstall it; the names that it adds to `metaflow` are not available"
         )
         return None
 
@@ -265,7 +265,7 @@ def make_decorator(name: str) -> Any:
     """Return the decorator `@name` of an extension: its class, or a function that records the use of the decorator.
 
     Raises:
-        ExtensionError: the class cannot be loaded, or it derives from no class of decorators that flowc supports.
+        ExtensionError: the class cannot be loaded, or does not derive from a decorator class that flowc supports.
     """
     from metaflow._extensions.discover import ExtensionError
 

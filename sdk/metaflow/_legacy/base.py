@@ -59,7 +59,7 @@ class Decorator:
             self.init()
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """Return the decorator's arguments: an empty tuple, since none are positional, and all attributes by name."""
+        """Return the decorator's arguments: an empty list, since none are positional, and all attributes by name."""
         return [], dict(self.attributes)
 
     def make_decorator_spec(self) -> str:
@@ -112,8 +112,8 @@ class StepDecorator(Decorator):
     def step_task_retry_count(self) -> tuple[int, int]:
         """Return two numbers: the retries of the step's tasks, and 0.
 
-        If several decorators request retries, the largest number counts. The second number stands for retries that
-        flowc does not support; another value than 0 is an error.
+        If several decorators request retries, the largest number is used. The second number stands for retries that
+        flowc does not support; a value other than 0 is an error.
         """
         return 0, 0
 

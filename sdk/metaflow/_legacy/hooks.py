@@ -176,11 +176,11 @@ class FlowHooks:
         return values
 
     def retries(self, node: Node) -> int:
-        """Return how many retries the decorators of a step request: the largest number counts.
+        """Return how many retries the decorators of a step request: the largest number is used.
 
         Raises:
-            PreparationError: a decorator fails, returns no whole number, or requests attempts after the step's last
-                attempt.
+            PreparationError: a decorator fails, does not return a whole number, or requests attempts after the step's
+                last attempt.
         """
         most = 0
         for decorator in self.of_step.get(node.id, ()):
@@ -188,10 +188,10 @@ class FlowHooks:
                 times, more = decorator.step_task_retry_count()
                 if more:
                     raise MetaflowException(
-                        f"it asks for {more} attempts after the last of the step's own; write @catch, or @retry"
+                        f"it requests {more} attempts after the step's last attempt; use @catch or @retry"
                     )
                 if not hasattr(times, "__index__"):
-                    raise MetaflowException(f"it asks for {times!r} further attempts, which is no whole number")
+                    raise MetaflowException(f"it requests {times!r} further attempts, which is not a whole number")
                 most = max(most, int(times))
         return most
 

@@ -86,8 +86,8 @@ def _storage(kind: str) -> DataStoreStorage:
 
     if kind != LocalStorage.TYPE:
         raise MetaflowException(
-            f"decorators of extensions keep files in a store that is a directory only, and here it is of type {kind}: "
-            "write artifacts in `flow`, or use metaflow.S3"
+            "decorators of extensions can keep files only in a store that is a directory, "
+            f"but this store is of type {kind}: write artifacts in `flow`, or use metaflow.S3"
         )
     return LocalStorage(LocalStorage.get_datastore_root_from_config(echo))
 
@@ -107,7 +107,7 @@ class Metadata(_StandIn):
         """
         task = ambient().task
         if task is None or (task.run, task.step, task.task_id) != (run_id, step_name, task_id):
-            raise MetaflowException(f"only task {run_id}/{step_name}/{task_id} itself can register metadata of it")
+            raise MetaflowException(f"only task {run_id}/{step_name}/{task_id} itself can register its metadata")
         ambient().metadata += [
             {"name": str(one.field), "value": str(one.value), "type": str(one.type)} for one in metadata
         ]
@@ -216,7 +216,7 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
     """Return the decorators of a flow's class and its bases, by name.
 
-    Decorators of extensions appear once initialised.
+    Decorators of extensions are included after they are initialised.
     """
     decorators: dict[str, list[object]] = {}
     for decorator in begun_decorators(cls):

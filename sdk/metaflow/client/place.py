@@ -140,7 +140,8 @@ def default_metadata() -> str:
 def current_url() -> str:
     """Return the address of the client's store: an absolute path, or the address of a bucket.
 
-    The first of these counts: the store selected by `metadata`, the store of the running task's run, the default store.
+    The first of these that exists is used: the store selected by `metadata`, the store of the running task's run, the
+    default store.
     """
     here = ambient()
     of_run = here.task.store if here.task is not None else None  # in a step, the default is the store of the run

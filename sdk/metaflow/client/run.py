@@ -123,7 +123,7 @@ class Run(MetaflowObject):
         """The last value of each metric that the run's tasks recorded, by name.
 
         The name of a metric recorded inside a foreach has the task appended: `loss/train-0.3`. If several tasks outside
-        of foreaches record a metric with the same name, the last task's value counts.
+        of foreaches record a metric with the same name, the last task's value is used.
         """
         return {**RunView(self._reader).all_metrics}
 
@@ -250,7 +250,7 @@ class Run(MetaflowObject):
         try:
             add, remove = check_tags(add), check_tags(remove)
             if not add and not remove:
-                raise TagError("there is no tag to add or to remove: give one at least")
+                raise TagError("there is no tag to add or to remove: give at least one")
             if fixed := sorted(set(remove) & self.system_tags):
                 raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
             self._reader.store.add_tags(add)

@@ -30,7 +30,7 @@ class Step(MetaflowObject):
     (['start'], ['join'])
     >>> step.task.id, len(list(step.tasks())), step.created_at < step.finished_at
     ('each-0.2', 3, True)
-    >>> step.control_task, list(step.control_tasks())  # the step is no gang
+    >>> step.control_task, list(step.control_tasks())  # the step is not a gang
     (None, [])
     >>> step.environment_info  # the step has neither @pypi nor @conda
     """

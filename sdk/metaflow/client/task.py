@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late: imported late: only tasks with metrics need it
+else:  # imported late: only tasks with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
@@ -204,7 +204,7 @@ class Task(MetaflowObject):
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The facts by name; the latest attempt that recorded a fact counts."""
+        """The facts by name; each value is that of the latest attempt that recorded the fact."""
         return {item.name: item.value for item in self.metadata}
 
     @property

@@ -1,1 +1,1 @@
-"""Programs use these classes to run and deploy flows."""
+"""The classes with which programs run and deploy flows."""

@@ -24,7 +24,7 @@ def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 
     Each call opens a descriptor of its own and closes it at the end of the `with` block, so several callers may wait
     for one process. If the process has already ended, the descriptor is a pipe that is at its end. A pidfd could then
-    mean another process with the same id.
+    refer to another process with the same id.
     """
     end = _open(process)
     try:

@@ -98,7 +98,7 @@ class ArgoWorkflowsDeployer:
         Raises:
             ValueError: an option is unknown, or is an option of Metaflow that flowc does not have; the message names an
                 alternative.
-            TypeError: a value has another type than its option.
+            TypeError: a value does not have its option's type.
             TimeoutError: the command took longer than the Deployer's `file_read_timeout` seconds.
             RuntimeError: the deployment failed; the message contains the command's stderr.
         """

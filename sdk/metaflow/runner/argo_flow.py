@@ -216,8 +216,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             False if the flow was not deployed.
 
         Raises:
-            MetaflowException: active runs of the flow would lose objects that they need (`force` deletes the flow all
-                the same), or the cluster cannot be reached.
+            MetaflowException: active runs of the flow would lose objects that they need, and `force` is false; or the
+                cluster cannot be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)
@@ -349,7 +349,8 @@ def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:
-    """Yield once per check, at once and then at intervals: True for the last check before the timeout, otherwise False.
+    """Yield once per check, first immediately, then at intervals: True for the last check before the timeout, else
+    False.
 
     Args:
         interval: seconds to sleep between two values.
@@ -372,7 +373,7 @@ def pairs(parameters: list[FlowParameter], arguments: Mapping[str, object]) -> l
 
     Raises:
         ValueError: the flow has no parameter with the name of an argument.
-        TypeError: a value has another type than its parameter.
+        TypeError: a value does not have its parameter's type.
     """
     # imported late: in a pod, `from metaflow import *` imports this module, and the image has no click
     from metaflow.runner.click_api import parameter_words

@@ -63,8 +63,7 @@ def extract_all_params(
 
     Returns:
         Five dictionaries: parameters of a Python function, the command's arguments, its options, their Python types,
-            and
-        their defaults.
+        and their defaults.
     """
     parameters: OrderedDict[str, inspect.Parameter] = OrderedDict()
     arguments: OrderedDict[str, click.Argument] = OrderedDict()
@@ -255,10 +254,11 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     """Convert a parameter's value, or each of its values, to words of the flow's command line: `--NAME TEXT …`.
 
-    A true flag becomes one word, a false one none. A list for a parameter with a separator is joined to one text.
+    A flag becomes one word if it is true, and no word if it is false. A list for a parameter with a separator is joined
+    to one text.
 
     Raises:
-        TypeError: the value has another type than the parameter.
+        TypeError: the value does not have the parameter's type.
     """
     kind: object = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)

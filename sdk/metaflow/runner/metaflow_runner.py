@@ -102,7 +102,7 @@ class Runner(Launcher):
 
         Raises:
             ValueError: an argument is neither a parameter nor an option, or a required parameter is missing.
-            TypeError: a value has another type than its parameter or option.
+            TypeError: a value does not have the type of its parameter or option.
             MetaflowException: the file cannot be run, or contains no flow.
             RuntimeError: the run cannot start; the message contains the errors of the flow's command line.
             TimeoutError: the run has not started within `file_read_timeout` seconds.

@@ -87,7 +87,7 @@ class CommandManager:
             OSError: the program or the working directory does not exist or cannot be used.
         """
         if self.process is not None:
-            raise RuntimeError(f"'{self}' has been started already: make another CommandManager")
+            raise RuntimeError(f"'{self}' has been started already: create another CommandManager")
         self.temp_dir = tempfile.mkdtemp(prefix="flowc-runner-")
         weakref.finalize(self, shutil.rmtree, self.temp_dir, ignore_errors=True)
         self.log_files = {stream: os.path.join(self.temp_dir, f"{stream}.log") for stream in STREAMS}
@@ -238,7 +238,9 @@ class CommandManager:
         try:
             return open(self.log_files[stream], "rb")
         except FileNotFoundError:
-            raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
+            raise FileNotFoundError(
+                f"`cleanup` has removed the log of {stream}: read it earlier, or inside the `with` block"
+            ) from None
 
     def read_log(self, stream: str) -> str:
         """Return what the command has written to `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.

@@ -171,7 +171,7 @@ class Config(_Delayed):
         default_value: a string or a dict, or a function of a ParameterContext that returns one; not together with
             `default`.
         help: the help text of the config.
-        required: whether a run cannot start without a value.
+        required: whether a run requires a value.
         parser: a function of the text that returns a dict, or its dotted name; default: the text is JSON.
         plain: whether steps read the parser's result, or the text, instead of a ConfigValue.
         show_default: whether the help shows the default.

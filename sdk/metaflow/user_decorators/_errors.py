@@ -14,7 +14,7 @@ def _suggest(name: str, known_names: Iterable[str]) -> str:
     from flowc_ir.suggestion import suggest  # imported late: only errors need it
 
     names = sorted(known_names)
-    return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
+    return suggest(name, names, f"there are {', '.join(names)}; write a decorator of your own as MODULE.NAME")
 
 
 class UnknownStepDecoratorException(MetaflowException):
@@ -51,7 +51,7 @@ class DuplicateStepDecoratorException(MetaflowException):
     headline = "Duplicate decorators"
 
     def __init__(self, name: str, step: str) -> None:
-        super().__init__(f"step '{step}' already has a decorator '{name}'; it can have one of them")
+        super().__init__(f"step '{step}' already has a decorator '{name}'; it can have only one")
 
 
 class DuplicateFlowDecoratorException(MetaflowException):
@@ -60,7 +60,7 @@ class DuplicateFlowDecoratorException(MetaflowException):
     headline = "Duplicate decorators"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the flow already has a decorator '{name}'; it can have one of them")
+        super().__init__(f"the flow already has a decorator '{name}'; it can have only one")
 
 
 class PreparationError(MetaflowException):

@@ -62,7 +62,9 @@ class Mutable:
         if isinstance(decorator, str):
             name, written = parse_spec(decorator)
             if written and (args or arguments):
-                raise MetaflowException(f"add_decorator({decorator!r}) has arguments in the text and beside it")
+                raise MetaflowException(
+                    f"add_decorator({decorator!r}) has arguments both in the text and outside of it"
+                )
             return self._find(name), {**written, **arguments}
         if self._is_own(decorator):
             return decorator, arguments

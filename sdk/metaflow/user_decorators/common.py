@@ -161,7 +161,7 @@ def short_name(cls: type, kind: type) -> str:
 def matching(name: str, classes: Iterable[_Class]) -> _Class | None:
     """Return the last class whose full name ends in `name`, or None.
 
-    The last one counts because a file that is loaded again defines its classes again.
+    The last one is used, because a file that is loaded again defines its classes again.
     """
     matches = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return matches[-1] if matches else None

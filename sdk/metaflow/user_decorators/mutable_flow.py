@@ -90,7 +90,7 @@ class MutableFlow(Mutable):
         flow = self._preparation.flow
         if hasattr(flow, name) and not overwrite:
             raise MetaflowException(
-                f"flow '{flow.__name__}' already has an attribute '{name}'; overwrite=True takes its place"
+                f"flow '{flow.__name__}' already has an attribute '{name}'; overwrite=True replaces it"
             )
         self._preparation.set(name, value)
         value.__set_name__(flow, name)
@@ -155,7 +155,7 @@ class MutableFlow(Mutable):
         if any(type(mutator) is decorator for mutator in flow_mutators(flow)):
             if not self._replaces(decorator.decorator_name, duplicates):
                 return None
-            raise MetaflowException(f"'{decorator.decorator_name}' cannot be replaced: mutators are at work already")
+            raise MetaflowException(f"'{decorator.decorator_name}' cannot be replaced: mutators are already running")
         made = decorator.make(args, kwargs, caller(1))
         made._flowc_static, made._flowc_applied.by = self._static, self._by
         made.external_init()
@@ -199,7 +199,7 @@ class MutableFlow(Mutable):
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:
-            raise MetaflowException(f"the mutator '{deco_name}' cannot be removed: it is at work already")
+            raise MetaflowException(f"the mutator '{deco_name}' cannot be removed: it is already running")
         everything = deco_args is None and deco_kwargs is None
         wanted = [*(deco_args or ())], {**(deco_kwargs or {})}
         found = [
@@ -217,7 +217,7 @@ class MutableFlow(Mutable):
         own = applied_to(flow)
         for applied in dropped:
             if applied not in own:
-                raise MetaflowException(f"@{applied.name} stands above a base of '{flow.__name__}': change it there")
+                raise MetaflowException(f"@{applied.name} decorates a base class of '{flow.__name__}': change it there")
         setattr(flow, ATTRIBUTE, tuple(applied for applied in own if applied not in dropped))
 
     def _find(self, name: str) -> str | UserDecoratorMeta:

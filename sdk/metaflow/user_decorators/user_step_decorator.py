@@ -107,7 +107,7 @@ class GeneratorDecorator(UserStepDecorator):
             The function that the generator yielded, or None.
 
         Raises:
-            MetaflowException: the generator did not yield, or yielded something else than a function, a dict or None.
+            MetaflowException: the generator did not yield, or yielded something other than a function, a dict or None.
         """
         self.skip_step = False
         function = self._flowc_function

@@ -1,4 +1,4 @@
-"""In a container: seconds of a bare Python, and of the runtime until the user's first line. Prints both as JSON."""
+"""Print the seconds of the start of Python in a container, and of the runtime until the user's first line, as JSON."""
 
 import json
 import os

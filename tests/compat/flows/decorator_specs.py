@@ -1,4 +1,4 @@
-"""Mutators see each decorator with its defaults, also those of `--with`; putting one back changes nothing."""
+"""Mutators see each decorator with its defaults, also those of `--with`; adding a decorator again changes nothing."""
 
 from metaflow import FlowSpec, StepMutator, card, catch, current, environment, resources, retry, step, timeout
 

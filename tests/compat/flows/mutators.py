@@ -6,7 +6,7 @@ from metaflow import Config, FlowMutator, FlowSpec, Parameter, StepMutator, curr
 
 
 class Everywhere(FlowMutator):
-    """A variable for every step, and a parameter by configuration."""
+    """Adds an environment variable to every step, and the parameters that a config lists."""
 
     def pre_mutate(self, mutable_flow):
         configs = dict(mutable_flow.configs)

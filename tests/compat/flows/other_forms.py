@@ -11,7 +11,7 @@ class Names:
 
 @schedule(cron="0 10 * * ? *", timezone="Etc/UTC")
 class OtherForms(FlowSpec):
-    """Nothing of it is run on this machine by its schedule."""
+    """The schedule of this flow starts no run on this machine."""
 
     OVER_INNER = "parts"
 

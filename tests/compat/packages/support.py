@@ -5,7 +5,7 @@ from metaflow.cards import get_cards
 
 
 def pages(flow, step):
-    """The pages of a step's cards by their types."""
+    """Return the pages of a step's cards by their types."""
     namespace(None)
     (task,) = Step(f"{current.flow_name}/{current.run_id}/{step}").tasks()
     return {card.type: card.get() for card in get_cards(task)}

@@ -21,7 +21,7 @@ def quiet(**options):
     return Runner("train.py", show_output=False, **options)
 
 
-# -- to the end
+# -- runs that are awaited
 
 with quiet().run(alpha=2.5, n_items=4, data={"a": [None]}, loud=True, tags=["one", "two words"], max_workers=2) as done:
     assert (done.status, done.returncode) == ("successful", 0)

@@ -1,4 +1,4 @@
-"""A tracker that writes a line of JSON for each of its calls into the file after its name, as in `lines:metrics.jsonl`."""
+"""A tracker that writes a line of JSON for each call to a file, whose path follows its name: `lines:metrics.jsonl`."""
 
 from __future__ import annotations
 

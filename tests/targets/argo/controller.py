@@ -1,8 +1,7 @@
 """Argo's controller and the kubelet in a few dozen lines: it runs compiled manifests on this machine, one pod at a time.
 
-It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. The
-simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would damage
-is an error.
+The simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would
+damage is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # levels of templates that call each other, with that of the pod
+MAX_DEPTH = 99  # the maximum depth of nested template calls, including the pod's template
 
 
 class ManifestError(Exception):

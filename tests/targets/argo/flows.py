@@ -31,7 +31,7 @@ from flowc_ir import Parameter as FlowParameter
 
 @dataclass(frozen=True)
 class Files:
-    """Return a code package that was not collected from a directory."""
+    """A code package that was not collected from a directory."""
 
     files: tuple[tuple[str, bytes], ...]
     digest: str = "sha256:0000"
@@ -40,8 +40,8 @@ class Files:
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
 # A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
-# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. All
-# except a loop belong to the step before; a step follows a loop.
+# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. Every
+# item except a loop belongs to the step before it; a loop is followed by a step.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
@@ -196,7 +196,7 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 @st.composite
 def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
-    """Return a random shape; it takes `names` from the end. With `switches`, it contains switches and loops."""
+    """Return a random shape, with names from the end of `names`. With `switches`, it contains switches and loops."""
     items: Shape = [names.pop()]
     kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):

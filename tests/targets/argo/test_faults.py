@@ -72,7 +72,7 @@ def test_too_many_templates() -> None:
     flow = flows.chain(300)
     for at, node in enumerate(flow.nodes):
         flow = flows.with_policies(flow, node.id, environment=(("AT", str(at)),))
-    # main and two parts, finish: 196 steps fit, the 197th does not.
+    # Four of the 200 templates are `main`, two parts and `finish`, so 196 steps fit and the 197th does not.
     assert codes(flow) == [("argo-too-many-templates", flow.nodes[196].where.line)]
 
 

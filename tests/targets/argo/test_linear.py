@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from targets.argo.flows import Shape
 
-MOST = 4.4  # the limit of the work's ratio, for four times the steps
+MOST = 4.4  # four times as many steps may take at most this many times as much work
 STEPS = 160
 LOOPS = 48  # a template has ten iterations of each loop, so more loops make a manifest too large
 
@@ -91,7 +91,7 @@ def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
         for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
     )
     assert verify(large) == []
-    act(small)  # work that is done once per process is done before
+    act(small)  # work that is done only once per process is done before the count
     return executed(lambda: act(small)), executed(lambda: act(large))
 
 
@@ -127,7 +127,7 @@ def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("steps", [3, 4000])  # with 4,000 the manifest is too large
+@pytest.mark.parametrize("steps", [3, 4000])  # with 4,000 steps the manifest is too large
 def test_garbage_is_collected_afterwards_as_before(steps: int, enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:

@@ -1,4 +1,4 @@
-"""The rules for all manifests, checked on goldens and random flows; and the goldens."""
+"""The rules for all manifests, checked on the golden manifests and on those of random flows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_rules(flow: Flow, bundle: Bundle) -> None:
 
 
 def check_tags(manifest: dict[str, Any]) -> None:
-    """Every tag is one of ours: user text never becomes an Argo template."""
+    """Check that every tag was written by flowc: text of a user never becomes an Argo template."""
     for text in strings(manifest):
         for tag in TAG.findall(text):
             assert ALLOWED.fullmatch(tag), text

@@ -69,7 +69,7 @@ def test_no_two_alike(several: list[str]) -> None:
         for name in made:
             assert NAME.fullmatch(name)
             assert len(name) <= limit
-            assert "--" not in name  # the compiler's own names have it
+            assert "--" not in name  # only names that the compiler creates contain --
             assert mangle is names.flow_name or name not in names.RESERVED  # only tasks are named in `depends`
 
 

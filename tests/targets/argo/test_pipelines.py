@@ -110,7 +110,7 @@ def every(project: Project) -> Project:
     return project
 
 
-IMAGE = {"PYTHONWARNINGS": "default"}  # warnings of Jupyter are not flowc's
+IMAGE = {"PYTHONWARNINGS": "default"}  # allows Jupyter's warnings
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

@@ -49,7 +49,7 @@ def test_image_and_who_runs_it() -> None:
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """The patch adds what Kubernetes would add to these two containers, which have these names in Argo 3.7 and 4.0."""
+    """The patch mounts the token in Argo's two containers, which have these names in both versions of Argo."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False
@@ -162,7 +162,7 @@ def test_a_user_of_its_own_stays_confined() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"compute_pool": "big"}, "has compute_pool='big', which is not lowered to Argo"),
+        ({"compute_pool": "big"}, "has compute_pool='big', which flowc does not support on Argo"),
         ({"port": 80}, "has port=80"),
         ({"executable": "python3"}, "has executable='python3'"),
         ({"hostname_resolution_timeout": 5}, "has hostname_resolution_timeout"),

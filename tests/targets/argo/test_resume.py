@@ -75,7 +75,8 @@ def project(tmp_path: Path) -> Project:
 def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
     """Write the Workflow that resumes a run, and run it with `more` in the pods' environment."""
     url = f"file://{project.root}/.flowc"
-    mounted = "file:///proc/self/cwd/.flowc"  # the same directory, since flowc refuses volumes below /tmp
+    # another path of the same directory, because flowc refuses volumes below /tmp
+    mounted = "file:///proc/self/cwd/.flowc"
     done = project.flowc(
         "resume",
         "flow.py",

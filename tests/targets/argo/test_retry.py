@@ -1,4 +1,4 @@
-"""Pipelines that failed on a cluster are retried here, and the other way round; handlers run for pods that are lost."""
+"""Pipelines that failed on a cluster are retried here, and vice versa; failure handlers run for pods that are lost."""
 
 from __future__ import annotations
 

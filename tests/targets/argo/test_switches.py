@@ -96,7 +96,7 @@ def test_random_flows_cut_into_small_dags(data: st.DataObject, limit: int) -> No
 @given(switch_graphs(), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
-    """Return loops that continue and end at any step; inner ones may lead directly to the next iteration of an outer one."""
+    """Loops may continue and end at any step; an inner loop may lead directly to an outer loop's next iteration."""
     shape = analyse("start", vertices)
     assume(not shape.faults)
     flow = as_flow(vertices, {})
@@ -140,7 +140,7 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pods' limit of iterations is the last that Argo can run."""
+    """The limit of iterations in pods is the number of the last iteration that Argo can run."""
     from flowc_runtime.pod import coordination
 
     (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == coordination.LOOPS]
@@ -211,7 +211,7 @@ def test_depends(text: str, holds: bool) -> None:
 
 
 def test_an_arm_that_was_not_chosen_is_not_run_when_its_switch_fails(tmp_path: Path) -> None:
-    """No task that follows a failed task runs, even if an arm should be skipped."""
+    """If a switch fails, no later task runs, also not the step at which its arms meet."""
     flow = flows.flow(SHAPES["arms"])
 
     def pod(pod: Pod) -> tuple[int, str]:

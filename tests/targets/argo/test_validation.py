@@ -50,7 +50,8 @@ RIGHT: dict[str, list[Doc]] = {
     "switch": [switch()],
     "loop": [loop()],
     "exit": [exit_hook()],
-    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],  # the schedule refers to a later object in the file
+    # the schedule refers to an object that comes later in the file
+    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],
     "run": [branch(), run()],
 }
 
@@ -168,7 +169,7 @@ FAULTS = {
     "config map of over 1 MiB": Fault(spoilt(code, "data", {"a": "x" * 2**20}), "Too long"),
     "another kind": Fault(spoilt(code, "kind", "Secret"), "no CRD", "unknown field"),
     "another group": Fault(spoilt(branch, "apiVersion", "argoproj.io/v1"), "apiVersion"),
-    # Faults that only a cluster finds at run time: the compiler must never create them, which its own tests check.
+    # Faults that only a cluster finds at run time. The compiler's own tests check that it never creates them.
     "NOT NOTICED: depends does not parse": Fault(spoilt(branch, f"{TASK}.depends", "start && (")),
     "NOT NOTICED: retries without a strategy": Fault(spoilt(branch, "spec.templates.1.retryStrategy", ...)),
     "NOT NOTICED: a reserved word": Fault(

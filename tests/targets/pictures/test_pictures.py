@@ -142,7 +142,8 @@ def test_pictures_of_the_golden_flows(
     emit = {"mermaid": MERMAID, "dot": DOT, "svg": SVG}[target].emit
     text = emit(picture(flow))
     assert text == emit(picture(flow))
-    if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):  # three svg pictures are enough
+    # for svg, golden files of three pictures are enough
+    if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):
         golden(case / f"picture.{target}", text)
 
 

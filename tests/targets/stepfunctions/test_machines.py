@@ -85,7 +85,7 @@ def test_names() -> None:
     assert all(len(machine_name(other)) <= 60 for other in others)
 
 
-# -- what arrives ------------------------------------------------------------------------------------------------------
+# -- values that reach containers --------------------------------------------------------------------------------------
 
 VALUES = """
     from metaflow import FlowSpec, JSONType, Parameter, environment, step
@@ -225,7 +225,8 @@ def test_modes_of_maps(name: str, most: int, modes: dict[str, tuple[str, int]]) 
 def test_a_bucket_has_records_under_the_keys_that_are_read(
     evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real S3 gateway has each object under its key, also for names that need quoting in keys, and paths with `~`."""
+    """A real S3 gateway has the records under the keys that states read, also for names with quoting and paths with
+    `~`."""
     from flowc_runtime.store.records.store import Store
 
     shape: flows.Shape = ["start", ("loop", "again", ["Überschrift", ("each", "inner", ["x"])]), "end"]

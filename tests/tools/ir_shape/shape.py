@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Field:
-    """`key` is the field's name in JSON. `key` is its name in JSON."""
+    """A field of a class of the IR; `key` is the field's name in JSON."""
 
     name: str
     key: str

@@ -59,7 +59,9 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
 
 
 def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield candidates for `--diff`: runs to compare with the run on the command line, and `.`, the local files."""
+    """Yield candidates for `--diff`: runs to compare with the run on the command line, and `.`, which stands for the
+    local files.
+    """
     store = open_store(ctx.params.get("store_url"))
     if "/" in incomplete:
         yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
@@ -126,7 +128,7 @@ class _Completed(_ParamType):
 
 
 def prepare(command: click.Command) -> None:
-    """Make the parameters of a command and of its subcommands complete: set types that list candidates."""
+    """Give the parameters of a command and of its subcommands types that list candidates for completion."""
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)

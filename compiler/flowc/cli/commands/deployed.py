@@ -1,7 +1,7 @@
-"""The commands that the deployment of a target adds to `flowc`, such as `flowc deploy`: their table, and their lookup.
+"""The table and the lookup of the commands that a target's deployment adds to `flowc`, such as `flowc deploy`.
 
 `flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command of the same
-name of another target's deployment. `flowc --help` lists only the commands of the default deployment.
+name in another target's deployment. `flowc --help` lists only the commands of the default deployment.
 """
 
 from __future__ import annotations

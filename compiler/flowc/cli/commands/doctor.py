@@ -52,8 +52,8 @@ class Finding(NamedTuple):
 @click.command(
     "doctor",
     help="Check the installation: show installed and missing packages, and the commands that need them. With FLOW, "
-    "also show how its tasks start here (as forks, or each with its own import) and the lines that decide it. Exit "
-    "code 1 on a conflict, or if the store cannot be used.",
+    "also show how its tasks start here (as forks, or each with its own import) and the lines of code that determine "
+    "this. Exit code 1 on a conflict, or if the store cannot be used.",
 )
 @click.argument("file", metavar="[FLOW]", required=False)
 @click.option("--flow", "class_name", metavar="CLASS", help="The class of the flow, if the file has several flows.")
@@ -116,7 +116,7 @@ def _metaflow() -> Finding:
 def _distributions() -> Iterator[Finding]:
     """Report other distributions that install a `metaflow`, and overwritten files of flowc's `metaflow`.
 
-    Also report the version under which packages that require Metaflow find flowc's `metaflow`.
+    Also report the version number that flowc's `metaflow` has for packages that require Metaflow.
     """
     for name in distributions.others():
         text = f"the distribution '{name}' also installs a `metaflow`: {installation.REPAIR}"

@@ -78,7 +78,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # for its errors: every command reports faults of the configuration
+        configuration.current_file()  # called only for its errors: every command reports faults of the configuration
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)
@@ -96,12 +96,12 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
     message = f"{option} before the command is only for {', '.join(RUN_LIKE)}"
     if option == "--store":
         line = f"{STORE}={shlex.quote(before[1])} {ctx.command_path} {command}"
-        message += f". For {command}, give the store as a variable: {line}"
+        message += f". For {command}, set the store in the environment: {line}"
     return click.UsageError(message, ctx)
 
 
 def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
-    """Pass the values of options that decorators of extensions define to those decorators."""
+    """Pass the values of options that extensions' decorators define to these decorators."""
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:
         from metaflow._legacy.options import keep

@@ -101,7 +101,8 @@ class FlowOptions(NamedTuple):
             user=user_name(),
             branch=self.branch if self.branch is not None else os.environ.get("METAFLOW_BRANCH") or None,
             production=self.production or production,
-            # An option is an error if the flow has no @project; a variable may be set for other flows.
+            # Giving an option for a flow without @project is an error; a variable is allowed, because it may be set for
+            # other flows.
             needs_project=self.branch is not None or self.production,
         )
 

@@ -62,5 +62,5 @@ def secrets_option() -> ConfiguredOption:
         metavar="SOURCE",
         allow_from_autoenv=False,
         callback=_keep_source,
-        help="Take the secrets that steps name from here: env, dotenv:PATH, files:DIR or a plugin.",
+        help="Read the secrets that steps name from this source: env, dotenv:PATH, files:DIR or a plugin.",
     )

@@ -88,7 +88,7 @@ def load_flow(
         file: the argument FLOW; ignored for `python flow.py`.
         class_name: the value of `--flow`.
         options: the values of `flow_options`.
-        data: whether stdout is reserved for the command's output. Then prints of the flow's code go to stderr.
+        data: whether stdout is reserved for the command's output. If so, output of the flow's code goes to stderr.
         read: called with the flow's class before the flow is lowered, if the options depend on the class's parameters.
         otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
 
@@ -254,4 +254,4 @@ def root_of(store: Store, code: Code, hint: str) -> Path:
     for root in (Path.cwd(), beside):
         if os.path.isfile(root / code.file):
             return root
-    fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
+    fail(f"the flow's file {code.file} is neither in the working directory nor beside the store", hint)

@@ -24,7 +24,7 @@ LOCAL = "local"
 
 
 class TargetName(ParamType):
-    """The click type for the name of a target, or one of the strings `more`.
+    """The click type for the name of a target, or one of the strings in `more`.
 
     Installed packages are searched only for names that are not flowc's own targets.
     """

@@ -139,12 +139,12 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     """Return why a scalar is ambiguous and what to write instead; None if it is not ambiguous."""
     text, kind = node.value, _kind(node)
     if kind in ("int", "float") and ":" in text:
-        return f'{text} is a number to the base of 60 in YAML: write "{text}" for the string'
+        return f'{text} is a base-60 number in YAML: write "{text}" for the string'
     if kind == "int" and _OCTAL.fullmatch(text):
         octal, plain = int(text.replace("_", ""), 8), text.lstrip("+").replace("_", "")
         if octal != int(plain):
             numbers = f"{int(plain)} or {octal} for a number"
-            return f'{text} is octal in YAML, {octal}: write {numbers}, "{text}" for the string'
+            return f'{text} is an octal number in YAML and means {octal}: write {numbers}, "{text}" for the string'
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type not in ("json", "any") and not parameter.converted:

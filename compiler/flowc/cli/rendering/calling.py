@@ -1,4 +1,4 @@
-"""Runs around every command: checks before the command, and reports of errors that the command does not handle.
+"""Wraps every command: checks the installation before the command, and reports errors that the command does not handle.
 
 Hazard: this module must not import `metaflow`: it checks first whether the installed `metaflow` is flowc's.
 """

@@ -83,7 +83,7 @@ class Printer:
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self._rows: dict[tuple[Task, Stream], Rows] = {}  # for streams with progress bars
+        self._rows: dict[tuple[Task, Stream], Rows] = {}  # the progress bars of each stream that has shown some
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
         self._when = 0.0  # time of the previous line
@@ -154,7 +154,7 @@ class Printer:
         _buffer(self._last).flush()
 
     def _write(self, stream: Stream, data: bytes) -> None:
-        if stream != self._last:  # keeps the order if both are the same terminal
+        if stream != self._last:  # flushing keeps the order if both streams are the same terminal
             self.flush()
             self._last = stream
         _buffer(stream).write(data)

@@ -21,8 +21,9 @@ def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
     Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
-    and 2 are made inheritable, because programs that this process starts need standard streams, too. In a fork of a
-    program, such a descriptor may already be another file of the program; the file is closed in this process.
+    and 2 are made inheritable, because programs that this process starts need standard streams, too. If a program has
+    forked this process, such a descriptor may already refer to another file of the program; this process then closes
+    the file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -104,7 +105,7 @@ def _terminal_is_gone() -> bool:
     """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # not a file, or closed
+        with suppress(OSError, ValueError):  # the stream has no descriptor, or is closed
             poll.register(stream.fileno(), 0)
     return any(event & select.POLLHUP for _, event in poll.poll(_MOMENT))
 
@@ -115,7 +116,7 @@ def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:
     The streams are redirected to /dev/null, so that flushing them at exit succeeds.
     """
     for stream in streams:
-        with suppress(OSError, ValueError):  # not a file, or closed
+        with suppress(OSError, ValueError):  # the stream has no descriptor, or is closed
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)

@@ -38,7 +38,7 @@ class _Beginning:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._number = 0  # the received signal
-        self._held = False  # a record is being written: a signal takes effect after that
+        self._held = False  # a record is being written: signals take effect afterwards
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None
@@ -87,7 +87,7 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a fork in user code: the default handler
+        if os.getpid() != self._process:  # a fork that user code made gets the default handler
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -101,7 +101,7 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # a request to a bucket might hang
+        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # not in a bucket: requests may hang
             self.record(number)
         self.tell(number)
         os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""Finds classes of a run's values that cannot be imported here: the run's recorded code has them."""
+"""Finds classes of a run's values that cannot be imported here, in the code that the run recorded."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ else:  # only for --environment=pypi and conda
 environment_option = click.option(
     "--environment",
     type=click.Choice(settings.CHOICES["DEFAULT_ENVIRONMENT"][0]),
-    help="Run tasks in isolated environments with the packages of @pypi and @conda, or in this one "
+    help="Run tasks in isolated environments with the packages of @pypi and @conda, or in this environment "
     "[$FLOWC_ENVIRONMENT, $METAFLOW_ENVIRONMENT].",
 )
 

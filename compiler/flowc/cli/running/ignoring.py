@@ -35,7 +35,10 @@ def travelling(checked: Checked) -> Checked:
         return checked
     except UnknownError as error:
         message = f"the files that git ignores are unknown, and they must not be packaged: {error}"
-        fail(message, "make `git status` work there, delete a `.git` that is no repository, or move the flow elsewhere")
+        fail(
+            message,
+            "make `git status` work there, delete a `.git` that is not a repository, or move the flow elsewhere",
+        )
     if line := stays(checked.package, gone):
         click.echo(f"note: {line}", err=True)
     flow = replace(checked.flow, code=replace(checked.flow.code, digest=package.digest))

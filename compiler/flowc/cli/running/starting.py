@@ -92,7 +92,8 @@ class Verdict(NamedTuple):
 
 
 def judge(checked: Checked, before: State | None) -> Verdict:
-    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process.
+    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process
+    before and after it.
 
     Args:
         checked: the flow, which has been imported.
@@ -121,7 +122,9 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is no user module."""
+    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is not a user
+    module.
+    """
     module = name if name in sys.modules else name.rpartition(".")[0]
     return module in sys.modules and module not in sources and name not in sources
 
@@ -133,7 +136,8 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server before the flow is imported if tasks will need it, so that both happen at the same time.
+    """Start a fork server before the flow is imported if tasks will need it, so that it starts while the flow is
+    imported.
 
     The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 
@@ -153,7 +157,7 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 def _is_harmful(file: Path) -> bool:
     try:
         return bool(examine({file.stem: (file.name, file.read_text(encoding="utf-8"))}).harms)
-    except (OSError, SyntaxError, ValueError):  # loading the flow reports it
+    except (OSError, SyntaxError, ValueError):  # loading the flow later reports the error
         return False
 
 
@@ -173,7 +177,7 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
         return None
     if choice == "auto" and is_debugged():
         if not verdict.harmless:
-            note("tasks are forks of this process, so that its debugger reaches them (--start fresh: they are not)")
+            note("tasks are forks of this process, so that the debugger works in them (--start fresh: it does not)")
         return None
     everywhere = choice == "fresh" or not verdict.harmless
     in_environments = not verdict.harmless_elsewhere

@@ -34,7 +34,7 @@ else:
 def before_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option that precedes a command of `flowc` and is no option of `flowc` itself.
+    """Return the error for an option that precedes a command of `flowc` and is not an option of `flowc` itself.
 
     Args:
         ctx: the context of `flowc`.
@@ -125,7 +125,9 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is no flow."""
+    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is not a
+    flow.
+    """
     try:
         name = parse(args[0]).name
         is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")

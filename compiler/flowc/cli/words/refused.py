@@ -12,8 +12,8 @@ from flowc.targets.table import default_deployment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Maps a command, or a command and a subcommand, to a text about the replacement. The default target's deployment has
-# further ones.
+# Maps a command, or a command and a subcommand, to a text about the replacement. The default target's deployment adds
+# further entries.
 _REFUSED: Mapping[str, str] = {
     "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "package": "flowc compile {file} prints the manifests, with the code package in them",

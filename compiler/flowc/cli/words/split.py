@@ -1,10 +1,10 @@
 """Splits the arguments of a command that runs a flow: into FLOW, flowc's options and the flow's parameters.
 
-One rule applies to all options that only flowc has. After FLOW, a parameter takes precedence over flowc's option of the
-same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after the command.)
-Names that differ only in `-` and `_` are the same. A parameter's option always has two dashes. Options that Metaflow
-has, too, are not replaced by parameters: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`), and
-`RunKind.keeps` lists the options of other commands.
+The same rule applies to all options that Metaflow does not have: after FLOW, a parameter takes precedence over flowc's
+option of the same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after
+the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. Options
+that Metaflow has, too, are not replaced by parameters: no parameter can have the name of an option of `run`
+(`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the options of other commands.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class CommandWords:
         return self._class(self._of(self.line.before, "class_name", NO_NAMES))
 
     def code_before(self) -> str | None:
-        """Return the value of `--code` before FLOW, or None. After FLOW the option may be a parameter of the flow."""
+        """Return the value of `--code` before FLOW, or None. After FLOW, `--code` may be a parameter of the flow."""
         place = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
         return None if place is None else str(place)
 
@@ -221,7 +221,7 @@ class CommandWords:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # METAFLOW_RUN_… is the parameter's variable
+            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… belongs to the parameter
                 changed.allow_from_autoenv = False
             yield changed
 

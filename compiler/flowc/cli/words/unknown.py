@@ -28,9 +28,9 @@ _BEHIND: Mapping[str, str] = {
 
 
 def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for an unknown command of `flowc` if it is known in another place; otherwise None.
+    """Return the error for an unknown command of `flowc` if the word is known elsewhere; otherwise None.
 
-    Other places are other programs, `python flow.py`, and Metaflow; a pathspec is recognized, too.
+    Such a word is a command of another program, of `python flow.py` or of Metaflow, or a pathspec.
 
     Args:
         ctx: the context of `flowc`.

@@ -84,7 +84,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return for the name of each parameter of an IR whether the parameter is a flag.
+    """Return the names of the parameters of an IR, each with whether the parameter is a flag.
 
     Args:
         path: the file of the IR; the result is empty if the file cannot be read as an IR.
@@ -189,8 +189,8 @@ def _package(
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
     """Yield the packages that the IR may have been written for; their digests are compared with the digest in the IR.
 
-    For an archive, the first package has all of its files. Then follow, for the directory or the unpacked archive, the
-    package with ignored files and the package without them.
+    For an archive, the first package has all of its files. The next two are packages of the directory or of the
+    unpacked archive: with ignored files, then without them.
 
     Raises:
         FileNotFoundError: the flow's file is missing.

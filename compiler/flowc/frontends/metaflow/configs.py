@@ -79,7 +79,7 @@ def read_configs(
     """
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        values = replace(values, earlier=None)  # do not read the earlier run in vain
+        values = replace(values, earlier=None)  # without configs, the earlier run need not be read
     reader = _Reader(cls, where, sources, values, faults)
     reader.check_names([*declared.values()])
     configs: dict[str, IrConfig] = {}

@@ -38,7 +38,7 @@ def json_value(
         except ConversionError as error:
             raise ParameterError(str(error)) from None
         if stand_in is None:
-            raise ParameterError(f"no JSON value of the parameter gives {shortened(value)}")
+            raise ParameterError(f"the parameter converts no JSON value to {shortened(value)}")
         value = stand_in
     return check_parameter(parameter, value, texts=texts)
 

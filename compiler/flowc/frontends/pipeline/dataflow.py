@@ -132,7 +132,9 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
 
 
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
-    """Return the names that each node can read: values set on any path to it, and the items and counters around it."""
+    """Return the names that each node can read: values set on any path to it, and the items and counters of the maps
+    and loops around it.
+    """
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
     for node in flow.nodes:  # in topological order
@@ -145,7 +147,7 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):
-            again = node.id in analysis.loops.get(target, ())  # values of a loop's body are missing at first
+            again = node.id in analysis.loops.get(target, ())  # the first iteration lacks values of the body
             if nodes[target].joins is None and not again:
                 visible[target] |= after
     for node in flow.nodes:
@@ -234,7 +236,7 @@ def _has_only_own_default(use: NameUse) -> bool:
 
 
 def _default(use: NameUse) -> str | None:
-    """Return the default of a use as canonical JSON: for an enum and a path, what the argument is converted from.
+    """Return the default of a use as canonical JSON: for an enum or a path, the value from which it is converted.
 
     Return None if the function must use its own default, because no JSON value is converted to an equal one.
     """

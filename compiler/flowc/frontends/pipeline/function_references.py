@@ -108,7 +108,7 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the qualified name of a function; two empty strings if it cannot be imported so."""
+    """Return the module and the qualified name of a function; two empty strings if it cannot be imported by them."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""
@@ -138,12 +138,16 @@ def main_file() -> tuple[str, str] | None:
 def _by_path(text: str) -> object:
     """Return the object of a dotted path, such as `statistics.mean` or `pkg.module:Class.method`."""
     if not all(part.isidentifier() for part in re.split("[.:]", text)) or text.count(":") > 1:
-        raise FunctionError(f"{text!r} is no dotted path of a function", "write one such as 'package.module.function'")
+        raise FunctionError(
+            f"{text!r} is not the dotted path of a function", "write one such as 'package.module.function'"
+        )
     module, colon, name = text.partition(":")
     if not colon:
         module, _, name = text.rpartition(".")
     if not module or not name:
-        raise FunctionError(f"{text!r} is no dotted path of a function", "write one such as 'package.module.function'")
+        raise FunctionError(
+            f"{text!r} is not the dotted path of a function", "write one such as 'package.module.function'"
+        )
     found: object = _imported(module)
     for part in name.split("."):
         try:

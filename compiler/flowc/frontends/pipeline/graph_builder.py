@@ -67,7 +67,7 @@ class Level:
 
     Attributes:
         then: the node that runs after the sequence; None if the run ends.
-        exit: the node that runs after the pipeline with the sequence; after a handler of failures this node runs.
+        exit: the node that runs after the pipeline with the sequence, also if a handler of failures ends the pipeline.
         failure: the node that runs after a failed step; None if no failure is handled.
         around: the names of the composites that contain the sequence, outermost first.
         at: the position of the sequence's pipeline, or of its current step.
@@ -268,7 +268,7 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # `_needs_end`
+        assert level.then is not None  # `_needs_end` has added a last node
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
         self._add(check, step.place, NoCode(), following, generated=True)
@@ -336,7 +336,9 @@ class GraphBuilder:
                     self._nodes[other.id] = replace(other, joins=parent.id)
 
     def _ordered(self, first: NodeId) -> tuple[Node, ...]:
-        """Return the nodes in topological order (loops apart): each node comes after its predecessors."""
+        """Return the nodes in topological order: each node comes after its predecessors, apart from edges that close
+        loops.
+        """
         order = postorder(first, lambda at: reversed(targets(self._nodes[at].next)))
         return tuple(self._nodes[at] for at in reversed(order))
 
@@ -377,10 +379,12 @@ def _goto(target: NodeId | None) -> Transition:
 
 
 def _leaving(level: Level) -> Transition:
-    """Return the transition of a task or join: to the handler of failures if it or one of its inputs failed."""
+    """Return the transition of a task or join: it leads to the handler of failures if the task or one of the join's
+    inputs failed.
+    """
     if level.failure is None:
         return _goto(level.then)
-    assert level.then is not None  # `_needs_end`
+    assert level.then is not None  # `_needs_end` has added a last node
     if level.then == level.failure:  # a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

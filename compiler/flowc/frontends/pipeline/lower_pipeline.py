@@ -79,7 +79,7 @@ def load_pipeline(
         if module is None:
             raise
         faults.add(
-            codes.IMPORT_FAILED, where, str(error), hint="the attribute has been assigned after its object was made"
+            codes.IMPORT_FAILED, where, str(error), hint="the attribute was assigned after its object was created"
         )
         return Loaded(package=package, diagnostics=in_order(faults))
     notebooks = NotebookReferences(root)

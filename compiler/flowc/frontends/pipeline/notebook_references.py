@@ -37,7 +37,7 @@ class NotebookReferences:
         if name.startswith("../"):
             raise FunctionError(
                 f"the notebook {step.notebook} is outside of the pipeline's code, {self._root}",
-                "move it there, so that it travels with the pipeline",
+                "move it there, so that it is packaged with the pipeline",
             )
         if name not in self.sources:
             try:

@@ -17,7 +17,9 @@ Position: TypeAlias = "tuple[object, ...]"
 """The position of a step or pipeline inside a pipeline: alternately the index of a step and the key of a branch."""
 
 BRANCH, DEFAULT, HANDLER = ("branch",), ("default",), ("on_failure",)
-"""The keys of the pipelines that are not in `branches`; tuples, because a branch can have any string as its name."""
+"""The keys of the pipelines that are not in `branches`. They are tuples, because a branch can have any string as its
+name.
+"""
 
 
 def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, str]:
@@ -36,7 +38,7 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
         inner: list[tuple[Position, tuple[str, ...], BasePipeline]] = []
         for at, around, each in level:
             for number, step in enumerate(each.steps):
-                if not isinstance(step, Parallel) or len(step.branches) > 1:  # one branch alone has no node
+                if not isinstance(step, Parallel) or len(step.branches) > 1:  # a single branch has no split node
                     here: Position = (*at, number)
                     found[here] = names.take(*around, step.name)
                 for key, outer, branch in _inside(step):
@@ -46,7 +48,9 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
 
 
 def _inside(step: Step) -> Iterator[tuple[object, tuple[str, ...], BasePipeline]]:
-    """Yield the pipelines of a step, each with its key and the name of its branch if it is part of names."""
+    """Yield the pipelines of a step, each with its key, and with the branch's name if names of inner steps may contain
+    it.
+    """
     match step:
         case Map() | Loop():
             yield BRANCH, (), step.branch

@@ -1,1 +1,1 @@
-"""Decide whether importing user code is harmless: then tasks can share the process that has imported it."""
+"""Decide whether importing user code is harmless. If it is, tasks can share the process that has imported it."""

@@ -235,7 +235,7 @@ class Calls:
         return True
 
     def _judge_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """Judge the calls of arguments that are functions, for a call that calls its arguments."""
+        """For a call that calls its arguments, such as `map`, judge the calls of these arguments."""
         for argument in arguments:
             value = value_of(argument)
             match value:

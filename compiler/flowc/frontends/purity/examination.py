@@ -84,7 +84,7 @@ class _Examination:
     def top_level(self, module: Module) -> None:
         """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # the module's functions see the names too
+        scope.imported = module.imported  # functions of the module can use the names, too
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)

@@ -88,7 +88,8 @@ class Lookup:
         name = self.name(root, scope)
         if name is None or name.startswith("builtins."):
             return True
-        # `module.VALUE.append(…)` or `Class.VALUES.append(…)`, where the module or class is of the user code.
+        # Also true for `module.VALUE.append(…)` and `Class.VALUES.append(…)`, if the module or class belongs to the
+        # user code.
         return name in self._modules or bool(self.find(name, scope)) or name.rpartition(".")[0] in self._modules
 
     def find(self, name: str | None, scope: CodeScope) -> list[tuple[FunctionNode | ast.ClassDef, Module]]:
@@ -103,7 +104,7 @@ class Lookup:
             return []
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
-        if short in home.imported and home.imported[short] != name:  # imported from the module that defines it
+        if short in home.imported and home.imported[short] != name:  # re-exported from the module that defines it
             return self.find(home.imported[short], CodeScope(home))
         return []
 

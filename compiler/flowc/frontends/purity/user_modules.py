@@ -82,7 +82,9 @@ def origin(name: str, file: str, node: ast.ImportFrom) -> str:
 
 
 def imports(module: Module) -> Iterator[str]:
-    """Yield the dotted names that a module imports on import, in order. `NAME.*` stands for `from NAME import *`."""
+    """Yield the dotted names that a module imports while it is imported itself, in order. `NAME.*` stands for `from
+    NAME import *`.
+    """
     for node in executed(module.tree.body):
         match node:
             case ast.Import(names=names):

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _ENDS = ("success", "fail")
 _GRAPH = ("type", "next", "next_node", "on_failure")
-_LIST = "write steps by their names; a list needs no `dag`: write it as `steps:` of the file"
+_LIST = "write a mapping from names to steps; a list of steps needs no `dag:`, write it below `steps:`"
 _HINTS = {
-    "dag": "write the steps of it into this one, or into a branch of a parallel",
+    "dag": "write its steps into this pipeline, or into a branch of a step of type parallel",
     "as-is": "write type: stub",
     "python": "write type: task and command_type: python",
     "shell": "write type: task and command_type: shell",
@@ -155,7 +155,7 @@ class DagReader:
                 near = closest(link.text, [*known, *_ENDS])
                 hint = did_you_mean(near) if near else f"the steps are {', '.join(sorted(known))}"
                 self._faults.add(
-                    codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is no step", hint=hint
+                    codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is not a step", hint=hint
                 )
         reached = self._walk(steps, start.text, ())
         if known - steps.keys() or self._faults:  # links of a faulty step are unknown
@@ -167,7 +167,9 @@ class DagReader:
                     hint="name it as next or on_failure of another step, or delete it",
                 )  # fmt: skip
         if steps[start.text].kind in _ENDS:
-            add_wrong(start, f"start_at of {what}", "the name of a step that does something", self._faults)
+            add_wrong(
+                start, f"start_at of {what}", "the name of a step whose type is not success or fail", self._faults
+            )
 
     def _walk(self, steps: Mapping[str, _DagStep], first: str, way: tuple[str, ...]) -> set[str]:
         """Return the steps that can be reached from `first`, and report links that lead back to an earlier step."""
@@ -200,15 +202,17 @@ class DagReader:
         around: frozenset[str],
         about: Mapping[str, object] | None = None,
     ) -> Pipeline | None:
-        """Build the pipeline of the steps from `start` on; a handler of failures must not lead to one in `around`."""
+        """Build the pipeline of the steps from `start` on; a handler of failures must not lead to a step in
+        `around`.
+        """
         line: list[_DagStep] = []
         link: Scalar | None = start
         while link is not None and (step := steps.get(link.text)) is not None and step.kind not in _ENDS:
             if link.text in around:
                 self._faults.add(
                     codes.UNSUPPORTED_FEATURE, link.span, f"a handler of failures leads back to step '{link.text}'",
-                    hint="end it with next: success; to go on after it, put the failing step and its handler into a "
-                    "branch of a step of type parallel",
+                    hint="end the handler with next: success; to continue after it, put the failing step and its "
+                    "handler into a branch of a step of type parallel",
                 )  # fmt: skip
                 return None
             line.append(step)
@@ -218,7 +222,7 @@ class DagReader:
         made = [self._made(step, steps, inside, fails=fails and step is line[-1]) for step in line]
         found = [each for each in made if each is not None]
         if not line:
-            add_wrong(start, "on_failure", "the name of a step that does something", self._faults)
+            add_wrong(start, "on_failure", "the name of a step whose type is not success or fail", self._faults)
         return self._objects.pipeline(found, at, about) if found else None
 
     def _made(

@@ -79,7 +79,7 @@ class ListReader:
         if not isinstance(tree, Keyed):
             hint = f"write one such as {{python: package.function}}, with one of {', '.join(LIST_KINDS)}"
             if isinstance(tree, Scalar) and tree.value in _ENDS:
-                hint = f"'{tree.value}' ends a list, after a step: put it last"
+                hint = f"'{tree.value}' can only follow a step: put it last in the list"
             add_wrong(tree, what, "a step", self._faults, hint=hint)
             return None
         kinds = [key for key, _ in tree.entries if key.text in LIST_KINDS]
@@ -163,7 +163,7 @@ class ListReader:
             message = (
                 f"{what} has {'neither' if then is None else 'both'} 'then' {'nor' if then is None else 'and'} 'is'"
             )
-            hint = "write then: with steps for a true value, or is: with lists of steps by values"
+            hint = "write then: with the steps for a true value, or is: with a list of steps for each value"
             self._faults.add(codes.YAML_KEY, tree.span, message, hint=hint)
         default = self._pipeline(otherwise, f"else of {what}") if otherwise is not None else None
         if then is not None and otherwise is None:

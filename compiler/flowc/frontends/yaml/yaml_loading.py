@@ -1,7 +1,7 @@
 """Loads a pipeline from a YAML file (`flowc run pipeline.yaml`).
 
-All faults of the file's form are reported together; only without them, all faults of the functions and notebooks that
-it names.
+All faults of the file's form are reported together. Faults of the functions and notebooks that the file names are
+reported only if its form has no fault.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _add_no_pipeline(root: Keyed, file: str, faults: Faults) -> None:
 
 
 def _root(path: Path, pipeline: BasePipeline) -> Path:
-    """Find the root of the code: the nearest directory, from the file's up to the working directory, with its modules.
+    """Find the root of the code: the nearest directory with the code's modules, from the file's directory up to the
+    working directory.
 
     If no directory has a module of the pipeline's functions, the root is the directory of the file.
     """

@@ -261,7 +261,9 @@ class Either:
 @final
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """The steps inside a step, which the form's reader reads later. `name` is their definition in the JSON Schema."""
+    """The steps inside a step, which the form's reader reads later. `name` is the name of their definition in the JSON
+    Schema.
+    """
 
     name: str
 

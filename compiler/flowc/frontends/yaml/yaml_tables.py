@@ -115,7 +115,7 @@ TASK: Final[Table] = {
     "secrets": Field(_NAMES, "the names of secrets, which become environment variables"),
     "catalog": Field(CATALOG, "the files that it reads and writes"),
     "overrides": Field(
-        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or that name by executor"
+        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or this name for each executor"
     ),
     "retry": Field(Either(Whole(0), _RETRY), "the number of further attempts after a failed one"),
     "timeout": Field(Amount(seconds_of, _DURATION), "the longest duration of an attempt: seconds, or 90s, 1h30m"),
@@ -127,7 +127,7 @@ _REDUCER: Final = Field(
     "a function of the items' values (max, statistics.mean, 'lambda values: …'), or one for each name",
 )
 PARAMETERS: Final = Field(
-    MapOf(ValueName(), AnyValue()), "parameters of the run with their defaults; without a value it is required"
+    MapOf(ValueName(), AnyValue()), "parameters of the run with their defaults; a parameter without a value is required"
 )
 _ABOUT: Final[Table] = {
     "name": Field(Text(), "the name of the pipeline, by which its runs are stored"),
@@ -152,7 +152,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     "stub": {"stub": Field(Text(), "the name of a step that does nothing", required=True), **_STEP},
     "map": {
         "map": Field(ValueName(), "the name of the list", required=True),
-        "as": Field(ValueName(), "the name of the item inside", required=True),
+        "as": Field(ValueName(), "the name by which the steps inside read the item", required=True),
         "steps": _STEPS,
         "reducer": _REDUCER,
         **_STEP,
@@ -167,8 +167,8 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     },
     "if": {
         "if": Field(ValueName(), "the name of the value", required=True),
-        "then": Field(Inner("steps"), "the steps if it is true"),
-        "is": Field(Inner("branches"), "lists of steps by the values that choose them"),
+        "then": Field(Inner("steps"), "the steps that run if the value is true"),
+        "is": Field(Inner("branches"), "for each value, the list of steps that runs"),
         "else": Field(Inner("steps"), "the steps for every other value"),
         **_STEP,
     },
@@ -181,7 +181,7 @@ MEANT: Final[Mapping[str, str]] = MappingProxyType(
         "command": "write shell: COMMAND, or python: package.module.function",
         "command_type": "leave it out, since the key python:, shell: or notebook: gives the type of the command",
         "function": "write python: package.module.function",
-        "conditional": "write if: VALUE, and is: with lists of steps",
+        "conditional": "write if: VALUE, and is: with a list of steps for each value",
         "parameter": "write if: VALUE",
         "branch": "write steps: with a list of steps",
         "branches": "write is: after if:, and put the branches of parallel: right below it",
@@ -235,7 +235,7 @@ DAG_KINDS: Final[Mapping[str, Record]] = {
             **_NODE,
             "branch": _BRANCH,
             "iterate_on": Field(ValueName(), "the name of the list", required=True),
-            "iterate_as": Field(ValueName(), "the name of the item inside", required=True),
+            "iterate_as": Field(ValueName(), "the name by which the steps inside read the item", required=True),
             "reducer": _REDUCER,
         }
     ),

@@ -109,7 +109,9 @@ def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
         _add_marked(error, file, faults)
     except (yaml.YAMLError, RecursionError) as error:  # for example a character that YAML does not allow
         why = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        faults.add(codes.YAML_SYNTAX, Span(file, 1, 1), f"{file} is no YAML: {why}", hint="save it as YAML in UTF-8")
+        faults.add(
+            codes.YAML_SYNTAX, Span(file, 1, 1), f"{file} is not valid YAML: {why}", hint="save it as YAML in UTF-8"
+        )
     return None
 
 
@@ -139,7 +141,7 @@ def _add_marked(error: MarkedYAMLError, file: str, faults: Faults) -> None:
     if error.context_mark is not None and error.context_mark is not mark and error.context:
         also = [(_point(error.context_mark, file), error.context)]
     at = Span(file, 1, 1) if mark is None else _point(mark, file)
-    faults.add(codes.YAML_SYNTAX, at, f"{file} is no YAML: {problem}", hint=hint, also=also)
+    faults.add(codes.YAML_SYNTAX, at, f"{file} is not valid YAML: {problem}", hint=hint, also=also)
 
 
 def _point(mark: Mark, file: str) -> Span:

@@ -21,25 +21,26 @@ MAX_ITERATIONS = 10
 def iterations(loop: SeriesLoop) -> int:
     """Return the number of a loop's iterations in one DAG: ten, or fewer if ten would fill more than half of the DAG.
 
-    If the next iteration can start from several places, the number is one, since each place would need its own copies.
+    If the next iteration can start from several places, the number is one, since each place would need its own copies
+    of the further iterations.
     """
     once = leads(loop.body).get(loop.header) == 1
     return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
 def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
-    """Return a budget of iterations for each step that starts the next iteration of a loop. The step fails if the
-    budget is used up.
+    """Return the limit of iterations (the "budget") of each step that starts the next iteration of a loop. The step
+    fails if it would exceed its limit.
 
-    The budget `95:10,4` of a step in two loops means: the calls of templates can be nested 95 levels deeper; a level
-    has 10 iterations of the outer loop or 4 iterations of the inner loop.
+    A limit is a text such as `95:10,4`. For a step in two nested loops, it means: the calls of templates can be nested
+    95 levels deeper, and each level has 10 iterations of the outer loop or 4 iterations of the inner loop.
 
     Args:
         analysis: the analysis of the flow.
         blocks: the series that is lowered, the result of `fit`.
 
     Returns:
-        The budgets of the steps that lead back to the first step of a loop around them.
+        The limits, by the id of the step. Only steps that lead back to the first step of a loop around them have one.
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):

@@ -122,7 +122,7 @@ class Settings:
         scheme, _, rest = self.store.partition("://")
         if (scheme in ("s3", "gs", "az") or (scheme != "file" and scheme in kinds.STORES.names())) and rest:
             if self.store_claim is not None:
-                raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
+                raise ValueError(f"store_claim: is only for a store in a directory, not for {self.store}")
         elif scheme != "file":
             raise ValueError(f"store: s3://, gs:// or az:// and a bucket, or file:///directory, not {self.store!r}")
         elif self.store_claim is None:

@@ -79,7 +79,7 @@ def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
         click.Option(["--store-secret"], metavar="NAME",
                      help="Use this Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
         click.Option(["--secrets"], metavar="SOURCE",
-                     help="Take the secrets that steps name from here: kubernetes:NAME, files:DIR or a plugin "
+                     help="Read the secrets that steps name from this source: kubernetes:NAME, files:DIR or a plugin "
                      "[$FLOWC_SECRETS]."),
         click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.Option(["--name"], metavar="NAME", help="Name the template [default: after the flow]."),

@@ -20,8 +20,9 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and how many iterations after the template's input the place
-    is."""
+    """A loop around a place: its header, its template, and the number of iterations from the template's input to the
+    place.
+    """
 
     header: NodeId
     template: str
@@ -59,7 +60,7 @@ class TemplatePlace:
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
-        """Return the place inside the template of a loop that is called from here.
+        """Return the place inside the template of a loop that is called from this place.
 
         Args:
             header: the loop's header.

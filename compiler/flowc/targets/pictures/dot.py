@@ -51,5 +51,7 @@ def _quoted(*lines: str) -> str:
 
 
 def _tooltip(text: str) -> str:
-    """Return the text as a tooltip. Backslashes are escaped twice, because Graphviz interprets them twice there."""
+    """Return the text as a tooltip. Backslashes are escaped twice, because Graphviz interprets them twice in
+    tooltips.
+    """
     return '"{}"'.format(text.translate(_ENTITIES).replace("\\", "\\" * 4))

@@ -96,7 +96,7 @@ class _Column(NamedTuple):
 
 
 class _Layout:
-    """The layers of a graph. Places are numbers: first those of the boxes, then those of long lines and columns."""
+    """The layers of a graph. Places are numbered: first those of the boxes, then those of long lines and columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
@@ -115,7 +115,7 @@ class _Layout:
         self.via: dict[tuple[int, int], list[int]] = {}  # the places of a long line, ending with a shared place
         self.into: dict[tuple[int, int], tuple[int, int]] = {}  # the line into which a long line leads
         self._add_long_lines()
-        self.columns = self._columns()  # for each box to which lines lead back
+        self.columns = self._columns()  # by the box to which their lines lead back
 
     def _order(self) -> list[int]:
         """Return the boxes in topological order, ignoring lines that lead back."""
@@ -143,7 +143,7 @@ class _Layout:
     # -- the places of lines -------------------------------------------------------------------------------------------
 
     def _add_long_lines(self) -> None:
-        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by target box and layer
+        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # the shared places, by target box and layer
         for source in self.order:
             for target in self.children[source]:
                 if self.leads_back(source, target):

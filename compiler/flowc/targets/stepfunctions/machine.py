@@ -176,7 +176,7 @@ class _Machine:
         """Add the state that runs a step, and the states that retry it.
 
         Failures are caught and retried by states. The field `Retry` is not used, because it would also retry attempts
-        whose exit code forbids that.
+        whose exit code forbids a retry.
         """
         name, limit = state_name(node.id), contract.attempts_limit(node)
         environment = containers.step_environment(self._analysis.flow, node, self._settings)
@@ -224,7 +224,7 @@ class _Machine:
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        run = "$encodeUrlComponent($states.input.run)"  # like in the store's keys
+        run = "$encodeUrlComponent($states.input.run)"  # encoded like in the store's keys
         key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",
@@ -259,7 +259,7 @@ class _Machine:
         history.
 
         This is needed if more than 40 items may run at once, or if the body contains a loop or another foreach, since
-        the history then has no limit. A foreach inside another foreach is never distributed.
+        the number of events in the history then has no limit. A foreach inside another foreach is never distributed.
         """
         scopes = self._analysis.scopes
         if any(isinstance(scope, ItemScope) for scope in scopes[split]):

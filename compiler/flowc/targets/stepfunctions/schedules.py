@@ -33,7 +33,9 @@ def schedule_expression(cron: str) -> str:
         raise ScheduleProblem(str(error), "correct the expression") from error
     match schedule:
         case Every(seconds=seconds) if seconds % 60:
-            raise ScheduleProblem("an interval is whole minutes on AWS", "round it to minutes, such as '@every 2m'")
+            raise ScheduleProblem(
+                "AWS takes only intervals of whole minutes", "round it to minutes, such as '@every 2m'"
+            )
         case Every(seconds=seconds):
             minutes = seconds // 60
             return f"rate({minutes} minute{'' if minutes == 1 else 's'})"
@@ -49,7 +51,8 @@ def _cron(fields: CronFields) -> str:
     if not all_days and not all_weekdays:
         logic = "of either kind" if fields.either_day else "of both kinds"
         raise ScheduleProblem(
-            f"it restricts days of the month and days of the week, and matches days {logic}; AWS takes one of the two",
+            f"it restricts days of the month and days of the week, and matches days {logic}; "
+            "AWS allows only one of the two restrictions",
             "write two expressions, or restrict one of them in the first step",
         )
     days = "?" if not all_weekdays else _values(fields.days, 1, 31)

@@ -67,7 +67,7 @@ def _check_starts(flow: Flow, faults: Faults) -> None:
         message = f"flow '{flow.name}' has @{name}, which is for {service}"
         faults.add(codes.SFN_CONSTRUCT, flow.where, message, hint="remove the decorator")
     for trigger in flow.triggers:
-        message = f"flow '{flow.name}' starts on '{trigger.name}', which is not lowered to Step Functions"
+        message = f"flow '{flow.name}' starts on '{trigger.name}', which flowc does not support on Step Functions"
         hint = "remove the decorator; let a rule of EventBridge start the state machine, or use @schedule"
         faults.add(codes.SFN_CONSTRUCT, trigger.where, message, hint=hint)
 

@@ -113,6 +113,6 @@ def machine_settings(values: Mapping[str, object]) -> MachineSettings:
     """Return the settings with the given values of options.
 
     Raises:
-        ValueError: AWS would refuse one.
+        ValueError: AWS would refuse a value.
     """
     return MachineSettings(**values)  # type: ignore[arg-type]  # click has converted the values

@@ -48,7 +48,7 @@ def options() -> list[click.Option]:
         click.Option(["--job-queue"], metavar="NAME", help="Run jobs in this queue of AWS Batch."),
         click.Option(["--cluster"], metavar="NAME", help="Run tasks in this cluster of Amazon ECS."),
         click.Option(["--secrets"], metavar="SOURCE",
-                     help="Take the secrets that steps name from this plugin [$FLOWC_SECRETS]."),
+                     help="Read the secrets that steps name from this plugin [$FLOWC_SECRETS]."),
         click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.Option(["--max-workers", "parallelism"], type=int, metavar="N",
                      help="Run at most N items of a foreach at once; above 40, items have executions of their own "

@@ -28,10 +28,11 @@ OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
 _SECTION: Final = "tool.flowc"
 _NO_YAML: Final = (
-    'write a file flowc.toml: store = "…" for the run log, [defaults] and [overrides.NAME] for what executors have; '
-    "the command chooses where a run takes place, such as flowc compile --target argo"
+    'write a file flowc.toml: store = "…" replaces the run log, [defaults] and [overrides.NAME] replace executors; '
+    "the command decides where the flow runs, such as flowc compile --target argo"
 )
-# Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and parsing TOML takes longer.
+# Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and this match is faster than parsing
+# TOML.
 _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 

@@ -32,7 +32,8 @@ class Setting(NamedTuple):
         default: the value if nothing sets it; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
         choices: the allowed strings; empty if every string is allowed.
-        metaflow: METAFLOW_* variables that also set it; the setting's own variable takes precedence, a file does not.
+        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over them; they
+        take precedence over a file.
     """
 
     key: str
@@ -53,7 +54,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_STORE",
         option="`--store`",
         help="The store of runs: a directory or a URL.",
-        without="`.flowc` in the working directory or above, otherwise created there",
+        without="the nearest `.flowc` in the working directory or above; else a new one in the working directory",
         metaflow=("METAFLOW_DEFAULT_DATASTORE", "METAFLOW_DATASTORE_SYSROOT_…"),
     ),
     Setting(
@@ -96,7 +97,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_ERROR_FORMAT",
         option="`--error-format` of `check`, `compile`, `run`, `resume`, `spin`",
-        help="Errors and warnings about flows for people, as JSON lines, as annotations of GitHub, or as SARIF.",
+        help="Print errors and warnings about flows as text, JSON lines, GitHub annotations, or SARIF.",
         default="text",
         choices=("text", "json", "github", "sarif"),
         metaflow=("METAFLOW_RUN_ERROR_FORMAT",),
@@ -106,7 +107,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_LOG_FORMAT",
         option="`--log-format` of `run`, `resume`, `spin`",
-        help="Print lines for people, or JSON lines on stdout.",
+        help="Print text lines, or JSON lines on stdout.",
         default="text",
         choices=("text", "json"),
         metaflow=("METAFLOW_RUN_LOG_FORMAT",),
@@ -126,7 +127,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_DURABILITY",
         option="`--durability` of `run`, `resume`",
-        help="Wait for the disk before a run ends (run), also before each task does (task), or never.",
+        help="Wait for the disk before a run ends (run), also before each task ends (task), or never.",
         default="run",
         choices=("run", "task", "none"),
     ),
@@ -162,8 +163,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="source",
         variable="FLOWC_SECRETS",
         option="`--secrets` of `run`, `resume`, `spin`, `compile`, `deploy`, `diff`",
-        help="The source of the secrets that flows only name: `env`, `dotenv:PATH`, `files:DIR`, `kubernetes:NAME`, or "
-        "a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
+        help="The source of the secrets that flows declare by name only: `env`, `dotenv:PATH`, `files:DIR`, "
+        "`kubernetes:NAME`, or a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
         default="env",
     ),
     Setting(
@@ -194,7 +195,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         key="package-suffixes",
         type="text",
         variable="FLOWC_PACKAGE_SUFFIXES",
-        option="`--package-suffixes`, which adds to it",
+        option="`--package-suffixes`, which adds to this setting",
         help="Suffixes of files to package with a flow in addition to Python files, such as `.sql,.csv`.",
         without="none",
         metaflow=("METAFLOW_DEFAULT_PACKAGE_SUFFIXES",),
@@ -253,7 +254,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_WORKFLOW_TIMEOUT",
         option="`--workflow-timeout` of `compile`, `deploy`, `diff`",
         help="The time limit of a run on a cluster, in seconds.",
-        without="never",
+        without="no limit",
     ),
     Setting(
         key="namespace",

@@ -16,7 +16,8 @@ _FIX: Final = "fix the package, or uninstall it"
 
 
 class PluginError(FlowcError):
-    """A plugin cannot be used: two packages have one of this name, or its package is faulty. `hint` is the remedy."""
+    """A plugin cannot be used: two packages have a plugin of this name, or its package is faulty. `hint` is the
+    remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -48,8 +49,8 @@ class PluginKind(NamedTuple):
             type_: the class of the plugin, or a protocol that can be checked at run time.
 
         Raises:
-            PluginError: two packages have a plugin of this name, or the plugin cannot be imported or is no instance of
-                the class.
+            PluginError: two packages have a plugin of this name, or the plugin cannot be imported or is not an instance
+                of the class.
         """
         entries = self._entries(name)
         if not entries:

@@ -129,7 +129,8 @@ def _resources(value: object, what: str) -> object:
 
 
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
-    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` in keys."""
+    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` for `-` in
+    keys."""
     if not isinstance(value, Mapping):
         raise LimitError(f"{what} is {shown_value(value)}, not a table")
     fields = _snake(value, [*kinds], what)
@@ -211,7 +212,7 @@ POD: Final[Mapping[str, PodKey]] = {
         _security, "security-context = { run-as-user = 1000 }", "The user of the container.", merged=True
     ),
 }
-_OVERRIDE: Final = PodKey(_text, 'override = "NAME"', "The name of an override, whose values the step has too.")
+_OVERRIDE: Final = PodKey(_text, 'override = "NAME"', "The name of an override, whose values also apply to the step.")
 KEYS: Final[Mapping[str, PodKey]] = {**LIMITS, **POD}
 
 
@@ -241,7 +242,7 @@ class PodReader:
             for name, inner in value.items():
                 step = (*path, name)
                 if not isinstance(inner, Mapping):
-                    self._add(step, f"[steps.{path[1]}]: '{name}' is no table of a step", _HOW_STEPS)
+                    self._add(step, f"[steps.{path[1]}]: '{name}' is not a table of a step", _HOW_STEPS)
                     continue
                 table = self._table(inner, step)
                 if table.override and table.override not in overrides:
@@ -275,7 +276,7 @@ class PodReader:
             if isinstance(value, Mapping):
                 yield (name, key), value
             else:
-                self._add((name, key), f"[{name}]: '{key}' is no table", how)
+                self._add((name, key), f"[{name}]: '{key}' is not a table", how)
 
     def _table(self, value: object, path: TomlPath) -> PodTable:
         what = f"[{'.'.join(path)}]"
@@ -325,7 +326,7 @@ _MEANT: Final = {
     **{name: f"write resources = {{ {name} = … }}" for name in ("cpu", "memory", "gpu", "disk", "shared-memory")},
     "env": "did you mean 'environment'?",
     "max-attempts": "write retry = NUMBER, which counts the attempts after the first one",
-    "override": "a step names an override, or a table [steps.FLOW.STEP] does",
+    "override": "name the override in the step's code, or in a table [steps.FLOW.STEP]",
 }
 
 

@@ -23,7 +23,7 @@ OBJECT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.AS
 
 
 def metaflow_type() -> str | None:
-    """Return the type that METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE gives sources without one; None without it.
+    """Return METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, the type of sources that name no type; None if it does not apply.
 
     FLOWC_SECRETS takes precedence over this variable.
     """
@@ -64,7 +64,7 @@ class SecretSetting(NamedTuple):
 
     @staticmethod
     def expected(text: str) -> str:
-        """Return what a text must be that is no value of the setting, for errors."""
+        """Return a description of the valid values, for an error about an invalid text."""
         kind, _, place = text.partition(":")
         return _NAMED if kind == KUBERNETES and place else FORMS
 

@@ -30,7 +30,7 @@ CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "DEFAULT_DATASTORE": (("local", "s3", "gs", "azure"), "use local, s3, gs or azure"),
     "DEFAULT_ENVIRONMENT": (
         ("local", "pypi", "conda"),
-        "use local, pypi or conda; the environment of a uv project is entered by `uv run flowc run …`",
+        "use local, pypi or conda; to use the environment of a uv project, run `uv run flowc run …`",
     ),
     "DEFAULT_EVENT_LOGGER": (("nullSidecarLogger",), "flowc has no event loggers; use its records and logs instead"),
     "DEFAULT_METADATA": (("local",), "flowc needs no metadata service, since it records runs in the store"),
@@ -43,7 +43,7 @@ READ: Mapping[str, str] = {
     "DATASTORE_SYSROOT_GS": "Store in Google's cloud, with `METAFLOW_DEFAULT_DATASTORE=gs`.",
     "DATASTORE_SYSROOT_LOCAL": "Directory that contains `.flowc`, with `METAFLOW_DEFAULT_DATASTORE=local`.",
     "DATASTORE_SYSROOT_S3": "Store in S3, with `METAFLOW_DEFAULT_DATASTORE=s3`.",
-    "DEFAULT_DECOSPECS": "Decorators for all steps that lack them, separated by blanks.",
+    "DEFAULT_DECOSPECS": "Decorators, separated by spaces, for all steps that lack them.",
     "HOME": "Directory of Metaflow's configuration file; `~/.metaflowconfig` if it is not set.",
     "PROFILE": "Name of the configuration file: `config_<name>.json`.",
     "S3_ENDPOINT_URL": "Address of the S3 service.",

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
         Param: Callable[[str, str], object]
 
 
-_METRICS: Final = 1000  # the maximum of points in a request to MLflow
-_PARAMETERS: Final = 100  # the maximum of parameters in a request to MLflow
+_METRICS: Final = 1000  # the maximum number of points in a request to MLflow
+_PARAMETERS: Final = 100  # the maximum number of parameters in a request to MLflow
 _STATUS: Final[Mapping[EndState, str]] = {
     "succeeded": "FINISHED",
     "failed": "FAILED",
@@ -62,7 +62,7 @@ _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST
 
 @final
 class MlflowTracker:
-    """Writes runs to MLflow: to the tracking store of the address, or without an address to MLflow's default store.
+    """Writes runs to MLflow: to the tracking store at the address, or to MLflow's default store if there is no address.
 
     MLflow's run is found by its tag `flowc.run`, so that several processes of a run can write to it.
     """

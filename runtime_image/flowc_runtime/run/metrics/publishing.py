@@ -99,8 +99,8 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
 def _lines(descriptor: int) -> Iterator[bytes]:
     """Yield the lines of a descriptor until it ends.
 
-    Hazard: a thread may wait in it when the interpreter ends, which aborts if the thread has the lock of a buffered
-    stream such as `sys.stdin`.
+    Hazard: a thread may wait here when the interpreter ends; so the descriptor is read without a buffered stream such
+    as `sys.stdin`: the interpreter aborts if a waiting thread holds the lock of such a stream.
     """
     rest = b""
     while data := os.read(descriptor, _CHUNK):

@@ -44,7 +44,7 @@ def record(name: str, value: object, step: object = None) -> None:
 
     Raises:
         MetricError: an argument is wrong, or contains the value of a secret of the step.
-        OSError: this is another process of the task, and cannot write the file for metrics.
+        OSError: this is a child process of the task, and it cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
     name, number, at = check_name(name), number_of(name, value), step_of(name, step)
@@ -105,7 +105,7 @@ def number_of(name: str, value: object) -> float:
     plain = _plain(value)
     if isinstance(plain, bool) or not isinstance(plain, (int, float)):
         kind = type(value).__qualname__
-        hint = f"record int({name}), or count them" if isinstance(plain, bool) else "record a number"
+        hint = f"record int({name}) instead" if isinstance(plain, bool) else "record a number"
         raise MetricError(f"the metric '{name}' is {_short(value)} ({kind}), and a metric is a number: {hint}")
     if isinstance(plain, int) and -_LARGEST <= plain < _LARGEST:
         return int(plain)

@@ -69,7 +69,7 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
 
 
 def _others(task: Variables, signature: inspect.Signature, names: Iterable[str]) -> dict[str, object]:
-    """Return the values whose names are no arguments of the function."""
+    """Return the values whose names are not arguments of the function."""
     return {name: getattr(task, name) for name in names if name not in signature.parameters}
 
 

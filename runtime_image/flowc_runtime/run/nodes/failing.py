@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.variables import Variables
 
 FAILED: Final = "failed"
-"""The value by which a switch chooses if its artifact is a caught failure; without a failure the artifact is None."""
+"""The value that a switch compares if its artifact is a caught failure; without a failure the artifact is None."""
 
 FAILS: Final = (__name__, "fail")
 """The module and name of the function of a step that ends a pipeline with a failure."""
@@ -31,12 +31,12 @@ class NoBranchError(Exception):
 
 def fail() -> NoReturn:
     """End a pipeline with a failure, as its author specified. Raises EndsWithFailureError."""
-    raise EndsWithFailureError("the pipeline ends with a failure here, as it is written")
+    raise EndsWithFailureError("the pipeline ends with a failure here, as its author specified")
 
 
 def no_branch() -> NoReturn:
     """Fail because a condition has no branch for its value. Raises NoBranchError."""
-    raise NoBranchError("the condition before has no branch for this value, and no default")
+    raise NoBranchError("the preceding condition has no branch for this value, and no default")
 
 
 def check_branch(task: Variables, node: Node, flow: Flow) -> None:

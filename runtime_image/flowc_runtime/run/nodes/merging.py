@@ -62,7 +62,7 @@ def merge(
         values = [getattr(each, name) for each in inputs if _has(each, name)]
         if name == failure:
             merged = next((value for value in values if value is not None), None)
-        elif name not in reducers:  # None for an item without the value: the list matches the items
+        elif name not in reducers:  # an item without the value gets None, so that the list matches the items
             merged = [getattr(each, name) if _has(each, name) else None for each in inputs]
         elif mocked and not _all_patched(values):
             merged = None
@@ -72,7 +72,7 @@ def merge(
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
-    """Copy references to the branches' artifacts without reading values. For equal names, the last branch counts."""
+    """Copy references to the branches' artifacts without reading values. For equal names, the last branch wins."""
     join, failure = graph.join_of[split.id], failing.caught_as(graph.flow)
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]

@@ -88,7 +88,7 @@ class NodesProgram:
         """Do nothing: the IR is complete."""
 
     def begin(self, flow: Flow, root: str) -> None:
-        """Import the functions and modules that the steps need: tasks are forked from this process."""
+        """Import the functions and modules that the steps need, since tasks are forked from this process."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
@@ -118,7 +118,8 @@ class NodesProgram:
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
 
-        An optional parameter that was not given has no value there, so that each function uses its own default.
+        An optional parameter that was not given has no value in this object, so that each function uses its own
+        default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)
         return Variables(state, parameters, self._around, absent)
@@ -220,7 +221,7 @@ class NodesProgram:
             value: object = getattr(task, switch.condition)
         except AttributeError as error:
             if switch.loop is None:
-                raise TransitionError(f"cannot choose by '{switch.condition}': {error}") from None
+                raise TransitionError(f"cannot choose a branch by '{switch.condition}': {error}") from None
             value = False  # a failure ended the iteration before a step set the value
         if switch.loop is not None:
             done = bool(value) or _iteration(state) + 1 >= switch.loop.iterations
@@ -253,7 +254,7 @@ class NodesProgram:
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
         """Refuse: only steps of flow classes have cards. Raises ProtocolError."""
-        raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can")
+        raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can have cards")
 
     # -- contents of the code
 
@@ -263,7 +264,7 @@ class NodesProgram:
 
     def function(self, name: str) -> NoReturn:
         """Refuse: only flow classes have exit hooks. Raises ProtocolError."""
-        raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can")
+        raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can have exit hooks")
 
     def client_run(self, run: RunStore) -> NoReturn:
         """Refuse: only exit hooks need a client object, and only flow classes have exit hooks. Raises ProtocolError."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, object]:
-    """Set the values that a step returns from a patch; return these values, without those that `--mock` supplies.
+    """Set a step's return values from a patch; return these values, without those that `--mock` supplies.
 
     Args:
         task: the values of the step's task.
@@ -65,7 +65,7 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
         return (value,)
     if not names:
         if value is not None:
-            raise ReturnError(f"the patch of step '{step}' has a value, but the step returns none: patch it by null")
+            raise ReturnError(f"the patch of step '{step}' has a value, but the step returns none: patch it with null")
         return ()
     if isinstance(value, dict):
         if unknown := [name for name in value if name not in names]:

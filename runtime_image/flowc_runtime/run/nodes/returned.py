@@ -90,7 +90,7 @@ def to_json(value: object, what: str, name: str) -> object:
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     raise ReturnError(
-        f"{what} is a {type(value).__qualname__}, which JSON cannot represent: name the return pickled({name!r})"
+        f"{what} is a {type(value).__qualname__}, which JSON cannot represent: declare the return as pickled({name!r})"
     )
 
 
@@ -104,7 +104,8 @@ def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
     if isinstance(key, (str, int, float, bool)) or key is None:
         return key
     raise ReturnError(
-        f"{what} is a dict with the key {key!r:.40}, which JSON cannot represent: name the return pickled({name!r})"
+        f"{what} is a dict with the key {key!r:.40}, which JSON cannot represent: "
+        f"declare the return as pickled({name!r})"
     )
 
 

@@ -79,7 +79,7 @@ def report(control: int, result: Result) -> None:
         OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # the record and the log have it, and a pipe's buffer is small
+    error.pop("traceback", None)  # the record and the log contain it; a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,

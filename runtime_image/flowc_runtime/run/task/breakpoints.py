@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NO_TERMINAL = (
     "breakpoint() needs a terminal, and this run has none to read from: run it in a terminal's foreground, "
-    "or set PYTHONBREAKPOINT=0 to pass over breakpoints"
+    "or set PYTHONBREAKPOINT=0 to skip breakpoints"
 )
 
 
@@ -80,7 +80,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # of other debuggers, the end of a prompt is unknown
+            lease.keep()  # other debuggers do not report the end of a prompt
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook

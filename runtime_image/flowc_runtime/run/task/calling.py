@@ -90,13 +90,13 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
         overrun = f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
-                note(f"{overrun}: its code caught the timeout's exception; let it pass, or end the step")
+                note(f"{overrun}: its code caught the timeout's exception; let it propagate or end the step")
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
         ):  # the time at a debugger's prompt does not count
             note(
-                f"{overrun}: its code used SIGALRM or its timer, by which the timeout would have come; "
-                "do without signal.alarm and signal.setitimer, or without @timeout"
+                f"{overrun}: its code used SIGALRM or its timer, which @timeout needs; "
+                "remove signal.alarm and signal.setitimer, or @timeout"
             )
 
 
@@ -108,7 +108,7 @@ def _end_copy() -> NoReturn:
     try:
         if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
             say("".join(traceback.format_exception(error)))
-        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
+        say("a process that the step had forked returned from the step and is ended here; let it call os._exit(0)\n")
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     finally:

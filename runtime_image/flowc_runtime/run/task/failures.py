@@ -31,14 +31,15 @@ _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
     "`flowc fsck`"
 )
-_LIMIT = 16_000  # a record has at most this number of a message's or traceback's characters
+_LIMIT = 16_000  # the maximum number of characters of a message or traceback in a record
 
 
 FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
 
 
 class Caught(Exception):
-    """The failure of a step, which `@catch(var=…)` stores as text: so it can be loaded without the exception's class.
+    """The failure of a step, which `@catch(var=…)` stores as text, so that it can be loaded without the exception's
+    class.
 
     Attributes:
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
@@ -80,7 +81,8 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step: in it, the line is found that assigned an artifact that cannot be stored.
+        code: the code object of the step, which is searched for the line that assigned an artifact that cannot be
+        stored.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
@@ -276,7 +278,8 @@ def mebibytes(size: int) -> str:
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return the error of a task's earlier attempts: the last recorded error, or that the process vanished.
+    """Return the error of a task's earlier attempts: the last recorded error, or an error which says that the process
+    vanished.
 
     Args:
         run: the run.

@@ -52,7 +52,7 @@ def _words(patch: Patch) -> str:
 
 
 def _way_out(graph: Graph, node: Node) -> str:
-    """Return the target of a switch with the shortest path to the flow's end: by this choice, every loop ends."""
+    """Return the target of a switch with the shortest path to the flow's end: with this choice, every loop ends."""
     distance = {each.id: 0 for each in graph.flow.nodes if not targets(each.next)}
     waiting = [*distance]
     while waiting:

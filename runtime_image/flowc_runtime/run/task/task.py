@@ -102,7 +102,7 @@ class Attempt:
         self.situation: Situation | None = None  # only for a step with @cache
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # only for the run's first task, which stores them
-        self._starting = False  # whether `program.start` runs, to which @catch does not apply
+        self._starting = False  # whether `program.start` is running; @catch does not apply to its exceptions
         self.final = False  # whether the code has forbidden a retry
         self.hopeless = False  # whether stored data is damaged, so that no retry helps
         self.note = ""  # a remark for the record
@@ -134,7 +134,7 @@ class Attempt:
             self.files.enter()
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            # They are stored before the step's code, which may change the values.
+            # The constants are stored before the step's code runs, since the code may change their values.
             values = job.program.constants(job.graph.flow, dict(self.reads))
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
@@ -303,7 +303,8 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"), out=True)  # stdout: a caught failure is no error
+            # This is written to stdout, since a caught failure is not an error.
+            say(error.get("traceback", error["message"] + "\n"), out=True)
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure

@@ -1,8 +1,8 @@
 """The files of a task: they are read from the task's catalog before its code runs, and added to it afterwards.
 
-The catalog of a task lists the files that the task and its ancestors have put; if several have put the same name, the
-nearest one counts. The catalog is stored as one object, which the task's record names, so that a task does not read the
-records of all ancestors. A join merges the catalogs of its inputs.
+The catalog of a task lists the files that the task and its ancestors have put; if several have put a file of the same
+name, the file of the nearest task is listed. The catalog is stored as one object, which the task's record names, so
+that a task does not read the records of all ancestors. A join merges the catalogs of its inputs.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class TaskFiles:
     # -- before the step
 
     def get(self) -> None:
-        """Write the files that the step gets into its data folder.
+        """Write the files that match the step's `get` patterns into its data folder.
 
         Raises:
             CatalogError: no file matches a pattern, or a file cannot be written.
@@ -113,13 +113,14 @@ class TaskFiles:
         return list(wanted)
 
     def _check_there(self, files: StepFiles) -> None:
-        """Check that the files to get exist in the data folder, which steps share with `catalog = "none"`."""
+        """Check that the data folder has files for the `get` patterns. With `catalog = "none"`, the steps share this
+        folder."""
         folder = _folder(files)
         for pattern in files.get:
             if not files_below(folder, pattern):
                 raise CatalogError(
                     f"step '{self._job.step}' gets {pattern!r}, but {os.path.abspath(folder)} has no such file, and "
-                    'the setting catalog = "none" keeps none: let the steps share a folder, or keep files in the store'
+                    'the setting catalog = "none" stores no files: share a folder between the steps, or set "store"'
                 )
 
     def _write(self, target: str, name: str, found: Sequence[CatalogFile]) -> None:
@@ -128,7 +129,7 @@ class TaskFiles:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise CatalogError(
                 f"step '{self._job.step}' gets '{name}', which several tasks have put with different contents: "
-                f"{tasks}{more}; put it under a name of its own in each, such as one with the item in it"
+                f"{tasks}{more}; put it under a different name in each task, such as one that contains the item"
             )
         (file,) = found
         try:
@@ -184,7 +185,7 @@ class TaskFiles:
     # -- after the step
 
     def put(self) -> None:
-        """Store the files that the step puts, and add them to the catalog.
+        """Store the files that match the step's `put` patterns, and add them to the catalog.
 
         Raises:
             CatalogError: no file matches a pattern, or a file cannot be stored.
@@ -299,7 +300,7 @@ def _beside(target: str) -> str:
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    with suppress(FileNotFoundError):  # left by a killed process with this id
+    with suppress(FileNotFoundError):  # left by a killed process with the same process id
         os.unlink(temporary)
     return temporary
 

@@ -21,7 +21,7 @@ else:  # needed only for runs with metrics
 def metrics_of(records: RunRecords, *, items: bool) -> dict[str, float]:
     """Return the last values of a run's metrics, by the metrics' names in the run.
 
-    If several tasks recorded a metric of the same name, the value of the last task counts. Records that cannot be read
+    If several tasks recorded a metric of the same name, the value of the last task is used. Records that cannot be read
     are reported and left out.
 
     Args:

@@ -78,7 +78,7 @@ class RunRecords:
     # -- tasks
 
     def has_step(self, step: str) -> bool:
-        """Return whether a step has begun. The step `_parameters` always has."""
+        """Return whether a step has begun. The step `_parameters` always has begun."""
         return step in self.store.steps() or self.is_beside(step)
 
     def is_beside(self, step: str) -> bool:
@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the computed record of a control task; None if it is unfinished or no control task."""
+        """Return the computed record of a control task; None if it is unfinished or not a control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):

@@ -61,7 +61,7 @@ class RunView:
         return self._begun if isinstance(self._begun, Exception) else None
 
     def begun(self) -> RunView:
-        """Return the view itself, after checking that the run has a record. An unreadable record is no error here.
+        """Return the view itself, after checking that the run has a record. An unreadable record is not an error here.
 
         Raises:
             NotFound: the run has no record.

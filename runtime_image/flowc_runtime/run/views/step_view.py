@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.run_records import RunRecords
 
 CHECKED = 1000
-"""Unreadable records are searched only if a step has at most this number of finished tasks."""
+"""The records of a step are checked for unreadable ones only if at most this number of its tasks are finished."""
 SPLITS_READ = 100
 """The number of a foreach's tasks is computed only if at most this number of split records must be read for it."""
 

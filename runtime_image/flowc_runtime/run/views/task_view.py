@@ -43,7 +43,7 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Create the view of an attempt of a task that is no control task; this takes fewer reads from the store."""
+        """Create the view of an attempt of a task that is not a control task; this takes fewer reads from the store."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)
@@ -263,8 +263,8 @@ class TaskView:
         """Return the time when the task's first attempt began, in seconds since the epoch.
 
         Args:
-            shown: a function that returns the attempt whose results the task has; for a reused task, its time is
-                returned.
+            shown: a function that returns the attempt whose results the task has; for a reused task, the time of that
+                attempt is returned.
 
         Raises:
             RecordError: neither record can be read.

@@ -99,7 +99,7 @@ class StoreBackend(ABC):
             StoreError: the object cannot be deleted.
         """
 
-    # -- made of these
+    # -- derived from the operations above
 
     def map(self, key: str) -> memoryview:
         """Return the object's bytes as private, writable memory. Raises NotFound, StoreError."""
@@ -117,10 +117,10 @@ class StoreBackend(ABC):
             if self.refresh(key, size) or self.create(key, parts):
                 return digest
             if self.exists(key):
-                if not self.exists(key, size):  # the object was cut off, for example by a loss of power
+                if not self.exists(key, size):  # the object was truncated, for example by a loss of power
                     self.put(key, b"".join(parts))
                 return digest
-            time.sleep(pause)  # a collection has deleted the object meanwhile
+            time.sleep(pause)  # garbage collection has deleted the object meanwhile
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
@@ -147,7 +147,7 @@ class StoreBackend(ABC):
         return found is not None and size in (None, found.size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it.
+        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it.
 
         Raises StoreError.
         """

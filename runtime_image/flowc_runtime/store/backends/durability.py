@@ -41,7 +41,8 @@ Mode: TypeAlias = Literal["run", "task", "none"]
 PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
 _HURRY: Final = 0.5  # seconds for which an interrupted wait continues if no line was printed yet
 _WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
-_FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # macOS: fsync leaves the drive's cache
+# On macOS, fsync does not flush the drive's cache; this request does.
+_FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))
 
 
 def mode() -> Mode:
@@ -56,7 +57,8 @@ def mode() -> Mode:
 
 @final
 class Disk:
-    """The file system of a store's directory. It reports only write errors after it was opened, so open it early.
+    """The file system of a store's directory. It reports only write errors that occur after it was opened, so open it
+    early.
 
     The class can also write single objects, like a store, and wait until the disk has them.
     """
@@ -111,7 +113,7 @@ class Disk:
     def waiting(self) -> str:
         """The message about a long wait."""
         return (
-            f"waiting until the disk has all of {self._root}: "
+            f"waiting until all data of {self._root} is on the disk: "
             "the disk must also write the data of other programs on the same file system"
         )
 
@@ -170,7 +172,7 @@ class Disk:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot write all of the store {self._url} to the disk: {error.strerror}") from error
+            raise StoreError(f"cannot write all data of the store {self._url} to the disk: {error.strerror}") from error
 
     # -- in a separate process
 

@@ -1,4 +1,5 @@
-"""A directory layered on another store, which is only read: `spin` keeps its tasks in one, above the original runs.
+"""A directory layered on another store, which is only read. `spin` keeps its tasks in such a directory, and reads the
+original runs from the store below.
 
 The directory has a file with the address of the lower store. An object that is missing in the directory is looked up in
 the lower store. Listings only show the objects of the directory, not the runs of the lower store. The original run of a

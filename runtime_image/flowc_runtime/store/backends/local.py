@@ -91,7 +91,7 @@ class LocalObjects:
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
-        if os.path.exists(self._path(key)):  # saves writing an object that exists; the link below decides
+        if os.path.exists(self._path(key)):  # avoids writing an object that exists; the link below is the actual check
             return False
         with self._writing():
             return self._link(self._write(parts), key)
@@ -109,7 +109,7 @@ class LocalObjects:
             if self._size(key) not in (None, size):  # truncated by a crash, such as a loss of power
                 self.replace(key, parts)
                 break
-            created = self.create(key, parts)  # a collection has deleted the blob meanwhile
+            created = self.create(key, parts)  # garbage collection has deleted the blob meanwhile
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
@@ -134,7 +134,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it."""
+        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -283,7 +283,8 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError: a collection must miss no file."""
+        """Yield each directory under a prefix and its files. Raises StoreError if one cannot be read: garbage
+        collection must not miss a file."""
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile
@@ -332,7 +333,7 @@ class LocalObjects:
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):
-                with contextlib.suppress(FileNotFoundError):  # another collection may delete it as a leftover
+                with contextlib.suppress(FileNotFoundError):  # garbage collection may delete it as a leftover
                     shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:

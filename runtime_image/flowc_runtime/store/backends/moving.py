@@ -94,7 +94,7 @@ def move_below(objects: Collectable, prefix: str, to: str) -> None:
 
 
 def move(objects: Collectable, key: str, to: str) -> str:
-    """Move an object, and return its new key. A missing object is no error: another process may have moved it.
+    """Move an object, and return its new key. A missing object is not an error: another process may have moved it.
 
     Args:
         objects: the store.

@@ -61,7 +61,7 @@ def _is_on(objects: Objects, key: str) -> bool:
     from flowc_runtime.store.records.stored import parse
 
     try:
-        lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
+        lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a garbage collection")
     except RecordError:  # unreadable: a live collection renews its lease, so the age of the object decides
         # Only stores that can be collected have leases.
         return time.time() < _written(cast("Collectable", objects), key) + LEASE + _SKEW
@@ -85,7 +85,8 @@ def left_over(objects: Collectable) -> list[Listed]:
 
 @final
 class Sweep:
-    """The lease of one collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each batch of deletes."""
+    """The lease of one garbage collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each batch of
+    deletes."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -42,8 +42,8 @@ def versions(
 ) -> Iterator[ArtifactVersion]:
     """Yield the versions of an artifact of a flow, newest run first.
 
-    If several tasks of a run have the same value, it is one version. A run that has the value of an earlier run has its
-    own version of it. Unreadable records are reported and left out.
+    If several tasks of a run have the same value, it is one version. A value that an earlier run also had is a separate
+    version. Unreadable records are reported and left out.
 
     Args:
         store: the store.

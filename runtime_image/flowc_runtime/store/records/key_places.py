@@ -26,7 +26,7 @@ _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class KeyPlace(NamedTuple):
     """A parsed key: the kind of its object, and the run or task to which the object belongs.
 
-    `kind` is "unknown" if flowc writes no such key, and "other" if the object has no checked form.
+    `kind` is "unknown" if flowc writes no such key, and "other" if objects of this kind are not checked.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class KeyPlace(NamedTuple):
         return f"{'task' if self.path else 'run'} {self.pathspec}" if self.pathspec else _SUBJECTS.get(self.kind, "")
 
 
-_SUBJECTS = {"lease": "a collection of garbage", "entry": "a cached step", "reads": "a cached step"}
+_SUBJECTS = {"lease": "a garbage collection", "entry": "a cached step", "reads": "a cached step"}
 _OF_A_RUN = {"run.json": "run", "ir.json": "ir", "status.json": "status", "reused.json": "other"}
 
 
@@ -95,7 +95,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 
 
 def check(key: str, data: bytes, url: str) -> object:
-    """Check an object, and return its record, flow or tag; None if objects of this kind have no checked form.
+    """Check an object, and return its record, flow or tag; None if objects of this kind are not checked.
 
     Args:
         key: the key of the object, which decides its kind.
@@ -128,7 +128,7 @@ def may_name(key: str) -> bool:
 
 
 def check_names(key: str, data: bytes, url: str) -> None:
-    """Check a record that `may_name` objects, like `check` but faster: the nodes of an IR are not checked.
+    """Check a record for which `may_name` is true, like `check` but faster: the nodes of an IR are not checked.
 
     Args:
         key: the key of the record.

@@ -104,7 +104,7 @@ def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
 
 
 def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:
-    """Yield (description, record) of each blob of a task that is no artifact: files, catalog, series of metrics."""
+    """Yield (description, record) of each blob of a task that is not an artifact: files, catalog, series of metrics."""
     for file in record.get("files", ()):
         if file["stage"] == "put" and "place" not in file:
             yield f"file '{file['name']}'", file

@@ -236,7 +236,7 @@ class OriginRecord(TypedDict):
 
 
 class ReadsRecord(TypedDict, total=False):
-    """The names of values that a task has read: `parameters`, initial `artifacts`, artifacts of a join's `inputs`.
+    """The names of values that a task has read: `parameters`, inherited `artifacts`, artifacts of a join's `inputs`.
 
     `*` means all artifacts. `place` lists the properties of the foreach that the task has read: `index`, `item`,
     `stack`.

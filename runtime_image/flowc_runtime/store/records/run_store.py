@@ -61,7 +61,7 @@ class RunStore:
         return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
-        """Ensure that no collection deletes `origin`, the run that this run resumes.
+        """Ensure that garbage collection does not delete `origin`, the run that this run resumes.
 
         Raises:
             NotFound: the resumed run has been deleted; this run is then recorded as failed.
@@ -328,7 +328,8 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, those of the original."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, the frames of the
+        original task."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False

@@ -209,7 +209,7 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
         if record[name] != expected:
-            return f"'{name}' is {record[name]!r}, which belongs elsewhere"
+            return f"'{name}' is {record[name]!r}, not {expected!r} as in its key"
     return None
 
 

@@ -25,7 +25,8 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Return the store at an address. Nothing is created; only the address of a lower store is read in a directory.
+        """Return the store at an address. Nothing is created or read, except the address of a lower store in a
+        directory.
 
         Args:
             url: a directory, `file://…`, or the address of a bucket.
@@ -60,7 +61,7 @@ class Store:
             return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
         except NotFound:  # the run's first task has not written the record yet
             return "9"
-        except RecordError:  # a run without a readable record is not the newest
+        except RecordError:  # sorted first, since a run without a readable record must not count as the newest
             return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:

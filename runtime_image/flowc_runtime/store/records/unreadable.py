@@ -1,4 +1,4 @@
-"""Report unreadable records, which lists leave out."""
+"""Report unreadable records. Listings leave these records out."""
 
 from __future__ import annotations
 

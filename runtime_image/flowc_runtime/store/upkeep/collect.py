@@ -134,7 +134,7 @@ def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | 
             content = objects.get(key)
             if may_name(key):
                 check_names(key, content, objects.url)
-        except NotFound:  # another collection has deleted the run
+        except NotFound:  # another garbage collection has deleted the run
             return None
         except RecordError as error:
             return error

@@ -197,7 +197,7 @@ class _Check:
         self._complete.note(key, record)
 
     def _check_records(self) -> None:
-        """Check that the records and runs exist that other records reference."""
+        """Check that all records and runs that other records reference exist."""
         records, runs = dict[str, list[str]](), dict[str, list[str]]()  # missing key -> the keys that reference it
         for key, named in self._kept.items():
             place = place_of(key)
@@ -309,8 +309,8 @@ def repair(store: Store, report: FsckReport) -> None:
         report: the result of `check_store`; its faults get the new keys.
 
     Raises:
-        StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, its fault
-            gets the reason.
+        StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, the
+            reason is stored in its fault.
     """
     objects = cast("Collectable", store.objects)
     for fault in report.faults:
@@ -319,7 +319,7 @@ def repair(store: Store, report: FsckReport) -> None:
                 try:
                     fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
                 except StoreError as error:  # the other objects are moved nevertheless
-                    fault.why += f"; it stays: {error}"
+                    fault.why += f"; it cannot be moved: {error}"
         elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
             if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):
                 fault.moved = _move_run(objects, place_of(fault.key))

@@ -1,4 +1,4 @@
-"""Select the runs that a collection deletes; this module only reads.
+"""Select the runs that a garbage collection deletes; this module only reads.
 
 A run is kept if it may be active, if a remaining run has resumed it, or if a run with an unreadable record may need it.
 """
@@ -61,7 +61,7 @@ class Chosen:
     """The result of `choose`: the runs to delete (`doomed`), and the runs that are kept, by the reason.
 
     `live` are runs that may be active. `needed` maps a run to the run that has resumed it. `spun` maps a run to the
-    directory in which `spin` has kept a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow
+    directory in which `spin` stored a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow
     to a run with an unreadable record, which may have resumed any run of the flow, so no run of the flow is deleted.
     `kept` is the number of all runs that are kept.
     """
@@ -76,7 +76,7 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. A run that a remaining run has resumed is kept, since it has logs of reused tasks.
+    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it has logs of reused tasks.
 
     Args:
         store: the store.
@@ -104,7 +104,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 if (key := aside_of.get((flow, id))) is not None:
                     raise moved_aside(key, store.objects.url, place_of(key).subject)
                 _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
-            except NotFound:  # the run is just starting, or another collection has just deleted it
+            except NotFound:  # the run is just starting, or another garbage collection has just deleted it
                 pass
             except RecordError as error:
                 chosen.kept += 1

@@ -1,4 +1,4 @@
-"""Protect runs whose tasks `spin` has executed again: a collection keeps them while the results of `spin` exist.
+"""Protect runs whose tasks `spin` has executed again: garbage collection keeps them while the results of `spin` exist.
 
 `spin` writes its results into a second store, a directory that is layered on the run's store (`layered`). An object of
 the run contains the path of this directory.
@@ -50,7 +50,7 @@ def need(run: RunStore, root: str) -> None:
         sweeps.wait(run.objects)
     if not run.exists():
         run.objects.delete(key)
-        raise NotFound(f"run {run.flow}/{run.id}, on which a step was to be tried, has been deleted")
+        raise NotFound(f"run {run.flow}/{run.id}, which `spin` needs, has been deleted")
 
 
 def needed_by(run: RunStore) -> str | None:
@@ -66,7 +66,7 @@ def needed_by(run: RunStore) -> str | None:
         try:
             key = f"{run.prefix}/{_NEEDED}/{name}"
             data = run.objects.get(key)
-        except NotFound:  # a collection has just deleted it
+        except NotFound:  # garbage collection has just deleted it
             continue
         subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
         needs: SpinRecord = parse(RECORDS, "spin", data, key=key, url=run.objects.url, subject=subject)

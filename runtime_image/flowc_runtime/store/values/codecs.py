@@ -153,7 +153,7 @@ class Encoded:
             self._pickler(expected, expected.buffer).dump(value)
         except StepTimeout:
             raise
-        except Exception:  # a difference, or a value that this pickler cannot encode
+        except Exception:  # the encoding differs, or this pickler cannot encode the value
             return False
         return expected.complete
 

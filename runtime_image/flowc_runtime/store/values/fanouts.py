@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
     from flowc_runtime.store.values.codecs import UserValue
 
-# bytes of a pickle; a larger list is stored in chunks, because each task would have to read the whole list
+# bytes of a pickle; a larger list is stored in chunks, so that a task does not have to read the whole list
 CHUNK = 1 << 18
 MOST_CHUNKS = 256  # the record of the split has a reference to each chunk
 

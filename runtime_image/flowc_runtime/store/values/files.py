@@ -5,8 +5,8 @@ without any encoding. A file is stored in parts, so its size is not limited.
 
 A run on a cluster gets the content in one of three ways: together with the name (`content`, in base64), from the code
 package (`packed`, the digest), or from an object `files/DIGEST` that was stored before the run (`sent`, the digest).
-This object is not a blob, because a collection would delete a blob that no run references yet (`beside` describes when
-such objects are deleted).
+This object is not a blob, because garbage collection would delete a blob that no run references yet (`beside` describes
+when such objects are deleted).
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
 
 def _send(objects: Objects | None, content: FileParts) -> str:
     digest = sha256(content)
-    # A loop, because a collection may delete the old object between two of these calls.
+    # A loop, because garbage collection may delete the old object between two of these calls.
     key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)

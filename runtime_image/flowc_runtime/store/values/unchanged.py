@@ -33,7 +33,8 @@ LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring a valu
 
 
 class Left(NamedTuple):
-    """The encoding of a value after a step. `certain`: it is stored without a comparison, as changed or too large."""
+    """The encoding of a value after a step. `certain`: it is stored without a comparison, because it has changed or is
+    too large to compare."""
 
     encoded: Encoded
     certain: bool
@@ -105,7 +106,8 @@ class ValueOrigin:
     def reads_as(self, encoded: Encoded) -> bool:
         """Read the artifact again, and return whether its value has this encoding.
 
-        Reading an artifact may change objects that exist once in a process, so call this after all values are encoded.
+        Reading an artifact may change singletons of this process, so call this after all values are
+        encoded.
         """
         try:
             again = decode(self._objects, self.ref).value

@@ -36,7 +36,7 @@ class CardComponents:
         self._sent = float("-inf")
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Append a component. An object that is no component, or an invalid id, causes a warning, not an error.
+        """Append a component. An object that is not a component, or an invalid id, causes a warning, not an error.
 
         Args:
             component: a component of `metaflow.cards`, or of a class derived from MetaflowCardComponent.

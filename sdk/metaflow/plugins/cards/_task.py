@@ -95,7 +95,7 @@ class TaskCards:
         card = renderer.card
         name = f"'{card.type}'" + (f" with id '{card.id}'" if card.id else "")
         print(
-            f"[@card WARNING] the card {name} could not be made, which does no harm to the step: {why.short}",
+            f"[@card WARNING] the card {name} could not be made; the step is not affected: {why.short}",
             file=sys.stderr,
         )
         if card.save_errors:
@@ -103,4 +103,4 @@ class TaskCards:
             try:
                 self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))
             except StoreError as error:  # the task's result is already recorded, so the error only causes a warning
-                print(f"[@card WARNING] neither could a card that says so be kept: {error}", file=sys.stderr)
+                print(f"[@card WARNING] the card with this error could not be stored either: {error}", file=sys.stderr)

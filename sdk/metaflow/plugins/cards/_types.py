@@ -66,7 +66,7 @@ def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]
         return _BUILT_IN[type_name]
     known = known_cards(warn)
     if type_name not in known:
-        advice = f"; `pip install {PACKAGES[type_name]}` brings it" if type_name in PACKAGES else ""
+        advice = f"; `pip install {PACKAGES[type_name]}` installs it" if type_name in PACKAGES else ""
         raise CardClassFoundException(f"there is no card of type '{type_name}'; there are {type_names(known)}{advice}")
     return known[type_name]
 

@@ -1,4 +1,4 @@
-"""Two transitions, by an ordinary if."""
+"""A step that chooses between two transitions by an ordinary `if`."""
 
 from metaflow import FlowSpec, Parameter, step
 

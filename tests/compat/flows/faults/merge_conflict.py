@@ -1,4 +1,4 @@
-"""Branches with different values are merged without an option."""
+"""`merge_artifacts` without options, although the branches have different values of an artifact."""
 
 from metaflow import FlowSpec, step
 

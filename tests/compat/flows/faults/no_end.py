@@ -1,4 +1,4 @@
-"""A flow whose last step has no successor and is not the end."""
+"""A flow whose last step has no successor and is not named `end`."""
 
 from metaflow import FlowSpec, step
 

@@ -29,5 +29,5 @@ class Base(FlowSpec):
         self.finish()
 
     def finish(self):
-        """What the end checks."""
+        """Set the artifacts that the derived flow's last step checks."""
         raise NotImplementedError

@@ -56,7 +56,7 @@ def run_elsewhere(
     if text(options, "patches_file") is not None:
         fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
     if is_installed(name):
-        checked = packaged(checked)  # before the executor's package is imported: it is not part of the flow's code
+        checked = packaged(checked)  # before the import of the executor's package, which is not part of the flow's code
     try:
         found = find_executor(name)
         if isinstance(found, Executor):

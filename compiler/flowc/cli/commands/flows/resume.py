@@ -73,8 +73,8 @@ def _find(
 ) -> Resumption:
     """Return the run to resume, the step to begin with and the run's parameters.
 
-    If the run cannot be resumed, print an error and end the program. With `retries`, this includes a run that
-    succeeded, unless the command line names a step.
+    If the run cannot be resumed, print an error and end the program. With `retries`, a run that succeeded cannot be
+    resumed either, unless the command line names a step.
     """
     given = cast("_Options", options)
     step = given["step_to_rerun"]
@@ -87,7 +87,7 @@ def _find(
     _check_ended(run, force=given["force"])
     if retries and step is None and read_status(run).state == "succeeded":
         message = f"run {run.flow}/{run.id} succeeded: there is nothing to retry"
-        fail(message, "name a step to run it, and those after it, again; or start a new run: `run`")
+        fail(message, "name a step to run it and the steps after it again; or start a new run: `run`")
     parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
     return Resumption(run, step, parameters)
@@ -146,7 +146,8 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     """Return the run whose tasks the new run reuses, and the step to begin with.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    Such a run has run no task. Then the result is the earlier run, and the step with which its resumption was to begin.
+    Such a run has run no task. In this case, the result is the earlier run, and the step with which the killed run was
+    to begin.
 
     Args:
         store: the store of the runs.
@@ -354,4 +355,6 @@ def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
     take(asked)  # unset the variable in this process; the program that executes the pipelines keeps it
-    click.echo(f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another one", err=True)
+    click.echo(
+        f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another flow", err=True
+    )

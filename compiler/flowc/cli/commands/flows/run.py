@@ -193,7 +193,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
     Raises:
         click.UsageError: FLOW is missing, or an option is unknown or has a wrong value.
-        SystemExit: always otherwise: with the exit code of the run, or because the flow cannot be loaded or has faults.
+        SystemExit: in all other cases: with the exit code of the run, or because the flow cannot be loaded or has
+            faults.
     """
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -234,7 +235,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
     After FLOW, a parameter's name takes precedence over flowc's option of the same name. The parameters are known only
     after loading, because mutators add and remove parameters. But options such as `--config` affect the loading. If the
-    parameters change which of these options are flowc's, the flow is loaded again.
+    loaded parameters change which of these options belong to flowc, the flow is loaded again.
     """
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
@@ -330,7 +331,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """Return the command with an option for each parameter of the flow; without a flow, with flowc's options."""
+    """Return the command with an option for each parameter of the flow; without a flow, only with flowc's options."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:
@@ -361,7 +362,7 @@ def _command(
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
     """Return the options for the help of a command.
 
-    `python flow.py --help` lists some of them already; those are hidden in the help of its `run`.
+    `python flow.py --help` already lists some of the options; the help of `python flow.py run` does not repeat them.
     """
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

@@ -69,7 +69,7 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help="A Python file with ARTIFACTS = {name: value}, which replace artifacts of the inputs."),
+                 help="A Python file with ARTIFACTS = {name: value}; the values replace artifacts of the inputs."),
     click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, where inspect_spin reads them."),
     click.Option(["--flowc.scratch", "scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
                  help="Without --persist: keep the task in this directory, which the caller removes."),

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 FASTEST, SLOWEST = 0.1, 2.0  # shortest and longest interval between two polls, in seconds
 SETTLED = 5.0  # seconds without output after which an ended attempt is not polled again until the run ends
-# Seconds without output and without an active task after which a failed cluster run counts as ended. The exit handler
-# normally records the end, but may itself have failed.
+# Seconds without output and without an active task after which a failed cluster run counts as ended. The run's exit
+# handler normally records the end, but may itself have failed.
 UNFINISHED = 60.0
 BEGINNING = 300.0  # seconds to wait for a run to start: a cluster may have to add a node and pull an image
 
@@ -136,7 +136,7 @@ class Tail:
     more: bool = False  # whether the last read stopped before the end, because the log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """Return new output, at most about PIECE bytes; then `more` is true if the log has further output.
+        """Return new output of at most about PIECE bytes, and set `more` to whether the log has further output.
 
         Args:
             run: the run.
@@ -161,7 +161,9 @@ class Tail:
 
 @final
 class Follower:
-    """Prints the output of the `wanted` attempts of a run: step, index path and number, where None selects all."""
+    """Prints the output of a run's attempts that match `wanted`: a step, an index path and a number; None matches
+    all.
+    """
 
     def __init__(
         self, run: RunStore, wanted: tuple[str | None, str | None, int | None], printer: Printer, pause: Pause
@@ -237,7 +239,7 @@ class Follower:
     def _has_ended(self, task: Task) -> bool:
         try:
             return self._run.attempt(*task) is not None
-        except RecordError as error:  # the record exists: it is written when the attempt ends
+        except RecordError as error:  # the record is unreadable, but exists: the attempt has ended
             unreadable.tell(error)
             return True
 

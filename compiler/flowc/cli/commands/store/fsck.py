@@ -112,8 +112,8 @@ def _print_report(store: Store, found: FsckReport, *, repaired: bool) -> None:
             "hint: restore the record of the run from a copy; --repair moves the rest of the run to damaged/", err=True
         )
     if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):
-        click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; a run that computes the "
-                   "value of a damaged blob again stores it again", err=True)  # fmt: skip
+        click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; if a run computes the "
+                   "value of a damaged blob again, it stores the blob again", err=True)  # fmt: skip
 
 
 def _size(fault: StoreFault) -> str:

@@ -123,8 +123,8 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
     """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    The next piece of a log is read only when the log's next line is needed. So the memory has pieces only of logs that
-    were written at the same time.
+    The next piece of a log is read only when the log's next line is needed. So the pieces in memory are only those of
+    logs that were written at the same time.
 
     Args:
         run: the run.
@@ -142,7 +142,8 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A line that was written slowly may have begun before a line that was complete earlier.
+            # A log has its lines in the order in which they were complete; a line may have begun before the line ahead
+            # of it. `max` keeps the log's order.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 

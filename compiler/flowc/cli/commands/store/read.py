@@ -56,7 +56,7 @@ class RunsCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the command's parameters, with the options of the selected deployment instead of the default one's."""
+        """Return the command's parameters, with the options of the selected deployment, not of the default one."""
         params, default = super().get_params(ctx), operations_of(default_deployment()).place
         at = next((number for number, param in enumerate(params) if param in default), len(params))
         others = [param for param in params if param not in default]

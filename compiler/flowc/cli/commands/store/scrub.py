@@ -31,8 +31,8 @@ _OPTIONS = (
                  help="Also scrub tasks that have not ended. Lines written during the scrub may be lost or kept."),
 )  # fmt: skip
 _HELP = (
-    "Replace the logs of the tasks of {} by a line that says so. This cannot be undone. The records of failed attempts "
-    "keep the message and traceback of their error."
+    "Replace the logs of the tasks of {} by a line that says that they were scrubbed. This cannot be undone. The "
+    "records of failed attempts keep the message and traceback of their error."
 )
 
 

@@ -23,7 +23,7 @@ def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faul
         method: the step.
         graph: the graph of the flow.
         package: the package of the flow.
-        faults: collects @cache on the step of a gang: its tasks must run together, so none can be left out.
+        faults: collects @cache on the step of a gang, all of whose tasks must run together.
 
     Returns:
         `sha256:` and 64 hexadecimal digits; None for a step of a gang.

@@ -133,7 +133,9 @@ def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> 
 
 
 def _merged(base: Pairs, own: Pairs) -> Pairs:
-    """Merge the flow's and the step's packages: the step's versions have precedence. Spellings of a name are equal."""
+    """Merge the flow's and the step's packages: the step's versions have precedence. Different spellings of a package's
+    name count as equal.
+    """
     named = {_spelling(name) for name, _ in own}
     return (*((name, version) for name, version in base if _spelling(name) not in named), *own)
 

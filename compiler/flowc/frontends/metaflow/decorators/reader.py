@@ -171,7 +171,9 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """Return the decorator's expression, found by its line, as its name may be an alias; else by its name."""
+        """Return the decorator's expression. It is searched by its line first, because its name may be an alias, and
+        then by its name.
+        """
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
                 return node

@@ -48,8 +48,8 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
     Args:
         cls: the flow's class.
         applied: all decorators of `--with`.
-        own: the user-defined decorators among `applied`. If the class has no mutators, only these are added to it;
-            the others are added to the nodes of the steps.
+        own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
+            added to it; the others are added to the steps' nodes.
     """
     if "metaflow.user_decorators.common" not in sys.modules:  # mutators exist only if this module was imported
         return list(own)

@@ -47,7 +47,7 @@ def choose_class(
         faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
         return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
-    # In `if __name__ == "__main__": TrainFlow()`, the name of the flow that `python flow.py` runs.
+    # The flow that `python flow.py` runs: TrainFlow, for `if __name__ == "__main__": TrainFlow()`.
     main = [name for name in _called_in_main(source.tree) if name in everything]
     bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
     leaves = [name for name, cls in defined.items() if cls not in bases]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
-    """Report gangs without @parallel or without a join directly after them, and @parallel on steps that are no gang.
+    """Report gangs without @parallel or without a join directly after them, and @parallel on steps that are not a gang.
 
     Args:
         graph: the graph of the flow.

@@ -155,7 +155,8 @@ def find_methods(
 
 
 def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
-    """Return the method of this name, whether it looks like a step or not; None if it is no function or has no source.
+    """Return the method of this name, whether it looks like a step or not; None if it is not a function or has no
+    source.
 
     Args:
         name: the name of the method in the class.

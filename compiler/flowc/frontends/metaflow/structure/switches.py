@@ -46,7 +46,8 @@ def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: 
                 codes.SWITCH_ARMS,
                 f"a choice of step '{method.name}' is not a literal text, number or boolean",
                 key or value,
-                'write each value that the condition may have, as in `{"x": self.a, "y": self.b}`, or a config\'s',
+                'write each value that the condition may have, as in `{"x": self.a, "y": self.b}`, or the value of a '
+                "config",
             )
         if choice in dict(arms):
             first = cases.keys[[value for value, _ in arms].index(choice)]

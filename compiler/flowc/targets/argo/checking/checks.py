@@ -181,7 +181,7 @@ def _check_node(node: Node, faults: Faults) -> None:
         faults.add(
             codes.ARGO_PACKAGES,
             node.where,
-            f"step '{node.id}' has @pypi or @conda, but pods install no packages: they have those of their image",
+            f"step '{node.id}' has @pypi or @conda, but pods use the packages of their image and install none",
             hint="build an image with the packages, name it with --image, and compile with --environment=local",
         )
     for name, value in node.environment:
@@ -209,7 +209,7 @@ def _variable_problem(name: str, value: str) -> str | None:
     if _RESERVED_VARIABLE.match(name):
         return "belongs to flowc or Argo"
     if "\0" in value:
-        return "contains a NUL character, which no environment variable can"
+        return "contains a NUL character, which is not possible in environment variables"
     try:
         size = len(f"{name}={value}".encode())
     except UnicodeEncodeError:

@@ -48,7 +48,7 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
         faults.add(
             codes.ARGO_TRIGGER,
             trigger.where,
-            f"flow '{flow.name}' starts on {what} '{trigger.name}', which is not lowered to Argo yet",
+            f"flow '{flow.name}' starts on {what} '{trigger.name}', which flowc does not support on Argo yet",
             hint="remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
         )
     for node in flow.nodes:
@@ -67,7 +67,7 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
 def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
     yield from _not_lowered(pod, settings)
     if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT and not in_gang:
-        yield "has hostname_resolution_timeout, but starts in no gang", "leave it out"
+        yield "has hostname_resolution_timeout, but does not run as a gang", "leave it out"
     if pod.security_context is not None:
         yield from _security(pod.security_context)
     if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
@@ -113,7 +113,7 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
     }
     for name, (value, hint) in unknown.items():
         if value is not None:
-            yield f"has {name}={value!r}, which is not lowered to Argo", hint
+            yield f"has {name}={value!r}, which flowc does not support on Argo", hint
 
 
 def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:

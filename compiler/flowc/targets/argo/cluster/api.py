@@ -147,7 +147,8 @@ class Cluster:
             return None
 
     def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
-        """Return only the metadata of all objects with these labels, because a whole object can have a megabyte.
+        """Return only the metadata of all objects with these labels, because a whole object can be as large as a
+        megabyte.
 
         Args:
             kind: the kind of the objects.
@@ -160,7 +161,7 @@ class Cluster:
         more = ""
         while True:
             call = _Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA)
-            page = cast("Page", self._call(call))  # a list instead of one object
+            page = cast("Page", self._call(call))  # the answer is a page of a list, not one object
             yield from page["items"] or ()  # an empty list is null here
             more = page["metadata"].get("continue") or ""
             if not more:
@@ -279,7 +280,7 @@ def refusal(
         data: the body of the answer: a `Status` object of Kubernetes, or a text from a proxy.
 
     Returns:
-        `Missing` for an object that does not exist, `AlreadyThere` for one that does, else a `ClusterError`.
+        `Missing` for an object that does not exist, `AlreadyThere` for one that already exists, else a `ClusterError`.
     """
     said = _status(data)
     message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]

@@ -135,7 +135,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
         if not run.exists():  # a file:// address may refer to a volume of the pods
-            return f"the store {url} has no record of it, as seen from here"
+            return f"this machine finds no record of it in the store {url}"
         if run.status()["state"] != "succeeded":
             now = time.time()
             message = f"terminated by {user}"
@@ -165,7 +165,8 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Resour
     labels = labels_of(item)
     flow = labels.get(FLOW_LABEL)
     if labels.get(MANAGED_LABEL) != "flowc" or not flow:
-        raise ClusterError(f"{name} was not deployed by flowc", "kubectl delete removes objects of others")
+        hint = "kubectl delete also removes objects that flowc did not create"
+        raise ClusterError(f"{name} was not deployed by flowc", hint)
     for kind in (CRON, TEMPLATE, CONFIG_MAP):
         for found in cluster.search(kind, f"{FLOW_LABEL}={flow},{MANAGED_LABEL}=flowc"):
             yield kind, name_of(found)

@@ -1,4 +1,4 @@
-"""Errors in talking to a cluster, each with a message of one line and a hint."""
+"""Errors in requests to a cluster, each with a message of one line and a hint."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The operations on a cluster that `flowc runs`, `flowc resume` and `flowc run` call; they also work without a
-cluster."""
+"""The operations on a cluster that `flowc runs`, `flowc resume` and `flowc run` call; these commands also work without
+a cluster.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _TOKEN_VOLUME = "executor-token"
-_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of Kubernetes look there
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of Kubernetes look for the token there
 
 
 @final
@@ -285,7 +285,7 @@ def _outputs(spec: PodSpec) -> m.Outputs | None:
 
 
 def _place(spec: PodSpec) -> list[m.EnvVar]:
-    """Return the variables that a task in a loop or a gang needs: the budget of iterations, and the pod's address."""
+    """Return the variables that a task in a loop or a gang needs: the limit of iterations, and the pod's address."""
     found = [make(m.EnvVar, name=contract.LOOPS, value=spec.loops)] if spec.loops else []
     return found + ([_field(contract.POD_IP, "status.podIP")] if spec.meets else [])
 

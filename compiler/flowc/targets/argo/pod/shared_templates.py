@@ -26,9 +26,9 @@ class PodSpec:
     """The properties in which the pods of two steps can differ.
 
     `retries` is the number of Argo's retries: the user's number, plus one if failures are caught, for the attempt that
-    records the failure. `loops` is the budget of a step that starts the next iteration of a loop (`loops.budgets`).
-    `meets` is true for the pods of a gang. `secrets` has the Secrets whose keys become variables. `keys` has the names
-    of the secrets whose source a setting chooses.
+    records the failure. `loops` is the limit of iterations of a step that starts the next iteration of a loop
+    (`loops.budgets`). `meets` is true for the pods of a gang. `secrets` has the Secrets whose keys become variables.
+    `keys` has the names of the secrets whose source a setting chooses.
     """
 
     counts: bool = False
@@ -67,7 +67,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, ta
     Args:
         flow: the flow.
         node: the step.
-        loops: the step's budget of iterations (`loops.budgets`); empty if it has none.
+        loops: the step's limit of iterations (`loops.budgets`); empty if it has none.
         meets: whether the step's tasks are a gang.
         tagged: whether runs get tags; the start step's pod records the tags.
     """
@@ -104,7 +104,7 @@ def step_templates(
     Args:
         analysis: the analysis of the flow.
         titles: the title of each step.
-        loops: the budgets of iterations (`loops.budgets`).
+        loops: the limits of iterations (`loops.budgets`), by step.
         tagged: whether runs get tags.
     """
     by_spec: dict[PodSpec, StepTemplate] = {}

@@ -54,7 +54,8 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # the step has closed the stream
             stream.flush()
-    # Hazard: signals are blocked, because an exception between the program's start and `try` would leave it running.
+    # Hazard: signals are blocked, because an exception between the program's start and `try` would leave the program
+    # running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGALRM))
 
     def prepare() -> None:

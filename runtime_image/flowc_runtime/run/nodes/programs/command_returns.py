@@ -49,7 +49,7 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):
-        # On the command's first line, so that line numbers in the shell's messages stay correct.
+        # The prelude is on the command's first line, so that line numbers in the shell's messages stay correct.
         return f"{prelude} {_IN_BASH} __flowc_trap '' EXIT; {command}"
     # In other shells a function cannot replace the builtin `trap`. An alias can, from the next line on.
     return f"{prelude} __flowc_ending() {{ :; }}; __flowc_trap '' EXIT; alias trap=__flowc_trap\n{command}"
@@ -145,7 +145,8 @@ def _written(file: Path, what: str) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise CommandReturnError(
-                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value: write several lines as NAME<<END, END last"
+                f"{what}: line {number + 1} of ${RETURNS} is not NAME=value; "
+                "write a value of several lines as NAME<<END, the lines, END"
             )
         name, form, value = match.groups()
         if form == "=":

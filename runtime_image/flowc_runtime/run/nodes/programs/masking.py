@@ -101,14 +101,14 @@ class MaskedStream:
 
 
 def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping[str, object]) -> str | None:
-    """Return why a point of a metric is refused: it has the value of a secret; None if it does not.
+    """Return why a point of a metric is refused: it contains the value of a secret; None if it contains none.
 
     A number is only compared as a whole, since the digits of many numbers contain any short secret.
 
     Args:
         secrets: the values by the names of their variables; none is empty.
         name: the name of the metric.
-        numbers: its value, step and time by these words, before they are checked; None for one that is not given.
+        numbers: the point's value, step and time by these words, before they are checked; None if not given.
     """
     if (secret := _secret_in(_text(name), secrets)) is not None:
         why = f"contains the value of the secret {secret}, which is never stored"
@@ -137,14 +137,14 @@ def _secret_in(text: str, secrets: Mapping[str, str]) -> str | None:
 def _is_number(secret: str, number: float) -> bool:
     try:
         return secret == json_text.dumps(number) or (len(secret) >= _SHORT and float(secret) == number)
-    except ValueError:  # the secret is no number, or the number has too many digits for a text
+    except ValueError:  # the secret is not a number, or the number has too many digits to convert
         return False
 
 
 def _text(value: object) -> str:
     try:
         return value if isinstance(value, str) else repr(value)
-    except Exception:  # of the user's class, whose repr the error does not show either
+    except Exception:  # raised by the user's `__repr__`; error messages do not contain its text either
         return ""
 
 

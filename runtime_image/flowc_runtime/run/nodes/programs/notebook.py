@@ -211,7 +211,7 @@ def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple
         what = f"notebook {action.file}"
         if status.get(each.name) == "missing":
             raise NotebookReturnError(
-                f"{what} has no variable '{each.name}' at its end, which its task returns: assign it in a cell"
+                f"{what} does not set the variable '{each.name}', which its task returns: assign it in a cell"
             )
         if (why := status.get(each.name)) is not None:
             raise NotebookReturnError(f"{what}: the variable '{each.name}' cannot be pickled: {why}")

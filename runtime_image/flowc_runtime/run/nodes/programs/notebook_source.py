@@ -50,7 +50,7 @@ def read_notebook(content: bytes) -> NotebookSource:
         raise NotebookSourceError(f"it is not JSON: {error}") from None
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(cells, list) or not isinstance(document.get("nbformat"), int):
-        raise NotebookSourceError("it is no notebook of format 4, with cells")
+        raise NotebookSourceError("it is not a notebook of format 4, with cells")
     metadata = document.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"

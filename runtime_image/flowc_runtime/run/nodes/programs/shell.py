@@ -149,5 +149,5 @@ def _unfit(text: str) -> str | None:
     except UnicodeEncodeError:
         return "it is not valid Unicode"
     if size > _LONGEST:
-        return f"it has {size:,} bytes, and {_LONGEST:,} are possible: write it to a file in a function before"
+        return f"it has {size:,} bytes, and the limit is {_LONGEST:,}: write it to a file in an earlier step"
     return None

@@ -123,7 +123,7 @@ class RemoteObjects:
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # the loop repeats only if a collection has deleted the blob meanwhile
+        return digest  # the loop repeats only if garbage collection has deleted the blob meanwhile
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
@@ -163,7 +163,8 @@ class RemoteObjects:
         return self._fetch(key)[0]
 
     def _fetch(self, key: str) -> tuple[memoryview, str]:
-        """Return an object mapped from an unnamed temporary file, so that its memory is page cache, and its digest."""
+        """Return an object, mapped from an unnamed temporary file so that its memory is page cache, and the object's
+        digest."""
 
         def request(client: ObjectStore) -> tuple[memoryview, str]:
             digest = hashlib.sha256()
@@ -223,7 +224,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it."""
+        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -263,7 +264,7 @@ class RemoteObjects:
     def _entries(self, prefix: str) -> list[ObjectMeta]:
         """Return all objects under a prefix, sorted by name.
 
-        After a failed request, the listing continues where it was.
+        After a failed request, the listing continues after the last object that was received.
         """
         found: list[ObjectMeta] = []
 

@@ -244,7 +244,7 @@ def _artifacts(task: Task) -> str:
         for artifact in task.artifacts
         if artifact.id not in given and artifact.id != "name"
     ]
-    return _section("Artifacts", _values(rows) if rows else "<p>This task has left no artifacts.</p>")
+    return _section("Artifacts", _values(rows) if rows else "<p>This task has no artifacts.</p>")
 
 
 def _size(count: int) -> str:

@@ -250,7 +250,7 @@ class LogComponent(_Source):
 
 
 class PythonCodeComponent(_Source):
-    """Python."""
+    """A component that shows Python code."""
 
     type = "pythonCode"
 

@@ -87,7 +87,9 @@ class Image(UserComponent):
         if isinstance(source, bytes | bytearray | memoryview):
             source = f"data:{_image_type(bytes(source[:16]))};base64,{base64.b64encode(source).decode()}"
         elif self._wrong is None and (not isinstance(source, str) or not source.startswith("data:image/")):
-            raise NotShownError("an Image takes the bytes of a picture or a `data:image/…` URI: a card loads nothing")
+            raise NotShownError(
+                "an Image takes the bytes of a picture or a `data:image/…` URI: a card cannot load anything"
+            )
         return self._base("image", src=source, label=self._label, width=self._width)
 
 

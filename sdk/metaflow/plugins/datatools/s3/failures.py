@@ -29,7 +29,7 @@ def explain(error: Exception, url: str) -> dict[str, Any]:
         line = text_of_cause
     text = str(error)
     if is_denied(error):
-        return {"error": "denied", "message": f"{url}: access denied ({text_of_cause}); look at AWS_ACCESS_KEY_ID, "
+        return {"error": "denied", "message": f"{url}: access denied ({text_of_cause}); check AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL or METAFLOW_S3_ENDPOINT_URL"}  # fmt: skip
     if isinstance(error, FileNotFoundError) or "NoSuchBucket" in text:
         return {"error": "missing", "message": f"{url}: no such bucket" if "NoSuchBucket" in text else url}

@@ -62,8 +62,8 @@ def join_key(root: str | None, key: str | None) -> str:
         key: the key; None means the prefix itself.
 
     Raises:
-        MetaflowS3URLException: the key is a full address although there is a prefix, or is no full address although
-            there is none.
+        MetaflowS3URLException: the key is a full address although there is a prefix, or is not a full address although
+            there is no prefix.
     """
     if root is None:
         if key is None or not key.startswith("s3://") or "/" not in key.removeprefix("s3://").rstrip("/"):

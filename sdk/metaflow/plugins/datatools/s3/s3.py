@@ -277,8 +277,8 @@ class S3:
             key: the key below the client's prefix, or a full address if the client has no prefix; S3PutObject for more
                 options.
             obj: text (stored as UTF-8), bytes, or a binary file, which is read to its end.
-            overwrite: whether an existing object is replaced; otherwise the object stays unchanged, and the address is
-                returned all the same.
+            overwrite: whether an existing object is replaced; otherwise the object stays unchanged, and its address is
+                returned.
             content_type: the MIME type.
             metadata: names and strings to store with the object.
 

@@ -39,7 +39,7 @@ def main() -> None:
     os.dup2(2, 1)  # output of a library must not damage an answer
     threading.Thread(target=_leave, args=(requests.fileno(),), daemon=True).start()
     try:
-        import obstore  # noqa: F401  # only to say at once that it is missing
+        import obstore  # noqa: F401  # only to report at once if it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
     except ImportError as error:  # for example because a shared library is missing
