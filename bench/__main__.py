@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.cases import GROUPS
+from bench.cases import GROUPS, SLOW
 from bench.figures import Bench, Figure
 from bench.measure import Floors, measure_floors
 from bench.peers import PeerFigure, measure_peers, version
@@ -29,7 +29,7 @@ def main() -> int:
         _print_floors(floors)
         print(f"\n{'figure':42} {'target':>9} {'measured':>9} {'least':>9}        against the floor")
         bench = Bench(directory, arguments.times, floors, arguments.baseline)
-        for group in arguments.only or GROUPS:
+        for group in arguments.only or [name for name in GROUPS if name not in SLOW]:
             for figure in GROUPS[group](bench):
                 figures.append(figure)
                 print(_row(figure), flush=True)

@@ -17,6 +17,7 @@ from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads
 from bench.starts import measure_starts
+from bench.tasks import measure_scale, measure_science, measure_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ def flow(name: str, *options: str) -> list[str]:
     return [str(FLOWS / f"{name}.py"), "run", *options]
 
 
-def measure_tasks(bench: Bench) -> Iterator[Figure]:
+def measure_runs(bench: Bench) -> Iterator[Figure]:
     """Yield two figures: the fixed time of a run, and the additional time of a task."""
     start, fork = bench.floors.python.median, bench.floors.fork.median
     linear = bench.program(*flow("linear"))
@@ -158,7 +159,9 @@ def measure_durability(bench: Bench) -> Iterator[Figure]:
 
 
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "runs": measure_runs,
     "tasks": measure_tasks,
+    "science": measure_science,
     "data": measure_data,
     "artifacts": measure_artifacts,
     "durability": measure_durability,
@@ -168,4 +171,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "client": measure_client,
     "reads": measure_reads,
     "checks": measure_checks,
+    "scale": measure_scale,
 }
+SLOW = ("scale",)
+"""The groups that are measured only if `--only` names them."""

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flowc_emulator.console.tally import Tally
+from flowc_emulator.launching import Attempts
 from flowc_emulator.plan import Failure, RunResult
 from flowc_emulator.processes import hangs
-from flowc_emulator.processes.engine import Engine, ForkStart
+from flowc_emulator.processes.engine import Engine
 from flowc_emulator.processes.orphans import end_marked
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
-from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
-from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
+from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import in_item
 from flowc_runtime.run import patches
-from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable
-from flowc_runtime.run.task import breakpoints, failures
+from flowc_runtime.run.task import failures
 from flowc_runtime.run.task.attempts import read_report, record_death
-from flowc_runtime.run.task.perform import perform_and_report
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records.record_types import StatusRecord
 from flowc_runtime.store.records.runs import end_run, end_run_here
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import Plan
-    from flowc_emulator.processes.engine import Finished, Inherited, Launcher
+    from flowc_emulator.processes.engine import Finished
     from flowc_runtime.process import logs
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
@@ -66,7 +63,7 @@ class Supervisor:
         self._told_unrecorded = False
         self._metrics: dict[str, float] = {}  # the latest value of each metric, without metrics of items of a foreach
         self._timeout_grace = timeout_grace
-        self._threads = Threads()
+        self._attempts = Attempts(plan)
         self._places = Places(plan.max_workers, plan.processors)
         self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
         private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
@@ -184,7 +181,8 @@ class Supervisor:
         if timeout := plan.graph.nodes[job.step].timeout:
             seconds = timeout.seconds + plan.graph.nodes[job.step].cards_seconds + self._timeout_grace
         try:
-            pid = self._engine.start(job, self._launcher(self._assignment(job), tasks), seconds=seconds)
+            launcher = self._attempts.launcher(self._attempts.assignment(job), tasks)
+            pid = self._engine.start(job, launcher, seconds=seconds)
         except OSError as error:
             why = f"{error.strerror}; --max-workers limits the number of parallel tasks"
             raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
@@ -194,7 +192,7 @@ class Supervisor:
     def _mock(self, job: Job) -> None:
         """Run the attempt of a mocked task in this process, which is safe because no user code runs."""
         began = time.time()
-        result, log = perform_mocked(replace(self._assignment(job), run=self._plan.records, last=True))
+        result, log = perform_mocked(replace(self._attempts.assignment(job), run=self._plan.records, last=True))
         if log:
             self.output(job, "stderr", log.encode())
         if result.outcome != "failed":
@@ -208,53 +206,6 @@ class Supervisor:
             self._failures.append(Failure(job, result.error))
         for finished in self._engine.poll(0):  # handle signals, and other tasks that have ended
             self._ended(finished)
-
-    def _assignment(self, job: Job) -> Assignment:
-        plan = self._plan
-        return Assignment(
-            run=plan.run,
-            graph=plan.graph,
-            step=job.step,
-            path=job.path,
-            attempt=job.attempt,
-            program=plan.program,
-            parameters=plan.parameters,
-            user=plan.user,
-            last=job.last,
-            only_catch=job.only_catch,
-            claimed=plan.only is not None and job.attempt == 1,
-            tags=plan.tags,
-            namespace=plan.namespace,
-            max_splits=plan.max_splits,
-            cache=plan.cache,
-            durable=plan.durable,
-            catalog=plan.catalog,
-            origin=plan.reuse.origin.id if plan.reuse else None,
-            inputs=plan.only.inputs if plan.only else None,
-            overrides=plan.only.overrides if plan.only else {},
-            bare=plan.only is not None and plan.only.bare,
-            patch=plan.patches.get(job.step),
-            secrets=plan.secrets,
-            pickler=plan.pickler,
-        )
-
-    def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """Return the launcher of an attempt's process; `tasks` is the number of parallel tasks."""
-        plan = self._plan
-        isolated = plan.isolation is not None and plan.isolation.takes(assignment) and assignment.patch is None
-        if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
-            return plan.starts.launcher(assignment, tasks)
-
-        def body(control: int, place: Inherited) -> int:
-            os.environ[RUN] = plan.run.id
-            if plan.isolation is not None and isolated:
-                plan.isolation.enter(assignment, control, tasks)
-            plan.seeds.enter_child()
-            self._threads.enter_child(tasks)
-            breakpoints.install(place.lease())
-            return perform_and_report(assignment, control)
-
-        return ForkStart(body)
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
         run = self._plan.records

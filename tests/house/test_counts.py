@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STORED = ROOT / "tests" / "house" / "counts.json"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCE = 0.05
-FLOWS = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # of bench/flows
+FLOWS = ("linear.py", "fanout.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # of bench/flows
 
 
 class Program(NamedTuple):
@@ -113,6 +113,22 @@ def system_calls(counted: Program, directory: Path) -> int:
     return sum(int(row[3]) for row in rows if row and row[0][0].isdigit() and row[-1] not in {*TIMING, "total"})
 
 
+def files(program: Program, directory: Path) -> int:
+    """Return the number of files of a run, in its store and its temporary directory."""
+    run([sys.executable], program, directory)
+    return sum(path.is_file() for path in directory.rglob(".flowc/**/*"))
+
+
+def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
+    """Return the count of one more task of a foreach that runs on one worker and prints nothing."""
+    few, many = 5, 25
+    counts = {}
+    for width in (few, many):
+        program = Program(("fanout.py", "run", "--max-workers", "1", "--width", str(width)))
+        counts[width] = count(program, place / f"width-{width}")
+    return (counts[many] - counts[few]) / (many - few)
+
+
 def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
     """Compare the counts of all programs with the stored ones, or store them."""
     for number, each in enumerate(PROGRAMS.values()):
@@ -141,14 +157,36 @@ def test_counts_of_imported_modules(request: pytest.FixtureRequest, tmp_path: Pa
     check("modules", modules, request.config, tmp_path)
 
 
-def test_counts_of_system_calls(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def skip_without_strace() -> None:
+    """Skip the test if no process can be traced."""
     if program("strace") is None:
         pytest.skip("strace is not installed, and cannot be installed here")
     if subprocess.run(
         [str(program("strace")), "-q", "-o", os.devnull, "true"], capture_output=True, check=False
     ).returncode:
         pytest.skip("processes may not be traced here")
+
+
+def test_counts_of_system_calls(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    skip_without_strace()
     check("system calls", system_calls, request.config, tmp_path)
+
+
+def test_a_task_has_two_files_and_a_log_only_if_it_prints(tmp_path: Path) -> None:
+    assert of_a_task(files, tmp_path) == 2
+
+
+def test_system_calls_of_a_task(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    skip_without_strace()
+    run([sys.executable], Program(("fanout.py", "run")), tmp_path / "cached")  # writes the bytecode
+    count = round(of_a_task(system_calls, tmp_path))
+    stored = json.loads(STORED.read_text())
+    if request.config.getoption("--update-golden"):
+        stored.setdefault(VERSION, {})["system calls of a task"] = count
+        STORED.write_text(json.dumps(stored, indent=2, sort_keys=True) + "\n")
+    if VERSION not in stored:
+        pytest.skip(f"counts.json has no counts for Python {VERSION}; --update-golden adds them")
+    assert differing({"a task": count}, {"a task": stored[VERSION]["system calls of a task"]}) == []
 
 
 def test_both_directions_are_differences() -> None:

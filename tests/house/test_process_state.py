@@ -14,6 +14,7 @@ ALLOWED = {
     "flowc_runtime.process.ending:_ended": "as `_coverage`",
     "flowc_runtime.process.ending:_mark": "as `_coverage`",
     "flowc_runtime.process.origin:_defined": "belongs to the program: its state when its flow was defined",
+    "flowc_runtime.process.process:_prepared": "the standard streams of all processes that this process forks",
     "flowc_runtime.process.writers:_fflush": "a function of the C library, looked up once",
     "flowc.cli.running.beginning:_here": "the handlers of signals, which exist once per process",
     "flowc.pipeline.stream_queue:_queue": "the program's queue of events, for all its executions",

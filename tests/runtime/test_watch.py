@@ -155,15 +155,35 @@ def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> 
     wait_until(lambda: has_ended(sleeper), "the sleeper is still there")
 
 
+def test_reports_alone_do_not_end_a_wait(watcher: Watcher) -> None:
+    go_read, go_write = os.pipe()
+
+    def body(control: int) -> int:
+        os.write(control, b"first ")
+        os.read(go_read, 1)
+        os.write(control, b"second")
+        return 0
+
+    child = start(watcher, body)
+    began = time.monotonic()
+    assert watcher.poll(0.5) == []
+    assert time.monotonic() - began >= 0.5
+    os.write(go_write, b"x")
+    (ended,), output = wait(watcher)
+    assert (ended.child, ended.report, output) == (child, b"first second", {})
+    for descriptor in (go_read, go_write):
+        os.close(descriptor)
+
+
 def test_signals_are_events(watcher: Watcher) -> None:
     os.kill(os.getpid(), signal.SIGUSR1)
     assert watcher.poll(5) == [Signalled(signal.SIGUSR1)]
 
 
 def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
-    selector = watcher.descriptors()[-1]
-    if sys.platform.startswith("linux"):
-        assert "eventpoll" in os.readlink(f"/proc/self/fd/{selector}")
+    held = watcher.descriptors()[-1]
+    linux = sys.platform.startswith("linux")
+    parents = os.readlink(f"/proc/self/fd/{held}") if linux else ""
 
     def body(control: int) -> int:
         assert sys.stdin.read() == ""
@@ -171,7 +191,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
         with contextlib.suppress(OSError):  # the descriptor is closed, and perhaps reused
-            assert "eventpoll" not in os.readlink(f"/proc/self/fd/{selector}")
+            assert not linux or os.readlink(f"/proc/self/fd/{held}") != parents
         return 0
 
     start(watcher, body)

@@ -13,7 +13,7 @@ from flowc_ir.graphs.scopes import ItemScope, LoopScope
 from flowc_runtime.base.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.state import OURS
-from flowc_runtime.run.task.attempts import new_record
+from flowc_runtime.run.task.attempts import begin_record, new_record
 from flowc_runtime.run.task.task import Attempt, begin_cards
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.records.store import Store
@@ -204,7 +204,7 @@ class Surroundings:
         self._record(split, path, {}, fanout)
 
     def _record(self, node: Node, path: str, artifacts: dict[str, ArtifactRef], fanout: Fanout | None = None) -> None:
-        record = new_record(self._run, self._graph, (node.id, path, 1), "ok", time.time(), {"code": 0})
+        record = new_record(self._run, self._graph, (node.id, path, 1), "ok", begin_record(time.time()), {"code": 0})
         record["artifacts"] = artifacts
         if fanout is not None:
             record["fanout"] = fanout

@@ -43,10 +43,11 @@ from flowc_runtime.base.index import Graph
 from flowc_runtime.pod.hooks import call_hook
 from flowc_runtime.process import ending
 from flowc_runtime.process.loader import precompile
-from flowc_runtime.process.process import PR_SET_PDEATHSIG, PipeEnds, fork, load_prctl, peak_rss
+from flowc_runtime.process.process import PR_SET_PDEATHSIG, PipeEnds, fork, load_prctl, peak_rss, prepare_streams
 from flowc_runtime.run.program import load_program
 from flowc_runtime.run.task import breakpoints
 from flowc_runtime.run.task.fresh import perform_fresh
+from flowc_runtime.run.task.warm_up import warm_up
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
@@ -198,7 +199,9 @@ class _Server:
         precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
         if "numpy" in sys.modules:
             self._threads = Threads()
+        warm_up()
         ending.settle()
+        prepare_streams()
         gc.collect()
         gc.freeze()
         self._reply(Ready())

@@ -304,7 +304,7 @@ class Engine(Generic[J]):
                     self._serve()
         self._kill_overdue()
         self._look_for_hangs()
-        if self._guardian.is_gone():
+        if self._watcher.woken and self._guardian.is_gone():
             self._replace_guardian()
         return finished
 

@@ -6,7 +6,7 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn, TypedDict, final
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict, final
 
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import contract
@@ -239,16 +239,54 @@ def _redirect(out: int, err: int) -> None:
     open_streams()
 
 
+_Streams: TypeAlias = "tuple[TextIOWrapper, TextIOWrapper, TextIOWrapper]"
+_prepared: _Streams | None = None
+
+
+def prepare_streams() -> None:
+    """In the process that forks: create the stream objects of its children, so that each child need not create them.
+
+    The objects remember properties of their descriptors. So they are created while descriptors 0, 1 and 2 are /dev/null
+    and a pipe, as in a child. Hazard: another thread could lose output meanwhile. So nothing is prepared in a process
+    with several threads, or without /proc.
+    """
+    global _prepared
+    try:
+        if _prepared is not None or len(os.listdir("/proc/self/task")) > 1:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        saved = [os.dup(descriptor) for descriptor in range(3)]
+    except (OSError, ValueError, AttributeError):  # no /proc, or a standard stream is closed
+        return
+    read, write = os.pipe()
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        for descriptor, like in enumerate((null, write, write)):
+            os.dup2(like, descriptor)
+        _prepared = _make_streams()
+    finally:
+        for descriptor, own in enumerate(saved):
+            os.dup2(own, descriptor)
+        for descriptor in (*saved, read, write, null):
+            os.close(descriptor)
+
+
 def open_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
-    # The parent's stream objects may belong to a terminal or a test runner. The new streams are line-buffered: logs are
-    # read while the task runs, and the last lines before a kill matter most.
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+    streams = _prepared or _make_streams()
+    sys.stdin, sys.stdout, sys.stderr = streams
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
     faulthandler.enable(2)  # after a crash in native code, the task's log names the line that called it
     if STACK_SIGNAL is not None:
         faulthandler.register(STACK_SIGNAL, 2)
+
+
+def _make_streams() -> _Streams:
+    # The parent's stream objects may belong to a terminal or a test runner. The new streams are line-buffered: logs are
+    # read while the task runs, and the last lines before a kill matter most.
+    given = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    return given, _text(1, "surrogateescape"), _text(2, "backslashreplace")
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:
@@ -314,10 +352,15 @@ def start_time(pid: int) -> str | None:
     so the entry of an ended process may remain for minutes.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            stat = file.read()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        stat = os.read(descriptor, 4096)  # the file is shorter, and procfs returns it whole
+    except ProcessLookupError:  # it has just ended
+        return None
+    finally:
+        os.close(descriptor)
     fields = stat.rpartition(b")")[2].split()  # fields 3 and later; the name before them may contain any character
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 

@@ -1,4 +1,4 @@
-"""Wait for children without polling: their output, their end, and signals are events of one selector.
+"""Wait for children without polling: their output, their end, and signals are events of one poll(2).
 
 A Watcher starts no threads, so its owner may fork at any time. The end of a child is reported by pidfd, or by SIGCHLD
 on systems without pidfd.
@@ -7,7 +7,7 @@ on systems without pidfd.
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import signal
 import time
 from contextlib import ExitStack, suppress
@@ -105,7 +105,11 @@ class Watcher:
     def __init__(self, signals: Iterable[int] = (), *, use_pidfd: bool = HAS_PIDFD) -> None:
         self._use_pidfd = use_pidfd
         self._signals = [*signals, *([] if use_pidfd else [signal.SIGCHLD])]
-        self._selector = selectors.DefaultSelector()
+        # poll(2) costs less per child than `selectors`: a child has three pipes and a pidfd for a short time.
+        self._poll = select.poll()
+        self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
+        self.woken = False
+        """Whether the last `poll` has seen the end of the child of `wake`, or, without pidfd, of any child."""
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
         self._waking: int | None = None
@@ -117,7 +121,7 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         write = self._wakeup.open()
-        self._selector.register(self._wakeup, selectors.EVENT_READ, self._wakeup)
+        self._register(self._wakeup.fileno(), self._wakeup)
         # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise their signals would be
         # reported here.
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -137,7 +141,6 @@ class Watcher:
         for watched in list(self._children.values()):
             self._forget(watched)
         self._forget_waking()
-        self._selector.close()
         self._wakeup.close()
 
     @property
@@ -146,11 +149,18 @@ class Watcher:
         return self._wakeup
 
     def descriptors(self) -> list[int]:
-        """Return the descriptors of children, reapers, signals and the selector, which a forked child must close."""
+        """Return the descriptors of children, reapers and signals, which a forked child must close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
-        selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
-        return [*held, *more, *self._wakeup.descriptors(), *([selector()] if selector else []), *self._reapers]
+        return [*held, *more, *self._wakeup.descriptors(), *self._reapers]
+
+    def _register(self, descriptor: int, source: _Watched | Reaper | Wakeup | None) -> None:
+        self._sources[descriptor] = source
+        self._poll.register(descriptor, select.POLLIN)
+
+    def _unregister(self, descriptor: int) -> None:
+        del self._sources[descriptor]
+        self._poll.unregister(descriptor)
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
         """Start to watch a child. Its end is reported even if it happened before this call.
@@ -170,35 +180,35 @@ class Watcher:
         self._children[child.pid] = watched
         for descriptor in (child.stdout, child.stderr, child.control):
             watched.open.add(descriptor)
-            self._selector.register(descriptor, selectors.EVENT_READ, watched)
+            self._register(descriptor, watched)
         if watched.pidfd is not None:
-            self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
+            self._register(watched.pidfd, watched)
 
     def attach(self, reaper: Reaper) -> None:
         """Read the reports of a reaper until it ends."""
         self._reapers[reaper.fileno()] = reaper
-        self._selector.register(reaper.fileno(), selectors.EVENT_READ, reaper)
+        self._register(reaper.fileno(), reaper)
 
     def detach(self, reaper: Reaper) -> None:
         """Stop reading the reports of a reaper."""
         if self._reapers.pop(reaper.fileno(), None) is not None:
-            self._selector.unregister(reaper.fileno())
+            self._unregister(reaper.fileno())
 
     def listen(self, descriptor: int) -> None:
         """Report `Called` when the descriptor is readable; the caller reads it. Only one descriptor can be watched."""
         self._listened = descriptor
-        self._selector.register(descriptor, selectors.EVENT_READ)
+        self._register(descriptor, None)
 
     def wake(self, pid: int) -> None:
         """Make `poll` return, without an event, when this child ends; only the child of the last call is watched."""
         self._forget_waking()
         if self._use_pidfd:  # without pidfd, SIGCHLD ends the wait
             self._waking = os.pidfd_open(pid)
-            self._selector.register(self._waking, selectors.EVENT_READ)
+            self._register(self._waking, None)
 
     def _forget_waking(self) -> None:
         if self._waking is not None:
-            self._selector.unregister(self._waking)
+            self._unregister(self._waking)
             os.close(self._waking)
             self._waking = None
 
@@ -220,24 +230,25 @@ class Watcher:
         events, self._early = self._early, []
         dead: list[_Watched] = []
         reports = [reaper for reaper in self._reapers.values() if reaper.queued]
-        called = False
+        called = self.woken = False
         timeout = self._kill_left(timeout)
         signalled = self._wakeup.seen
-        for key, _ in self._selector.select(0 if events or reports or signalled else timeout):
-            source: _Watched | Reaper | Wakeup = key.data  # None for the descriptors of `listen` and `wake`
-            if key.fd == self._listened:
-                called = True
-            elif key.fd == self._waking:
-                continue
+        for descriptor in self._ready(0.0 if events or reports or signalled else timeout):
+            source = self._sources[descriptor]
+            if isinstance(source, _Watched):
+                if descriptor == source.pidfd:
+                    dead.append(source)
+                else:
+                    self._read(source, descriptor, events)
             elif isinstance(source, Wakeup):
                 signalled = True
-            elif not isinstance(source, _Watched):
+            elif source is not None:
                 if source not in reports:
                     reports.append(source)
-            elif key.fd == source.pidfd:
-                dead.append(source)
+            elif descriptor == self._listened:
+                called = True
             else:
-                self._read(source, key.fd, events)
+                self.woken = True
         if signalled:
             self._take_signals(events, dead)
         if called:
@@ -250,9 +261,30 @@ class Watcher:
                 self.detach(reaper)
         return events
 
+    def _ready(self, timeout: float | None) -> list[int]:
+        """Wait, and return the readable descriptors. Data of control pipes alone, which is no event, is read here.
+
+        A child reports twice before its end, and each return to the caller costs as much as the report.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            ready = [descriptor for descriptor, _ in self._poll.poll(None if timeout is None else timeout * 1000)]
+            sources = [self._sources[descriptor] for descriptor in ready]
+            for source, descriptor in zip(sources, ready, strict=True):
+                if not isinstance(source, _Watched) or descriptor != source.child.control:
+                    return ready
+            if not ready:
+                return ready
+            for source, descriptor in zip(sources, ready, strict=True):
+                assert isinstance(source, _Watched)
+                self._read(source, descriptor, [])
+            if until is not None:
+                timeout = max(0.0, until - time.monotonic())
+
     def _take_signals(self, events: list[Event], dead: list[_Watched]) -> None:
         for number in self._wakeup.take():
             if number == signal.SIGCHLD and not self._use_pidfd:
+                self.woken = True
                 dead += [each for each in self._children.values() if each not in dead and each.own]
             elif number in self._signals:
                 events.append(Signalled(number))
@@ -284,7 +316,7 @@ class Watcher:
         except BlockingIOError:
             return False
         if not data:
-            self._selector.unregister(descriptor)
+            self._unregister(descriptor)
             watched.open.discard(descriptor)
             os.close(descriptor)
             return False
@@ -322,7 +354,7 @@ class Watcher:
     def _forget(self, watched: _Watched) -> None:
         del self._children[watched.child.pid]
         for descriptor in (*watched.open, *([watched.pidfd] if watched.pidfd is not None else [])):
-            self._selector.unregister(descriptor)
+            self._unregister(descriptor)
             os.close(descriptor)
 
 

@@ -109,13 +109,15 @@ def _held(file: OpenFile) -> list[OpenFile]:
 
 def _kind(kind: type) -> _Kind | None:
     bases = kind.__mro__
-    if any(base is _io._IOBase for base in bases):  # by identity, since a metaclass may define equality
+    ids = {*map(id, bases)}  # by identity, since a metaclass may define equality
+    if id(_io._IOBase) in ids:
         if kind.__module__ == "_io":
             return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
         # Python closes instances of subclasses of io's classes when it finalizes them.
-        return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
-    if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
-        return "closed"
+        return "raw" if id(_io._RawIOBase) in ids else "closed"
+    for base in bases:
+        if (base.__module__, base.__qualname__) in _COMPLETED:
+            return "closed"
     return None
 
 

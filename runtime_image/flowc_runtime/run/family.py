@@ -29,6 +29,7 @@ class Family:
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
+        self._known: dict[tuple[str, str], AttemptRecord] = {}  # the record of the parent, by step and path
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
         self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
 
@@ -54,6 +55,7 @@ class Family:
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found
+            self._known[parent.id, path] = record  # of a foreach's item, the parent is often also the split
             state.inherited = dict(record["artifacts"])
             return [{"step": parent.id, "path": path, "count": None}], ()
         return [], ()
@@ -119,6 +121,8 @@ class Family:
         return TaskState(run.objects, inherited, step=node.id, path=path, frames=frames, read_only=read_only)
 
     def _record(self, step: str, path: str) -> AttemptRecord:
+        if (known := self._known.get((step, path))) is not None:
+            return known
         try:
             return self.job.before.task(step, path)
         except NotFound:

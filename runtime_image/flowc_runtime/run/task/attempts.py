@@ -138,7 +138,7 @@ def outcome_code(outcome: Outcome, *, final: bool) -> int:
 
 
 def new_record(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, begun: BeginRecord, exit_: Exit
 ) -> AttemptRecord:
     """Create the record of an attempt that ends now, without parents and artifacts.
 
@@ -147,7 +147,7 @@ def new_record(
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt, from 1.
         outcome: the outcome of the attempt.
-        began: the time when the attempt began, in seconds since the epoch.
+        begun: the record of the attempt's beginning.
         exit_: the process's exit code or signal, and its peak memory.
     """
     step, path, number = attempt
@@ -159,12 +159,12 @@ def new_record(
         path=path,
         attempt=number,
         outcome=outcome,
-        began=began,
+        began=begun["began"],
         ended=time.time(),
         parents=[],
         artifacts={},
         exit=exit_,
-        process=this_process(),
+        process=begun["process"],
         code=graph.flow.code.digest,
     )
 
@@ -185,7 +185,7 @@ def record_failure(
     Raises:
         StoreError: the store cannot be written.
     """
-    record = new_record(run, graph, attempt, "failed", began, exit_)
+    record = new_record(run, graph, attempt, "failed", begin_record(began), exit_)
     record["error"] = error
     run.finish(record)
 

@@ -53,24 +53,23 @@ def call_code(
     ambient().secrets = secrets.inject(node.secrets, lambda: program.inline_secrets(node), secret_setting)
     process = os.getpid()
     try:
-        with _timeout(node, program.timeout_error, note):
+        if node.timeout is None:
             program.call_step(task, node, arguments)
+        else:
+            with _timeout(node, node.timeout.seconds, program.timeout_error(), note):
+                program.call_step(task, node, arguments)
     finally:
         if os.getpid() != process:
             _end_copy()
 
 
 @contextmanager
-def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[[str], None]) -> Iterator[None]:
-    """Raise the program's StepTimeout class inside the `with` block when the step exceeds its timeout.
+def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[str], None]) -> Iterator[None]:
+    """Raise the StepTimeout class `kind` inside the `with` block when the step exceeds its timeout.
 
     Hazard: a process has only one ITIMER_REAL and one handler of SIGALRM, which the step's code may use too. If the
     step continues after its timeout, it is not ended: `note` is called with a message.
     """
-    if node.timeout is None:
-        yield
-        return
-    seconds, kind = node.timeout.seconds, error()
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
@@ -91,23 +90,17 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
         here = os.getpid() == process  # forks of this process have no timer
+        overrun = f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
-                note(
-                    f"{_overrun(node, took)}: its code caught the timeout's exception; let it propagate or end the step"
-                )
+                note(f"{overrun}: its code caught the timeout's exception; let it propagate or end the step")
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
         ):  # the time at a debugger's prompt does not count
             note(
-                f"{_overrun(node, took)}: its code used SIGALRM or its timer, which @timeout needs; "
+                f"{overrun}: its code used SIGALRM or its timer, which @timeout needs; "
                 "remove signal.alarm and signal.setitimer, or @timeout"
             )
-
-
-def _overrun(node: Node, took: float) -> str:
-    assert node.timeout is not None
-    return f"step '{node.id}' ran for {took:.1f} s, although its timeout is {node.timeout.seconds} s"
 
 
 def _end_copy() -> NoReturn:

@@ -51,6 +51,8 @@ def inject(
     Raises:
         SecretError: a secret cannot be read, or its variable is already set by another secret or the environment.
     """
+    if not sources:
+        return {}
     given = iter(inline() if any(source.type == "inline" for source in sources) else ())
     set_by: dict[str, str] = {}
     found: dict[str, str] = {}

@@ -90,10 +90,10 @@ class Attempt:
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
         self._end = end
-        self._given = job.parameters
-        self.reads = Reads(job.parameters)
-        self.job = job = replace(job, parameters=self.reads)
-        self.began = time.time()
+        self.reads = job.parameters if isinstance(job.parameters, Reads) else Reads(job.parameters)
+        self.job = job if self.reads is job.parameters else replace(job, parameters=self.reads)
+        job = self.job
+        self._begun = begin_record(time.time())
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
         self.state = self.family.state(job.node, job.path, {})
@@ -122,7 +122,7 @@ class Attempt:
         set_variables(job.node.environment)
         if self.cards is None and self._runs_code:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
-        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, self._begun):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         here = ambient()
         here.find_class = classes.in_task(job.run).find
@@ -135,7 +135,7 @@ class Attempt:
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
             # The constants are stored before the step's code runs, since the code may change their values.
-            values = job.program.constants(job.graph.flow, self._given)
+            values = job.program.constants(job.graph.flow, dict(self.reads))
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
         here.task = TaskContext(
@@ -344,7 +344,7 @@ class Attempt:
         job = self.job
         peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
         exit_: Exit = {"code": outcome_code(outcome, final=self.final), "peak_rss": peak}
-        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
+        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self._begun, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
         record["reads"] = self._looked()

@@ -30,7 +30,6 @@ else:  # costs start-up time
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 _RECORD_SIZE = 1 << 16  # bytes: most records are smaller
-
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
 
@@ -118,8 +117,7 @@ class LocalObjects:
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock, so both in parallel take as long as the slower of
-        # them.
+        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower one.
         digests: list[str] = []
 
         def hash_parts() -> None:
@@ -179,7 +177,10 @@ class LocalObjects:
 
     def _link(self, temporary: str, key: str) -> bool:
         try:
-            os.link(temporary, self._parent(key))
+            try:
+                os.link(temporary, self._path(key))
+            except FileNotFoundError:  # the first object of a directory
+                os.link(temporary, self._parent(key))
         except FileExistsError:
             return False
         finally:
@@ -286,8 +287,7 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError if one cannot be read: garbage
-        collection must not miss a file."""
+        """Yield each directory under a prefix and its files. Raises StoreError, since `gc` must not miss a file."""
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile

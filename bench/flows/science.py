@@ -1,0 +1,9 @@
+"""The flow of `fanout.py` in a process that has imported large libraries: what a fork of it costs."""
+
+import numpy  # noqa: F401
+import pandas  # noqa: F401
+import sklearn.linear_model  # noqa: F401
+from fanout import FanoutBench
+
+if __name__ == "__main__":
+    FanoutBench()

@@ -1,0 +1,159 @@
+"""The cost of a task beyond the fixed cost of a run, against the floor of a task (`bench.forking`).
+
+All figures here are ratios of CPU times (user and system, of all processes), because the wall time of a task is a few
+milliseconds and depends on what else the machine does; the text beside a figure has wall times too. A task's cost is
+the difference of two runs with different numbers of tasks, divided by the difference of the numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import statistics
+import sys
+from typing import TYPE_CHECKING
+
+from bench.figures import Bench, Figure
+from bench.measure import FLOWS, ROOT, Use, output, use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+FEW, MANY = 5, 305  # the widths of the two runs
+FORKS = 300
+SIZES = (1_000, 50_000)  # the widths between which a task's cost must not grow
+SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
+FILES_A_TASK = 3
+LIBRARIES = ("numpy", "pandas", "sklearn")
+
+
+def measure_tasks(bench: Bench) -> Iterator[Figure]:
+    """Yield the cost of a task on one worker, and how tasks that compute scale to two workers."""
+    floors, ones = _rounds(
+        bench.times,
+        lambda: _floor(bench.directory, "linear.py"),
+        lambda: _task(bench.directory, "fanout.py", "--max-workers", "1"),
+    )
+    walls = statistics.median(task.wall / floor.wall for task, floor in zip(ones, floors, strict=True))
+    text = f"{_ms(ones)} CPU, a fork {_ms(floors)}; wall {walls:.1f} ×"
+    yield _ratio("a task / fork and wait, one worker", 2, ones, floors, text)
+
+    two, one = _rounds(
+        bench.times,
+        *(lambda workers=workers: _whole(bench.directory, "busy.py", "--max-workers", workers) for workers in "21"),
+    )
+    speed = [each.wall / alone.wall for each, alone in zip(two, one, strict=True)]
+    text = f"{1 / statistics.median(speed):.2f} × faster, steps of 50 ms CPU"
+    yield Figure("two workers / one worker", statistics.median(speed), 1 / 1.8, "×", min(speed), text)
+
+    count = {width: _files(bench.directory, width) for width in (FEW, FEW + 20)}
+    text = "the record, the record of the start, and no log without output"
+    yield Figure("files a task", (count[FEW + 20] - count[FEW]) / 20, FILES_A_TASK, "", ratio=text)
+
+
+def measure_science(bench: Bench) -> Iterator[Figure]:
+    """Yield the cost of a task in a flow that has imported large libraries, relative to one without."""
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"not measured: {', '.join(missing)} is not installed", file=sys.stderr)
+        return
+    plain, large, floors = _rounds(
+        bench.times,
+        lambda: _task(bench.directory, "fanout.py", "--max-workers", "1"),
+        lambda: _task(bench.directory, "science.py", "--max-workers", "1"),
+        lambda: _floor(bench.directory, "science.py", "--width", "1"),
+    )
+    text = f"{_ms(large)} CPU; a fork of that size {_ms(floors)}"
+    yield _ratio(f"a task with {', '.join(LIBRARIES)} / without", 3, large, plain, text)
+
+
+def measure_scale(bench: Bench) -> Iterator[Figure]:
+    """Yield how a task's cost and the supervisor's memory grow with the number of tasks. It takes minutes."""
+    peaks, costs = {}, {}
+    for width in SIZES:
+        whole = _whole(bench.directory, "fanout.py", "--width", str(width))
+        costs[width], peaks[width] = whole.cpu / width, _peak(bench.directory, width)
+    small, large = SIZES
+    text = f"{costs[large] * 1e3:.2f} ms CPU, {costs[small] * 1e3:.2f} ms"
+    yield Figure(f"a task of {large:,} / of {small:,}", costs[large] / costs[small], 1.15, "×", ratio=text)
+    grown = (peaks[large] - peaks[small]) / (large - small) / 1000
+    text = f"MiB: {peaks[small] / 2**20:.0f} for {small:,} tasks"
+    yield Figure("supervisor, kB a task", grown, SUPERVISOR_KB_A_TASK, "", ratio=text)
+    yield Figure("supervisor, MiB", peaks[small] / 2**20, SUPERVISOR_MIB, "")
+
+
+def _rounds(times: int, *measures: Callable[[], Use]) -> list[tuple[Use, ...]]:
+    """Call the functions alternately, so that a busy machine slows all of them; the first round fills caches."""
+    rounds = [[measure() for measure in measures] for _ in range(times + 1)][1:]
+    return list(zip(*rounds, strict=True))
+
+
+def _ratio(name: str, target: float, uses: Sequence[Use], others: Sequence[Use], text: str) -> Figure:
+    ratios = [each.cpu / other.cpu for each, other in zip(uses, others, strict=True)]
+    return Figure(name, statistics.median(ratios), target, "×", min(ratios), text)
+
+
+def _ms(uses: Sequence[Use]) -> str:
+    return f"{statistics.median(each.cpu for each in uses) * 1e3:.2f} ms"
+
+
+def _whole(directory: Path, flow: str, *options: str) -> Use:
+    """Return the use of a run in a new directory."""
+    place = directory / "run"
+    place.mkdir()
+    try:
+        return use([sys.executable, str(FLOWS / flow), "run", *options], place)
+    finally:
+        shutil.rmtree(place)
+
+
+def _task(directory: Path, flow: str, *options: str) -> Use:
+    """Return the use of one more task of a foreach."""
+    few, many = (_whole(directory, flow, "--width", str(width), *options) for width in (FEW, MANY))
+    return Use((many.wall - few.wall) / (MANY - FEW), (many.cpu - few.cpu) / (MANY - FEW))
+
+
+def _floor(directory: Path, flow: str, *options: str) -> Use:
+    """Return the use of a fork, with waiting for its end, of a process that has run the flow."""
+    place = directory / "floor"
+    place.mkdir()
+    command = [sys.executable, "-m", "bench.forking", str(FORKS), str(FLOWS / flow), "run", *options]
+    try:
+        told = output(command, place, {"PYTHONPATH": str(ROOT)})
+    finally:
+        shutil.rmtree(place)
+    return Use(**json.loads(told.splitlines()[-1]))
+
+
+def _files(directory: Path, width: int) -> int:
+    """Return the number of files of a run."""
+    place = directory / "files"
+    place.mkdir()
+    try:
+        use([sys.executable, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
+        return sum(path.is_file() for path in (place / ".flowc").rglob("*"))
+    finally:
+        shutil.rmtree(place)
+
+
+def _peak(directory: Path, width: int) -> int:
+    """Return the peak resident memory of a run's supervisor, in bytes."""
+    place = directory / "peak"
+    place.mkdir()
+    try:
+        told = output([sys.executable, "-c", _PEAK, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
+        return int(told.splitlines()[-1]) * 1024
+    finally:
+        shutil.rmtree(place)
+
+
+_PEAK = """
+import resource, runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
