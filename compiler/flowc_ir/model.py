@@ -121,8 +121,8 @@ class Switch:
     equals the value of the artifact `condition`.
 
     No join closes a switch: its arms may meet at any node, or end in the join of the split around the switch. An arm
-    that leads back to a step through which every path to the switch passes makes a loop. `default` is the target if no
-    choice equals the value; if it is None, the task then fails. `loop` limits the loop that an arm makes.
+    makes a loop if it leads back to a step that lies on every path to the switch. `default` is the target if no choice
+    equals the value; if it is None, the task then fails. `loop` limits the loop that an arm makes.
     """
 
     condition: Annotated[ArtifactName, Key("switch")]

@@ -1,4 +1,5 @@
-"""The metrics of a task on its default card: the last value of each, and a line for a series."""
+"""The metrics of a task on its default card: the last value of each metric, and a line chart if a metric has several
+values."""
 
 from __future__ import annotations
 

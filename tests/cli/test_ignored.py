@@ -159,7 +159,7 @@ def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: P
         f"error: the files that git ignores are unknown, and they must not be packaged: git fails in {local.root}: "
         in (done.err)
     )
-    assert "hint: make `git status` work there" in done.err
+    assert "hint: make `git status` work in the flow's directory" in done.err
     assert local.python("flow.py", "run").code == 0
     assert "sources" not in local.latest().record()
 

@@ -207,7 +207,7 @@ def _containerd_on(store: Path) -> Iterator[str]:
 
 
 def _official_name(program: str, binaries: Binaries) -> str:
-    """Return the name of a program's image in kubeadm of this version."""
+    """Return the name of the image that kubeadm uses for a program of Kubernetes `versions.KUBERNETES`."""
     version = f"v{versions.KUBERNETES}"
     asked = run(binaries.path("kubeadm"), "config", "images", "list", "--kubernetes-version", version).split()
     (image,) = (image for image in asked if f"/{program}:" in image)

@@ -1,4 +1,5 @@
-"""Pipelines on the cluster have the tasks, artifacts and results of the emulator: all kinds of steps, and failures."""
+"""Pipelines have the same tasks, artifacts and results on the cluster as in the emulator. The tests cover all kinds of
+steps, and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The revision of a directory, from real repositories in all their states."""
+"""The revision of a directory: the tests make real git repositories that are clean, changed, in conflict, without a
+commit, or damaged."""
 
 from __future__ import annotations
 

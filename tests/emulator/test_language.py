@@ -496,7 +496,8 @@ def test_tasks_at_once_share_the_cores(project: Project) -> None:
         """,
     )
     shared = project.artifacts(project.run("flow.py", "--max-workers", str(os.cpu_count())), "end")["threads"]
-    assert shared[0] == 1  # the last tasks may run alone, and then have all threads again
+    # only the first is checked: the last tasks may run alone, and a task that runs alone gets all threads
+    assert shared[0] == 1
     alone = project.artifacts(project.run("flow.py", "--max-workers", "1"), "end")["threads"]
     assert alone == [os.cpu_count()] * 4
     chosen = project.artifacts(project.run("flow.py", OMP_NUM_THREADS=str(os.cpu_count())), "end")["threads"]

@@ -130,7 +130,7 @@ def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
 
 
 def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
-    """Compare the counts of all programs with the stored ones, or store them."""
+    """Compare the counts of all programs with the stored counts. With `--update-golden`, store the counts first."""
     for number, each in enumerate(PROGRAMS.values()):
         run([sys.executable], each, place / f"cached-{number}")  # writes the bytecode
     bare = count(BARE, place / "bare")

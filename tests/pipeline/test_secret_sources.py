@@ -203,7 +203,7 @@ def test_a_variable_of_the_step_is_not_the_secret_of_a_pod(team: Project, keys: 
         ("dotenv:empty.env", "dotenv:empty.env does not have the secret 'TOKEN'", "add a line TOKEN=… to the file"),
         ("dotenv:nowhere.env", "dotenv:nowhere.env: cannot read", "choose another source: `secrets` in flowc.toml"),
         ("dotenv:broken.env", "dotenv:broken.env: line 2 is not NAME=value", "choose another source"),
-        ("files:empty", "files:empty does not have the secret 'TOKEN'", "write the value into the file TOKEN there"),
+        ("files:empty", "files:empty does not have the secret 'TOKEN'", "write the value into a file TOKEN in empty"),
         ("files:nowhere", "files:nowhere: there is no such directory", "choose another source"),
         ("kubernetes:team", "kubernetes:team is a Secret of a cluster, which flowc does not read on this machine",
          "for runs here, set FLOWC_SECRETS to env, dotenv:PATH or files:DIR"),

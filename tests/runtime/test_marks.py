@@ -1,4 +1,5 @@
-"""A mapped file is hashed once per machine; after any problem with the marks it is hashed again."""
+"""A mapped file is hashed once per machine: a mark then records that it was checked. If the mark is missing, damaged or
+cannot be read, the file is hashed again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Schedules, and the search for their next time in a time zone, which has the same steps as the Go library's search."""
+"""Cron schedules, and the search for a schedule's next time in a time zone. The search has the same steps as in
+`robfig/cron`, the Go library that Argo uses, so that both find the same times."""
 
 from __future__ import annotations
 

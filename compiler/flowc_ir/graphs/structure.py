@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """A node of the graph, before it is known which split it joins, with the fields that the check of the structure
-    needs.
+    """A node of the graph, with only the fields that the check of the structure needs. Which split a join closes is not
+    among them: the check finds this out.
 
     `next` is None if it is unknown because of a reported fault. The walk ends at this node and reports no further
     faults.

@@ -405,8 +405,8 @@ def _annotations(cls: type) -> dict[str, str]:
 
 @final
 class _Standard:
-    """The placeholder of an attribute that the standard library's functions read. At the first access, the standard
-    library makes its value."""
+    """A placeholder for an attribute of a class that functions of `dataclasses` read, such as `__dataclass_fields__`.
+    At the first access, `dataclasses` computes the attribute's value."""
 
     __slots__ = ("fields", "name", "options")
 

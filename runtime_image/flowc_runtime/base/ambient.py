@@ -68,7 +68,7 @@ class TaskContext:
 @final
 @dataclass(slots=True)
 class TaskMetrics:
-    """The metrics that an attempt has recorded; `flowc_runtime.run.metrics` fills and reads it.
+    """The metrics that an attempt has recorded; `flowc_runtime.run.metrics` fills and reads this object.
 
     Attributes:
         process: the pid of the attempt's process. Other processes of the task write to `file`.

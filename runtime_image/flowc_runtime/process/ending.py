@@ -108,7 +108,8 @@ def begin() -> None:
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
             info.atexit = False
-        # `_clear` may drop the last reference to an object with a finalizer, which belongs to the forking process.
+        # `_clear` may drop the last reference to an object with a finalizer. That finalizer belongs to the forking
+        # process and must not run here; `_shutdown` prevents it.
         finalize._shutdown = True
         atexit._clear()
         finalize._shutdown = finalize._registered_with_atexit = False

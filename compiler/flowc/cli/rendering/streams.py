@@ -21,9 +21,9 @@ def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
     Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
-    and 2 are made inheritable, because programs that this process starts need standard streams, too. If a program has
-    forked this process, such a descriptor may already refer to another file of the program; this process then closes
-    the file.
+    and 2 are made inheritable, because programs that this process starts need standard streams, too. A program that
+    forked this process may have closed a standard stream and then opened a file, which got the descriptor 0, 1 or 2.
+    This process closes its copy of that descriptor; the program's own copy stays open.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:

@@ -92,5 +92,6 @@ def _files_here(store: Store, run: RunStore) -> dict[str, str]:
         fail(str(error))
     files = recordable_files(package, code.file, secrets="package" in run.record())
     if files is None:
-        fail("the files that git ignores are unknown, and a run's code does not include them: make `git status` work")
+        message = "the files that git ignores are unknown, and a run's code does not include them"
+        fail(message, f"make `git status` work in {root}")
     return {name: text_of(content) for name, content in files}

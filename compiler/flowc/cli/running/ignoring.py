@@ -37,7 +37,8 @@ def travelling(checked: Checked) -> Checked:
         message = f"the files that git ignores are unknown, and they must not be packaged: {error}"
         fail(
             message,
-            "make `git status` work there, delete a `.git` that is not a repository, or move the flow elsewhere",
+            "make `git status` work in the flow's directory, delete a `.git` that is not a repository, or move the "
+            "flow elsewhere",
         )
     if line := stays(checked.package, gone):
         click.echo(f"note: {line}", err=True)

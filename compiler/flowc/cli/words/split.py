@@ -175,7 +175,8 @@ class CommandWords:
         This assumes that no parameter has this name; the final parse corrects the assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        for words in ([], *filter(None, given)):  # the variable, the option before FLOW, the option after FLOW
+        # no words: click reads the variable; then the option before FLOW, then after FLOW
+        for words in ([], *filter(None, given)):
             with suppress(click.ClickException):  # the final parse reports it
                 self._one("error_format", words)
 

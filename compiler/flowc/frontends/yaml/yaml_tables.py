@@ -128,7 +128,8 @@ TASK: Final[Table] = {
 }
 _REDUCER: Final = Field(
     Either(Text(), MapOf(ValueName(), Text())),
-    "a function of the items' values (max, statistics.mean, 'lambda values: …'), or one for each name",
+    "a function of the items' values (max, statistics.mean, 'lambda values: …'), or a mapping from names of values to "
+    "such functions",
 )
 PARAMETERS: Final = Field(
     MapOf(ValueName(), AnyValue()), "parameters of the run with their defaults; a parameter without a value is required"

@@ -40,6 +40,6 @@ INPUT = expression("$states.input")
 
 
 def path_of(counters: Sequence[str]) -> str:
-    """Return the expression of a task's index path. `counters` are the input's fields with the iterations of the loops
-    around it."""
+    """Return the expression of a task's index path. `counters` names the fields of the input that hold the iteration
+    numbers of the loops around the task."""
     return " & ".join(["$states.input.path", *(f"'~' & $string($states.input.{counter})" for counter in counters)])

@@ -19,7 +19,7 @@ else:  # imports 40 modules
 
 T = TypeVar("T")
 _ONE: Final = "uninstall one of the distributions"
-_FIX: Final = "fix the package, or uninstall it"
+_FIX: Final = "fix the plugin's package, or uninstall it"
 
 
 class PluginError(HintedError, FlowcError):

@@ -123,7 +123,8 @@ def _values(
         case "dotenv":
             return parse_dotenv(read_text(Path(setting.place))), lambda name: f"add a line {name}=… to the file"
         case "files":
-            return _files(names, Path(setting.place)), lambda name: f"write the value into the file {name} there"
+            directory = setting.place
+            return _files(names, Path(directory)), lambda name: f"write the value into a file {name} in {directory}"
         case "kubernetes":
             if not environment.get(POD):
                 raise SourceError(
@@ -153,7 +154,7 @@ def _of_plugin(names: Sequence[str], setting: SecretSetting) -> Mapping[str, str
     except Exception as error:  # hazard: the message of a plugin's error may contain a secret, so it is not shown
         raise SourceError(f"{what} fails with {type(error).__name__}{place_of(error)}", _CHOOSE) from None
     if not isinstance(values, dict):
-        raise SourceError(f"{what} returned a {type(values).__name__}, not a dict", "fix the package")
+        raise SourceError(f"{what} returned a {type(values).__name__}, not a dict", "fix the plugin's package")
     return values
 
 

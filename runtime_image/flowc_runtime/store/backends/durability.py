@@ -326,7 +326,7 @@ def _syncfs(descriptor: int) -> bool:
 
 
 def _sync_each(root: str, since: float) -> None:
-    """Wait until the disk has each file and directory below `root` that changed after `since`, files first."""
+    """Flush to the disk each file and directory below `root` that changed after `since`, files first."""
     for directory, _, files in os.walk(root, topdown=False):
         if directory == f"{root}/tmp":  # temporary files are not part of a run
             continue
@@ -348,7 +348,8 @@ def _sync_path(path: str, *, last: bool = True) -> None:
 
 
 def _sync(descriptor: int, *, last: bool = True) -> None:
-    """Wait until the disk has one file or directory; with `last`, also flush the drive's cache (macOS)."""
+    """Flush one file or directory to the disk. `last`: no further one follows, so the drive's own cache is flushed too
+    (macOS)."""
     if _FULL_SYNC is not None and last:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)

@@ -31,7 +31,7 @@ def find_store(url: str, own: Sequence[str]) -> type[StoreBackend]:
         found = STORES.find(scheme, type)
         if found is not None and not issubclass(found, StoreBackend):
             raise PluginError(
-                f"{STORES.described(scheme)} is not a {STORES.public}", "fix the package, or uninstall it"
+                f"{STORES.described(scheme)} is not a {STORES.public}", "fix the plugin's package, or uninstall it"
             )
     except PluginError as error:
         raise AddressError(f"cannot open the store {shown}: {error.message}; {error.hint}") from error

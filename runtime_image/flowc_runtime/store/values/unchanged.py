@@ -30,7 +30,9 @@ else:
     ctypes = LateModule("ctypes")  # costs start-up time, and is only needed for mapped values
 
 
-LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring a value again takes ten times as much memory
+# A pickle with more bytes than this, not counting its large buffers, is not compared: the comparison would restore the
+# stored value, which takes up to ten times the pickle's size in memory.
+LARGE = 1 << 24
 
 
 class Left(NamedTuple):

@@ -105,7 +105,7 @@ def _checked(result: object, what: str) -> ExecutorResult:
     if not isinstance(result, ExecutorResult):
         raise ExecutorError(
             f"the {what} has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
-            "fix the package, or set another executor",
+            f"fix the package that provides the {what}, or set another executor",
         )
     return result
 
@@ -129,5 +129,6 @@ def _calling(run: Callable[[], object], what: str) -> object:
             own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
             click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
         raise ExecutorError(
-            f"the {what} failed: {describe(error)}", "fix the package, or set another executor"
+            f"the {what} failed: {describe(error)}",
+            f"fix the package that provides the {what}, or set another executor",
         ) from None

@@ -26,9 +26,9 @@ class PodSpec:
     """The properties in which the pods of two steps can differ.
 
     `retries` is the number of Argo's retries: the user's number, plus one if failures are caught, for the attempt that
-    records the failure. `loops` is the limit of iterations of a step that starts the next iteration of a loop
-    (`loops.budgets`). `meets` is true for the pods of a gang. `secrets` has the Secrets whose keys become variables.
-    `keys` has the names of the secrets whose source a setting chooses.
+    records the failure. If the step starts the next iteration of a loop, `loops` limits the iterations (see
+    `loops.budgets`); otherwise it is empty. `meets` is true for the pods of a gang. `secrets` has the Secrets whose
+    keys become variables. `keys` has the names of the secrets whose source a setting chooses.
     """
 
     counts: bool = False

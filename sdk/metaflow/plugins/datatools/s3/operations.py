@@ -112,7 +112,8 @@ def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, object]:
         attributes["Content-Type"] = item["content_type"]
     if item.get("metadata"):
         attributes[METADATA] = json_text.dumps(item["metadata"])
-    # avoids sending the content; the condition in the request later excludes a race
+    # If the object exists, this check avoids sending the content. Another process may create the object after the
+    # check; the condition in the request below then fails.
     if not item["overwrite"] and _exists(asker, key):
         return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])
