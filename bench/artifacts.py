@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE = 256 * MIB
-TYPES = {"numpy": "numpy", "bytes": "", "pandas": "pandas", "Arrow": "pyarrow", "torch": "torch"}  # and their packages
+# the name in the table -> the package
+TYPES = {"numpy": "numpy", "bytes": "", "pandas": "pandas", "Arrow": "pyarrow", "torch": "torch"}
 
 
 def measure_artifacts(bench: Bench) -> Iterator[Figure]:
@@ -94,7 +95,7 @@ def main(kind: str, place: str) -> None:
     del value
     measure("read", _read, path)
     pid = os.fork()
-    if pid == 0:  # the memory of a process that has not held the value
+    if pid == 0:  # measured in a child process, because this process has already held the value
         before = _peak()
         measure("first", load_value, objects, ref)
         loaded = measure("load", load_value, Store.open(place).objects, ref)

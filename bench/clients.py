@@ -45,7 +45,7 @@ def _open(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(what: str, flow: str) -> None:
-    """Print the seconds of one reading, without those of the imports."""
+    """Print the seconds that one reading takes, without the time of the imports."""
     from metaflow import Flow, Run, namespace  # not measured here: the figure `import metaflow` has its time
 
     namespace(None)

@@ -1,7 +1,7 @@
 """What compiling a flow to Argo costs: the whole process, relative to a Python start, a longer flow and another commit.
 
-As a program: compile a flow's file in this process although its manifest exceeds the limit of Kubernetes, which a flow
-of thousands of steps does.
+As a program: compile a flow's file in this process. The limit of Kubernetes is not applied, because the manifest of a
+flow with thousands of steps exceeds it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The same work under other programs, as black boxes, each in a cached virtual environment, with two workers each.
 
-Metaflow runs flowc's flow files unchanged. The other programs have files of their own in `flows/peers`, which do the
-same work in the way of the program's documentation, with tasks in processes of their own where the program has that.
+Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are for the other programs. They do the same work
+in the way that the program's documentation recommends. Each task runs in its own process if the program can do so.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class Program:
     variables: Mapping[str, str]
 
     def use(self, directory: Path) -> Use:
-        """Run the program in a new directory with the pipelines' files, because runnable searches there, and without a
-        store."""
+        """Run the program in a new directory without a store. The directory contains the pipelines' files, because
+        runnable searches for them in the working directory."""
         place = directory / "run"
         place.mkdir()
         for name in FILES:
@@ -89,7 +89,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 0.45, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    few = max(1, bench.times // 4)  # fewer rounds, as each takes a minute or more; the caches are filled
+    few = max(1, bench.times // 4)  # fewer rounds, as each round takes a minute or more; the caches are filled
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 40, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH, LABELS, VALUES, ROW, BAR = 720, 170, 130, 28, 18  # pixels
+WIDTH, LABELS, VALUES, ROW, BAR = 720, 170, 130, 28, 18  # sizes in pixels
 OURS, OTHER = "#2563eb", "#94a3b8"
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
-FILES = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # copied: they lie in a repository
+# they are copied, because they lie in a git repository
+FILES = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")
 LINEAR = ("linear.py", "run")
 PEER = 1 / 12
 MADE = ("-m", "flowc", "run", "--local", "made_pipelines.py:ten", "--count", "0")

@@ -1,6 +1,6 @@
 """Pipelines that flowc's command line can name: `made_pipelines.py:ten`, `made_pipelines.py:fifty`."""
 
-from pipelines import make  # type: ignore[import-not-found] # beside this file
+from pipelines import make  # type: ignore[import-not-found] # pipelines.py is beside this file
 
 import flowc.pipeline
 

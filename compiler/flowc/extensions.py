@@ -16,7 +16,7 @@ from metaflow._extensions.discover import ORDER
 if TYPE_CHECKING:
     import runpy
     from collections.abc import Iterator
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     runpy = LateModule("runpy")
 
 _PACKAGE = "metaflow_extensions"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowc.not_python import find_other
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     find_other = LateFunction("flowc.not_python:find_other")
 
 _HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file

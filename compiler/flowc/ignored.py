@@ -17,7 +17,7 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Collection, Mapping, Sequence
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     subprocess = LateModule("subprocess")
 
 SECONDS = 10.0  # time limit for git
@@ -38,7 +38,7 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
     is ignored if git ignores the link itself or its target.
 
     Args:
-        places: the path of each file by the file's name, which is a relative path.
+        places: a mapping from the name of each file (a relative path) to the file's path.
         exceptions: patterns of files that count as not ignored; a pattern describes names (`_version.py`) or paths
             (`gen/*.py`).
         seconds: the time limit for each call of git.

@@ -16,7 +16,7 @@ from flowc_runtime.process.loader import is_taken
 if TYPE_CHECKING:
     import sysconfig
     from collections.abc import Iterator
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     sysconfig = LateModule("sysconfig")
 
 

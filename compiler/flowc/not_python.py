@@ -17,7 +17,7 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     import ast
     from collections.abc import Mapping
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     ast = LateModule("ast")
 
 

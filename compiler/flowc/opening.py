@@ -204,7 +204,7 @@ def _refuse(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def is_ir(name: str) -> bool:
-    """Return whether a file name is that of an IR: whether it ends in `.json`, in upper or lower case."""
+    """Return whether a file is an IR by its name: whether the name ends in `.json`, in upper or lower case."""
     return name.lower().endswith(".json")
 
 
@@ -234,7 +234,7 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
-    """Raise OpeningError for options that are only for flow classes, because an IR already contains their values."""
+    """Raise OpeningError for options that are only for flow classes: an IR already contains their values."""
     configs = asked.configs
     given = {
         "--with": bool(asked.with_decorators),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from flowc_runtime.store.records.record_types import RevisionRecord
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     subprocess = LateModule("subprocess")
 
 SECONDS: Final = 1.0  # time limit for git

@@ -66,7 +66,7 @@ def loads(text: str | bytes) -> Json:
 
 
 def mapping(text: str | bytes) -> dict[str, Json]:
-    """Parse JSON that `dumps` wrote and whose value is an object, and return the object.
+    """Parse JSON that `dumps` wrote for an object, and return the object.
 
     Raises:
         ValueError: the text is not JSON, or its value is not an object.

@@ -96,8 +96,8 @@ class Kubernetes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A secret: the `type` of its provider and its `id` there. The values of `inline` secrets are not in the IR, only
-    in the code.
+    """A secret: the `type` of its provider, and the `id` of the secret at the provider. The values of `inline` secrets
+    are not in the IR, only in the code.
 
     If `allow_override` is true, the secret may replace environment variables that are already set. The type
     `configured` means that the flow has only the secret's name, and the setting `secrets` chooses its source.

@@ -189,7 +189,7 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
         value: a value of the document.
         at: its place.
         known: the names of all fields.
-        required: the names of the fields that must be there.
+        required: the names of the fields that the object must have.
 
     Raises:
         SchemaError: the value is not an object, has an unknown field, or lacks a required one.

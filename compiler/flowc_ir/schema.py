@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_ir.generated import reader
     from flowc_ir.json_text import Json
     from flowc_ir.references import check_references
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     reader = LateModule("flowc_ir.generated.reader")
     check_references = LateFunction("flowc_ir.references:check_references")
 

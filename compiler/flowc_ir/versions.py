@@ -95,7 +95,7 @@ class Format:
             return oldest
         if number is None:
             raise SchemaError(f"'{self.key}' is missing: the version of its format, such as {self.current}")
-        if type(number) is not int or number < oldest:  # True is 1
+        if type(number) is not int or number < oldest:  # `type`, because True == 1
             raise SchemaError(f"'{self.key}' is {number!r}, not the version of its format, such as {self.current}")
         if number > self.current:
             raise NewerError(self.name, number, self.current)

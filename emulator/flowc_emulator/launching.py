@@ -32,7 +32,8 @@ else:  # not needed if no task is a fork of this process
 
 @final
 class Preloaded(RunStore):
-    """A run with one record that was read before the forks that all need it, as the items of a foreach need the split.
+    """A run with one record that was read before the forks, because all of them need it. For example, all items of a
+    foreach need the record of the split.
 
     The record of a completed task never changes.
     """
@@ -42,7 +43,8 @@ class Preloaded(RunStore):
         self._records: dict[tuple[str, str], AttemptRecord] = {}
 
     def preload(self, step: str, path: str) -> None:
-        """Read the record of a completed task, which replaces the record that was read before. Raises StoreError."""
+        """Read the record of a completed task. This record replaces the record that was read before. Raises
+        StoreError."""
         if (step, path) not in self._records:
             self._records = {(step, path): super().task(step, path)}
 

@@ -73,7 +73,7 @@ class Tracking:
         return ""
 
     def _kill(self) -> None:
-        with self._process:  # closes its pipes and waits
+        with self._process:  # closes the process's pipes and waits for its end
             self._process.kill()
 
     def _send(self, message: PublishOrder | PublishMessage) -> None:

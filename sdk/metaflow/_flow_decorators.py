@@ -85,8 +85,8 @@ def trigger(*args: object, **kwargs: object) -> object:
         argo: refuses it
 
     Args:
-        event: The event: its name, or a dict with `name` and `parameters`, which maps
-            parameters to the event's fields.
+        event: The event: its name, or a dict with `name` and `parameters`. `parameters` maps the flow's parameters to
+            the event's fields.
         events: Several events; a run starts when all have arrived.
         options: Options of the event, which the IR keeps.
     """

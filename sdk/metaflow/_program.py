@@ -79,7 +79,8 @@ class FlowProgram:
         if mutates:
             from metaflow.user_decorators._preparation import restore
 
-            restore(self.cls)  # first restore the arguments as written, in which configs are replaced next
+            # first restore the arguments as written; `bind_configs` then replaces the configs in them
+            restore(self.cls)
         if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # without that module, no config exists
             bind_configs(self.cls, configs)
         if mutates:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import traceback
     from collections.abc import Iterable
 else:
-    traceback = LateModule("traceback")  # costs start-up time
+    traceback = LateModule("traceback")  # its import costs start-up time
 
 __all__ = [
     "METAFLOW_EXIT_ALLOW_RETRY",
@@ -73,7 +73,8 @@ class MetaflowException(Exception):
 
 
 class _Wrapping(type):
-    """A metaclass that makes `isinstance` accept failures stored by `@catch`, whose class belongs to the runtime."""
+    """A metaclass for `isinstance`: failures that `@catch` stored count as instances, although their class belongs to
+    the runtime."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         from flowc_runtime.run.task.failures import Caught

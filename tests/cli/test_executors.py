@@ -206,7 +206,7 @@ def test_an_error_of_an_executor_is_reported_with_its_traceback(made: Project) -
         assert done.code == 1
         told, _, after = done.err.partition(
             "error: the executor 'faulty' failed: RuntimeError: boom execute\n"
-            "hint: fix the package that provides the executor 'bad', or set another executor\n"
+            "hint: fix the package that provides the executor 'faulty', or set another executor\n"
         )
         lines = told.splitlines()
         assert lines[0] == "Traceback (most recent call last):"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 else:
     inspect, uuid = LateModule("inspect"), LateModule("uuid")
 
-_modules: dict[str, object] = sys.modules  # type: ignore[assignment]  # where stand-ins may be
+# type: ignore[assignment]  # the type of the values is `object`, because some are stand-ins for modules
+_modules: dict[str, object] = sys.modules
 
 
 class _LateKind(type):
@@ -46,7 +47,7 @@ class _StandIn:
     def __getattr__(self, attribute: str) -> object:
         if attribute.startswith("__"):  # the import system asks for `__spec__`
             raise AttributeError(attribute)
-        if _modules.get(self._name) is self:  # click needs the module already when it is imported
+        if _modules.get(self._name) is self:  # the import of click already needs the real module
             del _modules[self._name]
         return getattr(self._module, attribute)
 
@@ -70,7 +71,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage
+    gc.disable()  # the import makes no garbage, so collections would only cost time
     try:
         import_module("click")
     finally:

@@ -36,7 +36,7 @@ class _Kind:
     name: str
     low: int
     high: int
-    names: tuple[str, ...] = ()  # the first means `low`
+    names: tuple[str, ...] = ()  # the first name means the number `low`, the next `low + 1`
 
 
 _MINUTE, _HOUR, _DAY = _Kind("minute", 0, 59), _Kind("hour", 0, 23), _Kind("day of month", 1, 31)

@@ -13,7 +13,7 @@ UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 _WIDEST = 15 * 3600  # seconds; every zone's offset from UTC is smaller
-YEARS = 5  # the Go library gives up its search after this number of years
+YEARS = 5  # robfig/cron gives up its search after this number of years
 
 
 class CronSchedule(ABC):

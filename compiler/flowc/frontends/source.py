@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspect import getattr_static
     from pathlib import Path
     from types import CodeType
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     getattr_static = LateFunction("inspect:getattr_static")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

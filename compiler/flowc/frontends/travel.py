@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flowc.package import Package
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     sysconfig = LateModule("sysconfig")
 
 # Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports

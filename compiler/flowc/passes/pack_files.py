@@ -59,7 +59,8 @@ def send_files(room: Room, send: Callable[[str], Mapping[str, object]]) -> None:
 
     Args:
         room: the files placed by `pack_files`.
-        send: a function that sends the file at a path to the store and returns its reference there, like `room.name`.
+        send: a function that gets the path of a file, sends the file to the store, and returns the reference to the
+            stored file, like `room.name`.
 
     Raises:
         PassError: a file cannot be sent, or has changed since `pack_files`.

@@ -28,7 +28,7 @@ class Parallel(Step):
 
     branches: Mapping[str, AnyPipeline] = NOTHING
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         check_branches(self.branches, self.what)
 
@@ -50,12 +50,12 @@ class Map(Step):
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
 
-    branch: AnyPipeline = None  # type: ignore[assignment]  # required
+    branch: AnyPipeline = None  # type: ignore[assignment]  # required, see `_required`
     iterate_on: str = ""
     iterate_as: str = ""
     reducer: Callable[..., Any] | str | Mapping[str, Callable[..., Any] | str] | None = None
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         check_pipeline(self.branch, f"{self.what}: branch")
         check_value_name(self.iterate_on, f"{self.what}: iterate_on")
@@ -75,12 +75,12 @@ class Loop(Step):
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "max_iterations", "break_on")
 
-    branch: AnyPipeline = None  # type: ignore[assignment]  # required
+    branch: AnyPipeline = None  # type: ignore[assignment]  # required, see `_required`
     max_iterations: int = 0
     break_on: str = ""
     index_as: str = ""
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         check_pipeline(self.branch, f"{self.what}: branch")
         check_value_name(self.break_on, f"{self.what}: break_on")
@@ -108,7 +108,7 @@ class Conditional(Step):
     branches: Mapping[str | int | float | bool, AnyPipeline] = NOTHING
     default: AnyPipeline | None = None
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         check_value_name(self.parameter, f"{self.what}: parameter")
         check_branches(self.branches, self.what)

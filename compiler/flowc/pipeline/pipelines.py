@@ -63,7 +63,7 @@ class BasePipeline(Fields):
     add_terminal_nodes: bool = True
     internal_branch_name: str = ""
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         if not isinstance(self.steps, (list, tuple)) or not self.steps:
             raise PipelineError(f"Pipeline: steps is {self.steps!r:.60}, not a list of steps with at least one")
         if isinstance(self.steps[-1], (Success, Fail)):
@@ -281,7 +281,7 @@ class BaseJob(Fields):
     _work: ClassVar[str]
     _more: ClassVar[tuple[str, ...]] = ()
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         work = getattr(self, self._work)
         name = self.name or getattr(work, "__name__", "") or (title_of(work) if isinstance(work, str) else "job")
         passed = ("catalog", "secrets", "overrides", "retry", "timeout", "resources", "environment", *self._more)

@@ -147,7 +147,7 @@ class Catalog(Fields):
     store_copy: bool = True
     compute_data_folder: str = "."
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         for name in ("get", "put"):
             value = getattr(self, name)
             if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
@@ -189,7 +189,7 @@ class Step(Fields):
         """The name of the step in error messages."""
         return f"{type(self).__name__} {self.name!r}"
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         if not isinstance(self.name, str) or not self.name.strip():
             raise PipelineError(f"{type(self).__name__}: name is {self.name!r:.60}, not a string such as 'train'")
         if self.next_node:
@@ -237,7 +237,7 @@ class UserTask(Step):
     resources: Mapping[str, int | float | str | None] | None = None
     environment: Mapping[str, str | int | float] = NOTHING
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         self.override = _override_of(self.overrides, self.what)
         try:
@@ -288,7 +288,7 @@ class PythonTask(UserTask):
 
     function: Callable[..., Any] | str = ""
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         if not self.name:
             own = self.function if isinstance(self.function, str) else getattr(self.function, "__name__", "")
             self.name = re.split("[.:]", own)[-1]
@@ -307,7 +307,7 @@ class AsyncPythonTask(PythonTask):
 
     stream_end_type: str = END_EVENT
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         if not isinstance(self.stream_end_type, str) or not self.stream_end_type:
             raise PipelineError(f"{self.what}: stream_end_type is {self.stream_end_type!r:.60}, not a type of events")
@@ -336,7 +336,7 @@ class NotebookTask(UserTask):
     notebook: str = ""
     optional_ploomber_args: Mapping[str, Any] | None = None
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         if not self.name and isinstance(self.notebook, str):
             self.name = self.notebook.rpartition("/")[2].removesuffix(".ipynb")
         super().check()
@@ -357,7 +357,7 @@ class ShellTask(UserTask):
 
     command: str = ""
 
-    def check(self) -> None:  # noqa: D102  # that of the base
+    def check(self) -> None:  # noqa: D102  # has the docstring of the base class
         super().check()
         if isinstance(self.command, str) and not self.command.strip():
             raise PipelineError(

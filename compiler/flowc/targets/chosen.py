@@ -50,7 +50,7 @@ def environment_of(settings: PodChoices) -> dict[str, str]:
 
 
 def check_installed(settings: PodChoices) -> None:
-    """Check that the plugins exist that the settings name, also if the flow does not need them.
+    """Check that all plugins that the settings name exist, even if the flow does not need them.
 
     Raises:
         ConfigurationError: a setting names a plugin that is not installed.

@@ -40,7 +40,7 @@ def source_of(flow: str, step: str, field: str, part: object) -> str:
 
 
 def environment_hint(flow: Flow, step: str, variable: str) -> str:
-    """Return the hint for a faulty environment variable of a step, which says where it is written."""
+    """Return the hint for a faulty environment variable of a step: where the variable is written."""
     source = source_of(flow.name, step, _ENVIRONMENT, variable)
     own = "@environment(vars=…)" if flow.code.name else "`environment` of the task"
     return f"change it in {own if source == DECORATOR else source}"

@@ -55,7 +55,8 @@ class Target(Generic[Settings, Product]):
         emit: returns the product as text; equal products have equal texts.
         check: reports the constructs that the system cannot run; called before `lower`.
         options: returns the target's own options of `flowc compile`.
-        configured: the options that an environment variable or the configuration file can set, and their keys there.
+        configured: the options that an environment variable or the configuration file can set, and their keys in this
+            file.
         travel: how the code gets to the tasks; None for a target without tasks, such as a picture.
         scheduled: returns whether the product starts runs by the flow's @schedule; if so, warnings about the schedule
             are shown.

@@ -52,8 +52,9 @@ class _Fitting:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._fitted: dict[int, tuple[Series, Series]] = {}  # by `id(series)`; keeping the series keeps its id valid
-        self._parts: dict[int, tuple[Series, Block]] = {}  # by `id(series)`, too
+        # its keys are `id(series)`; keeping the series keeps its id valid
+        self._fitted: dict[int, tuple[Series, Series]] = {}
+        self._parts: dict[int, tuple[Series, Block]] = {}  # its keys are `id(series)`, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:

@@ -188,7 +188,8 @@ def series(region: Region) -> Series:
 
 class _Builder:
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Region, Series]] = {}  # by `id(region)`; keeping the region keeps its id valid
+        # its keys are `id(region)`; keeping the region keeps its id valid
+        self._made: dict[int, tuple[Region, Series]] = {}
 
     def series(self, region: Region) -> Series:
         if id(region) not in self._made:

@@ -37,8 +37,8 @@ class _Marker:
         return self.text
 
 
-_MISSING: Final = _Marker("<missing>")  # the default of a field without one
-_FACTORY: Final = _Marker("<factory>")  # the default argument of a field that has a factory
+_MISSING: Final = _Marker("<missing>")  # stands for the default of a field that has no default
+_FACTORY: Final = _Marker("<factory>")  # the default of an argument whose field has a factory
 _FIELDS = "__late_fields__"
 _UNCOMPILED: Final = 30  # the number of instances at which a compiled `__init__` has saved the time of its compilation
 _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_params__"
@@ -261,7 +261,7 @@ def _set_state(self: object, state: list[object]) -> None:
 
 
 def _key(fields: Mapping[str, _Field]) -> Callable[[object], object]:
-    """Return a function that returns a tuple of an instance's values that take part in comparisons."""
+    """Return a function from an instance to a tuple of those values that comparisons use."""
     names = [name for name, each in fields.items() if each.compare]
     if len(names) > 1:
         return attrgetter(*names)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 else:
     hashlib = LateModule("hashlib")
 
-LITTLE: Final = 1 << 19  # bytes at which OpenSSL has saved the time of its import
+LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
 
 
 def _built_in() -> Callable[[], hashlib._Hash]:
-    for module in ("_sha256", "_sha2"):  # until Python 3.11, and since
+    for module in ("_sha256", "_sha2"):  # the name until Python 3.11, and the name since Python 3.12
         try:
             found: Callable[[], hashlib._Hash] = import_module(module).sha256
         except ImportError:

@@ -10,7 +10,7 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import tempfile
     from collections.abc import Callable
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     tempfile = LateModule("tempfile")
 
 NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs are in the store"

@@ -112,7 +112,7 @@ class Ready:
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply that importing this package left state that forks must not share; the branch has ended."""
+    """The reply after an import of this package left state that forks must not share. The branch has ended."""
 
     package: str
     why: str

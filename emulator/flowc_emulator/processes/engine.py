@@ -99,7 +99,8 @@ class Launcher(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class ForkStart:
-    """Starts a process as a fork of this one, which calls `body(control, place)` and exits with the returned code."""
+    """Starts a process as a fork of this process. The fork calls `body(control, place)` and exits with the returned
+    code."""
 
     body: Callable[[int, Inherited], int]
 
@@ -161,7 +162,7 @@ class Engine(Generic[J]):
         self._guard = guard
         self._close = tuple(close)
         self._running: dict[int, _Running[J]] = {}
-        self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
+        self._deadlines: list[tuple[float, int, int]] = []  # the signals to send later: (when, pid, signal)
         self._watcher = Watcher(heeded())
         self._terminal = Terminal.find()
         self._lender: Lender | None = None
@@ -393,7 +394,7 @@ class Engine(Generic[J]):
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
             if self._lender is not None and pid in self._lender.paused and self.signal is None:
-                self._deadline(TIMEOUT_GRACE, pid, number)  # a user debugs the process
+                self._deadline(TIMEOUT_GRACE, pid, number)  # a user debugs the process: postpone the signal
             elif running := self._running.get(pid):
                 running.timed_out = self.signal is None and running.ended_by is None
                 kill_child(pid, number)

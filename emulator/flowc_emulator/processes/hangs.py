@@ -30,7 +30,7 @@ _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221
 @dataclass(slots=True)
 class _Seen:
     ticks: int  # the CPU time used, in clock ticks
-    since: float  # when it was first seen with this CPU time
+    since: float  # when the process was first seen with this CPU time
     told: bool = False
 
 
@@ -80,7 +80,7 @@ def note_about(task: str, stack: bytes) -> str | None:
 
     Args:
         task: the task's name.
-        stack: the task's output on stderr since its stack was requested; `faulthandler` writes the stack there.
+        stack: the task's output on stderr since its stack was requested; `faulthandler` writes the stack to stderr.
     """
     place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
     if place is None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
     """A handler as `signal.signal` returns it."""
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     tempfile = LateModule("tempfile")
 
 _WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"

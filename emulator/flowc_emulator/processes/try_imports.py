@@ -20,7 +20,7 @@ from flowc_ir import json_text
 def main() -> int:
     """Test the modules that are named by the arguments, and return the exit code 0.
 
-    Hazard: each module is imported in a fork of this process, which ends by `os._exit`.
+    Hazard: each module is imported in a fork of this process, and the fork ends by `os._exit`.
     """
     for name in sys.argv[1:]:
         sys.stdout.flush()

@@ -16,7 +16,7 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     random = LateModule("random")
 
 

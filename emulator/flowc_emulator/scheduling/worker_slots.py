@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # the most parallel tasks, unless there are more processors (Metaflow's default)
 INTERVAL = 0.1  # least number of seconds between two checks
-_PAUSES = 20  # pause between checks as a multiple of a check's duration, which is long for thousands of threads
+_PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
 _SHARE = 0.5  # a process that computes for a smaller share of an interval counts as waiting, for example if it polls
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
@@ -114,7 +114,8 @@ class Places:
             return
         for pid, task in self._tasks.items():
             seconds, activity = now - task.looked, self._activity(pid)
-            if activity is None or seconds < INTERVAL / 2:  # too few ticks for a decision
+            # after so short a time, the process has too few ticks for a decision
+            if activity is None or seconds < INTERVAL / 2:
                 continue
             if activity.wants:  # ticks are counted only when the process wants no processor
                 task.waits = False

@@ -59,7 +59,7 @@ def shown(url: str) -> str:
 
 
 def _userinfo_end(rest: str) -> int:
-    """Return the index of the host or bucket, which follows the key and password; 0 without them.
+    """Return the index at which the host or bucket begins, after the key and password; 0 without them.
 
     A password may contain a slash.
     """

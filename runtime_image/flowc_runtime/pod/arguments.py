@@ -53,7 +53,7 @@ def encode(kind: Kind, value: object) -> str:
     ):
         return value
     if kind == "float" and isinstance(value, float) and not math.isfinite(value):
-        return repr(value)  # inf and nan, as people type them
+        return repr(value)  # `inf` and `nan`, which people type and JSON does not have
     text = _json(value)
     marked = not json_text.is_plain(text) if kind in ("json", "any") else kind == "str" or value is None
     return f"{MARKER if marked else ''}{text}"
@@ -225,7 +225,8 @@ def _json(value: object) -> str:
 
 
 def _escape(char: str) -> str:
-    return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]  # a pair of surrogates
+    # JSON writes such a character as a pair of surrogates
+    return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]
 
 
 def _of_kind(kind: Kind, value: object) -> object:

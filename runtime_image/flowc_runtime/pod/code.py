@@ -1,4 +1,4 @@
-"""Store the code package of a cluster run, which the client can read later."""
+"""Store the code package of a cluster run, so that the client can read the code later."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def paths_in(directory: str) -> list[str]:
     """Return the files of a code package, relative to its directory, without compiled byte code. Links are followed."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
-        # The files of a Kubernetes volume are links into `..data`, with which Kubernetes replaces all files at once.
+        # The files of a Kubernetes volume are links into `..data`. `..data` is a link itself, so Kubernetes can replace
+        # all files at once.
         directories[:] = [name for name in directories if name != "__pycache__" and not name.startswith("..")]
         found += [os.path.relpath(f"{here}/{name}", directory) for name in names]
     return found

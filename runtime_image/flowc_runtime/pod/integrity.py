@@ -1,4 +1,4 @@
-"""Check that a pod's code and IR are those that were compiled, before any of the code is imported."""
+"""Check, before any code of the flow is imported, that a pod's code and IR equal the compiled code and IR."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowc_runtime.pod.code import paths_in
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     paths_in = LateFunction("flowc_runtime.pod.code:paths_in")
 
 

@@ -1,4 +1,5 @@
-"""End a task's process with the exit steps of a Python interpreter, in the same order, before its record is written.
+"""Performs the exit steps of a Python interpreter at the end of a task, in the same order and before the task's record
+is written.
 
 A forked child calls `begin` before any user code; `begin` removes what the forking process registered for its own exit.
 `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes files.
@@ -23,7 +24,7 @@ from flowc_runtime.process import writers
 if TYPE_CHECKING:
     import traceback
     from collections.abc import Callable
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     traceback = LateModule("traceback")
 
 
@@ -228,7 +229,7 @@ def _save_coverage() -> None:
     """Save this child's coverage in a separate file, if the forking process measures coverage."""
     if _coverage is not None:
         if (data := getattr(_coverage, "_data", None)) is not None:
-            data._suffix = True  # like `coverage run --parallel-mode`: each process has its own file
+            data._suffix = True  # each process has its own file, as with `coverage run --parallel-mode`
         _guard(_coverage.stop, _coverage)
         _guard(_coverage.save, _coverage)
 

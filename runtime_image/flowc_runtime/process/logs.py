@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Stream: TypeAlias = Literal["stdout", "stderr"]
 _LETTER = {"stdout": b"o", "stderr": b"e"}
 _STREAM: dict[bytes, Stream] = {b"o": "stdout", b"e": "stderr"}
-_HEAD = 64  # bytes: longer than the first line of any frame
+_HEAD = 64  # bytes to read for a frame's first line, which is always shorter
 
 
 class Chunk(NamedTuple):
@@ -90,7 +90,8 @@ class Lines(Generic[Of]):
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # time, size and pieces of an unfinished line
+        # for each unfinished line: its time, size and pieces
+        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
         """Yield the lines, with their line ends, that the chunk completes.

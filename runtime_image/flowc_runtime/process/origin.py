@@ -46,7 +46,8 @@ def _main() -> object:
     return getattr(sys.modules.get("__main__"), "__file__", None)
 
 
-_began = ProcessOrigin.now()  # before the flow is defined: its file first imports the authoring API
+# the state before the flow is defined: the flow's file first imports the authoring API, which imports this module
+_began = ProcessOrigin.now()
 _program = program_names().get("__file__")
 _defined: ProcessOrigin | None = None
 

@@ -17,7 +17,7 @@ from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 if TYPE_CHECKING:
     import sysconfig
     from collections.abc import Mapping
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     sysconfig = LateModule("sysconfig")
 
 Modules: TypeAlias = dict[str, list[str]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
-HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
+HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 PR_SET_PDEATHSIG = 1
@@ -28,11 +28,12 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class Process(TypedDict, total=False):
-    """The identity of a process, with which a reader can check whether it still runs, and on which machine or pod."""
+    """The identity of a process. With it, a reader can find the machine or pod of the process, and check whether the
+    process still runs."""
 
     host: str
     pid: int
-    started: str  # start in clock ticks since boot (Linux); with the pid it identifies the process
+    started: str  # the start time in clock ticks since boot (on Linux); together with the pid it identifies the process
     pod: str
     pod_uid: str
     node: str
@@ -130,7 +131,7 @@ class Readers:
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Create the three pipes of a child, whose descriptors are not inheritable by exec.
+    """Create the three pipes of a child. A program that is started by exec does not inherit their descriptors.
 
     Raises:
         OSError: this process has too many descriptors.
@@ -299,8 +300,9 @@ def _reset_signals() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: a closed pipe raises OSError
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # also signals that the caller of this program blocked
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: writing to a closed pipe raises OSError
+    # unblocks all signals, also those that the caller of this program blocked
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def leave(code: int) -> NoReturn:
@@ -356,8 +358,8 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     try:
-        stat = os.read(descriptor, 4096)  # the file is shorter, and procfs returns it whole
-    except ProcessLookupError:  # it has just ended
+        stat = os.read(descriptor, 4096)  # the file has fewer bytes, and procfs returns all of them
+    except ProcessLookupError:  # the process has just ended
         return None
     finally:
         os.close(descriptor)

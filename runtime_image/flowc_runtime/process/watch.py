@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.process.logs import Stream
 
-READ = 1 << 16  # bytes: the capacity of a pipe
+READ = 1 << 16  # the bytes to read at once: the capacity of a pipe
 
 
 @final
@@ -42,9 +42,9 @@ class Ended:
     """An event: a child has ended, after all its output was reported. `report` is the content of its control pipe."""
 
     child: Child
-    code: int | None  # exit code, None if a signal killed it
+    code: int | None  # exit code; None if a signal killed the child
     signal: int | None
-    peak_rss: int  # bytes
+    peak_rss: int  # the peak of its resident memory in bytes
     report: bytes
 
 

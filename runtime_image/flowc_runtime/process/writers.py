@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable
 else:
-    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed before a fork and at the end of a task
+    ctypes = LateModule(
+        "ctypes"
+    )  # its import costs start-up time, and it is only needed before a fork and at the end of a task
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
 # Classes that are not files, but whose data is complete only after a close: an archive's directory, a shelf's cache.

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # in a list of artifact names: all artifacts
-MOST_SETS = 8  # maximum of `reads` objects per step; then their union is used
+EVERY = "*"  # stands for all artifacts in a list of artifact names
+MOST_SETS = 8  # the most `reads` objects of a step; more are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
@@ -108,7 +108,8 @@ class Situation:
         configs = [[config.name, config.text] for config in flow.configs]
         # No part contains fields with default values, so that new fields of the IR do not change existing keys.
         about: list[Json] = [
-            dict(node.environment) or [],  # every release writes [] for an empty environment
+            # `or []`, as in every release: another value would change the keys of existing entries
+            dict(node.environment) or [],
             writer.write_packages(node.packages) if node.packages else None,
             writer.write_transition(node.next),
             writer.write_catch(node.catch) if node.catch else None,
@@ -121,7 +122,7 @@ class Situation:
         """Find the entry of an earlier task with equal inputs; return it with the names that the earlier task read, or
         None.
 
-        If there is none, the entries of flowc's first release are searched, which have other keys. Errors of damaged
+        If there is none, the entries of flowc's first release are searched; their keys differ. Errors of damaged
         entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
         and the result is None.
 
@@ -251,7 +252,7 @@ def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[ob
 
 def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
     every = {kind: sorted({name for reads in several for name in reads.get(kind, ())}) for kind in _KINDS}
-    return cast("ReadsRecord", every)  # _KINDS are its keys
+    return cast("ReadsRecord", every)  # the keys of a ReadsRecord are _KINDS
 
 
 def _digest(value: object) -> str:

@@ -18,7 +18,7 @@ from flowc_runtime.base.errors import FlowcError
 if TYPE_CHECKING:
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.user_functions import UserFunction, load_function
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     load_function = LateFunction("flowc_runtime.run.nodes.user_functions:load_function")
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]

@@ -1,4 +1,4 @@
-"""Checks that the plugins exist that settings name, also if the flow does not need them. No plugin is imported."""
+"""Checks that all plugins that settings name exist, even if the flow does not need them. No plugin is imported."""
 
 from __future__ import annotations
 

@@ -166,8 +166,7 @@ class Program(Protocol):
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
-        """Return the options of the node's inline secrets. They contain the values of the secrets, which the IR does
-        not."""
+        """Return the options of the node's inline secrets. They contain the values of the secrets; the IR does not."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
     from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
-else:  # costs start-up time, and only tasks need them
+else:  # imported at first use, because the import costs start-up time and only tasks need it
     codecs = LateModule("flowc_runtime.store.values.codecs")
     Left = LateFunction("flowc_runtime.store.values.unchanged:Left")
     Mappings = LateFunction("flowc_runtime.store.values.unchanged:Mappings")
@@ -264,7 +264,7 @@ class Inputs(Sequence[T]):
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of the inputs that were created, because code used them."""
+        """Return the states of those inputs that exist: an input is created when code uses it."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:

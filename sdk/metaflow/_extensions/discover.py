@@ -48,7 +48,7 @@ def find(roots: Sequence[str], warn: Callable[[str], None]) -> list[Extension]:
 
     Args:
         roots: the directories of the namespace package.
-        warn: prints a warning; called for each directory with several configuration modules, which is skipped.
+        warn: prints a warning; called for each directory that is skipped because it has several configuration modules.
     """
     by_module: dict[str, Extension] = {}
     for root in _ordered(roots):

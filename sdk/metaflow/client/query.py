@@ -121,11 +121,11 @@ def _is(value: object, expected: object) -> bool:
     if callable(expected):
         try:
             return bool(expected(value))
-        except TypeError:  # such as None > 5
+        except TypeError:  # for example, `expected` computes None > 5
             return False
     return bool(value == expected) and isinstance(value, bool) == isinstance(
         expected, bool
-    )  # the number 1 must not match True, although they are equal in Python
+    )  # the number 1 must not match True, although 1 == True in Python
 
 
 def moment(value: Moment) -> float:

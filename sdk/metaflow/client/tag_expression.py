@@ -3,9 +3,9 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-The operators can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes, in
-which `*` matches any text; or any text in single or double quotes, which is matched literally. Parsing an expression
-never evaluates code.
+The operators can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes;
+`*` in the word matches any text. Or it is any text in single or double quotes, which is matched literally. Parsing an
+expression never evaluates code.
 """
 
 from __future__ import annotations

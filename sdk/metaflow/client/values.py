@@ -59,7 +59,7 @@ def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
 
 
 def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
-    """Return whether the first task stored the converted value of a parameter, which then is the artifact."""
+    """Return whether the first task stored the converted value of a parameter as its artifact."""
     return parameter.converted and (parameter.attribute or parameter.name) in class_constants(reader)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metaflow.decorators import Applied
     from metaflow.user_configs.config_value import ConfigValue
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     ConfigValue = LateFunction("metaflow.user_configs.config_value:ConfigValue")
 
 

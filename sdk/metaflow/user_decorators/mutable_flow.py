@@ -194,8 +194,8 @@ class MutableFlow(Mutable):
             Whether a decorator was removed.
 
         Raises:
-            MetaflowException: the name is that of a mutator, which is already running; the decorator belongs to a base
-                class; or the method is called in `mutate`.
+            MetaflowException: the name belongs to a mutator, and mutators are already running; the decorator belongs to
+                a base class; or the method is called in `mutate`.
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:

@@ -47,7 +47,8 @@ def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
 
 
 def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW/NAME: the names of the artifacts of one task of each step, in the flow's newest run."""
+    """Yield candidates for FLOW/NAME. The names of artifacts come from the flow's newest run: from one task of each
+    step."""
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.cli.words.pathspecs import flow_name
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     flow_name = LateFunction("flowc.cli.words.pathspecs:flow_name")
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may also precede the command

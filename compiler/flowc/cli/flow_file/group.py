@@ -33,7 +33,7 @@ def flow_main(cls: type) -> None:
 
 
 def _add_options(group: click.Group, cls: type) -> None:
-    """Add the options that decorators of extensions define to the options of `python flow.py`, before the command."""
+    """Add the options of extensions' decorators to the options that `python flow.py` accepts before a command."""
     if not _extensions.decorators:
         return
     from metaflow._legacy.options import options_of  # few extensions define options

@@ -24,6 +24,7 @@ def with_options(function: Command, options: Sequence[click.Option]) -> Command:
 
     The new options precede the options that the function already has.
     """
-    kept: list[click.Option] = vars(function).setdefault("__click_params__", [])  # as in click's decorators
+    # click's decorators collect options in this attribute, too
+    kept: list[click.Option] = vars(function).setdefault("__click_params__", [])
     kept += reversed(options)
     return function

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
 if not TYPE_CHECKING:  # only some commands use these

@@ -173,7 +173,7 @@ def split_top(values: dict[str, object]) -> Top:
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
-        values.pop(name, None)  # the parser has checked the values, which have no effect
+        values.pop(name, None)  # these options have no effect; the parser has already checked their values
     values["with_decorators"] = values.pop("decospecs")
     return Top._make(values.pop(name, default) for name, default in zip(Top._fields, NO_TOP, strict=True))
 

@@ -130,7 +130,7 @@ def _read(file: str) -> dict[object, object]:
         raise click.UsageError(f"cannot read {file}: it is nested too deeply") from None
     except OSError as error:
         raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:  # UnicodeDecodeError is one
+    except ValueError as error:  # includes UnicodeDecodeError
         raise click.UsageError(f"cannot read {file}: {error}") from None
     if not isinstance(values, dict):
         raise click.UsageError(f"{file}: a mapping of parameters to values is needed, not {type(values).__name__}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import TriggerRecord
     from flowc_runtime.store.records.store import Store
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     find_run = LateFunction("flowc.cli.words.pathspecs:find_run")
 
 

@@ -70,7 +70,7 @@ def read(text: str) -> dict[str, Entry]:
             key that is not a string.
     """
     try:
-        import yaml  # noqa: TID251  # only here, where a user has such a file
+        import yaml  # noqa: TID251  # imported here, since only users with YAML files need it
     except ModuleNotFoundError:
         raise YamlError("YAML is read with PyYAML: pip install 'flowc[yaml]'") from None
     loader = yaml.SafeLoader(text)

@@ -48,7 +48,7 @@ def clock(when: float) -> str:
 
 
 def prefix_of(step: str, path: str, attempt: int) -> bytes:
-    """Return the prefix for the lines of an attempt, which shows the task."""
+    """Return the prefix that shows the task at each line of an attempt."""
     return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_runtime.store.records.run_store import RunStore
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
 FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`

@@ -22,7 +22,7 @@ from flowc_runtime.base.ambient import ambient
 if TYPE_CHECKING:
     import shutil
     from collections.abc import Callable, Iterator
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
 FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between updates of the line

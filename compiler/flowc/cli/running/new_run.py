@@ -126,7 +126,7 @@ def begin_run(
         parameters: the values of the parameters, as the record stores them.
         user: the user's name.
         more: further fields of the record, such as `origin`.
-        look: the running query for the revision of the git repository, which the record contains.
+        look: the running query for the git revision; its result becomes part of the record.
         mocked: whether patches replace the code of steps. If so, the run gets the system tag MOCKED.
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     hint_for = LateFunction("flowc.cli.words.run_names:hint_for")
     no_flow = LateFunction("flowc.cli.words.run_names:no_flow")
     no_pathspec = LateFunction("flowc.cli.words.run_names:no_pathspec")

@@ -52,7 +52,7 @@ def span_of(
     Args:
         source: the file; None if it cannot be read.
         creation: the statement and its call, as `call_of` returns them; None if there is no such statement.
-        line: the line of the call, which is returned if `creation` is None.
+        line: the line of the call; it is returned if `creation` is None.
         arguments: the names of the positional arguments of `Parameter` or `Config`, in their order.
         argument: the name of the argument whose span is returned; None for the whole statement.
     """

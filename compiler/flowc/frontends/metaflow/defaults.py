@@ -1,4 +1,4 @@
-"""Convert parameter values that come from Python code or a file into JSON, which records of runs contain."""
+"""Convert parameter values from Python code or a file into JSON, the form in which records of runs contain them."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def load(
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
         suffixes: file name endings: files with them are packaged, like Python files.
-        ask: a function from the flow's class to options, which replace `with_decorators`, `deployment`, `configs` and
-            `suffixes`.
+        ask: a function that gets the flow's class and returns options. The options replace `with_decorators`,
+            `deployment`, `configs` and `suffixes`.
         other: a function that gets the imported module and may load something else, such as a pipeline. If it
             returns None, the flow class is loaded.
 

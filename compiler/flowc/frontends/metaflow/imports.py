@@ -45,7 +45,7 @@ def check_extensions(root: Path, file: str, faults: Faults) -> None:
 
 
 def check_imports(source: Source, faults: Faults) -> None:
-    """Report each name that a file imports from `metaflow` although it does not exist there.
+    """Report each name that a file imports from `metaflow` but that `metaflow` does not have.
 
     Args:
         source: the file, which is not imported. Imports in a `try` that catches their failure are not checked.

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Packages
     from metaflow.decorators import Applied
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
     cached_code = LateFunction("flowc.frontends.metaflow.decorators.caching:cached_code")
 

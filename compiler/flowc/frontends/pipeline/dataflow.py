@@ -262,7 +262,8 @@ def _has_only_own_default(use: NameUse) -> bool:
 def _default(use: NameUse) -> str | None:
     """Return the default of a use as canonical JSON: for a path, a date or an enum, what it is converted from.
 
-    Return None if the function must use its own default, because no JSON value is converted to an equal one.
+    Return None if no JSON value is converted to a value that equals the default; the function then uses its own
+    default.
     """
     value = use.default
     candidates = [value]

@@ -1,4 +1,4 @@
-"""Converts the names in a pipeline, which may be any strings, to valid names of the flow and its nodes."""
+"""Makes valid names for a flow and its nodes from the names in a pipeline, which may be any strings."""
 
 from __future__ import annotations
 

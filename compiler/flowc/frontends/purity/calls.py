@@ -79,7 +79,7 @@ class Calls:
                 self._code.expression(body, scope)
             case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._lookup.find(
                 self._lookup.name(function, scope), scope
-            ):  # Box[int](…)
+            ):  # a call of a generic class, such as Box[int](…)
                 self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
             case function:
                 self.judge_function(function, self._lookup.name(function, scope), arguments, scope)

@@ -152,7 +152,7 @@ def _inside(statement: ast.stmt) -> list[ast.stmt]:
         case ast.Match(cases=cases):
             return [inner for case in cases for inner in case.body]
         case _ if isinstance(statement, _TRIES):
-            tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the same fields
+            tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the fields of Try
             handled = [inner for handler in tried.handlers for inner in handler.body]
             return [*tried.body, *handled, *tried.orelse, *tried.finalbody]
     return []

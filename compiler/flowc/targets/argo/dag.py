@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from flowc.targets.argo.lowering import Lowering
     from flowc.targets.argo.template_places import TemplatePlace
 
-# The terms of `depends` that must all hold before the next task starts. None means that no task follows, because the
-# series ends with the next iteration of a loop.
+# The terms of `depends` that must all hold before the next task starts. None means that the series ends with the next
+# iteration of a loop, so that no task follows.
 After: TypeAlias = "list[str] | None"
 
 

@@ -120,7 +120,7 @@ def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.Wo
 
 
 def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
-    """Return the manifest of one run with all its templates, whose name the cluster generates from `flow_name`.
+    """Return the manifest of one run with all its templates. The cluster generates the run's name from `flow_name`.
 
     `kubectl create` accepts this manifest; `kubectl apply` refuses it, because it has no name.
     """

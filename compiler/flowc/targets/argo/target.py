@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         kind: ManifestKind
 
 
-# The fields of `Settings` that environment variables and configuration files can set, and their keys there.
+# The fields of `Settings` that environment variables and configuration files can set, and their keys in these files.
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",

@@ -114,9 +114,10 @@ class _Layout:
         self.below: list[list[int]] = [[] for _ in sizes]
         self.above: list[list[int]] = [[] for _ in sizes]
         self.via: dict[tuple[int, int], list[int]] = {}  # the places of a long line, ending with a shared place
-        self.into: dict[tuple[int, int], tuple[int, int]] = {}  # the line into which a long line leads
+        # the line that a long line joins before it reaches the box
+        self.into: dict[tuple[int, int], tuple[int, int]] = {}
         self._add_long_lines()
-        self.columns = self._columns()  # by the box to which their lines lead back
+        self.columns = self._columns()  # the columns of lines that lead back, by the box at which the lines end
 
     def _order(self) -> list[int]:
         """Return the boxes in topological order, ignoring lines that lead back."""

@@ -75,7 +75,7 @@ def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence
     If the offsets are subtracted, the positions only have to be in ascending order. The pool-adjacent-violators
     algorithm solves this problem.
     """
-    pools: list[tuple[float, float, int]] = []  # weight, mean, number of positions
+    pools: list[tuple[float, float, int]] = []  # for each pool: its weight, its mean, and its number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):
         pool = (weight, want - offset, 1)
         while pools and pools[-1][1] > pool[1]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def expression(text: str) -> str:
-    """Return a JSONata expression as the value of a field, which Step Functions evaluates."""
+    """Return the value of a field that Step Functions evaluates as this JSONata expression."""
     return f"{{% {text} %}}"
 
 

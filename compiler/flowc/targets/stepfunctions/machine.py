@@ -152,7 +152,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph and return its name, because each rule of a Choice must lead to a state."""
+        """Add a state that ends the graph, and return its name. It exists because each rule of a Choice must lead to a
+        state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state

@@ -212,7 +212,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        last = text.rstrip("\n").count("\n") + 1  # "at end of document"
+        last = text.rstrip("\n").count("\n") + 1  # used if the error has no number but "at end of document"
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None

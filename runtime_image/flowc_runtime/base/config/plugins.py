@@ -14,7 +14,7 @@ from flowc_runtime.base.errors import FlowcError, HintedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.metadata import EntryPoint, entry_points
-else:  # imports 40 modules
+else:  # imported at first use, because it imports 40 modules
     entry_points = LateFunction("importlib.metadata:entry_points")
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def _is_used(group: str) -> bool:
             names = os.listdir(place or os.curdir)
         except (FileNotFoundError, PermissionError):
             continue
-        except OSError:  # an archive
+        except OSError:  # the path is not a directory, but for example an archive
             return True
         for name in names:
             kind = os.path.splitext(name.lower())[1]

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import getpass
     from collections.abc import Mapping
 else:
-    getpass = LateModule("getpass")  # costs start-up time, and is needed only if no variable names the user
+    getpass = LateModule(
+        "getpass"
+    )  # its import costs start-up time, and it is needed only if no variable names the user
 
 PREFIX = "METAFLOW_"
 

@@ -196,7 +196,7 @@ def cores(value: object, what: str) -> str:
             text = format((Decimal(value[:-1]) / 1000).normalize(), "f")
         elif isinstance(value, float):
             text = format(Decimal(text), "f")
-    except InvalidOperation:  # infinity
+    except InvalidOperation:  # the number is infinite
         text = ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _CPU.fullmatch(text):
         raise LimitError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a string such as '500m'")

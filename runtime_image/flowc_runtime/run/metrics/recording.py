@@ -131,7 +131,7 @@ def step_of(name: str, step: object) -> int | None:
         return None
     if not isinstance(step, bool):
         try:
-            number: int | None = operator.index(cast("int", step))  # also accepts NumPy's integers
+            number: int | None = operator.index(cast("int", step))  # `index` also accepts NumPy's integers
         except TypeError:
             number = int(step) if isinstance(step, float) and step.is_integer() else None
         if number is not None:
@@ -146,13 +146,13 @@ def _plain(value: object) -> object:
     """Convert a scalar of a library, such as NumPy or PyTorch, to a Python number; return any other value unchanged."""
     if isinstance(value, (bool, int, float)):
         return value
-    for name in ("item", "tolist"):  # also for arrays without dimensions
+    for name in ("item", "tolist"):  # methods of NumPy's numbers and of arrays without dimensions
         method = getattr(value, name, None)
         if callable(method) and getattr(value, "shape", ()) in ((), None) and not isinstance(value, type):
             plain = method()
             return plain if isinstance(plain, (bool, int, float)) else value
     if isinstance(value, SupportsFloat) and not isinstance(value, type) and not hasattr(value, "shape"):
-        return float(value)  # Decimal, Fraction
+        return float(value)  # for example a Decimal or a Fraction
     return value
 
 

@@ -1,4 +1,4 @@
-"""Experiment trackers, to which the metrics of runs are sent: the protocol, and finding the configured tracker.
+"""Experiment trackers, which receive the metrics of runs: the protocol, and the search for the configured tracker.
 
 A tracker is `mlflow`, or an object that an installed package registers as an entry point of the group `flowc.trackers`.
 The setting `tracker` is the tracker's name, optionally with an address: `mlflow:http://localhost:5000`.

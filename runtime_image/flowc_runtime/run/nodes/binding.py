@@ -181,7 +181,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
     if callable(validate):
         try:
             result: object = validate(value)
-        except ValueError as error:  # the base of pydantic's ValidationError
+        except ValueError as error:  # includes pydantic's ValidationError
             raise ArgumentError(f"{what} is not a {wanted.__name__}: {error}") from None
         return result
     if dataclasses.is_dataclass(wanted) and isinstance(value, dict):
@@ -201,7 +201,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
         return value
     if (parse := _parser_of(wanted)) is not None and (isinstance(value, str) or _is_decimal(wanted)):
         return _parsed(value, wanted, parse, what)
-    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)  # of a NamedTuple
+    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)  # only a NamedTuple has this attribute
     if fields is not None and isinstance(value, list) and len(value) == len(fields):
         return wanted(*value)
     if wanted in (int, float, str, bool, list, dict, bytes) or type(value) in _JSON_TYPES:
@@ -225,7 +225,8 @@ def is_text_class(wanted: type) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Return the text that is converted to this value of a class for which `is_text_class` is true."""
+    """Return the text of a value whose class is a text class (`is_text_class`). The class converts the text back to the
+    value."""
     isoformat: Callable[[], str] | None = getattr(value, "isoformat", None)
     return str(value) if isoformat is None else isoformat()
 
@@ -251,7 +252,7 @@ def _parsed(value: object, wanted: type, parse: Callable[[str], object], what: s
     """Convert a text, or a number for a Decimal."""
     text = value if isinstance(value, str) else repr(value)
     if parse is not wanted and text.endswith("Z"):
-        text = f"{text[:-1]}+00:00"  # Python 3.10 does not read the Z
+        text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept a Z
     try:
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return parse(text)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from inspect import signature
     from types import FrameType
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     signature = LateFunction("inspect:signature")
 
 NO_TERMINAL = (

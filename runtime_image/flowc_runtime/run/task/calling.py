@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_ir import Node
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.program import Program
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     traceback = LateModule("traceback")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
     _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     own_names = LateFunction("flowc_runtime.process.own_names:own_names")
     linecache = LateModule("linecache")
     traceback = LateModule("traceback")
@@ -87,8 +87,8 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step, which is searched for the line that assigned an artifact that cannot be
-        stored.
+        code: the code object of the step. If an artifact cannot be stored, the line that assigned it is searched in
+        this code.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
@@ -182,7 +182,8 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     """Return the last line of the step's code that assigns `self.NAME`; None if no line does.
 
-    The step's function is found by its first line, which may be a decorator, since its name may not be unique.
+    The step's function is found by its first line (which may be a decorator), because several functions may share a
+    name.
     """
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
@@ -248,7 +249,7 @@ def describe_death(
     }
     if ended_by_run:
         error["ended_by_run"] = True
-    if why is None:  # a known reason excludes a lack of memory
+    if why is None:  # without a known reason, a lack of memory is possible
         error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     return error
 

@@ -178,7 +178,7 @@ def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _inline(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return values that are written in the code, which is meant for tests."""
+    """Return values that are written in the code. Secrets of this kind are meant for tests."""
     _known(options, "env_vars")
     return cast("Mapping[str, str]", options.get("env_vars", {}))  # `inject` checks the names and values
 

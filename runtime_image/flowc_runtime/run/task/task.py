@@ -222,7 +222,8 @@ class Attempt:
         """Store the artifacts and the record of a successful step. After an ArtifactError, `failed` must be called."""
         node = self.job.node
         if (catch := node.catch) and catch.var and not isinstance(node.run, Merge):
-            self.flow.__dict__[catch.var] = None  # there is no failure; a join without code has that of its inputs
+            # there is no failure; a join without code keeps the failure of its inputs
+            self.flow.__dict__[catch.var] = None
             self.state.forget(catch.var)
         if self.files is not None and self._runs_code:
             self.files.put()
@@ -295,7 +296,7 @@ class Attempt:
         """Store and return the artifacts of a failed step. No task reads them; they help the user to find the cause."""
         try:
             return self.state.store(self.flow, whatever=True)
-        except Exception as later:  # an error of the store, or a thread is changing a value
+        except Exception as later:  # the store has an error, or a thread is changing a value
             say(f"the artifacts of the failed attempt are not kept: {later}\n")
             return {}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
 DIRECTORY = "damaged"

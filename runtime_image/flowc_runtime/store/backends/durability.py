@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Objects
 else:
-    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed to wait for the disk
+    ctypes = LateModule("ctypes")  # its import costs start-up time, and it is only needed to wait for the disk
 
 Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
@@ -279,7 +279,8 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
         if read in ready:
             return None
         if wakeup.seen or wakeup.fileno() in ready:
-            cut = next((number for number in wakeup.take() if number in ENDING), None)  # user code gets the others
+            # user code gets the other signals
+            cut = next((number for number in wakeup.take() if number in ENDING), None)
             if cut is None:
                 continue
             if until is None:

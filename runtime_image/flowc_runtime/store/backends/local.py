@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing

@@ -157,7 +157,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
 
 def quote_name(name: str) -> str:
     """Return a name quoted as one part of a key."""
-    if name.isidentifier() and name.isascii():  # as most names: nothing to quote
+    if name.isidentifier() and name.isascii():  # true for most names: there is nothing to quote
         return name
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 

@@ -81,7 +81,7 @@ def _of_attempt(place: KeyPlace, record: AttemptRecord, found: References) -> No
             found.faults.append((who, f"the bytes of '{name or 'its items'}' inside it do not match their digest"))
     found.blobs.extend((file["digest"], place.pathspec) for _, file in file_blobs(record))
     parents = record["parents"]
-    if len(parents) == 1:  # with several parents, some may not have run
+    if len(parents) == 1:  # if there are several parents, some of them may not have run
         run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
         paths = [parent["path"]] if (count := parent["count"]) is None else items(parent["path"], count)
         found.records.extend(run.task_key(parent["step"], path) for path in paths)

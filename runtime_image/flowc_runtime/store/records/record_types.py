@@ -258,8 +258,8 @@ class _TaskFile(TypedDict):
 class TaskFileRecord(_TaskFile, total=False):
     """A file that a task has read (`get`) or stored (`put`): its name below the data folder, and its blob.
 
-    `place` is the path of a file that was stored without a copy, which has no blob. A file that a plugin's `catalog`
-    keeps has no blob either; `place` is then its address in the catalog.
+    `place` is the path of a file that was stored without a copy and therefore has no blob. A file that a plugin's
+    `catalog` keeps has no blob either; `place` is then its address in the catalog.
     """
 
     place: str
@@ -279,13 +279,13 @@ class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
 
     `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin` exists if the
-    task was reused from another run: times and process are those of the original attempt, whose log is in the original
-    run. `cached` is the task whose artifacts this task uses (`@cache`). `constants` are the constants of the flow's
-    class, in the record of the run's first task. `note` is a remark for users, such as that the step continued after
-    its timeout. `metadata` are entries that decorators have added, each with `name`, `value` and `type`. `files` are
-    the files that the task has read and stored; `catalog` is the blob, in JSON, with all files that following tasks can
-    read. `mocked`: a patch replaced the step's code. `metrics` are the metrics that the task has recorded; `series` is
-    the blob, in JSON, with all points of metrics that have more than one point.
+    task was reused from another run: the times and the process then belong to the original attempt, and its log is in
+    the original run. `cached` is the task whose artifacts this task uses (`@cache`). `constants` are the constants of
+    the flow's class, in the record of the run's first task. `note` is a remark for users, such as that the step
+    continued after its timeout. `metadata` are entries that decorators have added, each with `name`, `value` and
+    `type`. `files` are the files that the task has read and stored; `catalog` is the blob, in JSON, with all files that
+    following tasks can read. `mocked`: a patch replaced the step's code. `metrics` are the metrics that the task has
+    recorded; `series` is the blob, in JSON, with all points of metrics that have more than one point.
     """
 
     error: ErrorRecord

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     RunRecord = LateFunction("flowc_runtime.store.records.record_types:RunRecord")
 
 _RUNTIMES = {

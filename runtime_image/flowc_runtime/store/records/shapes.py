@@ -207,7 +207,8 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if not _check_of(kind)(record):
         return _fault(shape, record, "")
-    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # not only `version`
+    # `version` is not the only field
+    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
         if record[name] != expected:
@@ -277,7 +278,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return _fault_of_fields(shape, value, place)
         case Matching():
             return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
-        case Between():  # a NaN is never in the range
+        case Between():  # no range contains a NaN
             if kind in shape.types and shape.least <= value < shape.most:
                 return None
             return _not(value, place, "a number that fits")

@@ -41,8 +41,8 @@ def parse(
         key: its key, for errors.
         url: the address of the store, for errors.
         subject: its description, such as `run Flow/1`.
-        identity: fields and the values that the object's key requires. Other values mean that another program has put
-            the object there.
+        identity: fields and the values that the object's key requires. Other values mean that another program has
+            written the object.
 
     Raises:
         FormatError: the object was written by a newer flowc.

@@ -3,8 +3,9 @@
 - `files/DIGEST`: files that were uploaded for runs on a cluster. The record of a run that uses such a file
   has its digest. The store does not know which files deployed flows need, so a file is deleted if it was neither
   uploaded nor used for 400 days.
-- `extensions/FLOW/RUN/…`: files of extensions' decorators. They are deleted after their run, unless a remaining run
-  names that run in its records (`cached`) or in an artifact, because artifacts refer to these files by path.
+- `extensions/FLOW/RUN/…`: files of extensions' decorators. Artifacts refer to these files by path. Therefore the files
+  are kept after their run is deleted as long as a remaining run names that run in its records (`cached`) or in an
+  artifact.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class _Check:
         self._complete.note(key, record)
 
     def _check_records(self) -> None:
-        """Check that all records and runs that other records reference exist."""
+        """Check that no record references a missing record or run."""
         records, runs = dict[str, list[str]](), dict[str, list[str]]()  # missing key -> the keys that reference it
         for key, named in self._kept.items():
             place = place_of(key)

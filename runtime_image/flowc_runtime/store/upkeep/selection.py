@@ -62,8 +62,8 @@ class Chosen:
     """The result of `choose`: the runs to delete (`doomed`), and the runs that are kept, by the reason.
 
     `live` are runs that may be active. `needed` maps a run to the run that has resumed it. `spun` maps a run to the
-    directory in which `spin` stored a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow
-    to a run with an unreadable record, which may have resumed any run of the flow, so no run of the flow is deleted.
+    directory in which `spin` stored a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow to
+    a run with an unreadable record. This run may have resumed any run of the flow, so no run of the flow is deleted.
     `kept` is the number of all runs that are kept.
     """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.values.stored_modules import StoredModules, names_of
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     StoredModules = LateFunction("flowc_runtime.store.values.stored_modules:StoredModules")
     names_of = LateFunction("flowc_runtime.store.values.stored_modules:names_of")
 

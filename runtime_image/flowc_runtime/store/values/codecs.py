@@ -239,7 +239,7 @@ def _value(source: bytes | BinaryIO, ref: ArtifactRef, find: Finder | None) -> U
 
 @contextmanager
 def _restoring(ref: ArtifactRef) -> Iterator[None]:
-    """Raise ArtifactError for any error in the block, which restores the value of an artifact."""
+    """Raise ArtifactError for any error in the `with` block. The block restores the value of an artifact."""
     try:
         yield
     except Exception as error:

@@ -42,7 +42,8 @@ def store_items(
         objects: the store.
         over: the name of the artifact with the items.
         items: the items.
-        whole: the reference to the artifact `over`, which is used instead of a copy if it is a small list or tuple.
+        whole: the reference to the artifact `over`. If the artifact is a small list or tuple, this reference is used
+            instead of a copy.
 
     Raises:
         ArtifactError: an item cannot be pickled.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Objects
     from flowc_runtime.store.values.codecs import Finder
     from flowc_runtime.store.values.parameters import Value
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
 MAX_PACKED = 1 << 16  # bytes: after two encodings, a larger file would not fit into an environment variable of a pod

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Callback, File, Picklers
 else:
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
-    plugins = LateModule("flowc_runtime.base.config.plugins")  # costs start-up time, and only plugins need it
+    plugins = LateModule(
+        "flowc_runtime.base.config.plugins"
+    )  # its import costs start-up time, and only plugins need it
 
 BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
 

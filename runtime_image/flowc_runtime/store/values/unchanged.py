@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef
 else:
-    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed for mapped values
+    ctypes = LateModule("ctypes")  # its import costs start-up time, and it is only needed for mapped values
 
 
 # A pickle with more bytes than this, not counting its large buffers, is not compared: the comparison would restore the

@@ -32,7 +32,7 @@ _TARGET = "flowc.target"  # key in a context's `meta`: the target that the comma
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add the options for lowering a flow, which apply to every target, to a command's function.
+    """Add to a command's function the options for lowering a flow. These options apply to every target.
 
     Args:
         function: the function of the command.

@@ -201,7 +201,8 @@ def _post_mortem(error: BaseException, root: str) -> None:
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
     if own:
-        debugger.interaction(None, own[0])  # shows the user's frames, and starts at the innermost
+        # `own[0]` is the outermost of the user's frames; the debugger starts at the innermost
+        debugger.interaction(None, own[0])
 
 
 def _links(error: BaseException) -> list[TracebackType]:

@@ -62,7 +62,8 @@ def run_elsewhere(
     except ExecutorError as error:
         fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
-        checked = packaged(checked)  # before the import of the executor's package, which is not part of the flow's code
+        # `find_executor` imports the executor's package, which is not part of the flow's code
+        checked = packaged(checked)
     try:
         found = find_executor(name)
         if isinstance(found, Executor):
@@ -126,7 +127,7 @@ def _calling(run: Callable[[], object], what: str) -> object:
         raise ExecutorError(error.message, error.hint) from error
     except Exception as error:
         if error_format().name == "text":
-            own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
+            own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # leaves this function out
             click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
         raise ExecutorError(
             f"the {what} failed: {describe(error)}",

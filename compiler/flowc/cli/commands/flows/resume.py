@@ -207,7 +207,7 @@ def reading(url: str | None) -> Iterator[Store]:
     try:
         yield Store(agent)
     except KeyboardInterrupt:
-        agent.leave()  # does not wait for the store's response, as `close` would
+        agent.leave()  # `close` would wait for the store's response; `leave` does not
         raise
     except BaseException:
         agent.close()
@@ -374,7 +374,7 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Note that this is a new run, because the environment variable names a run of another pipeline of the program.
+    """Print a note that this is a new run: the environment variable names a run of another pipeline of the program.
 
     Check that the named run exists.
     """

@@ -210,7 +210,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
-    if not given.foreseen_mock():  # mocked tasks have no processes
+    if not given.foreseen_mock():  # mocked tasks have no processes, so no fork server is needed
         foresee(ctx, _file_of(ctx, file), given.foreseen_start())
     _keep_from_obstore()
     with seeds.watch():
@@ -244,7 +244,8 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = CodeOf(place)  # for a flow in Python, this is an error that is reported before the import
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options after FLOW that affect loading
+    # what is being loaded: the class, and flowc's options after FLOW that affect loading
+    loading: tuple[type, frozenset[str]] | None = None
 
     def names(cls: type) -> Names:
         found = {name_of(name): bool(each.is_flag) for name, each in declared_parameters(cls).items()}

@@ -117,7 +117,7 @@ def _await_start(store: Store, flow: str, run_id: str, pause: Pause) -> None:
 
 
 def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
-    """Return the name of an existing flow or run that is similar to FLOW/RUN, which does not exist."""
+    """Return the name of an existing flow or run that is similar to the missing FLOW/RUN."""
     flows = store.flows()
     if flow not in flows:
         return closest(flow, flows)
@@ -184,7 +184,7 @@ class Follower:
         """Print the output until the run ends; return the run's status."""
         interval, news = FASTEST, self._pause.now()
         while True:
-            # Read the status before the logs: then the logs are complete if the status is that of an ended run.
+            # Read the status before the logs: if the status says that the run has ended, the logs are complete.
             status = read_status(self._run, self._records.known)
             if self._look(self._active.values()):
                 interval, news = FASTEST, self._pause.now()

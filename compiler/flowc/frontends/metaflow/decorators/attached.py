@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node
     from metaflow._legacy.hooks import Added
     from metaflow._program import FlowProgram
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
 
 _HINT = "step_init and flow_init run when the flow is checked, compiled or started, and in every pod"

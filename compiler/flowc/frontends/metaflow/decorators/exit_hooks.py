@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         on_success: Sequence[object]
         on_error: Sequence[object]
         options: Mapping[str, object] | None
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     inspect = LateModule("inspect")
 
 _FUNCTIONS = ArgumentKind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
@@ -63,7 +63,8 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
 
 
 def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span) -> str | None:
-    """Return the function's name in the module, by which a pod imports it; None if it has none, which is reported."""
+    """Return the name by which a pod imports the function from its module. If the function has no such name, report
+    this and return None."""
     if isinstance(hook, str):
         if isinstance(module.get(hook), FunctionType):
             return hook

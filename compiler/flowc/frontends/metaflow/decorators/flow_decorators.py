@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flowc_ir import ExitHook, Plugin, Project, Schedule, Trigger
     from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     read_hooks = LateFunction("flowc.frontends.metaflow.decorators.exit_hooks:read_hooks")
     read_schedule = LateFunction("flowc.frontends.metaflow.decorators.schedule:read_schedule")
     read_events = LateFunction("flowc.frontends.metaflow.decorators.triggers:read_events")

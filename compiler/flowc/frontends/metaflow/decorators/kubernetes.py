@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         qos: str
         extended_resources: Mapping[str, str] | None
         security_context: _Security | None
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     decimal = LateModule("decimal")
 
 QOS: Final = ("guaranteed", "burstable", "besteffort")

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     class _Environment(TypedDict, total=False):
         vars: Mapping[str, str | float]
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     amounts = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:amounts")
     largest = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:largest")
     read_kubernetes = LateFunction("flowc.frontends.metaflow.decorators.kubernetes:read_kubernetes")

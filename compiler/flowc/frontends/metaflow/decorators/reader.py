@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc.frontends.source import Function, Source
     from flowc_ir import Span
     from metaflow.decorators import Applied
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     decimal = LateModule("decimal")
 
 

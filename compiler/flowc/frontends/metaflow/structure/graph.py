@@ -49,7 +49,7 @@ class DeclaredGraph:
 
         Args:
             name: the step with the `self.next`.
-            target: the step that is named there.
+            target: the step that the `self.next` names.
             words: the text to show at the place.
         """
         span = self.mentions[name].get(target)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     class _Wrapper(Protocol):
         __wrapped__: object
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     cleandoc = LateFunction("inspect:cleandoc")
 
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"

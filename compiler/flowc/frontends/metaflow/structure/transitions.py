@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Members, StepMethod
     from flowc.frontends.metaflow.structure.switches import read_switch
     from flowc_ir import Span
-else:  # costs start-up time
+else:  # imported at first use, because the import costs start-up time
     read_switch = LateFunction("flowc.frontends.metaflow.structure.switches:read_switch")
     text_of = LateFunction("flowc.frontends.metaflow.structure.constants:text_of")
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId, Span
 
-# flowc and Argo set these variables. A user's variable of the same name, which is later in the list, would replace
-# them.
+# flowc and Argo set variables with these prefixes. A user's variable is later in the container's list and would replace
+# a variable of the same name.
 _RESERVED_VARIABLE = late_pattern(r"(?:FLOWC|ARGO)_")
 _VARIABLE = late_pattern(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = late_pattern(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)

@@ -29,7 +29,7 @@ _LABEL_KEY = late_pattern(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 )
 _LABEL_VALUE = late_pattern(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
-_KEY = late_pattern(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
+_KEY = late_pattern(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # a key of a Secret
 _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # Argo uses labels and annotations with this prefix to identify its pods
 

@@ -331,7 +331,8 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
             f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
             "docs/deploy.md has the whole Role",
         )
-    return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")  # quota, admission
+    # such as a refusal by a quota or by admission control
+    return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")
 
 
 def _managers(said: ApiRefusal) -> str:

@@ -95,8 +95,8 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
 
 
 def _store_of_pods(given: str | None) -> str:
-    """Return the address of the store of pods, from which the run to resume is read. If there is none, print an error
-    and end the program."""
+    """Return the address of the pods' store. The run to resume is read from this store. If there is none, print an
+    error and end the program."""
     url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")
     if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
@@ -108,7 +108,7 @@ def _store_of_pods(given: str | None) -> str:
 
 
 def resuming(workflow: Object, order: Order, values: Mapping[str, str]) -> Object:
-    """Return a copy of the Workflow whose pods have a variable that says which run to resume.
+    """Return a copy of the Workflow with an environment variable in its pods that names the run to resume.
 
     Args:
         workflow: the manifest.

@@ -67,7 +67,7 @@ def arguments(checked: Checked, values: Mapping[str, object], kept: Set[str], st
         checked: the flow.
         values: the values of its parameters, by name.
         kept: the names of the parameters whose values the first pod takes from the resumed run.
-        store: the address of the store of pods, which gets large files.
+        store: the address of the pods' store; large files are sent to this store.
 
     Raises:
         click.BadParameter: a file cannot be read or sent.

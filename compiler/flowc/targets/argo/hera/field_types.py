@@ -75,7 +75,7 @@ def reader(declared: object, of_model: Callable[[type], Read]) -> Read:
     """Return the function that checks a value of a type and converts it to JSON.
 
     Args:
-        declared: the type, from which None has not been removed.
+        declared: the type as it is declared, which may allow None.
         of_model: returns this function for a class that is not a built-in type.
 
     Raises:

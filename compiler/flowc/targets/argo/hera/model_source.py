@@ -76,7 +76,7 @@ class ModelSource:
         return self.namespace(found.module).get(found.name)
 
     def namespace(self, name: str) -> dict[str, object]:
-        """Return the namespace of a module of Hera, which is run if it was not run before."""
+        """Return the namespace of a module of Hera. The module is run if it was not run before."""
         if name in self._namespaces:
             return self._namespaces[name]
         spec = self.spec(name)

@@ -197,7 +197,7 @@ def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookErr
     trace = masks.text(str(failure.get("traceback", "")))
     if sys.version_info >= (3, 11):
         error.add_note(trace)
-    elif trace:  # Python 3.10
+    elif trace:  # Python 3.10 has no `add_note`
         print(trace, file=sys.stderr)
     return error
 

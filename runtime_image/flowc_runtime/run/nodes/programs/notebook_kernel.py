@@ -30,7 +30,8 @@ def main() -> None:
     sys.path.pop(0)  # this file's directory: its modules could hide others
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     status = asyncio.run(execute(order))
-    Path(order["status"]).write_text(json.dumps(status), encoding="utf-8")  # noqa: TID251  # without flowc's modules
+    # This program does not import flowc's modules.
+    Path(order["status"]).write_text(json.dumps(status), encoding="utf-8")  # noqa: TID251
 
 
 async def execute(order: Mapping[str, Any]) -> dict[str, Any]:

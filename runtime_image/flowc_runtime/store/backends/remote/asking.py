@@ -54,12 +54,13 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-GIVEN_UP = Patience(0.0, (4.0,))  # after the patience has ended once: one attempt per request, until the store answers
+# used after the patience has ended once: one attempt per request, until the store answers
+GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object
 SLOW = 15.0  # seconds of sending before a line about it is printed
-SMALL = 1 << 20  # bytes
-UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending at most SMALL bytes, or more, may take
+SMALL = 1 << 20  # the most bytes of a small object
+UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # the seconds that sending may take: for at most SMALL bytes, and for more
 
 
 class Asker:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    tempfile = LateModule("tempfile")  # costs start-up time, and is only needed for mapped objects
+    tempfile = LateModule("tempfile")  # its import costs start-up time, and it is only needed for mapped objects
     obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
