@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 Mode = Literal[
     # The gateway does not see the request.
-    "busy",  # 503
+    "busy",  # the answer 503
     "reset-before",  # the connection is reset
     "hang",  # no answer while the proxy runs
-    "conflict",  # 409, as from S3 while another writer creates the key
+    "conflict",  # the answer 409, which S3 gives while another writer creates the key
     # It does.
     "slow",  # the answer comes late
     "reset-after",  # the connection is reset instead of an answer
-    "error-after",  # 500 instead of the answer
+    "error-after",  # the answer 500 instead of the gateway's answer
     "cut",  # half of the body, then the connection ends
     "flip",  # one bit of the body is changed
     "noise",  # one byte of the body is changed, a different one each time
     "renamed",  # the ETag is another MD5, as in a store with encryption
 ]
-SLOW = 1.0  # seconds
+SLOW = 1.0  # the delay of slow answers, in seconds
 _ANSWERS = {
     "busy": (503, "SlowDown"),
     "conflict": (409, "ConditionalRequestConflict"),

@@ -34,8 +34,9 @@ def find_fault() -> InstallationFault | None:
     `stat`."""
     place = directory()
     if place is None or not os.path.isfile(f"{place}/{_ONLY_OURS}"):
-        where = f"it is in {place}" if place else "there is none, or only the remains of an uninstalled one"
-        return InstallationFault(f"the package 'metaflow' is not flowc's: {where}", fatal=True)
+        gone = "flowc's package 'metaflow' is missing, or only parts of it remain after an uninstallation"
+        message = f"the package 'metaflow' is not flowc's: it is in {place}" if place else gone
+        return InstallationFault(message, fatal=True)
     if not os.path.isfile(f"{place}/{_ONLY_METAFLOWS}"):
         return None
     by = ", ".join(f"'{name}'" for name in distributions.others()) or "another one"

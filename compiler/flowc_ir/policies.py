@@ -26,7 +26,10 @@ CONFIGURED: Final = "configured"
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "batch": ("AWS Batch", "flowc runs on Kubernetes: write @kubernetes or @resources instead"),
     "airflow_external_task_sensor": ("Airflow", "let the other DAG start the run when it ends: `flowc trigger`"),
-    "airflow_s3_key_sensor": ("Airflow", "wait for the object in the first step, or start the run when it is there"),
+    "airflow_s3_key_sensor": (
+        "Airflow",
+        "wait for the object in the first step, or start the run when the object exists",
+    ),
 }
 """For each decorator of a back end that flowc does not have: the back end, and a hint that says what to do instead."""
 

@@ -229,7 +229,7 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    assert drawn.count('class="number"') == 7  # cells with and without a heading
+    assert drawn.count('class="number"') == 7  # numbers are marked in cells with and without a heading
 
 
 def test_a_timeline_keeps_the_newest() -> None:

@@ -170,7 +170,7 @@ def test_a_file_is_recorded_and_not_copied(project: Project) -> None:
     (project.root / "data.bin").write_bytes(b"abc" + b"\0" * 5_000_000 + b"xyz")
     run = project.run("flow.py")
     assert project.artifacts(run, "end").items() >= {"first": b"abc", "last": b"xyz", "size": 5_000_006}.items()
-    (blob,) = project.store.objects.names_below("blobs")  # the run's Python files
+    (blob,) = project.store.objects.names_below("blobs")  # the only blob has the run's Python files
     assert blob.endswith(run.record()["sources"]["digest"])
     ref = run.task("end", "0")["artifacts"]["data"]
     external = ref["external"]

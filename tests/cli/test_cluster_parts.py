@@ -312,7 +312,7 @@ def test_deployed_code_keeps_the_revision_that_it_was_deployed_with() -> None:
     assert json.loads(value) == new
     assert "{{" not in value
     assert "$" not in value
-    assert manifest == deployed("code-1")  # unchanged
+    assert manifest == deployed("code-1")  # the given manifest is unchanged
     for live, expected in (
         (deployed("code-1"), value),
         (deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}), "old"),

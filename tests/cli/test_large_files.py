@@ -89,7 +89,7 @@ def test_a_large_file_travels_beside_the_code(project: Project) -> None:
     template, files, flow = compiled(done.out)
     digest = hashlib.sha256(content).hexdigest()
     assert {path: len(data) for path, data in files.items() if path != "code/flow.py"} == {
-        f"code/.flowc-files/{digest}": len(content)  # once for both
+        f"code/.flowc-files/{digest}": len(content)  # equal files are stored once
     }
     assert {name: from_text(p.default or "").keys() for p in flow.parameters if (name := p.name)} == {
         "table": {"file", "packed"}, "same": {"file", "packed"}, "small": {"file", "content"},
@@ -208,7 +208,7 @@ def test_a_trigger_sends_what_is_too_large_for_an_argument(
     with pytest.raises(BadParameter, match="has 199,998 bytes, and there is room for 65,536: the store file:///x"):
         arguments_of(accepted, given, sender("file:///x", MAX_PACKED))
     monkeypatch.setenv("FLOWC_STORE_CLAIM", "claim")
-    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # as for `flowc diff`
+    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # `flowc diff` also only names files
     assert named["sent"] == hashlib.sha256(content).hexdigest()
     assert list(shared.iterdir()) == []
     (argument,) = arguments_of(accepted, given, sender(f"file://{shared}", MAX_PACKED))

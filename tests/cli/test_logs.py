@@ -166,7 +166,7 @@ def test_a_hundred_megabytes_take_no_more_memory_than_a_few(
     )
     peak, code = map(int, project.python("-c", program, "logs", "Told/r1/end", *options).out.split())
     assert code == 0
-    assert peak < 70  # MB; Python and click alone take 35
+    assert peak < 70  # in MB; Python and click alone take 35 MB
 
 
 # -- scrubbing ---------------------------------------------------------------------------------------------------------

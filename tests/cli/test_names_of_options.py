@@ -379,8 +379,9 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
     parameters = accepted(template, loads(definition))
     assert [parameter.name for parameter in parameters] == named
     known = [FlowParameter.from_ir(parameter) for parameter in loads(definition).parameters]
-    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # as in DeployedFlow.trigger(…)
-    assert given == [(name, f"v-{name}") for name in named]  # as in flowc trigger --param NAME=VALUE
+    # the form that DeployedFlow.trigger(…) gets
+    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})
+    assert given == [(name, f"v-{name}") for name in named]  # the form that `flowc trigger --param NAME=VALUE` gets
     done = project.python(
         *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
         FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),

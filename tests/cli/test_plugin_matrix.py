@@ -106,7 +106,8 @@ def pairs(choice: Choice) -> set[tuple[object, ...]]:
 
 
 def covering() -> Iterator[Choice]:
-    """Yield combinations until every pair of choices has occurred; each time the one with the most new pairs."""
+    """Yield combinations until every pair of choices has occurred. Each combination is the one with the most new
+    pairs."""
     missing = {pair for choice in ALL for pair in pairs(choice)}
     while missing:
         best = max(ALL, key=lambda choice: len(pairs(choice) & missing))

@@ -80,7 +80,8 @@ def nodes(project: Project, name: str, *options: str, **environment: str) -> dic
 
 
 def templates(project: Project, name: str, *options: str, **environment: str) -> dict[str, Any]:
-    """Return the pod templates of Argo's manifest: those of the steps by the steps' names, and the exit handler's."""
+    """Return the pod templates of Argo's manifest: the templates of steps by the steps' names, and the exit handler's
+    template."""
     done = project.flowc("compile", "--target", "argo", name, *options, **environment)
     assert done.code == 0, done.err
     (workflow,) = [each for each in yaml.safe_load_all(done.out) if each["kind"] == "WorkflowTemplate"]
@@ -410,7 +411,7 @@ def test_an_option_and_a_variable_name_another_file(another: Project) -> None:
     assert level("--configuration-file", "flowc.toml", FLOWC_CONFIGURATION_FILE="conf/other.toml") == "found"
     done = another.flowc("--configuration-file", "conf/other.toml", "run", "flow.py")
     assert done.code == 0, done.err
-    assert [*(another.root / "conf" / "elsewhere").rglob("*.json")]  # relative to the file
+    assert [*(another.root / "conf" / "elsewhere").rglob("*.json")]  # paths in the file are relative to the file
     assert "note" not in another.flowc("config", FLOWC_CONFIGURATION_FILE="conf/other.toml").err
 
 

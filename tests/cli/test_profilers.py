@@ -84,7 +84,7 @@ def test_a_run_under_a_profiler_is_a_run(profiled: Project, profiler: str, start
     assert run.status()["state"] == "succeeded"
     assert run.record()["parameters"] == {"n": 5}
     left = profiled.artifacts(run, "end")
-    assert (left["total"], left["seen"]) == (15, ("flow", "flow", 5, "x"))  # as without a profiler
+    assert (left["total"], left["seen"]) == (15, ("flow", "flow", 5, "x"))  # the same values as without a profiler
     assert profiled.flowc("dump", f"Profiled/{run.id}/start").code == 0
 
 

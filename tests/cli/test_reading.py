@@ -169,7 +169,8 @@ def test_the_values_of_a_dump(ran: Project) -> None:
     (task,) = json.loads(chosen.out)
     assert {name: ref["value"] for name, ref in task["artifacts"].items()} == {"_hidden": True, "long": "x" * 2000}
     (own,) = json.loads(ran.python("flow.py", "dump", "latest/end", "--json").out)
-    assert (own["artifacts"]["n"]["value"], "digest" in own["artifacts"]["n"]) == (3, False)  # a parameter
+    # `n` is a parameter, so it has no digest
+    assert (own["artifacts"]["n"]["value"], "digest" in own["artifacts"]["n"]) == (3, False)
     assert len(own["artifacts"]["items"]["digest"]) == 64
 
 

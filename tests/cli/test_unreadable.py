@@ -119,7 +119,8 @@ def test_every_reader_goes_on(kept: Kept, kind: str, damage: str) -> None:
     for reader, words in READERS.items():
         done = kept.flowc(*words)
         assert done.exception is None or isinstance(done.exception, SystemExit), (reader, done.exception)
-        assert ("Traceback" in done.stderr) == (reader in ("logs", "logs merged"))  # the flow's own
+        # only logs contain a traceback: the flow's own
+        assert ("Traceback" in done.stderr) == (reader in ("logs", "logs merged"))
         about = (reader, kind) in ABOUT_IT
         assert done.exit_code == about, (reader, done.stderr)
         if about:
@@ -365,7 +366,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """The moved records of one run are one warning; each moved record of another run has its own line."""
+    """All moved records of one run together cause one warning; each moved record of another run has its own line."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])

@@ -55,7 +55,7 @@ def test_how_a_run_went(letters: Project) -> None:
     assert good.finished_at > good.created_at
     assert (
         datetime.fromtimestamp(letters.store.run("Letters", good.id).record()["created"]) == good.created_at
-    )  # local time
+    )  # the time has no zone: it is local time
     assert failed.finished_at is None
     assert failed.data is None
     assert failed.end_task is None
@@ -152,7 +152,7 @@ def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
         assert task.exception.exception == "as ever"
         assert [artifact.id for artifact in task] == ["changed", "kept", "name", "table"]
         assert (task.data.kept, task.data.changed, task.data.table[999]) == (1, [1, 2], 999)
-    assert Flow("Left").artifact_versions("table") == []  # and not a version
+    assert Flow("Left").artifact_versions("table") == []  # the artifact of a failed task is no version
 
 
 def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:

@@ -14,7 +14,7 @@ VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable that tells the tests the path of
 
 @dataclass(frozen=True)
 class Cluster:
-    origin: Literal["kind", "given"]  # created by the harness, or named by KUBECONFIG
+    origin: Literal["kind", "given"]  # "kind": created by the harness; "given": named by KUBECONFIG
     argo: str
     kubectl: str
     kubeconfig: str
@@ -23,8 +23,8 @@ class Cluster:
     image_with_ml: str
     runtime: dict[str, str]  # the two loaded images: name -> digest
     store: str
-    environment: dict[str, str]  # for programs of this machine that open the store
-    shell: dict[str, str]  # for a person's shell
+    environment: dict[str, str]  # variables for programs on this machine that open the store
+    shell: dict[str, str]  # variables for a person's shell
 
 
 def path() -> Path:
@@ -33,7 +33,7 @@ def path() -> Path:
 
 def write(cluster: Cluster) -> None:
     path().write_text(json.dumps(asdict(cluster), indent=1))
-    path().chmod(0o600)  # it contains credentials
+    path().chmod(0o600)  # the file contains credentials
 
 
 def read(file: Path | None = None) -> Cluster | None:

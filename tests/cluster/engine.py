@@ -17,7 +17,7 @@ PROBE = f"registry.k8s.io/pause:{versions.PAUSE}"  # a small image (300 kB) that
 
 @dataclass(frozen=True)
 class Engine:
-    program: str  # docker, podman or buildah
+    program: str  # the name of the program: docker, podman or buildah
     host: str = ""  # the address of the harness's own daemon
 
     def environment(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The stages of slow work: a line when a stage starts, with its usual time, and when it ends.
 
-The usual time is the last one on this machine, or at first that of a machine with two cores.
+The usual time is the time that the stage took last on this machine, or at first the time on a machine with two cores.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def stage(what: str) -> Iterator[None]:
         raise
     took = time.monotonic() - began
     say(f"{what}: {length(took)}")
-    if what not in KNOWN:  # their time varies
+    if what not in KNOWN:  # the times of known stages vary, so they are stored
         _keep(what, took)
 
 

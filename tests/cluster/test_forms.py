@@ -1,4 +1,5 @@
-"""The example in its four forms has one result on the cluster: flow class, functions, YAML, notebooks with a command."""
+"""The example exists in four forms: flow class, functions, YAML, notebooks with a command. All forms have the same
+result on the cluster."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
     tenant.test()
 
     tenant.helm("uninstall", "--wait")
-    tenant.cluster.kubectl("delete", "workflow,workflowtemplate,configmap", "-l", "flowc.dev/flow")  # the flow's own
+    # removes what the flow has made
+    tenant.cluster.kubectl("delete", "workflow,workflowtemplate,configmap", "-l", "flowc.dev/flow")
     wait_until(lambda: tenant.objects() == before, "an empty namespace", 60)
 
 

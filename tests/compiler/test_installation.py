@@ -115,7 +115,7 @@ def is_whole(site: Site) -> bool:
 
 
 def test_its_files_say_the_same(wheels: Path) -> None:
-    """The version of the API is written in two places, which agree, and so is the version of flowc."""
+    """The version of the API and the version of flowc are each written in two places, and the two places agree."""
     info = ROOT / "sdk" / "distribution" / f"{SHADE}.dist-info"
     assert f"\nName: metaflow\nVersion: {api_version}{distributions.SUFFIX}\n" in (info / "METADATA").read_text()
     assert sorted(file.name for file in info.iterdir()) == [
@@ -212,7 +212,7 @@ def test_overwritten_and_gone(site: Site) -> None:
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)
-    assert "the package 'metaflow' is not flowc's: there is none, or only the remains" in done.err
+    assert "flowc's package 'metaflow' is missing, or only parts of it remain" in done.err
     done = repaired(site)
     assert done.code == 0, done.err
     assert is_whole(site)

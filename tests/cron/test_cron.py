@@ -127,7 +127,7 @@ def test_a_naive_time_is_refused(text: str) -> None:
         ("@every ", "is not a duration"),
         ("@every 9999999h", "is not a duration"),
         ("CRON_TZ=UTC 0 0 * * *", "`timezone`"),
-        ("CRON_TZ=UTC", "`timezone`"),  # a panic in Go
+        ("CRON_TZ=UTC", "`timezone`"),  # robfig/cron panics for this text
         ("TZ=UTC 0 0 * * *", "`timezone`"),
         ("+5 0 * * *", "Argo 4"),
         ("@every 1.5h", "Argo 4"),

@@ -1,6 +1,6 @@
 """`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
-`make test-go` asks the library about four times as many schedules as are recorded.
+`make test-go` asks the library about more schedules: four times the number of recorded schedules.
 """
 
 from __future__ import annotations
@@ -244,7 +244,8 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
 
 
 def _steps(times: list[int]) -> list[int]:
-    """Return the first time, then the difference of each time to the previous one, which makes a shorter record."""
+    """Return the first time, then the difference between each time and the time before it. This makes a shorter
+    record."""
     return [later - earlier for earlier, later in itertools.pairwise([0, *times])]
 
 

@@ -116,7 +116,7 @@ def test_only_code_that_a_step_may_call_counts(project: Project) -> None:
     write(project, LINE)
     project.write("helper.py", "")
     assert ran_in(project) == ["work"]
-    write(project, LINE.replace("self.result =", "self.answer ="))  # of another step
+    write(project, LINE.replace("self.result =", "self.answer ="))  # changes the code of another step
     assert ran_in(project) == []
     write(project, LINE.replace("sum(self.data)", "sum(self.data) + 1"))
     assert ran_in(project) == ["work"]

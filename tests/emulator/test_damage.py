@@ -191,7 +191,7 @@ def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -
         assert done.code == 1
         assert "file 'table.csv': blobs/" in done.out + done.err
         assert "pass the file again" in done.out + done.err
-        assert "run its step again" not in done.out + done.err
+        assert "run the step again that stored it" not in done.out + done.err
         done = values.python("flow.py", "resume")
     assert_whole(done)
     assert blob.read_bytes() == (values.root / "table.csv").read_bytes()

@@ -160,7 +160,7 @@ def test_others_are_not_heard_while_somebody_types(project: Project) -> None:
             terminal.type("import time; time.sleep(0.3); print('sle' + 'pt')\n")
             shown = terminal.until("slept")
             assert "loud" not in shown
-            assert "tasks" not in shown  # and no progress line
+            assert "tasks" not in shown  # no progress line is shown at the prompt
         terminal.type("c\n")
         terminal.until("loud")
         assert terminal.end() == 0

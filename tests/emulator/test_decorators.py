@@ -339,7 +339,8 @@ def test_with_refuses(project: Project, spec: str, message: str) -> None:
     assert done.code == 2
     assert message in done.err and "--with" in done.err
     own = project.python("flow.py", "run", "--with", spec)
-    assert (own.code, own.err) == (1, f"error: {done.err.partition('Error: ')[2]}")  # as under Metaflow
+    # the error has the text of Metaflow's error
+    assert (own.code, own.err) == (1, f"error: {done.err.partition('Error: ')[2]}")
     assert not project.store.flows()
 
 

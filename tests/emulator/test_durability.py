@@ -387,7 +387,7 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
 )
 def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
-    """The exit code is the one for every failing store, because another attempt may succeed."""
+    """The exit code equals that of other failures of a store, because another attempt may succeed."""
     pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
     disk.fail((call, number, part))
     done = pods.task("start")

@@ -74,7 +74,7 @@ class Left(NamedTuple):
 
     done: Finished
     run: RunStore
-    record: Any  # of the last attempt
+    record: Any  # the record of the last attempt
     log: str
 
 

@@ -1,4 +1,4 @@
-"""Artifacts that are named like a step or another method of the flow, which they hide."""
+"""An artifact may have the name of a step or of another method of the flow; it then hides this method."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def test_commands_print_metrics(train: Project) -> None:
 
 
 def test_a_cluster_run_that_has_not_ended_shows_metrics_of_its_records(train: Project) -> None:
-    """If a status has no metrics, as that of an active or killed run, commands and client read the tasks' records."""
+    """The status of an active or killed run has no metrics; commands and the client then read the tasks' records."""
     run = train.run("flow.py")
     run.objects.delete(f"{run.prefix}/status.json")
     assert "loss = 0.125" in train.flowc("show", "Train/latest").out

@@ -63,7 +63,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_tasks_compile_no_methods_of_flowcs_dataclasses(project: Project, start: str) -> None:
     project.write("flow.py", FLOW)
-    project.run("flow.py", "--start", start)  # the flow asserts it
+    project.run("flow.py", "--start", start)  # the flow's steps assert what the test is about
 
 
 def test_a_warm_up_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -251,7 +251,7 @@ def test_much_output(project: Project) -> None:
     program += "finally: print(re.search('VmHWM:\\\\s*(\\\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
     done = project.python("-c", program)
     run = project.latest()
-    assert int(done.err.splitlines()[-1]) < 150_000  # KiB
+    assert int(done.err.splitlines()[-1]) < 150_000  # the peak memory in KiB
     assert done.out.count("\n") == 20 * 65536
     logged = log(project)
     assert len(logged) == 20 << 20
@@ -543,7 +543,7 @@ def test_a_full_disk(project: Project, code: str, message: str) -> None:
     assert "Traceback" not in done.stderr
     assert not list((project.root / "kept" / "tmp").iterdir())
     for record in (project.root / "kept").rglob("*.json"):
-        json.loads(record.read_text())  # whole, all of them
+        json.loads(record.read_text())  # every record is whole
     for kept in (project.root / "kept").rglob("*.log"):
         found, end = logs.whole(kept.read_bytes())
         assert end == kept.stat().st_size, found

@@ -135,7 +135,7 @@ def test_a_thread_that_a_package_starts_lives_in_the_task(project: Project) -> N
     notes = [line for line in done.err.splitlines() if "threaded" in line]
     assert len(notes) == 1
     assert notes[0].startswith(
-        "note: importing threaded starts 1 thread (worker), which tasks cannot share: each imports"
+        "note: importing threaded starts 1 thread (worker), which tasks cannot share: each task imports"
     )
 
 

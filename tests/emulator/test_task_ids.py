@@ -162,7 +162,7 @@ def test_the_index_path_alone_names_the_same_object(chosen: RunStore) -> None:
     assert step["0.1"].index == 1
     assert "0.1" in step
     assert "work-0.1" in step
-    assert Run(top)["start"][0].id == "start-0"  # a notebook's number
+    assert Run(top)["start"][0].id == "start-0"  # `Run` accepts the number that a notebook uses
 
 
 def test_what_names_no_task_is_not_found(chosen: RunStore) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from targets.argo.flows import Shape
 
-At = tuple[str, str]  # step and path
+At = tuple[str, str]  # a task: its step and its path
 
 
 def number(task: At, most: int) -> int:
@@ -220,7 +220,8 @@ def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
         done, expected = set[At](), set[At]()
         for task, found in walk.parents.items():
             split = graph.nodes[task[0]].joins
-            parents = found or ([(split, task[1])] if split is not None else [])  # of an empty foreach
+            # an empty foreach: the join's parent is the split
+            parents = found or ([(split, task[1])] if split is not None else [])
             if task not in failed and done.issuperset(parents):
                 origin.finish(record(origin, task))
                 done.add(task)

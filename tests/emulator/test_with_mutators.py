@@ -81,7 +81,7 @@ def test_a_mutator_may_take_away_what_the_command_line_adds(project: Project, st
     done = project.flowc("run", "flow.py", "--start", start, "--with", "retry:times=1")
     assert done.code == 1
     assert "has it True" in done.err
-    assert "has it False" not in done.out + done.err  # also not from the tasks, which apply the mutators again
+    assert "has it False" not in done.out + done.err  # tasks apply the mutators again and must not print this either
     assert "trying again: ValueError: no luck" in done.err
     start_node, end_node = lowered(project, "--with", "retry:times=1")["nodes"]
     assert "retry" not in start_node

@@ -1,4 +1,4 @@
-"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py recognises each end of a
+"""The flow of `helm test`: its manifests equal the output of the current compiler, and run.py recognises each end of a
 run."""
 
 from __future__ import annotations

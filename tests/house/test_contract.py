@@ -112,7 +112,7 @@ def test_every_constant_is_used_and_explained() -> None:
 
 def test_variables_say_who_writes_and_who_reads_them() -> None:
     own = CONTRACT.read_text("utf-8")
-    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # documented like POD
+    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # the comment about POD describes these two as well
         told = own.partition(f'"{variable}"\n')[2].partition('"""')[2].partition('"""')[0]
         assert "ritten by" in told, variable
         assert re.search(r"read (?:only )?by|for the user's code|under Metaflow's name", told), variable

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STORED = ROOT / "tests" / "house" / "counts.json"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCE = 0.05
-FLOWS = ("linear.py", "fanout.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # of bench/flows
+FLOWS = ("linear.py", "fanout.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # files in bench/flows
 
 
 class Program(NamedTuple):

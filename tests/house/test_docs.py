@@ -219,7 +219,8 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """The commands in the migration table exist: those of flowc, and those of a flow's file that are "the same"."""
+    """The commands in the migration table exist: the commands of flowc, and the commands of a flow's file that the
+    table calls "the same"."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]

@@ -222,7 +222,7 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
         assert m.Template is not models.Template
         """
     project.write("program.py", program)
-    project.environment.pop("PYTHONWARNINGS")  # Hera's own module
+    project.environment.pop("PYTHONWARNINGS")  # a warning of Hera's own module is no error here
     done = project.python("program.py")
     assert done.code == 0, done.err
 

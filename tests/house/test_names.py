@@ -18,7 +18,7 @@ CLASSES: dict[str, str] = {
     "Parallel": "a step of a pipeline, whose name users know; the place of a task in its gang",
     "Stub": "a step of a pipeline, whose name users know; the node of the IR that it becomes",
 }
-"""Names that several public classes share, each with the reason."""
+"""Names that several public classes share, each with the reason why this is allowed."""
 
 
 def classes(tree: ast.Module) -> Iterator[str]:

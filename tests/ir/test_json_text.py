@@ -53,7 +53,7 @@ def test_what_is_written_is_json_and_is_read_back(value: Any) -> None:
         assert json.loads(text) == value
     assert repr(json_text.loads(json.dumps(value))) == repr(value) or "$float" in repr(
         value
-    )  # written by an older flowc
+    )  # an older flowc wrote this text
     for form in (json_text.shown, json_text.page):
         strictly(form(value))
 
@@ -96,7 +96,7 @@ def test_any_json_parameter_arrives_by_argo(value: Any) -> None:
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_number_arrives_by_argo(value: float) -> None:
     parameter = Parameter(name="p", type="float", where=Span("f", 1, 1))
-    assert arguments.encode_parameter(parameter, value) == repr(value)  # as typed by a person
+    assert arguments.encode_parameter(parameter, value) == repr(value)  # the text that a person would type
     assert repr(arguments.decode_parameter(parameter, repr(value))) == repr(value)
 
 

@@ -67,7 +67,7 @@ def test_digests_are_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, loaded: b
     content = content[:size]
 
     def pieces() -> Iterator[memoryview]:
-        buffer = bytearray(1000)  # which each piece overwrites
+        buffer = bytearray(1000)  # each piece overwrites the buffer
         for start in range(0, size, 1000):
             piece = content[start : start + 1000]
             buffer[: len(piece)] = piece

@@ -94,7 +94,8 @@ def snapshot(format: Format, number: int) -> Path:
 
 
 def listed(format: Format, number: int) -> dict[str, str]:
-    """Return the fields of a version: those of the oldest, with the additions and removals of later versions."""
+    """Return the fields of a version: the fields of the oldest version, with the additions and removals of later
+    versions."""
     oldest, *others = format.versions
     text = snapshot(format, oldest.number).read_text()
     found = dict(_parsed(line) for line in text.splitlines())

@@ -95,7 +95,7 @@ class DebugSession:
                     self._initialized.set()
                 else:
                     self._events.put(Event(self, message["event"], message.get("body", {})))
-        except (OSError, ValueError):  # closed by this side
+        except (OSError, ValueError):  # this side has closed the connection
             return
 
     def _message(self) -> Any:

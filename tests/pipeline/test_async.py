@@ -294,7 +294,7 @@ def test_an_event_that_was_sent_in_part_is_left_out(tmp_path: Path) -> None:
 
 def test_the_type_of_the_last_event_is_a_text() -> None:
     with pytest.raises(PipelineError, match="stream_end_type is 3, not a type of events"):
-        AsyncPythonTask(name="s", function=print, stream_end_type=3)  # type: ignore[arg-type]  # the mistake
+        AsyncPythonTask(name="s", function=print, stream_end_type=3)  # type: ignore[arg-type] # this is the mistake
 
 
 def test_a_text_is_cut_to_bytes() -> None:

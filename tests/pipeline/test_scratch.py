@@ -1,4 +1,5 @@
-"""No run leaves temporary directories: after Ctrl-C none is left, and the run after a killed one removes its own."""
+"""No run leaves temporary directories, also after Ctrl-C. If a run is killed, the next run removes the directories of
+the killed run."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def test_a_package_is_not_imported_unless_it_is_named(team: Project) -> None:
     assert "the package is imported" not in team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="dotenv").err
     run = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="vault:team.txt")
     assert run.code == 0
-    assert "the package is imported" in run.err  # in the tasks
+    assert "the package is imported" in run.err  # the tasks import the package
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,8 @@ def without_places(flow: Flow) -> Any:
 
 @pytest.mark.parametrize("text", [LIST, DAG], ids=["list", "dag"])
 def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in an interactive session
+    # an interactive session has no `__file__` either
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
     monkeypatch.chdir(tmp_path)
     add_notebook(tmp_path, "report")
     expected = flow_of(load_pipeline(in_python()))

@@ -104,7 +104,7 @@ def check_result(store: Store) -> None:
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    assert "as ever" in failure or "SIGKILL" in failure  # @catch also catches this
+    assert "as ever" in failure or "SIGKILL" in failure  # @catch also catches the kill
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

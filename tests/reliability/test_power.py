@@ -141,7 +141,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
 
 
 def own_tracebacks(err: str) -> bool:
-    """Return whether flowc itself ended with a traceback; those of tasks come after the tasks' names."""
+    """Return whether flowc itself ended with a traceback; tracebacks of tasks come after the tasks' names."""
     return any(line.startswith("Traceback") for line in err.splitlines())
 
 

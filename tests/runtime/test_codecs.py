@@ -82,12 +82,12 @@ def test_an_array_lies_out_of_band_aligned_and_comes_back_writable(local: LocalO
 
 
 def test_a_mapped_array_costs_nothing_until_it_is_touched(local: LocalObjects) -> None:
-    ref = store_value(local, np.ones(8 << 20))  # 64 MiB
+    ref = store_value(local, np.ones(8 << 20))  # the array has 64 MiB
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     array = load_value(local, ref)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert array.nbytes == 64 << 20
-    assert faults < 1000  # of the 16,384 pages
+    assert faults < 1000  # the array has 16,384 pages
 
 
 def test_a_large_pickle_is_read_without_a_second_copy_in_memory(local: LocalObjects) -> None:

@@ -552,7 +552,7 @@ def test_a_run_without_its_record_is_not_the_newest_and_keeps_all_of_its_flow(st
         assert list(garbage.unreadable) and not garbage.blobs
         assert collect(store, selection) == set()
     assert [path for path in everything(store) if "/gc" not in str(path)] == before
-    assert collect(store) == {f"G/{other.id}"}  # of another flow
+    assert collect(store) == {f"G/{other.id}"}  # the run belongs to another flow
 
 
 @pytest.mark.parametrize("name", ["status.json", "ir.json", "tasks/start/0.json"])

@@ -392,7 +392,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # left by an import
+    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # such a file is left by an import
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0
     marker = f"open({str(root / 'imported')!r}, 'w')\n"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TaskMetrics]:
-    """Let this process be that of an attempt, whose child processes write metrics below `tmp_path`."""
+    """Treat this process as the process of an attempt. Its child processes write metrics below `tmp_path`."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with apart():
         ambient().metrics = found = TaskMetrics.begin()

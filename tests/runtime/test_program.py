@@ -135,7 +135,7 @@ def test_argo_lowers_all_kinds_alike() -> None:
 
     def template(flow: Flow) -> Any:
         _, manifest = compile_flow(flow, found.package, Settings(image="flowc-runtime:golden")).manifests
-        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR, which determine the action
+        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR: they determine what a pod runs
             for variable in each.get("container", {}).get("env", []):
                 if variable["name"] == contract.CODE_DIGEST:
                     variable["value"] = "a digest"

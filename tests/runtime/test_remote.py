@@ -83,7 +83,7 @@ def test_blobs_of_any_size(objects: RemoteObjects, size: int) -> None:
     assert objects.get(blob_key(digest)) == b"".join(parts)
     view = objects.map(blob_key(digest))
     assert bytes(view) == b"".join(parts)
-    view[0] = 0  # private
+    view[0] = 0  # allowed, since the mapping is private
 
 
 def test_artifacts(objects: RemoteObjects) -> None:

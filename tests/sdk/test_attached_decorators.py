@@ -294,7 +294,7 @@ def test_what_is_no_decorator(project: Project, odd: str, shown: str) -> None:
             done = project.flowc(*command)
             assert done.code == 1
             assert f"{hook} failed: it has added {shown}" in done.err
-            assert "which is not a decorator of steps: add an object of a class that derives" in done.err
+            assert "but this object is not a decorator of steps: add an object of a class that derives" in done.err
             assert "Traceback" not in done.err
 
 

@@ -171,7 +171,7 @@ if __name__ == "__main__":
 
 
 def logged(project: Project) -> list[str]:
-    """Return the output of the attempts of `work`, then that of the run."""
+    """Return the output of the attempts of `work`, then the output of the run."""
     run = project.latest()
     done = project.flowc("logs", f"{run.flow}/{run.id}/work/0")
     return [line for line in done.out.splitlines() if line.strip()]

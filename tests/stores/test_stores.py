@@ -295,7 +295,7 @@ def test_what_spin_has_kept(kept: Project) -> None:
     assert run.record()["spun_from"] == f"{first}/work/0.2"
     artifacts = run.task("work", "0.2")["artifacts"]
     assert load_value(run.objects, artifacts["square"]) == 8
-    assert load_value(run.objects, artifacts["large"]) == LARGE  # from the store below
+    assert load_value(run.objects, artifacts["large"]) == LARGE  # read from the store below
     done = kept.python("kept.py", "spin", f"{first}/work/0.1")
     assert done.code == 0, done.err
 

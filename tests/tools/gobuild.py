@@ -50,7 +50,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Program:
-    name: str  # a directory of SOURCES
+    name: str  # the program's directory in SOURCES
     module: Module
     tags: str = ""
 

@@ -1,6 +1,6 @@
 """Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the repository.
 
-`npm` is the PATH's, or the one that `pyright[nodejs]` puts beside Python.
+The program `npm` is on the PATH, or `pyright[nodejs]` has put it beside Python.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from tools import gobuild, versions
 
-_PATIENCE = 300  # seconds
+_PATIENCE = 300  # seconds to wait for npm
 
 
 class NpmError(Exception):

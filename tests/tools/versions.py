@@ -2,8 +2,8 @@
 
 ARGO = ("3.7.18", "4.0.7")  # one of each major version for which manifests must be valid
 KUBERNETES = "1.34.4"  # the last line that runs on cgroup v1 by default and with containerd 1.6
-KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # its libraries, such as k8s.io/apimachinery
-ETCD = "3.6.5"  # kubeadm of that Kubernetes requires this, CoreDNS and pause
+KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # the version of Kubernetes' libraries, such as k8s.io/apimachinery
+ETCD = "3.6.5"  # kubeadm of KUBERNETES requires this version, and those of CoreDNS and pause below
 COREDNS = "1.12.1"
 PAUSE = "3.10.1"
 CRI_TOOLS = "1.30.0"  # crictl: the last version in both the module proxy and the checksum database

@@ -68,7 +68,7 @@ def copy_distributions(environment: Path, *names: str) -> None:
     for name in names:
         try:
             files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:  # tomli, on newer Pythons
+        except metadata.PackageNotFoundError:  # for example tomli, which newer Pythons do not need
             continue
         for file in files:
             source = Path(str(file.locate()))

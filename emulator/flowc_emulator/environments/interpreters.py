@@ -64,8 +64,8 @@ def find(allowed: str | None) -> Interpreter:
     if uv():
         return Interpreter(None, pythons.for_uv(allowed))
     raise BuildError(
-        f"no interpreter of Python {allowed} was found on PATH or under pyenv, and the running one is "
-        f"{this_version()}; install it, or install uv, which fetches interpreters"
+        f"no interpreter of Python {allowed} was found on PATH or under pyenv, and flowc runs under Python "
+        f"{this_version()}; install such an interpreter, or install uv, which fetches interpreters"
     )
 
 

@@ -182,6 +182,6 @@ class Starts:
             branch.close()
             self._unsafe.add(unsafe.package)
             self._note(
-                f"importing {unsafe.package} {unsafe.why}, which tasks cannot share: each imports it for itself, "
-                f"which takes {unsafe.seconds:.1f} s; run `flowc doctor FLOW` for details"
+                f"importing {unsafe.package} {unsafe.why}, which tasks cannot share: each task imports it again, "
+                f"in {unsafe.seconds:.1f} s; run `flowc doctor FLOW` for details"
             )

@@ -65,7 +65,7 @@ def check_path(path: str) -> str:
         ProtocolError: the path is malformed.
     """
     if not _PATH.fullmatch(path):
-        raise ProtocolError(f"not an index path: {path!r}; write one such as '0', '0.3.1' or '0~2'")
+        raise ProtocolError(f"not an index path: {path!r}; write a path such as '0', '0.3.1' or '0~2'")
     return path
 
 

@@ -143,8 +143,8 @@ class FlowHooks:
                 if any(decorator is other for other in self._known[name]) or _is_step_decorator(decorator):
                     continue
                 raise MetaflowException(
-                    f"it has added {shortened(decorator)} to the decorators of step '{name}', which is not a decorator "
-                    "of steps: add an object of a class that derives from StepDecorator"
+                    f"it has added {shortened(decorator)} to the decorators of step '{name}', but this object is not a "
+                    "decorator of steps: add an object of a class that derives from StepDecorator"
                 )
 
     def _take_added(self) -> list[tuple[str, StepDecorator]]:

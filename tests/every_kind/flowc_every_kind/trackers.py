@@ -1,4 +1,4 @@
-"""A tracker that writes a line of JSON for each call to a file, whose path follows its name: `lines:metrics.jsonl`."""
+"""A tracker that writes a line of JSON to a file for each call. The setting names the file: `lines:metrics.jsonl`."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # the working directory, of this pod alone
+    directory: Path  # the working directory, which only this pod uses
 
 
 @dataclass

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowc.targets.argo.emit import emit
 
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet=" \t\n\r\x85\u2028\ufeffa#:-'\"|>%é😀\x1b")
-keys = text.filter(lambda key: len(key) < 100)  # longer ones would need YAML's `? ` form
+keys = text.filter(lambda key: len(key) < 100)  # a longer key would need YAML's `? ` form
 trees = st.recursive(
     text | st.booleans() | st.integers(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),

@@ -75,7 +75,7 @@ def test_pydantic_accepts_every_model_and_writes_the_same(
         theirs = compile_flow(flow, flows.CODE, settings)
     assert models.Template in by_pydantic
     assert ours.manifests == theirs.manifests
-    assert ours.to_yaml() == theirs.to_yaml()  # also in the same order
+    assert ours.to_yaml() == theirs.to_yaml()  # the fields have the same order, too
 
 
 @pytest.mark.usefixtures("fresh_imports")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from targets.argo.flows import Shape
 
-MOST = 4.4  # four times as many steps may take at most this many times as much work
+MOST = 4.4  # if a flow has four times the steps, its work may be at most this many times the work
 STEPS = 160
 LOOPS = 48  # a template has ten iterations of each loop, so more loops make a manifest too large
 

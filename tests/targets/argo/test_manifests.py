@@ -1,4 +1,4 @@
-"""The rules for all manifests, checked on the golden manifests and on those of random flows."""
+"""The rules for all manifests, checked on the golden manifests and on manifests of random flows."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
         ("start", "start"),
         ("train_model", "train-model"),
         ("s01_x2", "s01-x2"),
-        ("a_x12345678", "a-x12345678-x3b3d1a5d"),  # looks like a result
+        ("a_x12345678", "a-x12345678-x3b3d1a5d"),  # a hash is added, because the name looks like a shortened name
         ("in", "in-x582967c8"),
         ("true", "true-xb5bea41b"),
         ("_private", "private-x5d1cf8d3"),

@@ -1,4 +1,5 @@
-"""The next start of a deployed flow: `flowc status` computes it, because Argo's status has only the last one."""
+"""The next start of a deployed flow: `flowc status` computes this time, because Argo's status has only the time of the
+last start."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from flowc.targets.argo.commands import status
 if TYPE_CHECKING:
     from flowc.targets.argo.object_types import Object
 
-NOW = datetime(2026, 11, 29, 23, 28, 26, tzinfo=timezone.utc)  # a Sunday
+NOW = datetime(2026, 11, 29, 23, 28, 26, tzinfo=timezone.utc)  # this day is a Sunday
 DST_ENDS = datetime(2026, 11, 1, 5, 40, tzinfo=timezone.utc)  # 01:40 in New York, for the first time
 
 

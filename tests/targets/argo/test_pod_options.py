@@ -126,7 +126,7 @@ def test_volumes_are_mounted() -> None:
     )
     assert made["volumes"] == [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
-        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},  # half of the memory
+        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},  # by default, half of the memory
         {"name": "claim-0", "persistentVolumeClaim": {"claimName": "data"}},
     ]
     mounts = {mount["name"]: mount["mountPath"] for mount in made["container"]["volumeMounts"]}

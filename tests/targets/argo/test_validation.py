@@ -73,7 +73,7 @@ class Fault:
     make: Callable[[], Doc]
     crd: str = ""
     lint: str = ""
-    crd4: str = ""  # where only Argo 4 minds
+    crd4: str = ""  # a part of the error, if only Argo 4 detects the fault
     lint4: str = ""
 
     def expected(self, version: str) -> tuple[str, str]:

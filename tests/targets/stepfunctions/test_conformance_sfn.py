@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from targets.stepfunctions.player import Evaluator
 
 REFUSED = {
-    "gang": "stepfunctions-construct",  # num_parallel
+    "gang": "stepfunctions-construct",  # refused for num_parallel
     "Ids": "stepfunctions-construct",
     "kubernetes": "stepfunctions-option",
-    "policies": "stepfunctions-option",  # @resources(shared_memory=…)
+    "policies": "stepfunctions-option",  # refused for @resources(shared_memory=…)
     "Awkward": "stepfunctions-too-large",  # a default of 60,000 bytes
 }
 """Flows that cannot be expressed, with the code of the error."""

@@ -94,7 +94,8 @@ def _import(start: str, names: list[str]) -> str:
 
 
 def _home(name: str) -> str | None:
-    """Return the module of flowc_ir that defines a name; for functions of other generated modules, those of policies."""
+    """Return the module of flowc_ir that defines a name; for functions of other generated modules, the module of
+    policies."""
     if made := re.match("(read|write)_", name):
         return f"flowc_ir.generated.policy_{made[1]}{'er' if made[1] == 'read' else 'r'}"
     return next((home for home, has in _HOMES.items()

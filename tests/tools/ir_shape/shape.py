@@ -200,7 +200,7 @@ def _evaluated(hint: object) -> object:
 
 
 def _split(hint: object) -> tuple[object, tuple[object, ...]]:
-    """Return a type hint without `Annotated`, and the marks that `Annotated` adds."""
+    """Return a type hint without `Annotated`, and the metadata that `Annotated` adds."""
     if get_origin(hint) is not Annotated:
         return hint, ()
     inner, *marks = get_args(hint)

@@ -127,7 +127,7 @@ RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--target"], type=TargetName(LOCAL), default=LOCAL, show_default=True,
                  help="Resume on this machine, or on a cluster."),
     click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help=f"With --target {DEFAULT}: write the manifests there instead of submitting them."),
+                 help=f"With --target {DEFAULT}: write the manifests to FILE instead of submitting them."),
     click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 

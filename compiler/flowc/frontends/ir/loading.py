@@ -180,7 +180,8 @@ def _package(
         f"the code {place} has the digest {packages[0].digest[:_SHOWN]}…, but the IR was written for code with "
         f"{flow.code.digest[:_SHOWN]}…",
         hint="--code DIR|ARCHIVE names the code of the IR; flowc ir FLOW > ir.json writes the IR of this code",
-        note="the digest covers files of --package-suffixes too: give the ones with which the IR was written",
+        note="the digest also covers the files that --package-suffixes selects: give the suffixes that were given "
+        "when the IR was written",
     )  # fmt: skip
     return None
 

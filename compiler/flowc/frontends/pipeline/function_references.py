@@ -136,14 +136,14 @@ def _by_path(text: str) -> object:
     """Return the object of a dotted path, such as `statistics.mean` or `pkg.module:Class.method`."""
     if not all(part.isidentifier() for part in re.split("[.:]", text)) or text.count(":") > 1:
         raise FunctionError(
-            f"{text!r} is not the dotted path of a function", "write one such as 'package.module.function'"
+            f"{text!r} is not the dotted path of a function", "write a path such as 'package.module.function'"
         )
     module, colon, name = text.partition(":")
     if not colon:
         module, _, name = text.rpartition(".")
     if not module or not name:
         raise FunctionError(
-            f"{text!r} is not the dotted path of a function", "write one such as 'package.module.function'"
+            f"{text!r} is not the dotted path of a function", "write a path such as 'package.module.function'"
         )
     found: object = _imported(module)
     for part in name.split("."):

@@ -77,7 +77,7 @@ class ListReader:
 
     def _step(self, tree: Tree, what: str, names: _Names, end: Mapping[str, object]) -> Step | None:
         if not isinstance(tree, Keyed):
-            hint = f"write one such as {{python: package.function}}, with one of {', '.join(LIST_KINDS)}"
+            hint = f"write a step such as {{python: package.function}}, with one of {', '.join(LIST_KINDS)}"
             if isinstance(tree, Scalar) and tree.value in _ENDS:
                 hint = f"'{tree.value}' can only follow a step: put it last in the list"
             add_wrong(tree, what, "a step", self._faults, hint=hint)

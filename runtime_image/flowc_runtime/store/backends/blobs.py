@@ -24,7 +24,7 @@ else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
 DIRECTORY = "damaged"
-REMEDY = "run its step again, which stores it again (a new run, or `resume`); check the rest with `flowc fsck`"
+REMEDY = "run the step again that stored it (a new run, or `resume`); check the other objects with `flowc fsck`"
 
 
 class Movable(Protocol):

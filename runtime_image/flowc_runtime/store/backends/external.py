@@ -200,7 +200,7 @@ def _status(path: str) -> os.stat_result:
 def _changed(path: str, how: str) -> ArtifactError:
     return ArtifactError(
         f"the external file {path} has changed since it was recorded: {how}; "
-        "restore it, or run its step again, which records it"
+        "restore the file, or run the step that records it again"
     )
 
 

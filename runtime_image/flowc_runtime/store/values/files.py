@@ -40,7 +40,9 @@ else:  # imported at first use, because the import costs start-up time
 
 MAX_PACKED = 1 << 16  # bytes: after two encodings, a larger file would not fit into an environment variable of a pod
 PACKED_DIRECTORY = ".flowc-files"  # a directory of the code package, with a name that no Python package can have
-GIVE_AGAIN = "pass the file again to a new run or to `resume`, which stores it again; check the rest with `flowc fsck`"
+GIVE_AGAIN = (
+    "pass the file again to a new run or to `resume`, which then stores it; check the other objects with `flowc fsck`"
+)
 _CHUNK = 1 << 20
 
 

@@ -117,8 +117,8 @@ def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
     if not _VARIABLE.fullmatch(text):
         return (
             f"'{text}' does not name a type of secrets",
-            f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or the name of a variable alone, whose source '
-            f"the setting `secrets` chooses, or set {METAFLOW_TYPE}",
+            f'write "TYPE.ID", where TYPE is one of {", ".join(PROVIDERS)}; or write only the name of a variable, so '
+            f"that the setting `secrets` chooses the source; or set {METAFLOW_TYPE}",
         )
     return {"id": text}
 
