@@ -33,7 +33,7 @@ def stage(what: str) -> Iterator[None]:
         raise
     took = time.monotonic() - began
     say(f"{what}: {length(took)}")
-    if what not in KNOWN:  # the times of known stages vary, so they are stored
+    if what not in KNOWN:  # the times of stages in KNOWN vary too much
         _keep(what, took)
 
 

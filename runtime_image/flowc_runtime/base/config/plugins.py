@@ -123,7 +123,7 @@ def _is_used(group: str) -> bool:
             names = os.listdir(place or os.curdir)
         except (FileNotFoundError, PermissionError):
             continue
-        except OSError:  # the path is not a directory, but for example an archive
+        except OSError:  # the path is no directory; it may be an archive
             return True
         for name in names:
             kind = os.path.splitext(name.lower())[1]
