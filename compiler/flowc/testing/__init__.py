@@ -1,4 +1,5 @@
-"""Tests of flows: run one step in this process with chosen artifacts, or a pipeline with patches for its steps.
+"""Functions for tests of flows: they run one step in this process with chosen artifacts, or a pipeline with patches for
+its steps.
 
     from flowc.testing import run_step
 

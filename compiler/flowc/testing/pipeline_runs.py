@@ -1,4 +1,5 @@
-"""Tests of pipelines: runs a pipeline in its own store, with patches that replace the code of steps."""
+"""Functions for tests of pipelines: they run a pipeline in its own store, with patches that replace the code of
+steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests of little data without `hashlib`, whose import loads OpenSSL, which takes 2 ms.
+"""Digests of little data without `hashlib`: the import of `hashlib` loads OpenSSL, and this takes 2 ms.
 
 For much data OpenSSL is five times as fast as the modules that Python has built in. So `hashlib` is imported for it.
 """

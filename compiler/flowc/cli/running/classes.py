@@ -1,4 +1,4 @@
-"""Finds classes of a run's values that cannot be imported here, in the code that the run recorded."""
+"""Finds, in the code that a run recorded, those classes of the run's values that cannot be imported here."""
 
 from __future__ import annotations
 

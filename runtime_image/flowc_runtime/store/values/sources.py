@@ -1,4 +1,4 @@
-"""Store and read the Python files of a run, which `classes` uses for classes that cannot be imported later."""
+"""Store and read the Python files of a run. `classes` uses these files for classes that cannot be imported later."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
-"""Reads the models of the installed Hera without pydantic. To import pydantic and to make its classes would take ten
-times as long as this reading (ADR 34)."""
+"""Reads the models of the installed Hera without pydantic. Importing pydantic and making its classes would take ten
+times as long (ADR 34)."""
