@@ -121,17 +121,22 @@ class Supervisor:
         if reuse is None:
             return
 
+        taken: list[tuple[str, str, Result]] = []
+
         def reused(step: str, path: str) -> Result | None:
             self._console.progress(self._scheduler, ())  # for each task, because there may be many reused tasks
             record = reuse.find(step, path)
             if record is None:
                 return None
             result = reuse.take(run, record)
-            self._measured(step, path, 1, result)
+            if result.metrics:
+                taken.append((step, path, result))
             return result
 
         self._scheduler.replay(reused)
         reuse.flush(run)
+        for step, path, result in taken:  # now, because the tracker's process reads the records
+            self._measured(step, path, 1, result)
         run.set_reused(self._scheduler.done)
         origin = f"{run.flow}/{reuse.origin.id}"
         self._console.reused(origin, self._scheduler.done, reuse.reasons, reuse.following())

@@ -277,8 +277,8 @@ def test_the_local_values_are_accepted(flow: Project) -> None:
         (["--package-suffixes", ".csv,"], 2, "is a list such as .sql,.csv"),
         (["--mode", "spin"], 2, "there are no modes"),
         (["--nonsense"], 2, "No such option"),
-        (["--datastore", "s3"], 1, "set METAFLOW_DATASTORE_SYSROOT_S3"),
-        (["--datastore-root", "s3://bucket"], 1, "add --datastore s3"),
+        (["--datastore", "s3"], 2, "set METAFLOW_DATASTORE_SYSROOT_S3"),
+        (["--datastore-root", "s3://bucket"], 2, "add --datastore s3"),
     ],
 )
 def test_other_values_are_refused(flow: Project, arguments: list[str], code: int, message: str) -> None:

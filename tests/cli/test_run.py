@@ -90,7 +90,7 @@ def test_any_text_arrives_as_it_is(options: Project, text: str) -> None:
 def test_a_wrong_command_line(options: Project, arguments: list[str], message: str) -> None:
     done = options.flowc("run", "flow.py", *arguments)
     assert message in done.err, done.err
-    assert done.code == (1 if "--store" in arguments else 2)
+    assert done.code == 2
     assert not (options.root / ".flowc").exists()
 
 

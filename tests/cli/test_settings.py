@@ -169,14 +169,14 @@ def test_what_cannot_be_is_refused(small: Project, variable: str, value: str, me
         small.python("flow.py", "run", **{variable: value}),
         small.flowc("runs", **{variable: value}),
     ):
-        assert (done.code, message in done.err) == (1, True), done.err
+        assert (done.code, message in done.err) == (2, True), done.err
         assert "Traceback" not in done.err
 
 
 def test_a_file_that_asks_for_it_is_named(small: Project) -> None:
     configure(small.root / ".metaflowconfig", DEFAULT_METADATA="service")
     done = small.flowc("check", "flow.py")
-    assert done.code == 1
+    assert done.code == 2
     assert f"METAFLOW_DEFAULT_METADATA=service in {small.root}/.metaflowconfig/config.json" in done.err
     assert small.flowc("check", "flow.py", METAFLOW_DEFAULT_METADATA="local").code == 0
 

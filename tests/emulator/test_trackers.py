@@ -156,7 +156,7 @@ def test_a_failed_run_sends_the_metrics_of_its_last_attempt(made: Project) -> No
     done = made.flowc("resume", "flow.py", "--mode", "ok")
     assert done.code == 0, done.err
     resumed = written(made)[len(lines) + 1 :]
-    assert logged(resumed) == POINTS  # the reused tasks are part of the new run
+    assert logged(resumed) == POINTS, (resumed, done.err)  # the reused tasks are part of the new run
     assert resumed[-1][2][0] == "succeeded"
 
 

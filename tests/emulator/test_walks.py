@@ -128,7 +128,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
     with TemporaryDirectory() as directory:
         run = Store.open(directory).run(flow.name, "1")
         for step, path in walk.parents:
-            record = new_record(run, graph, (step, path, 1), "ok", 0.0, {})
+            record = new_record(run, graph, (step, path, 1), "ok", begin_record(0.0), {})
             if (step, path) in walk.choices:
                 record["choice"] = walk.choices[step, path]
             run.finish(record)
@@ -205,7 +205,7 @@ def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
     again, n = pick.choice([None, pick.choice(flow.nodes).id]), pick.choice([1, 2])
 
     def record(run: RunStore, task: At) -> Any:
-        made: Any = new_record(run, graph, (*task, 1), "ok", 0.0, {})
+        made: Any = new_record(run, graph, (*task, 1), "ok", begin_record(0.0), {})
         made["reads"] = {"parameters": ["n"] if task in readers else []}
         if isinstance(graph.nodes[task[0]].next, Switch):
             made["choice"] = walk.choices[task]

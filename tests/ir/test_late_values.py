@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_ir.late import LateModule
 from flowc_ir.late.digest import LITTLE, blake2b, sha256
 from flowc_ir.late.late_table import LateTable
 from flowc_ir.late.pattern import late_pattern
@@ -85,3 +86,10 @@ def test_little_data_needs_no_hashlib() -> None:
         "assert 'hashlib' not in sys.modules; sha256([bytes(LITTLE), b'1']); assert 'hashlib' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_attribute_of_a_late_module_cannot_be_set() -> None:
+    late = LateModule("colorsys")
+    with pytest.raises(AttributeError, match="import colorsys to set ONE_THIRD"):
+        late.ONE_THIRD = 1
+    assert late.ONE_THIRD == 1 / 3

@@ -16,7 +16,7 @@ from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.parents import Parents
-from flowc_runtime.run.task.attempts import new_record
+from flowc_runtime.run.task.attempts import begin_record, new_record
 from flowc_runtime.store.records.store import Store
 
 HERE = Span("flow.py", 1, 1)
@@ -176,7 +176,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
             assert not run.is_done(step, path)
             found = Parents(run, graph, step, path).one()
             assert (None if found is None else (found[0].id, found[1])) == parent
-            record = new_record(run, graph, (step, path, 1), "ok", 0.0, {})
+            record = new_record(run, graph, (step, path, 1), "ok", begin_record(0.0), {})
             following = targets(graph.nodes[step].next)
             if not following:
                 assert path == "0"

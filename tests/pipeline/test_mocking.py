@@ -176,7 +176,7 @@ def test_patches_of_the_command_line(numbers: Project, words: list[str], total: 
     [
         ("totl=1", "error: flow 'numbers' has no step 'totl' to patch\nhint: did you mean 'total'?\n"),
         ("total", "error: --patch 'total' has no '='\nhint: write --patch STEP=VALUE\n"),
-        ("total=big", "no Python file\nhint: write a text as JSON: --patch 'total=\"big\"'"),
+        ("total=big", "nor a Python file\nhint: write a text as JSON: --patch 'total=\"big\"'"),
         ("total=fakes:nothing", "the patch of step 'total', fakes:nothing, cannot be used"),
         ("total=nowhere:fake", "ModuleNotFoundError: No module named 'nowhere'"),
         ("total=nowhere.py", "nowhere.py"),

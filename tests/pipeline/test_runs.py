@@ -448,10 +448,13 @@ def test_a_condition_without_a_branch_for_its_value_names_both(project: Project)
         """,
     )
     only = "the only branch is '1'"
-    for name, message in (("one", only), ("two", "the branches are '1', '2'"), ("both", only)):
+    for name, message in (("one", only), ("two", "the branches are '1', '2'")):
         failed = project.flowc("run", "--local", f"pipe.py:{name}")
         assert failed.code == 1
         assert f"'v' is 'b', but {message}" in failed.err
+    handled = project.flowc("run", "--local", "pipe.py:both")
+    assert handled.code == 0
+    assert f"'v' is 'b', but {only}" in handled.out
 
 
 def test_enums_and_paths_are_options_of_a_function_that_runs_alone(project: Project) -> None:

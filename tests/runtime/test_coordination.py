@@ -15,7 +15,7 @@ from flowc_runtime.base.contract import PARALLEL_MAIN_IP, POD_IP
 from flowc_runtime.base.index import Graph
 from flowc_runtime.pod import coordination
 from flowc_runtime.process.process import this_process
-from flowc_runtime.run.task.attempts import new_record
+from flowc_runtime.run.task.attempts import begin_record, new_record
 from flowc_runtime.store.records.record_types import RECORD_VERSION, BeginRecord
 from flowc_runtime.store.records.runs import new_run_record
 from flowc_runtime.store.records.store import Store
@@ -71,7 +71,7 @@ def test_the_first_task_has_its_own_address(run: RunStore) -> None:
 
 def test_the_others_have_that_of_its_last_attempt(run: RunStore) -> None:
     begin(run, 1, "10.0.0.7")
-    failed = new_record(run, GRAPH, ("work", "0.0", 1), "failed", time.time(), {"code": 1})
+    failed = new_record(run, GRAPH, ("work", "0.0", 1), "failed", begin_record(time.time()), {"code": 1})
     run.finish(failed)
     later = threading.Thread(target=begin, args=(run, 2, "10.0.0.8"))
     later.start()

@@ -51,11 +51,16 @@ class LateModule:
     1
     """
 
+    _name: str
+
     def __init__(self, name: str) -> None:
-        self._name = name
+        vars(self)["_name"] = name
 
     def __getattr__(self, name: str) -> object:
         return getattr(import_module(self._name), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"import {self._name} to set {name}: only the importing module would get the value")
 
     def __repr__(self) -> str:
         return f"LateModule({self._name!r})"

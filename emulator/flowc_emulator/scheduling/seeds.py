@@ -7,17 +7,13 @@ ones and reseeds the others.
 
 from __future__ import annotations
 
+import random
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowc_ir.late import LateModule
-
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
-else:  # imported at first use, because the import costs start-up time
-    random = LateModule("random")
 
 
 class Seeds:
