@@ -276,7 +276,7 @@ def kubernetes(*args: object, **kwargs: object) -> object:
             sets.
         secrets: Secrets of the cluster whose keys become environment variables.
         node_selector: Labels that a node must have.
-        namespace: Namespace of the pods. `argo` refuses a namespace other than that of the flow.
+        namespace: Namespace of the pods. `argo` refuses a namespace that differs from the flow's namespace.
         gpu: Number of GPUs that a pod requests.
         gpu_vendor: Vendor of the GPUs. None means `nvidia`.
         tolerations: Taints of nodes that the pods tolerate, each with Kubernetes' fields.

@@ -139,7 +139,7 @@ class BasePipeline(Fields):
             tag: a tag of the run.
             configuration_file: a TOML file to read in place of the `flowc.toml` of the working directory.
             log_level: accepted and not used.
-            patches: for tests: values or functions that replace the code of steps, by the steps' names. The value for a
+            patches: values or functions that replace the code of steps in tests, by the steps' names. The value for a
                 step with several returns is a dict. A function gets the values that its arguments name.
             mock: whether to run no step's code; returned values that no patch gives are None.
             store: the directory or the address of the store of runs; None for the working directory's store.

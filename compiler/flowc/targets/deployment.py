@@ -27,7 +27,8 @@ class TargetError(Exception):
 
 
 class Need(NamedTuple):
-    """A distribution that a target needs: a `module` of it, what needs it (`use`), and the command that installs it."""
+    """A distribution that a target needs: one of its modules (`module`), the feature that needs the distribution
+    (`use`), and the command that installs it."""
 
     distribution: str
     module: str

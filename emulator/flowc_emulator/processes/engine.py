@@ -193,8 +193,8 @@ class Engine(Generic[J]):
     def begin(self) -> None:
         """Begin to handle signals, adopt orphaned processes, and fork the guardian. Raises OSError if the fork fails.
 
-        Hazard: call this after everything that tasks share is imported: until `close`, the garbage collector ignores
-        the objects that exist now.
+        Hazard: call this after everything that tasks share is imported. The garbage collector ignores the objects that
+        exist now until `close` is called.
         """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()

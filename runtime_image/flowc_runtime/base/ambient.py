@@ -110,8 +110,8 @@ class Ambient:
         replaced: the previous values of the environment variables that the step's own variables have replaced, by name;
         None if the variable was not set.
         find_class: returns a class that cannot be imported, given its module and name; called when a value is read.
-        before_fork: called before a fork: marks all parameters of the task as read, since reads in a child are not
-            seen.
+        before_fork: called before a fork; it marks all parameters of the task as read, since the parent does not see
+            reads in a child.
         loading: the file whose top level is being executed; if it calls a flow meanwhile, the call lacks a `__main__`
         guard.
         report_unreadable: called with a message about an unreadable record; None issues a Python warning.

@@ -333,7 +333,8 @@ class Watcher:
         self._end(watched, status, peak_rss(usage), events)
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
-        # Processes that the task started are ended with it, like those of a container. Their end is not awaited.
+        # Processes that the task started are ended with the task, as a container's processes end with the container.
+        # Their end is not awaited.
         if kill_group(watched.child.pid, signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):

@@ -177,7 +177,7 @@ class _Examination:
                 self.body(method, CodeScope(home, self_class=parent))
 
     def _decorators(self, decorators: Sequence[ast.expr], scope: CodeScope) -> None:
-        """Judge the calls of decorators. For a decorator with arguments, its result is called too."""
+        """Judge the calls of decorators. The result of a decorator with arguments is called, too."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
                 self._calls.judge_call(decorator, scope)

@@ -24,7 +24,7 @@ class Spacing:
         layers: the places of each layer, from left to right.
         widths: the width of each place, with the space around it.
         weights: the weight of each place, if several places would have the same best position.
-        anchors: for some places, another place: the best position of the first is the position of the other.
+        anchors: a mapping from some places to another place, whose position is the best position of the first place.
     """
 
     def __init__(

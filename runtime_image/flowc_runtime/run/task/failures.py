@@ -110,8 +110,8 @@ def _clean(trace: traceback.TracebackException, root: str, *, timed_out: bool) -
     """Remove flowc's frames from a traceback, and make file names relative to `root`; return the frames of user code.
 
     Because of this, the record and the failure that @catch stores are the same on every machine. The frames through
-    which flowc calls user code, such as those of asyncio, are removed as well; after a timeout also those in which
-    flowc itself waited, such as for a command.
+    which flowc calls user code are removed as well, for example frames of asyncio. After a timeout, the frames in which
+    flowc itself waited, for example for a command, are removed too.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")

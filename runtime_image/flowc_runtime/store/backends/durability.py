@@ -194,7 +194,7 @@ class Disk:
         Raises:
             StoreError: writing failed, or `then` raised it.
         """
-        _load_syncfs()  # before the fork: a forked child can safely call the function, but not load it
+        _load_syncfs()  # loaded before the fork: a forked child can safely call the function, but not load it
         prctl = load_prctl()
         forked = _fork()
         if forked is None:  # no process or descriptor is available: wait in this process

@@ -61,7 +61,7 @@ def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, lis
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
     """Return the edges that lead back in a loop, found by a depth-first search."""
     edges: set[_Edge] = set()
-    state: dict[str, int] = {}  # 1: on the current path, 2: all successors visited
+    state: dict[str, int] = {}  # the state of each visited step: 1: on the current path, 2: all successors visited
     for root in following:
         if root in state:
             continue

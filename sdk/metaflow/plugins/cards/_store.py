@@ -91,8 +91,8 @@ def find(
         path: the index path.
         attempt: the number of the attempt, from 1.
         record: the record of the attempt, if it has ended.
-        follow: whether to return the cards of the reused task if the attempt has none: of the original task in a
-            resumed run, or of the task whose result `@cache` returned.
+        follow: whether to return the cards of the reused task if the attempt has no cards. The reused task is the
+            original task in a resumed run, or the task whose result `@cache` returned.
     """
     files = cards_of(run, step, path, attempt)
     if files or record is None or not follow:

@@ -38,7 +38,7 @@ class NotebookSource(NamedTuple):
     Attributes:
         defaults: the names that the parameters cell assigns, in order, with their defaults.
         used: the names that occur in the notebook's code.
-        own: the names that other cells assign before they are read: an input of such a name would have no effect.
+        own: the names that other cells assign before they read them. An input with such a name would have no effect.
     """
 
     defaults: dict[str, Default]
