@@ -60,8 +60,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
             text += f" [default: {default}]"
-        # click needs an identifier, the second name, because a parameter's name need not be one. click counts the uses
-        # of a flag, so that a missing flag (None) differs from a false one.
+        # click needs an identifier, the second name, because a parameter's name need not be an identifier. click counts
+        # the uses of a flag, so that a missing flag (None) differs from a false one.
         names = [f"--{parameter.name}", _key(number)]
         if parameter.flag:
             options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))
