@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 else:
     inspect, uuid = LateModule("inspect"), LateModule("uuid")
 
-# type: ignore[assignment]  # the type of the values is `object`, because some are stand-ins for modules
-_modules: dict[str, object] = sys.modules
+# The type of the values is `object`, because some are stand-ins for modules.
+_modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
