@@ -46,6 +46,7 @@ def waits(project: Project) -> Project:
     project.write("flow.py", PROGRAM)
     (project.root / "tmp").mkdir()
     project.environment["TMPDIR"] = str(project.root / "tmp")
+    del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     return project
 
 

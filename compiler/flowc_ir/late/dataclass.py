@@ -311,7 +311,8 @@ class _Init:
         self.fields, self.options = fields, options
 
     def __get__(self, instance: object, kind: type) -> object:
-        if instance is None or self.calls == _UNCOMPILED:
+        # Since Python 3.13, `inspect.signature` calls `__get__` with the class as the instance.
+        if instance is None or isinstance(instance, type) or self.calls == _UNCOMPILED:
             function = self._compiled()
             return function if instance is None else function.__get__(instance, kind)
         self.calls += 1
