@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from project import read_until, wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from project import Project
 
@@ -41,17 +43,20 @@ PROGRAM = """
 
 
 @pytest.fixture
-def waits(project: Project) -> Project:
+def waits(project: Project) -> Iterator[Project]:
     project.write("waits.ipynb", json.dumps(NOTEBOOK))
     project.write("flow.py", PROGRAM)
-    (project.root / "tmp").mkdir()
-    project.environment["TMPDIR"] = str(project.root / "tmp")
     del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
-    return project
+    with tempfile.TemporaryDirectory(
+        dir="/tmp"
+    ) as short:  # `execute` uses /tmp instead of a directory with a long path
+        project.environment["TMPDIR"] = short
+        yield project
+        project.close()
 
 
 def left(project: Project) -> list[Path]:
-    return [path for path in (project.root / "tmp").iterdir() if path.name.startswith("flowc-")]
+    return [path for path in Path(project.environment["TMPDIR"]).iterdir() if path.name.startswith("flowc-")]
 
 
 @pytest.mark.parametrize("name", ["notebook", "shell"])
