@@ -294,7 +294,8 @@ class Merge:
     """A join without user code, which merges the artifacts of its inputs.
 
     After a foreach, each artifact that the items set becomes the list of their values in the order of the items, or the
-    result of the artifact's reducer. After branches, the artifact has the value of the last branch that set it.
+    result of the artifact's reducer. After branches, each artifact has the value of the
+    last branch, in the order of the branches in the graph, that set it.
     """
 
     reducers: Annotated[tuple[Reducer, ...], Key("merge")]

@@ -1,6 +1,7 @@
 """`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
-`make test-go` asks the library about more schedules: four times the number of recorded schedules.
+The ordinary tests compare with recorded answers of the library. `make test-go` asks the library itself about four
+times as many schedules.
 """
 
 from __future__ import annotations

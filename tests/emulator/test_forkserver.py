@@ -96,7 +96,7 @@ def test_replies_are_put_together_from_pieces(size: int) -> None:
 
 
 class Parent:
-    """A reaper that reports the ends of children, which need not exist."""
+    """A fake of the reaper: it reports that children have ended, even if there were no such processes."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()

@@ -134,7 +134,7 @@ def everything() -> Any:
                       "project": "other", "branch": "prod", "options": "{}"}],
         "exit_hooks": [{"on": "success", "function": "notify", "where": span, "options": "{}"}],
     }  # fmt: skip
-    return json.loads(json.dumps(document))  # nothing in it is shared
+    return json.loads(json.dumps(document))  # a deep copy: a change of one `span` does not change the others
 
 
 Place = tuple[Any, ...]

@@ -54,8 +54,9 @@ class Context:
     Attributes:
         scheduled: whether the flow's schedule will start runs.
         packages: whether tasks install the packages of their steps; False if they run where the packages are installed.
-        beside: the second directory in which default files are searched, after the working directory.
-        room: the space for the content of default files; if it is None, files are not packed.
+        beside: the second directory in which the files that are defaults of parameters are searched, after the working
+            directory.
+        room: the space for the content of these files; if it is None, the files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
         pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
         configuration: the name of the configuration file in hints.

@@ -48,7 +48,10 @@ def fit(blocks: Series, limit: int) -> Series:
 
 
 class _Fitting:
-    """Splits series for one limit. A series that several arms share is split once, and its result is shared too."""
+    """Splits series so that no DAG has more than `limit` tasks.
+
+    A series that several arms share is split once, and its result is shared too.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -63,7 +66,8 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # Parallel arms take at most half of a DAG, so each round at least halves the number of tasks.
+        # Each round replaces chunks of blocks by one task each. A block of parallel arms has at most half as many
+        # tasks as the limit, so a chunk has at least two blocks, and a round at least halves the number of tasks.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:

@@ -181,7 +181,8 @@ Series: TypeAlias = "tuple[Block, ...]"
 def series(region: Region) -> Series:
     """Return the region's items as a series of blocks. A block starts when all tasks of the previous block have ended.
 
-    If two regions share a region, because arms of two switches lead to the same steps, their series share its series.
+    Arms of two switches can lead to the same steps, so two regions can contain the same inner region. Both series then
+    contain the same object for the inner region.
     """
     return _Builder().series(region)
 

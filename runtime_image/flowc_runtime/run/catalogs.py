@@ -82,7 +82,7 @@ def check_catalog(name: str) -> None:
 
 
 def keep(catalog: str, path: str, digest: str) -> str:
-    """Store a file in a package's catalog, and return the file's address.
+    """Store a file in a catalog that an installed package provides, and return the file's address in the catalog.
 
     Raises:
         KeepingError: the catalog is not installed, or raised an exception.

@@ -55,7 +55,7 @@ class Family:
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found
-            self._known[parent.id, path] = record  # of a foreach's item, the parent is often also the split
+            self._known[parent.id, path] = record  # read only once: it is often also the foreach's split
             state.inherited = dict(record["artifacts"])
             return [{"step": parent.id, "path": path, "count": None}], ()
         return [], ()

@@ -4,8 +4,8 @@
     metaflow_extensions/<org>/<point>/mfextinit_<id>.py    several distributions share it
 
 The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their dependencies: a
-distribution overrides the distributions that it depends on. Other directories on PYTHONPATH come after the
-distributions.
+distribution overrides the distributions that it depends on. Directories on PYTHONPATH that belong to no
+distribution override the distributions.
 """
 
 from __future__ import annotations

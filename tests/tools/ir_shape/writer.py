@@ -60,7 +60,12 @@ def _differs(field: Field) -> str:
 
 
 def _written(kind: Kind, value: str) -> str:
-    """Return the expression of a value in JSON."""
+    """Return the Python expression, as source text, that converts a value to JSON.
+
+    Args:
+        kind: the kind of the value.
+        value: the Python expression of the value.
+    """
     match kind:
         case Scalar() | Words():
             return value

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 class CommandTable(Mapping[str, tuple[str, str]]):
     """Maps each command to its module and help: `before`, then the default deployment's commands, then `after`.
 
-    The default deployment is loaded only to list all commands, or to find a command that is neither in `before` nor in
-    `after`.
-    """
+    The module of the default `Deployment` is imported only to list all commands, or to find a command that is neither
+    in `before` nor in `after`."""
 
     def __init__(self, before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]) -> None:
         self._before = before

@@ -19,7 +19,8 @@ MAX_ITERATIONS = 10
 
 
 def iterations(loop: SeriesLoop) -> int:
-    """Return the number of a loop's iterations in one DAG: ten, or fewer if ten would fill more than half of the DAG.
+    """Return how many iterations of a loop one DAG template contains: ten, or fewer if ten iterations would need more
+    than half of the tasks that one template may have.
 
     If the next iteration can start from several places, the number is one, since each place would need its own copies
     of the further iterations.

@@ -89,8 +89,12 @@ def lay_out(sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> 
 
 
 class _Column(NamedTuple):
-    """The column of the lines that lead back to a box: its places from top to bottom, and the lowest box from which a
-    line leads back."""
+    """The vertical column for the lines that lead back to one box.
+
+    Attributes:
+        places: the numbers of the places that the column crosses, from top to bottom.
+        lowest: the lowest box from which such a line starts.
+    """
 
     places: list[int]
     lowest: int

@@ -78,7 +78,7 @@ def seconds_of(given: object, what: str, *, least: int = 1) -> int:
         least: the smallest number of seconds: 0 or 1.
 
     Raises:
-        LimitError: `given` is none of these, or too short.
+        LimitError: `given` has none of these forms, or is shorter than `least`.
     """
     seconds = given
     if isinstance(given, timedelta):

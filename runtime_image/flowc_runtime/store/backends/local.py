@@ -287,7 +287,11 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError, since `gc` must not miss a file."""
+        """Yield each directory under a prefix and its files.
+
+        Raises:
+            StoreError: a directory cannot be read. It is not skipped, because `gc` must not miss a file.
+        """
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile

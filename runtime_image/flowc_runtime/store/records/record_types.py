@@ -99,12 +99,12 @@ class TriggerRecord(TypedDict):
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run starts. Times are seconds since the epoch.
 
-    `project` has the project's properties of `current`; it is empty if the flow has no project. `tags` are the user
-    tags at the start; the current tags are separate objects. `namespace` is the value of `current.namespace`. `package`
-    is the code of a cluster run as a tar.gz; `sources` are the Python files of a local run (`sources.py`). `origin` is
-    the id of the resumed run, and `resumed_from` the step from which tasks run again. `spun_from` is the task,
-    RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events that have started the run. `revision`
-    is the code's git revision.
+    `project` has the properties of `current` that describe the project, such as `project_name`; it is empty if the flow
+    has no project. `tags` are the user tags at the start; the current tags are separate objects. `namespace` is the
+    value of `current.namespace`. `package` is the code of a cluster run as a tar.gz; `sources` are the Python files of
+    a local run (`sources.py`). `origin` is the id of the resumed run, and `resumed_from` the step from which tasks run
+    again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events that
+    have started the run. `revision` is the code's git revision.
     """
 
     project: dict[str, object]

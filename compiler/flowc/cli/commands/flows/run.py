@@ -275,7 +275,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # the option in the error may be a parameter of the flow
+        except click.UsageError as raised:  # the option that the error rejects may be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None
