@@ -43,7 +43,8 @@ def measure_artifacts(bench: Bench) -> Iterator[Figure]:
             name: str, one: str, other: str, target: float, rounds: list[dict[str, float]] = rounds, kind: str = kind
         ) -> Figure:
             found = [each[one] / each[other] for each in rounds]
-            text = f"{statistics.median(each[one] for each in rounds) * 1e3:.0f} ms"
+            median = statistics.median(each[one] for each in rounds)
+            text = f"{median / MIB:.0f} MiB" if one == "peak" else f"{median * 1e3:.0f} ms"
             return Figure(f"256 MiB of {kind}: {name}", statistics.median(found), target, "×", min(found), text)
 
         yield figure("saved / sha256", "save", "digest", 1 / 0.75)
