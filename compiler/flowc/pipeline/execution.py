@@ -41,7 +41,7 @@ from flowc.mocking.making_patches import WrongPatchError, patches_from_values
 from flowc.passes.context import PassError
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
-from flowc.pipeline.run_process import end_with, flush, wait
+from flowc.pipeline.run_process import as_in_shells, end_with, flush, wait
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.diagnostic import Faults
@@ -332,7 +332,7 @@ def run_command(loaded: Loaded, words: Sequence[str]) -> int:
 def _in_new_process(loaded: Loaded, words: Sequence[str], directory: str) -> int:
     """Run the command line in a new Python process; return its exit code."""
     done = subprocess.run(write_program(loaded, words, directory), check=False)
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return as_in_shells(done.returncode)
 
 
 def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[str]:

@@ -55,5 +55,9 @@ def wait(process: int) -> int:
             _, status = os.waitpid(process, 0)
         except KeyboardInterrupt:
             continue
-        code = os.waitstatus_to_exitcode(status)
-        return code if code >= 0 else 128 - code
+        return as_in_shells(os.waitstatus_to_exitcode(status))
+
+
+def as_in_shells(code: int) -> int:
+    """Return the exit code of a process as shells do: 128 + n if signal n ended it, for which Python has -n."""
+    return code if code >= 0 else 128 - code

@@ -27,6 +27,7 @@ from flowc.pipeline.execution import (
     words_of,
     write_program,
 )
+from flowc.pipeline.run_process import as_in_shells
 from flowc_runtime.base.contract import EVENTS
 from flowc_runtime.base.signals import heeded
 
@@ -203,7 +204,7 @@ class StreamedRun(threading.Thread):
                 if self._interrupted:
                     self.interrupt()
                 code = self._process.wait()
-            return result_of(flow, options, directory, code if code >= 0 else 128 - code)
+            return result_of(flow, options, directory, as_in_shells(code))
 
 
 def _end_all() -> None:
