@@ -50,11 +50,13 @@ _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts af
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix."""
+    """A store in a bucket, below a prefix. `lists_ended`: runs that end leave entries (`store.ended`)."""
+
+    lists_ended = True
 
     def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
-        self._asker = asker or Asker(self.url)
+        self.asker = asker or Asker(self.url)
         self._chunks = Chunks(self.put)
 
     def get(self, key: str) -> bytes:
@@ -63,7 +65,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> bytes:
             return bytes(obstore.get(client, key).bytes())
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def put(self, key: str, data: bytes) -> None:
         """Create or replace an object. Raises StoreError."""
@@ -107,7 +109,7 @@ class RemoteObjects:
         return self._write(creation(put, same, lambda _: False), key, len(data))
 
     def _write(self, request: Callable[[ObjectStore], T], key: str, size: int) -> T:
-        return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
+        return self.asker.ask(request, key) if size <= LARGE else self.asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
@@ -157,7 +159,7 @@ class RemoteObjects:
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
-        self._asker.send(request, key, size)
+        self.asker.send(request, key, size)
 
     def map(self, key: str) -> memoryview:
         """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
@@ -180,7 +182,7 @@ class RemoteObjects:
                 file.flush()
                 return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)), digest.hexdigest()
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; a small object takes one request. Raises NotFound, StoreError."""
@@ -190,7 +192,7 @@ class RemoteObjects:
             size = answer.meta["size"]
             return size, bytes(answer.bytes()) if size <= PART else None
 
-        size, whole = self._asker.ask(request, key)
+        size, whole = self.asker.ask(request, key)
         if whole is not None:
             yield whole
             return
@@ -211,7 +213,7 @@ class RemoteObjects:
             except FileNotFoundError:
                 return None
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def move(self, key: str, to: str) -> None:
         """Move an object to another key. Raises NotFound, StoreError."""
@@ -252,7 +254,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
-        self._asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
+        self.asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
 
     def listing(self, prefix: str) -> list[Listed]:
         """Return all objects under a prefix, at any depth. Raises StoreError."""
@@ -262,18 +264,18 @@ class RemoteObjects:
             for entry in self._entries(prefix)
         ]
 
-    def _entries(self, prefix: str) -> list[ObjectMeta]:
-        """Return all objects under a prefix, sorted by name.
+    def _entries(self, prefix: str, offset: str | None = None) -> list[ObjectMeta]:
+        """Return all objects under a prefix, sorted by name; with an `offset`, only those with a later key.
 
         After a failed request, the listing continues after the last object that was received.
         """
         found: list[ObjectMeta] = []
 
         def request(client: ObjectStore) -> None:
-            for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else None):
+            for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else offset):
                 found.extend(page)
 
-        self._asker.ask(request, prefix)
+        self.asker.ask(request, prefix)
         return found
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -308,12 +310,17 @@ class RemoteObjects:
         def request(client: ObjectStore) -> ListResult[Sequence[ObjectMeta]]:
             return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
 
-        return self._asker.ask(request, prefix)
+        return self.asker.ask(request, prefix)
 
     def names_below(self, prefix: str) -> list[str]:
         """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix))
+
+    def names_from(self, prefix: str, first: str) -> list[str]:
+        """Return like `names_below`, without names that sort before `first`. Raises StoreError."""
+        at = len(prefix) + 1
+        return sorted(entry["path"][at:] for entry in self._entries(prefix, f"{prefix}/{first}"))
 
     def delete(self, key: str) -> None:
         """Delete the object if it exists. Raises StoreError."""
@@ -326,7 +333,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.delete(client, paths)
 
-        self._asker.ask(request, key)
+        self.asker.ask(request, key)
 
     # -- a growing object is a sequence of chunks
 
@@ -350,7 +357,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> bytes:
             return bytes(obstore.get_range(client, key, start=start, end=end))
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
         """Write appended data that is due; return the seconds until more is due, if any."""
