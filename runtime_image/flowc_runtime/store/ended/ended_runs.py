@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast, final
+from urllib.parse import unquote
 
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
@@ -11,6 +12,8 @@ from flowc_runtime.store.ended import run_entries, task_packs
 from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flowc_runtime.store.backends.objects import Collectable, Objects
     from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
 
@@ -60,6 +63,24 @@ def forget(run: RunStore) -> None:
     """Remove what a run that is being deleted has left. Raises StoreError."""
     run.objects.delete(task_packs.pack_key(run.flow, run.id))
     run_entries.write_entry(_collectable(run.objects), run.flow, run.id, "")
+
+
+def clean(objects: Objects, flow: str, runs: Collection[str]) -> None:
+    """Remove what deleted runs have left.
+
+    Args:
+        objects: the store, a bucket.
+        flow: the flow's name.
+        runs: the ids of the flow's runs, listed before this call.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    run_entries.merge(_collectable(objects), flow, runs)
+    for name in objects.names(task_packs.packs_of(flow)):
+        run = unquote(name.removesuffix(task_packs.SUFFIX))
+        if run not in runs and not RunStore(objects, flow, run).exists():  # the run may have begun since the listing
+            objects.delete(task_packs.pack_key(flow, run))
 
 
 def listed(objects: Objects, flow: str, runs: list[str]) -> list[RunStore]:

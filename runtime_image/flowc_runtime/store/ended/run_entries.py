@@ -15,6 +15,7 @@ runs exist. So each object below `ended/` may be deleted at any time.
 from __future__ import annotations
 
 import base64
+import json
 import time
 import zlib
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,7 @@ from flowc_runtime.store.records.key_places import quote_name
 from flowc_runtime.store.records.sealed import without_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from flowc_runtime.store.backends.objects import Collectable
 
@@ -106,10 +107,15 @@ def write_entry(objects: Collectable, flow: str, run: str, packed: str) -> None:
     Raises:
         StoreError: the store cannot be written.
     """
-    place = f"{_place(flow)}/{quote_name(run)}"
+    place = entries_of(flow, run)
     name, content = _named(f"{place}/{time.time_ns() // 1_000_000}", packed, objects.url)
     objects.put(name, content)
     objects.delete_many([key for entry in objects.names_below(place) if (key := f"{place}/{entry}") != name])
+
+
+def entries_of(flow: str, run: str) -> str:
+    """Return the prefix of a run's own entries."""
+    return f"{_place(flow)}/{quote_name(run)}"
 
 
 def merges(run: str) -> bool:
@@ -117,15 +123,20 @@ def merges(run: str) -> bool:
     return int(sha256([run.encode()])[:8], 16) % MERGES == 0
 
 
-def merge(objects: Collectable, flow: str) -> None:
+def merge(objects: Collectable, flow: str, runs: Collection[str] | None = None) -> None:
     """Merge the entries of a flow into one object. Of several processes that do so at a time, one succeeds.
+
+    Args:
+        objects: the store.
+        flow: the flow's name.
+        runs: the runs whose entries are kept; None for all.
 
     Raises:
         StoreError: the store cannot be read or written.
     """
     found = _find(objects, flow)
     number = max(found.merged, default=0) + 1
-    entries = {run: entry for run, entry in found.entries.items() if entry.packed}
+    entries = {run: entry for run, entry in found.entries.items() if entry.packed and (runs is None or run in runs)}
     if not objects.create(_merged(flow, number), [_dump(entries)]):
         return  # another process has merged the entries, and deletes those that it has merged
     keys = [*found.keys, *(_merged(flow, older) for older in found.merged)]
@@ -220,6 +231,6 @@ def _parse(content: bytes) -> dict[str, Ended]:
         return {}
     found: dict[str, Ended] = {}
     for line in rest.splitlines():
-        run, when, packed = json_text.plain(line)  # type: ignore[misc]  # the digest is right, so `_dump` wrote it
-        found[str(run)] = Ended(int(str(when)), str(packed))
+        run, when, packed = json.loads(line)  # the digest is right, so `_dump` wrote the line
+        found[run] = Ended(when, packed)
     return found

@@ -24,13 +24,19 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable
 
 VERSION: Final = 1
+SUFFIX: Final = ".jsonl.gz"
 LARGEST: Final = 4000  # records: reading more of them would delay the end of the run
 _FRESH: Final = 5.0  # seconds after which the tasks are listed again, because a workflow may be retried
 
 
 def pack_key(flow: str, run: str) -> str:
     """Return the key of a run's pack."""
-    return f"{TOP}/{quote_name(flow)}/tasks/{quote_name(run)}.jsonl.gz"
+    return f"{packs_of(flow)}/{quote_name(run)}{SUFFIX}"
+
+
+def packs_of(flow: str) -> str:
+    """Return the prefix of the keys of a flow's packs."""
+    return f"{TOP}/{quote_name(flow)}/tasks"
 
 
 def write_pack(objects: Collectable, flow: str, run: str, prefix: str) -> None:
