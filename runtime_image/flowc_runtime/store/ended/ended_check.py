@@ -155,8 +155,8 @@ def rewrite(store: Store, runs: list[str]) -> None:
         except NotFound:  # deleted since
             return
 
-    for _ in read_many(write, runs, REQUESTS):
+    for _ in read_many(write, sorted(set(runs)), REQUESTS):
         continue
-    for flow, number in Counter(pathspec.partition("/")[0] for pathspec in runs).items():
+    for flow, number in Counter(pathspec.partition("/")[0] for pathspec in set(runs)).items():
         if number > _FEW:
             run_entries.merge(objects, flow)

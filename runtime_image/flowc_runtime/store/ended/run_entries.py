@@ -108,9 +108,12 @@ def write_entry(objects: Collectable, flow: str, run: str, packed: str) -> None:
         StoreError: the store cannot be written.
     """
     place = entries_of(flow, run)
-    name, content = _named(f"{place}/{time.time_ns() // 1_000_000}", packed, objects.url)
-    objects.put(name, content)
-    objects.delete_many([key for entry in objects.names_below(place) if (key := f"{place}/{entry}") != name])
+    now = time.time_ns() // 1_000_000
+    objects.put(*_named(f"{place}/{now}", packed, objects.url))
+    earlier = [
+        name for name in objects.names_below(place) if (when := name.partition("/")[0]).isdecimal() and int(when) < now
+    ]
+    objects.delete_many([f"{place}/{name}" for name in earlier])
 
 
 def entries_of(flow: str, run: str) -> str:

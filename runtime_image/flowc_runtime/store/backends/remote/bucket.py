@@ -10,11 +10,9 @@ requests, and the in-pod entrypoint forks first.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import mmap
 import os
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from flowc_ir.late import LateModule
@@ -29,7 +27,6 @@ from flowc_runtime.store.backends.remote.creating import creation
 from flowc_runtime.store.backends.remote.errors import Lost
 
 if TYPE_CHECKING:
-    import tempfile
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
@@ -37,9 +34,12 @@ if TYPE_CHECKING:
     from obstore import ListResult, ObjectMeta
     from obstore.store import ObjectStore
 
+    from flowc_runtime.store.backends.remote import blob_cache, downloads
+
     T = TypeVar("T")
 else:
-    tempfile = LateModule("tempfile")  # its import costs start-up time, and it is only needed for mapped objects
+    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")  # needed only for blobs
+    downloads = LateModule("flowc_runtime.store.backends.remote.downloads")
     obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
@@ -116,6 +116,8 @@ class RemoteObjects:
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
+        if self._cache is not None:
+            self._cache.add(digest, parts, size)
         if size > PART:
             if not self.refresh(key, size):  # two concurrent senders send the same bytes
                 self._send_large(key, lambda _: _pieces(parts), size)
@@ -130,23 +132,44 @@ class RemoteObjects:
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
+        if not key and self._cache is not None and (file := self._cache.open(digest)) is not None:
+            with file:
+                return file.read()
         if once:  # the object may have any size, so it is read in parts
-            return bytes(self.map_blob(digest, size, key=key))
+            with self._open(digest, size, key) as file:
+                return file.read()
         return read_checked(self, digest, size, key)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
-        key = key or blob_key(digest)
-
-        def fetch() -> tuple[memoryview, str, int]:
-            view, found = self._fetch(key)
-            return view, found, len(view)
-
-        return checked(self, key, digest, size, fetch)
+        with self._open(digest, size, key) as file:
+            return downloads.mapped(file)
 
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
-        return io.BytesIO(self.read_blob(digest, size))
+        return self._open(digest, size, "")
+
+    @cached_property
+    def _cache(self) -> blob_cache.BlobCache | None:
+        return blob_cache.BlobCache.of_user()
+
+    def _open(self, digest: str, size: int | None, key: str) -> BinaryIO:
+        """Open a file with the checked bytes of a blob, from the cache or downloaded. Raises Damaged, NotFound."""
+        cache = self._cache if not key else None
+        if cache is not None and (file := cache.open(digest)) is not None:
+            return file
+        key = key or blob_key(digest)
+        return checked(self, key, digest, size, lambda: downloads.downloaded(self, key, size, cache, digest))
+
+    def size(self, key: str) -> int:
+        """Return the number of an object's bytes. Raises NotFound, StoreError."""
+        if (found := self._head(key)) is None:
+            raise NotFound(f"no {key} in {self.url}")
+        return found["size"]
+
+    def part(self, key: str, start: int, end: int) -> memoryview:
+        """Return the bytes of an object from `start` to `end`. Raises NotFound, StoreError."""
+        return self.asker.ask(lambda client: memoryview(obstore.get_range(client, key, start=start, end=end)), key)
 
     def _send_large(self, key: str, pieces: Callable[[ObjectStore], Iterable[bytes]], size: int) -> None:
         def request(client: ObjectStore) -> None:
@@ -163,26 +186,9 @@ class RemoteObjects:
 
     def map(self, key: str) -> memoryview:
         """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
-        return self._fetch(key)[0]
-
-    def _fetch(self, key: str) -> tuple[memoryview, str]:
-        """Return an object, mapped from an unnamed temporary file so that its memory is page cache, and the object's
-        digest."""
-
-        def request(client: ObjectStore) -> tuple[memoryview, str]:
-            digest = hashlib.sha256()
-            answer = obstore.get(client, key)
-            if not answer.meta["size"]:
-                return memoryview(bytearray()), digest.hexdigest()
-            with tempfile.TemporaryFile() as file:
-                for chunk in answer.stream(min_chunk_size=PART):
-                    piece = memoryview(chunk)
-                    digest.update(piece)
-                    file.write(piece)
-                file.flush()
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)), digest.hexdigest()
-
-        return self.asker.ask(request, key)
+        file, _, _ = downloads.downloaded(self, key, None)
+        with file:
+            return downloads.mapped(file)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; a small object takes one request. Raises NotFound, StoreError."""
@@ -197,7 +203,7 @@ class RemoteObjects:
             yield whole
             return
         for at in range(0, size, PART):
-            yield self._part(key, at, min(at + PART, size))
+            yield bytes(self.part(key, at, min(at + PART, size)))
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""
@@ -351,13 +357,7 @@ class RemoteObjects:
         for chunk in sorted(self._below(key)["objects"], key=lambda entry: entry["path"]):
             begin, end = end, end + chunk["size"]
             for at in range(max(start, begin), end, size):
-                yield self._part(chunk["path"], at - begin, min(at + size, end) - begin)
-
-    def _part(self, key: str, start: int, end: int) -> bytes:
-        def request(client: ObjectStore) -> bytes:
-            return bytes(obstore.get_range(client, key, start=start, end=end))
-
-        return self.asker.ask(request, key)
+                yield bytes(self.part(chunk["path"], at - begin, min(at + size, end) - begin))
 
     def flush(self, *, now: bool = False) -> float | None:
         """Write appended data that is due; return the seconds until more is due, if any."""
