@@ -276,8 +276,9 @@ def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.Mon
     """`fsck` reads a blob once, whatever its size and the number of tasks that reference it."""
     import tracemalloc
 
-    from flowc_runtime.store.backends.moving import stream
-    from flowc_runtime.store.upkeep import fsck as module
+    from flowc_runtime.store.backends import moving
+
+    stream = moving.stream
 
     run = store.run("F", "1")
     digest = store.objects.create_blob([bytes(64 << 20)])
@@ -290,7 +291,7 @@ def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.Mon
         read.append(key)
         return stream(objects, key)
 
-    monkeypatch.setattr(module, "stream", counted)
+    monkeypatch.setattr(moving, "stream", counted)
     tracemalloc.start()
     try:
         assert check_store(store).faults == []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TASKS = 150  # tasks of the run besides the first; each has its own blob
-FEW = 25  # the most other requests of a whole check or collection
+FEW = 35  # the most other requests of a whole check or collection
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from flowc_runtime.base.errors import NotFound, RecordError, StoreError
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.ended import ended_runs, run_entries, task_packs
 from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.upkeep import fsck
 from flowc_runtime.store.upkeep.collect import find_garbage, sweep
@@ -285,7 +286,9 @@ def test_fsck_finds_and_rewrites_copies(small: Store) -> None:
     assert fsck.check_store(small).unlisted == []
     kept["1"].objects.put(f"{kept['1'].prefix}/status.json", b'{"version":2,"state":"failed","changed":2.0}')
     key = f"{kept['2'].prefix}/tasks/start/0-1.begin.json"
-    small.objects.put(key, small.objects.get(key).partition(b',"digest"')[0].replace(b'"pid":1', b'"pid":2') + b"}")
+    begun = json.loads(small.objects.get(key))
+    del begun["digest"]
+    small.objects.put(key, dump({**begun, "began": 2.0}))
     for name in small.objects.names_below("ended/F/listed"):
         if name.startswith("3/"):
             small.objects.delete(f"ended/F/listed/{name}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast, final
 
 from flowc_ir.late.digest import sha256
 from flowc_ir.late.namedtuple import NamedTuple
-from flowc_runtime.base.errors import NotFound
+from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.moving import REQUESTS, read_many
 from flowc_runtime.store.ended import ended_runs, run_entries, task_packs
 from flowc_runtime.store.records.key_places import place_of
@@ -44,6 +44,7 @@ class EndedCheck:
         self._store = store
         self._objects = cast("Collectable", store.objects)
         self._digests: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._runs: dict[tuple[str, str], RunRecord] = {}
         self._status: dict[tuple[str, str], StatusRecord] = {}
         self.missing: list[str] = []
@@ -60,6 +61,7 @@ class EndedCheck:
         if place.kind not in _KINDS:
             return
         self._digests[key] = _digest(data)
+        self._sizes[key] = len(data)
         if place.kind == "run":
             self._runs[place.flow, place.run] = cast("RunRecord", record)
         elif place.kind == "status":
@@ -83,6 +85,8 @@ class EndedCheck:
             if run not in entries:
                 if self._has_ended(flow, run):
                     self.missing.append(f"{flow}/{run}")
+                continue
+            if (flow, run) not in self._status:  # its status cannot be read, which is another fault
                 continue
             prefix = self._store.run(flow, run).prefix
             records = run_entries.unpack(entries[run])
@@ -118,7 +122,8 @@ class EndedCheck:
             wrong = [
                 name
                 for name, record in records.items()
-                if _digest(record) != self._digests.get(f"{prefix}/tasks/{name}", _digest(record))
+                if self._sizes.get(f"{prefix}/tasks/{name}") == len(record)  # a reader would use it
+                and _digest(record) != self._digests[f"{prefix}/tasks/{name}"]
             ]
             if not records or wrong:
                 why = f"it contradicts tasks/{wrong[0]}" if wrong else "it is damaged"
@@ -150,7 +155,7 @@ def rewrite(store: Store, runs: list[str]) -> None:
                 ended_runs.leave_entry(run)
             else:
                 ended_runs.forget(run)
-        except ValueError:  # a record that was edited by hand stays without an entry
+        except (ValueError, RecordError):  # a record that was edited by hand, or that cannot be read
             ended_runs.forget(run)
         except NotFound:  # deleted since
             return

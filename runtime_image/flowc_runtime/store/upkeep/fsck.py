@@ -342,7 +342,10 @@ def repair(store: Store, report: FsckReport) -> None:
         elif fault.kind == LEFTOVER:
             objects.delete(fault.key)
             fault.removed = True
-    stale = [pathspec for fault in report.faults if fault.kind == STALE_COPY for pathspec in fault.touched]
+    stale = [name for fault in report.faults if fault.kind == STALE_COPY for name in fault.touched]
+    if getattr(objects, "lists_ended", False):  # a listing must not hide that a record was moved
+        moved = [place_of(fault.key) for fault in report.faults if fault.moved]
+        stale += [place.pathspec for place in moved if place.kind in ("run", "status")]
     if stale or report.unlisted:
         ended_check.rewrite(store, [*stale, *report.unlisted])
 

@@ -78,7 +78,10 @@ def downloaded(
     finally:
         if kept is not None and cache is not None:
             cache.keep(kept, digest if found == digest else None)
-    file.seek(0)
+    if digest and found != digest:  # the caller does not use the file
+        file.close()
+    else:
+        file.seek(0)
     return file, found, size
 
 
