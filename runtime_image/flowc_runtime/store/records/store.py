@@ -71,6 +71,8 @@ class Store:
 
     def has_runs(self, flow: str) -> bool:
         """Return whether the flow has run."""
+        if getattr(self.objects, "lists_ended", False):
+            return cast("RemoteObjects", self.objects).has_below(f"flows/{quote_name(flow)}/runs")
         return bool(self.run_ids(flow))
 
     def tagged(self, flow: str, *, first: str = "") -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from flowc_ir.late import LateModule
@@ -322,6 +323,10 @@ class RemoteObjects:
         """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix))
+
+    def has_below(self, prefix: str) -> bool:
+        """Return whether there are objects under a prefix, from the first page of a listing. Raises StoreError."""
+        return self.asker.ask(lambda client: any(map(len, islice(obstore.list(client, f"{prefix}/"), 1))), prefix)
 
     def names_from(self, prefix: str, first: str) -> list[str]:
         """Return like `names_below`, without names that sort before `first`. Raises StoreError."""
