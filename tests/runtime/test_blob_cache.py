@@ -111,11 +111,10 @@ def test_the_oldest_files_make_space(place: Path) -> None:
     cache = blob_cache.BlobCache(str(place), 10 << 20)
     for number in range(4):
         data = bytes([number]) * (3 << 20)
-        cache.add(digest := sha256([data]), [data], len(data))
-        os.utime(place / digest, (number, number))
+        os.utime(place / cache.add([data], len(data)), (number, number))
     names = {path.name for path in place.iterdir()}
     assert names == {sha256([bytes([number]) * (3 << 20)]) for number in (1, 2, 3)}
-    cache.add("large", [bytes(6 << 20)], 6 << 20)
+    assert cache.add([bytes(6 << 20)], 6 << 20) == sha256([bytes(6 << 20)])
     assert {path.name for path in place.iterdir()} == names  # more than half of the cache
     old = place / "1-abc.partial"
     old.write_bytes(b"x")

@@ -10,19 +10,22 @@ from __future__ import annotations
 import os
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from flowc_ir.late import LateModule
+from flowc_ir.late.digest import sha256
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.user_cache import cache_home
 from flowc_runtime.store.backends import marks
-from flowc_runtime.store.backends.local import write_all
+from flowc_runtime.store.backends.local import OVERLAP, write_all
 
 if TYPE_CHECKING:
     import shutil
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
@@ -98,23 +101,38 @@ class BlobCache:
                 os.replace(file.name, f"{self._place}/{digest}")
                 marks.note(file.fileno(), digest)
 
-    def add(self, digest: str, parts: Iterable[Buffer], size: int) -> None:
-        """Add a blob that this process has stored. An error, such as a full disk, is ignored: it is only a cache.
+    def add(self, parts: Sequence[Buffer], size: int) -> str:
+        """Add a blob that this process stores, and return its sha256.
+
+        A large blob is written while it is hashed. An error of the cache, such as a full disk, is ignored.
 
         Args:
-            digest: its digest.
-            parts: its bytes.
+            parts: the bytes of the blob.
             size: the number of its bytes.
+
+        Raises:
+            StoreError: a part is read from a file, which cannot be read.
         """
-        if os.path.exists(f"{self._place}/{digest}") or (file := self.begin(size)) is None:
+        if size < OVERLAP:
+            digest = sha256(parts)
+            if not os.path.exists(f"{self._place}/{digest}"):
+                self._write(parts, size, lambda: digest)
+            return digest
+        with ThreadPoolExecutor(1) as pool:
+            hashed = pool.submit(sha256, parts)
+            self._write(parts, size, hashed.result)
+            return hashed.result()
+
+    def _write(self, parts: Sequence[Buffer], size: int, digest: Callable[[], str]) -> None:
+        """Write a blob to a new file, then add it under the digest that `digest` returns."""
+        if (file := self.begin(size)) is None:
             return
         with file:
             try:
                 write_all(file.fileno(), parts)
-            except OSError:
+                self.keep(file, digest())
+            except (OSError, StoreError):  # the caller raises an error of the parts
                 self.keep(file, None)
-            else:
-                self.keep(file, digest)
 
     def _make_space(self, size: int) -> bool:
         """Delete the oldest files until a file of this size fits; return whether it fits. Raises OSError.

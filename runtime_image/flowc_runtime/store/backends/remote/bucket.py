@@ -114,11 +114,9 @@ class RemoteObjects:
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
-        digest = sha256(parts)
-        key = blob_key(digest)
         size = size_of(parts)
-        if self._cache is not None:
-            self._cache.add(digest, parts, size)
+        digest = sha256(parts) if self._cache is None else self._cache.add(parts, size)
+        key = blob_key(digest)
         if size > PART:
             if not self.refresh(key, size):  # two concurrent senders send the same bytes
                 self._send_large(key, lambda _: _pieces(parts), size)

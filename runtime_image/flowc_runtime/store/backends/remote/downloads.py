@@ -95,22 +95,25 @@ def mapped(file: BinaryIO) -> memoryview:
 def _download(bucket: Ranges, key: str, size: int, descriptor: int) -> str:
     """Write an object to a file, and return the sha256 of its bytes."""
     digest = hashlib.sha256()
-    waiting: deque[tuple[int, Future[memoryview]]] = deque()
+    waiting: deque[Future[memoryview]] = deque()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         starts = iter(range(0, size, RANGE))
 
+        def fetch(start: int) -> memoryview:
+            part = bucket.part(key, start, min(start + RANGE, size))
+            at = 0
+            while at < len(part):
+                at += os.pwrite(descriptor, part[at:], start + at)
+            return part
+
         def request() -> None:
             if (start := next(starts, None)) is not None:
-                waiting.append((start, pool.submit(bucket.part, key, start, min(start + RANGE, size))))
+                waiting.append(pool.submit(fetch, start))
 
         for _ in range(AT_ONCE):
             request()
         while waiting:
-            start, answer = waiting.popleft()
-            part = answer.result()
+            part = waiting.popleft().result()
             request()
-            at = 0
-            while at < len(part):
-                at += os.pwrite(descriptor, part[at:], start + at)
-            digest.update(part)
+            digest.update(part)  # meanwhile the threads fetch and write the next ranges
     return digest.hexdigest()
