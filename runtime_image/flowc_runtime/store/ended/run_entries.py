@@ -44,7 +44,7 @@ _KEY: Final = 960  # bytes: services limit a key, with the store's prefix, to 1,
 _TRIES: Final = 5
 
 
-class Ended(NamedTuple):
+class RunEntry(NamedTuple):
     """An entry: the time when it was written, in milliseconds since the epoch, and the packed records.
 
     `packed` is empty if the run has no entry any more.
@@ -55,7 +55,7 @@ class Ended(NamedTuple):
 
 
 class _Found(NamedTuple):
-    entries: dict[str, Ended]
+    entries: dict[str, RunEntry]
     keys: list[str]  # of the entries that are separate objects
     merged: list[int]  # numbers of the merged objects
 
@@ -182,7 +182,7 @@ def _find(objects: Collectable, flow: str) -> _Found:
     return _Found({}, [], [])  # the runs are read from their records
 
 
-def _add(entries: dict[str, Ended], objects: Collectable, place: str, names: Iterable[str]) -> None:
+def _add(entries: dict[str, RunEntry], objects: Collectable, place: str, names: Iterable[str]) -> None:
     """Add the entries that are separate objects, given their names below `place`."""
     contents: list[str] = []
     for name in names:
@@ -193,7 +193,7 @@ def _add(entries: dict[str, Ended], objects: Collectable, place: str, names: Ite
         if packed == CONTENT:
             contents.append(name)
         else:
-            _keep_later(entries, unquote(run), Ended(int(when), "" if packed == NONE else packed.replace("/", "")))
+            _keep_later(entries, unquote(run), RunEntry(int(when), "" if packed == NONE else packed.replace("/", "")))
 
     def read(name: str) -> bytes | None:
         try:
@@ -204,15 +204,15 @@ def _add(entries: dict[str, Ended], objects: Collectable, place: str, names: Ite
     for name, content in zip(contents, read_many(read, contents, REQUESTS), strict=True):
         run, when, _ = name.split("/")
         if content is not None:
-            _keep_later(entries, unquote(run), Ended(int(when), content.decode("ascii", "replace")))
+            _keep_later(entries, unquote(run), RunEntry(int(when), content.decode("ascii", "replace")))
 
 
-def _keep_later(entries: dict[str, Ended], run: str, entry: Ended) -> None:
+def _keep_later(entries: dict[str, RunEntry], run: str, entry: RunEntry) -> None:
     if run not in entries or entries[run].milliseconds <= entry.milliseconds:
         entries[run] = entry
 
 
-def _dump(entries: Mapping[str, Ended]) -> bytes:
+def _dump(entries: Mapping[str, RunEntry]) -> bytes:
     """Return the content of a merged object: a line with its version and the digest of the rest, a line for each run.
 
     The line of a run is a JSON list: the run's id, the time of its entry in milliseconds, the packed records.
@@ -223,7 +223,7 @@ def _dump(entries: Mapping[str, Ended]) -> bytes:
     return f"{head}\n".encode() + rest
 
 
-def _parse(content: bytes) -> dict[str, Ended]:
+def _parse(content: bytes) -> dict[str, RunEntry]:
     """Return the entries of a merged object; none if it is damaged or a newer flowc wrote it."""
     first, _, rest = content.partition(b"\n")
     try:
@@ -232,8 +232,8 @@ def _parse(content: bytes) -> dict[str, Ended]:
             return {}
     except ValueError:
         return {}
-    found: dict[str, Ended] = {}
+    found: dict[str, RunEntry] = {}
     for line in rest.splitlines():
         run, when, packed = json.loads(line)  # the digest is right, so `_dump` wrote the line
-        found[run] = Ended(when, packed)
+        found[run] = RunEntry(when, packed)
     return found

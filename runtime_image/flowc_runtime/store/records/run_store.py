@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError, TagError
 from flowc_runtime.base.index import path_order, task_pathspec
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from flowc_runtime.base.errors import LostRecord
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.backends.objects import Collectable, Objects
-    from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
-else:  # needed only in a bucket
-    ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
+
+_ENDED = "flowc_runtime.store.ended.ended_runs"  # needed only in a bucket, and imports this module
+_note_status: LateFunction[[RunStore, StatusRecord], None] = LateFunction(f"{_ENDED}:note_status")
+_forget: LateFunction[[RunStore], None] = LateFunction(f"{_ENDED}:forget")
 
 
 class RunStore:
@@ -121,13 +122,13 @@ class RunStore:
         if (note := getattr(self.objects, "note_status", None)) is not None:  # a process that sends the requests
             note(self.flow, self.id, status)
         elif getattr(self.objects, "lists_ended", False):
-            ended_runs.note_status(self, status)
+            _note_status(self, status)
 
     def delete(self) -> None:
         """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
         objects = cast("Collectable", self.objects)
         if getattr(objects, "lists_ended", False):
-            ended_runs.forget(self)
+            _forget(self)
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
