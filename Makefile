@@ -34,7 +34,8 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 generate: $(VENV)/.dev ## Generate the IR's reader, writer, limits and JSON Schema after a change of the IR's classes.
 	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
 
-# Each worker imports all test files. pytest caches their bytecode unless this variable is set, as it is in many images.
+# Each worker of pytest imports all test files; with PYTHONDONTWRITEBYTECODE, which many images set, pytest could not
+# cache their bytecode.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" are options of pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready

@@ -1,7 +1,7 @@
 """Pipelines under flowc and under runnable: the two programs run the same file alternately.
 
-runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text
-beside it has both wall times, and the CPU times (user and system, of all processes) with their ratio.
+runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text beside the
+figure has both wall times, and the CPU times (user and system, of all processes) with their ratio.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 0.45, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    few = max(1, bench.times // 4)  # fewer rounds, as each round takes a minute or more; the caches are filled
+    few = max(1, bench.times // 4)  # fewer rounds, because each takes a minute or more; `ten` has filled the caches
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 40, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:

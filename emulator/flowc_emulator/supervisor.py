@@ -87,7 +87,8 @@ class Supervisor:
             except OSError as error:
                 if error.errno != errno.EIO or self._engine.signal is not None:
                     raise
-                self._engine.interrupt(signal.SIGHUP)  # the terminal is closed, and its signal has not arrived yet
+                # the terminal is closed, but the SIGHUP for it has not arrived yet
+                self._engine.interrupt(signal.SIGHUP)
                 self._loop()
         except BaseException as error:
             if self._engine.signal is None or not isinstance(error, StoreError):
@@ -124,7 +125,8 @@ class Supervisor:
         taken: list[tuple[str, str, Result]] = []
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # for each task, because there may be many reused tasks
+            # updates the progress line for each task, because there may be many reused tasks
+            self._console.progress(self._scheduler, ())
             record = reuse.find(step, path)
             if record is None:
                 return None
@@ -135,7 +137,8 @@ class Supervisor:
 
         self._scheduler.replay(reused)
         reuse.flush(run)
-        for step, path, result in taken:  # now, because the tracker's process reads the records
+        # only after `flush`, because the tracker's process reads the records from the store
+        for step, path, result in taken:
             self._measured(step, path, 1, result)
         run.set_reused(self._scheduler.done)
         origin = f"{run.flow}/{reuse.origin.id}"
@@ -288,7 +291,7 @@ class Supervisor:
         self._console.hold(job)
 
     def released(self) -> None:
-        """Take the terminal back."""
+        """Take the terminal back from a task's debugger."""
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:

@@ -32,7 +32,7 @@ class Tracking:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C on the terminal does not end it
+            start_new_session=True,  # a session of its own: Ctrl-C on the terminal does not end the tracker's process
         )
         self.pid = self._process.pid
         self._send(order)

@@ -29,7 +29,7 @@ class Console(Protocol):
             pathspec: the run, FLOW/RUN.
             workers: the most tasks that run in parallel.
             store: the address of the store.
-            exact: false if this number of tasks is reached only while some of them wait.
+            exact: if false, `workers` tasks run in parallel only while some of them wait and use no processor.
         """
         ...
 

@@ -94,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # the row had a bar that has erased itself
+                self._rows[self._at] = _Row()  # the row's progress bar has erased its own text
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -117,7 +117,8 @@ class Rows:
     def _control(self, row: _Row, what: bytes, number: bytes) -> None:
         count = int(number[:4]) if number.isdigit() else 1
         if what in b"AF":
-            row.bar = row.bar or not self._at  # the rows above the first kept row are final, so this row is overwritten
+            # rows above the first kept row are final, so the first kept row is overwritten instead
+            row.bar = row.bar or not self._at
             self._move(-count)
             self._rows[self._at].bar = True
         elif what in b"BE":

@@ -32,7 +32,7 @@ class Sink:
 
     def hold(self) -> None:
         """Buffer further output, on disk when it exceeds 1 MiB."""
-        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # open while output is held
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # the buffer; None when output is not held
 
     def release(self) -> None:
         """Write the buffered output."""

@@ -53,7 +53,7 @@ class Tally:
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
-        if not mine:  # for example, all tasks are done, but the run's data may not be on the disk
+        if not mine:  # no task failed: for example, all are done, but the run's data may not be on the disk
             return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 

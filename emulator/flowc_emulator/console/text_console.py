@@ -161,7 +161,7 @@ class TextConsole:
     def hold(self, job: Job) -> None:
         """Leave the terminal to a debugger until `release`."""
         self._show(self._lines.end(job), job)
-        if job != self._debugged:  # once per session, not before each of its prompts
+        if job != self._debugged:  # printed once per session of the debugger, not before each prompt
             self._say(f"{self._paint('debugger', 33)} {job.task}")
             self._debugged = job
         self._clear()

@@ -25,7 +25,7 @@ def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:
 
 
 def fits(version: str, allowed: str) -> bool:
-    """Return whether a version such as `3.11.7` is allowed.
+    """Return whether a version such as `3.11.7` fits the allowed version or range.
 
     Args:
         version: the version of an interpreter.

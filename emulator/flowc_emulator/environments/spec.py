@@ -71,7 +71,8 @@ def requirement(name: str, version: str) -> str:
 
     Args:
         name: a package's name, optionally with extras or a URL (`six@https://…`, `git+https://…`).
-        version: a version or a range; `*` or empty allows every version; `@` and a URL.
+        version: a version or a range; `*` or empty allows every version; `@` followed by a URL installs the package
+            from there.
     """
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
     if at:  # a requirement with a URL: `six@https://…`

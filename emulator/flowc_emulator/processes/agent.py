@@ -55,7 +55,7 @@ class Agent:
         to the caller.
         """
         self.url = url
-        self.wakeup: Wakeup | None = None  # shows whether a signal ends the run
+        self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # number of the latest request
         self._answered = 0  # number of the latest request that was answered or has no answer
@@ -226,7 +226,8 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline, which a signal that ends the run shortens; return the deadline."""
+        """Wait for the agent until the deadline; a signal that ends the run makes it earlier. Return the valid
+        deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:

@@ -162,7 +162,7 @@ class Engine(Generic[J]):
         self._guard = guard
         self._close = tuple(close)
         self._running: dict[int, _Running[J]] = {}
-        self._deadlines: list[tuple[float, int, int]] = []  # the signals to send later: (when, pid, signal)
+        self._deadlines: list[tuple[float, int, int]] = []  # signals to send later: (time, pid, signal)
         self._watcher = Watcher(heeded())
         self._terminal = Terminal.find()
         self._lender: Lender | None = None

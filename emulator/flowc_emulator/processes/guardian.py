@@ -60,7 +60,7 @@ class Guardian:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
                 self._status = status if pid else None
-            except ChildProcessError:  # user code in this process has waited for it
+            except ChildProcessError:  # user code in this process has already reaped the guardian
                 self._status = 0
         return self._status is not None
 

@@ -18,7 +18,7 @@ class ForkHazard(NamedTuple):
     why: str
     version: str
     evidence: str
-    """The observation that shows the hazard."""
+    """The observed behaviour that shows the hazard."""
     seconds: float
     """The duration of the package's import."""
 

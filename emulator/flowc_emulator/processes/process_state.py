@@ -97,7 +97,8 @@ def is_debugged() -> bool:
 def _threads() -> tuple[str, ...]:
     """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
     if _thread_count() > 1:
-        pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
+        # the C library's fork also calls handlers (pthread_atfork) in this process, which stop some threads
+        pid = os.fork()
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)

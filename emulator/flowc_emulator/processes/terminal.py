@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
-    """A handler as `signal.signal` returns it."""
+    """A handler of a signal, as `signal.signal` returns it."""
 else:  # imported at first use, because the import costs start-up time
     tempfile = LateModule("tempfile")
 

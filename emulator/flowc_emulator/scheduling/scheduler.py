@@ -82,7 +82,7 @@ class Scheduler:
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
         """Mark each task with a result of an earlier run as ended, and continue with its successors.
 
-        Call it before any job is taken.
+        Call this method before the first `take`.
 
         Args:
             reused: returns the result of a task, by step and index path; None if it has to run. It is called when all
@@ -116,12 +116,12 @@ class Scheduler:
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
 
-        The members of a gang start together, when enough places for all of them, or all places, are free. A member that
-        is retried starts without a free place, because the other members run and may wait for it.
+        The members of a gang start together, when there are enough free slots for all of them or all slots are free. A
+        retried member starts even without a free slot, because the other members run and may wait for it.
 
         Args:
-            free: the free places; negative if more jobs run than there are places.
-            places: all places.
+            free: the number of free slots for tasks; negative if more jobs run than there are slots.
+            places: the number of all slots.
         """
         if not self._ready:
             return 0
@@ -223,7 +223,8 @@ class Scheduler:
             return
         self._missing[join, job.path] = count
         items = _Items(job.step, body, job.path, 0, count, together)
-        # A gang goes first: otherwise jobs before it would take each free place, and the gang would never start.
+        # A gang is put first into the queue: otherwise jobs before it would take each slot that becomes free, and it
+        # would never start.
         (self._ready.appendleft if together else self._ready.append)(items)
 
     def _first_attempt(self, step: str, path: str) -> Job:

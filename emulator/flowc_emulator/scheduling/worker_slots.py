@@ -52,7 +52,7 @@ class _Task:
 
 @final
 class Places:
-    """The number of a run's tasks that may run in parallel."""
+    """Decides how many tasks of a run may run in parallel."""
 
     def __init__(
         self,
@@ -72,8 +72,9 @@ class Places:
         # For each kind, the number of tasks that were waiting when they ended and were not replaced by a new task.
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
-        self._quiet = clock()  # when the last task ended, or the last extra place was added
-        self._extra = 0  # extra places, because running tasks that seem to compute may wait for a held-back task
+        self._quiet = clock()  # when the last task ended, or the last extra slot was added
+        # extra slots for tasks, because running tasks that seem to compute may wait for a held-back task
+        self._extra = 0
 
     @property
     def count(self) -> int:

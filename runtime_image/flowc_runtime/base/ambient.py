@@ -23,8 +23,8 @@ LOCALHOST = "127.0.0.1"
 
 
 class Parallel(NamedTuple):
-    """A task's place in its gang, as `current.parallel` shows it; `node_index` counts from 0, and node 0 is the control
-    task."""
+    """A task's position in its gang, as `current.parallel` shows it; `node_index` counts from 0, and node 0 is the
+    control task."""
 
     main_ip: str
     num_nodes: int

@@ -180,5 +180,6 @@ def retries(node: Node) -> int:
 
 
 def attempts_limit(node: Node) -> int:
-    """Return the most attempts after the first: the retries, and one in which @catch records a lost process."""
+    """Return the largest number of attempts after the first: the retries, and one in which @catch records a lost
+    process."""
     return retries(node) + (1 if node.catch else 0)

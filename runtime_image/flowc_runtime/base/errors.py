@@ -49,7 +49,7 @@ class LibraryError(AddressError):
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read. Listings leave the object out, since other objects may be readable.
+    """One object of the store cannot be read. Listings omit such an object, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """

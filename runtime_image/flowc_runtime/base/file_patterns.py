@@ -134,4 +134,4 @@ def may_match_same(one: str, other: str) -> bool:
         matches = (magic[0] and _matches_name(right, left)) or (magic[1] and _matches_name(left, right))
         if left != right and not matches:
             return False
-    return True  # one pattern begins like the other, and the shorter one may name a directory
+    return True  # one pattern is a prefix of the other: the shorter one may match a directory, and then all files in it

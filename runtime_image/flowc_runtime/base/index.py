@@ -146,7 +146,7 @@ class Graph:
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """Return the split of the innermost foreach or gang around the node; None outside of both."""
+        """Return the split of the innermost foreach or gang around the node; None if there is none."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 

@@ -2,8 +2,9 @@
 
 Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
 `strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default value contains
-neither. A string without both is not changed, so that `argo submit -p name=Bob` works. The pod gets all values together
-in base64, because text that people type at submission is not encoded and has to arrive unchanged.
+neither `{{` nor such characters. A string that contains neither is not changed, so that `argo submit -p name=Bob`
+works. The pod gets all values together in base64, because text that people type at submission is not encoded and has to
+arrive unchanged.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
-        return from_text(parameter.default)  # even if its type differs from the parameter's
+        # the text of the default gives the default itself, even if its type is not the parameter's
+        return from_text(parameter.default)
     # For a user-defined type, encoded text is decoded as JSON, and text that a person typed stays unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
@@ -177,7 +179,7 @@ def read(
         parameters: the flow's parameters.
         names: the names of the parameters set at submission; None: all.
         before: the values of the resumed run, if there is one. A parameter that is not in `names` gets its value from
-            here, since its argument is only a default.
+            `before`, since its argument is only a default.
 
     Raises:
         ValueError: a parameter is missing, or its text is not a value of its type.

@@ -197,7 +197,7 @@ class ContainerTask:
         """Write the outputs of a finished task for Argo; return the exit code."""
         if problem := coordination.too_far(self.graph, self.node, self.path, result.choice):
             print(f"flowc: {problem}", file=sys.stderr)
-            self._fail_run(problem)  # the task succeeded, but the next one cannot run
+            self._fail_run(problem)  # the task succeeded, but its successor cannot run
             return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output(contract.COUNT, str(result.count))
@@ -256,7 +256,7 @@ class ContainerTask:
     def _assignment(self, program: Program, attempt: int) -> Assignment:
         """Return the assignment of the attempt. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
-        record = self.run.record()  # the parent process wrote it before it claimed the attempt's number
+        record = self.run.record()  # the parent process wrote the run's record before it claimed the attempt's number
         return Assignment(
             run=self.run,
             graph=self.graph,

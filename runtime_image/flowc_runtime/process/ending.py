@@ -29,7 +29,7 @@ else:  # imported at first use, because the import costs start-up time
 
 
 class _Measurement(Protocol):
-    """The methods of `coverage.Coverage` that are used here."""
+    """The methods of `coverage.Coverage` that this module calls."""
 
     def start(self) -> None: ...
 

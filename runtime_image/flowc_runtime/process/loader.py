@@ -121,7 +121,7 @@ def refuse_call(cls: type) -> None:
 
     Raises:
         UnguardedFlow: the loaded file itself calls its flow.
-        RuntimeError: a file that it imports calls its flow.
+        RuntimeError: another file, which the loaded file imports, calls its flow.
     """
     file = ambient().loading
     if file is None:
@@ -143,7 +143,7 @@ def refuse_call_at(file: str, called: str) -> None:
 
     Raises:
         UnguardedFlow: the loaded file itself contains the call.
-        RuntimeError: a file that it imports contains the call.
+        RuntimeError: another file, which the loaded file imports, contains the call.
     """
     loading_now = ambient().loading
     if loading_now is None:

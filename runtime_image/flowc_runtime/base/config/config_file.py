@@ -47,7 +47,7 @@ class ConfigFile(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The file as messages name it: its name if it is in the working directory, otherwise its path."""
+        """The file's name for messages: only the name if it is in the working directory, otherwise the path."""
         return _place(self.path)
 
     def place(self, key: str) -> str:
@@ -202,7 +202,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
         toml = import_module(name)  # imported only if there is a file, since the import is slow
-    except ModuleNotFoundError:  # possible in the interpreter of a step's environment under Python 3.10
+    except ModuleNotFoundError:  # tomli may be missing in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -212,7 +212,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        last = text.rstrip("\n").count("\n") + 1  # used if the error has no number but "at end of document"
+        last = text.rstrip("\n").count("\n") + 1  # used if the error says "at end of document" instead of a line number
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None

@@ -63,7 +63,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_EXECUTOR",
         option="`--executor` of `flowc run`; `--local` is the executor `local`",
-        help="What `flowc run` and `Pipeline.execute` run flows with: `local` (this machine), `mock` (this machine, "
+        help="How `flowc run` and `Pipeline.execute` run flows: `local` (this machine), `mock` (this machine, "
         "without the user's functions), a target that runs flows, such as `argo`, or a plugin.",
         default="local",
     ),
@@ -72,7 +72,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_CATALOG",
         option="none",
-        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
+        help="Where files of `Catalog(put=…)` are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
         default="store",
     ),
     Setting(

@@ -112,8 +112,9 @@ class PluginKind(NamedTuple):
 def _is_used(group: str) -> bool:
     """Return whether an installed distribution may have entry points of a group.
 
-    This is faster than `importlib.metadata`, which is then used only if there is a plugin. It reads the distributions
-    in directories of `sys.path`. If there may be others, such as those in an archive, the result is true.
+    This is faster than `importlib.metadata`, which is then used only if there is a plugin. The function reads only the
+    entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as an archive, the
+    result is always true.
     """
     if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
         return True
@@ -123,7 +124,7 @@ def _is_used(group: str) -> bool:
             names = os.listdir(place or os.curdir)
         except (FileNotFoundError, PermissionError):
             continue
-        except OSError:  # the path is no directory; it may be an archive
+        except OSError:  # the entry of `sys.path` is no directory; it may be an archive
             return True
         for name in names:
             kind = os.path.splitext(name.lower())[1]

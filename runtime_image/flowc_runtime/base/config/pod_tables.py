@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = Callable[[TomlPath], str]
 
 OF_SETTINGS: Final = ("image", "service-account")
-"""The keys that are settings, too: in `[defaults]` they set the setting, which options and variables override."""
+"""Keys that are also settings: in `[defaults]` they set the setting, which options and variables override."""
 
 
 class PodTable(NamedTuple):
