@@ -1,8 +1,8 @@
 # The commands of this repository; `make help` lists them.
 #
 # Each command creates the virtual environment .venv with the installed python3 and installs the packages that it needs.
-# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another
-# directory.
+# The command installs the packages again only after a change of pyproject.toml. PYTHON=… selects another interpreter,
+# VENV=… another directory.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -65,7 +65,8 @@ class Observer(Protocol[J_contra]):
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle a hanging job: its process waits for a lock that no thread can release. Its stack was requested."""
+        """Handle a hanging job: its process waits for a lock that no thread can release. The process was asked to print
+        its stack."""
         ...
 
     def note(self, text: str) -> None:

@@ -70,7 +70,7 @@ class Terminal:
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def read_requests(self) -> list[tuple[bytes, int, float]]:
-        """Read the requests of tasks. This does not wait if the descriptor `requests` is readable.
+        """Read the requests of tasks. The method does not wait if the descriptor `requests` is readable.
 
         Returns:
             The kind of each request, the task's process, and the seconds for which the task's clock was paused.

@@ -5,7 +5,7 @@ than processors would only slow each other down and use memory. So while tasks a
 processes: how much they computed since the last check, and whether one of their threads wants a processor (/proc).
 
 A task that polls without a pause looks like a computing task. If it polls for the result of a task that is held back,
-no task would ever end. So if no task ends for a long time, one more starts.
+no task would ever end. So if no task ends for a long time, one more task starts.
 """
 
 from __future__ import annotations

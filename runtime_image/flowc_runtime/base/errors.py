@@ -49,7 +49,7 @@ class LibraryError(AddressError):
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read. Listings omit such an object, since other objects may be readable.
+    """An object of the store cannot be read. Listings omit such an object, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """
@@ -127,4 +127,5 @@ class TagError(FlowcError):
 
 
 class StepTimeout(Exception):
-    """The step exceeded its @timeout. It is raised inside the step, so that the step's own code and @catch see it."""
+    """The step exceeded its @timeout. The exception is raised inside the step, so that the step's own code and @catch
+    see it."""

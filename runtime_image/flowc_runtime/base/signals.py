@@ -66,7 +66,8 @@ class Wakeup:
         return self._read
 
     def has_ending(self) -> bool:
-        """Return whether a signal of ENDING has arrived that `take` has not returned yet. This empties the pipe."""
+        """Return whether a signal of ENDING has arrived that `take` has not returned yet. The method empties the
+        pipe."""
         self._fill()
         return any(number in ENDING for number in self._numbers)
 

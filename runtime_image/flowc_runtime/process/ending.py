@@ -101,7 +101,7 @@ def flush() -> None:
 def begin() -> None:
     """Remove, in a forked child, everything that the forking process registered for its own exit.
 
-    Without this, the child would run the exit handlers and finalizers of the forking process.
+    Without this call, the child would run the exit handlers and finalizers of the forking process.
     """
     global _coverage, _ended, _mark
     _ended = False
@@ -109,7 +109,7 @@ def begin() -> None:
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
             info.atexit = False
-        # `_clear` may drop the last reference to an object with a finalizer. That finalizer belongs to the forking
+        # `_clear` may drop the last reference to an object with a finalizer. Such a finalizer belongs to the forking
         # process and must not run here; `_shutdown` prevents it.
         finalize._shutdown = True
         atexit._clear()

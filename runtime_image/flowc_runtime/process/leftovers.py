@@ -1,6 +1,7 @@
 """End programs that a task or an exit hook left running: with SIGTERM, then with SIGKILL if they do not end.
 
-Their parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's init.
+The programs' parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's
+init.
 """
 
 from __future__ import annotations

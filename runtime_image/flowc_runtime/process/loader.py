@@ -191,7 +191,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
     parent = None
     if above := module_name(file).rpartition(".")[0]:
         put_first_on_path(root)
-        parent = import_module(above)  # this may already import the flow's module
+        parent = import_module(above)  # importing the package may already import the flow's module
         _check_parent(parent, os.path.dirname(path.removesuffix("/__init__.py")))
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
@@ -235,7 +235,8 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile a file without running it, for processes that are forked later. They also report errors of the file.
+    """Compile a file without running it, for processes that are forked later. These processes also report errors of the
+    file.
 
     Args:
         root: the root of the flow's code.
@@ -301,7 +302,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
     pickles equal those of a pod. Call this function when the file has reached its `if __name__ == "__main__":`.
 
     Args:
-        name: the name; None derives it from the file. An interactive session, which has no file, stays as it is.
+        name: the name; None derives it from the file. In an interactive session, which has no file, nothing is renamed.
 
     Raises:
         ImportError: the file is in a package, and another module has its name.

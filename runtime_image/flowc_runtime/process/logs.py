@@ -85,7 +85,7 @@ Of = TypeVar("Of", bound="Hashable")
 class Lines(Generic[Of]):
     """Joins the chunks of several streams into lines, each with the time of its first byte.
 
-    A line of more than `limit` bytes is returned in parts of about that size, which do not end with a line end.
+    A line of more than `limit` bytes is returned in parts of about `limit` bytes, without line ends.
     """
 
     def __init__(self, limit: int | None = None) -> None:

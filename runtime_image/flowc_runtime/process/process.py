@@ -28,8 +28,8 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class Process(TypedDict, total=False):
-    """The identity of a process. With it, a reader can find the machine or pod of the process, and check whether the
-    process still runs."""
+    """The identity of a process. With this identity, a reader can find the machine or pod of the process, and check
+    whether the process still runs."""
 
     host: str
     pid: int
@@ -131,7 +131,7 @@ class Readers:
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Create the three pipes of a child. A program that is started by exec does not inherit their descriptors.
+    """Create the three pipes of a child. A program that is started by exec does not inherit the pipes' descriptors.
 
     Raises:
         OSError: this process has too many descriptors.
@@ -148,7 +148,8 @@ def spawn(
 ) -> Child:
     """Fork a child in a new session; it runs `body(control)` and exits with the returned code.
 
-    Its stdin is /dev/null, its stdout and stderr are pipes. With `prctl`, the kernel kills it when its parent dies.
+    The child's stdin is /dev/null, its stdout and stderr are pipes. With `prctl`, the kernel kills the child when its
+    parent dies.
 
     Args:
         body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
@@ -205,7 +206,8 @@ def fork(
     if pid == 0:
         code = contract.NOT_STARTED  # the exit code if the lines below fail
         try:
-            # This comes first: the inherited wakeup descriptor would report the child's signals to the parent.
+            # The child must reset the inherited wakeup descriptor first, since it reports the child's signals to the
+            # parent.
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
@@ -247,9 +249,9 @@ _prepared: _Streams | None = None
 def prepare_streams() -> None:
     """In the process that forks: create the stream objects of its children, so that each child need not create them.
 
-    The objects remember properties of their descriptors. So they are created while descriptors 0, 1 and 2 are /dev/null
-    and a pipe, as in a child. Hazard: another thread could lose output meanwhile. So nothing is prepared in a process
-    with several threads, or without /proc.
+    The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
+    /dev/null and a pipe, as in a child. Hazard: another thread could lose output meanwhile. So nothing is prepared in a
+    process with several threads, or without /proc.
     """
     global _prepared
     try:
@@ -348,7 +350,8 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None if it does not run. Pid and start are unique.
+    """Return when a process started, in clock ticks since boot; None if it does not run. The pid and the start time
+    together identify a process.
 
     A process that has ended but was not reaped counts as not running: the init process of many containers reaps seldom,
     so the entry of an ended process may remain for minutes.
@@ -358,7 +361,7 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     try:
-        stat = os.read(descriptor, 4096)  # the file has fewer bytes, and procfs returns all of them
+        stat = os.read(descriptor, 4096)  # one read is enough: the file is shorter, and procfs returns it whole
     except ProcessLookupError:  # the process has just ended
         return None
     finally:

@@ -94,7 +94,7 @@ class Reaper(Protocol):
 class _Watched:
     child: Child
     pidfd: int | None
-    own: bool  # whether it is a child of this process, which then reaps it
+    own: bool  # whether this process is the parent and reaps the child
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
 
@@ -109,7 +109,8 @@ class Watcher:
         self._poll = select.poll()
         self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
         self.woken = False
-        """Whether the last `poll` has seen the end of the child of `wake`, or, without pidfd, of any child."""
+        """Whether the last `poll` has seen the end of the child that was passed to `wake` or, without pidfd, the end of
+        any child."""
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
         self._waking: int | None = None
@@ -136,7 +137,8 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        for group in self._left:  # usually empty: a process that adopts orphans has already ended them
+        # a process that adopts orphans has ended these groups already, so there are rarely any
+        for group in self._left:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
@@ -163,7 +165,7 @@ class Watcher:
         self._poll.unregister(descriptor)
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
-        """Start to watch a child. Its end is reported even if it happened before this call.
+        """Start to watch a child. The child's end is reported even if it happened before this call.
 
         Args:
             child: the child and the reading ends of its pipes, which the watcher closes.
@@ -262,9 +264,10 @@ class Watcher:
         return events
 
     def _ready(self, timeout: float | None) -> list[int]:
-        """Wait, and return the readable descriptors. Data of control pipes alone, which is no event, is read here.
+        """Wait, and return the readable descriptors. Data that arrives only on control pipes is read here, since it is
+        no event for the caller.
 
-        A child reports twice before its end, and each return to the caller costs as much as the report.
+        A child reports twice before its end, and returning to the caller costs as much as reading the report.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -298,7 +301,7 @@ class Watcher:
         """Kill leftover process groups whose grace period after SIGTERM is over; return the next timeout."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
-            with suppress(ChildProcessError):  # the group is empty, or this process is not the parent
+            with suppress(ChildProcessError):  # the group has no processes, or none is a child of this process
                 while os.waitpid(-group, os.WNOHANG)[0]:
                     continue
             if when <= now:
@@ -334,7 +337,7 @@ class Watcher:
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
         # Processes that the task started are ended with the task, as a container's processes end with the container.
-        # Their end is not awaited.
+        # flowc does not wait for their end.
         if kill_group(watched.child.pid, signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):

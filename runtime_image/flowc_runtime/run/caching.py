@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # stands for all artifacts in a list of artifact names
+EVERY = "*"  # in a list of artifact names: all artifacts
 MOST_SETS = 8  # the most `reads` objects of a step; more are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
@@ -69,7 +69,8 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """The results of a task: artifacts that it `assigned`, names that it `deleted`, digests of the `blobs` of these."""
+    """The results of a task: artifacts that it `assigned`, names that it `deleted`, and digests of the `blobs` of these
+    artifacts."""
 
     fanout: Fanout
     choice: str
@@ -85,7 +86,7 @@ class ReadsEntry(ReadsRecord, total=False):
 
 @final
 class Situation:
-    """The digests of all inputs that a task's code can read. They are computed before the code runs."""
+    """The digests of all inputs that a task's code can read. The digests are computed before the code runs."""
 
     def __init__(
         self, job: Assignment, state: TaskState, parameters: Mapping[str, object], inputs: Inputs[object] | None
@@ -99,7 +100,7 @@ class Situation:
             [frame.index, frame.num_splits, sha256(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes none
+        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes no entry
         self.unreadable: list[RecordError] = []  # errors of damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[object]:
@@ -122,7 +123,7 @@ class Situation:
         """Find the entry of an earlier task with equal inputs; return it with the names that the earlier task read, or
         None.
 
-        If there is none, the entries of flowc's first release are searched; their keys differ. Errors of damaged
+        If no entry is found, the entries of flowc's first release are searched; their keys differ. Errors of damaged
         entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
         and the result is None.
 
@@ -190,7 +191,8 @@ class Situation:
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
-        """Return all artifacts of a task that reuses an entry: the entry's, and the other inherited ones."""
+        """Return all artifacts of a task that reuses an entry: those of the entry, and all other inherited
+        artifacts."""
         kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
         found: dict[str, ArtifactRef] = kept | entry["assigned"]
         return {name: found[name] for name in sorted(found)}
@@ -209,7 +211,7 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Record that an object is damaged. Raises FormatError if the reason is that a newer flowc wrote it."""
+        """Record that an object is damaged. Raises FormatError if a newer flowc wrote the object."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -235,7 +237,8 @@ class Situation:
     def _of_inputs(self, names: Sequence[str]) -> list[object]:
         """Return, for each input of the join, the input's step and the digests of these artifacts.
 
-        If `names` is empty, return only the number of inputs, unless the code can see the inputs' steps in another way.
+        If `names` is empty, return only the number of inputs, unless the inputs may come from different steps, which
+        the code can see.
         """
         assert self._inputs is not None
         if not names and not self._inputs._flowc_differ():

@@ -51,7 +51,8 @@ class FileCatalog(Protocol):
     def keep(self, path: str, digest: str) -> str:
         """Store the bytes of a file, and return an address for `fetch`.
 
-        flowc records the address. It may call this again with the same bytes, for example when a step is retried.
+        flowc records the address. It may call this method again with the same bytes, for example when a step is
+        retried.
 
         Args:
             path: the path of the file.

@@ -52,7 +52,7 @@ class ControlTasks:
             try:
                 if self.opened(step, path) is None:
                     break
-            except (NotFound, RecordError):  # a run of `spin` has no other task
+            except (NotFound, RecordError):  # the split's record may be missing: a run of `spin` contains only one task
                 continue
             found.append(path)
         return found

@@ -1,4 +1,4 @@
-"""Patches replace the code of steps in runs for tests. They are data, so that they can be sent to any process."""
+"""Patches replace the code of steps in runs for tests. Patches are data, so that they can be sent to any process."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # appended, since the module may be beside a test
+                sys.path.append(here)  # at the end of the path: the module may be beside a test
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)

@@ -115,13 +115,13 @@ class Program(Protocol):
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
-        """Create the object of a task with this state. This is also called for each input of a join."""
+        """Create the object of a task with this state. The method is also called for each input of a join."""
         ...
 
     def start(self, task: BoundTask) -> None:
         """Run the code that precedes a step's code, such as the `__init__` of a flow class.
 
-        This is also called for each input of a join. An exception is a failure of the user code.
+        The method is also called for each input of a join. An exception is a failure of the user code.
         """
         ...
 
@@ -166,7 +166,8 @@ class Program(Protocol):
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
-        """Return the options of the node's inline secrets. They contain the values of the secrets; the IR does not."""
+        """Return the options of the node's inline secrets. These options contain the values of the secrets; the IR does
+        not."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:

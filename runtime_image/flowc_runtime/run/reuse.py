@@ -160,7 +160,7 @@ class Reuse:
     def follows(self, run: RunStore, step: str, path: str) -> bool:
         """Return whether the records of all parents of a task show that they are reused.
 
-        This is for pods: on a cluster there is no flowc scheduler that knows the parents.
+        Pods call this function: on a cluster there is no flowc scheduler that knows the parents.
 
         Args:
             run: the new run.

@@ -40,7 +40,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     if call is None and state.implied is not None:
         _imply(job.program, flow, node, state.implied)
         return
-    if call is None and _in_gang(job):  # only the join can follow
+    if call is None and _in_gang(job):  # a gang's task has only one successor, the join
         return
     if call is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")

@@ -78,7 +78,7 @@ class TaskState:
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs that contain the task, outermost first. This marks them as read."""
+        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks them as read."""
         self.place.add("stack")
         return self._frames
 
@@ -110,7 +110,7 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # the message needs no cause
+            raise type(error)(f"artifact '{name}': {error}") from None  # the error's message already says everything
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         # If several threads load the artifact at the same time, all get the value of the thread that finishes first. No
@@ -198,8 +198,8 @@ class TaskState:
 class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
-    Each input is a read-only flow object. It is created on first use, since a join of thousands of tasks may read only
-    one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
+    Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
+    only one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
     """
 
     # Each step name is an attribute. So this class has no attribute with a possible step name, except the methods of

@@ -61,7 +61,7 @@ def main() -> int:
     with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
-    order = cast("PublishOrder", next(lines))  # the parent process wrote it
+    order = cast("PublishOrder", next(lines))  # the parent process wrote this line
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
     except Exception as error:  # any error of the tracker's library, network or server
@@ -99,8 +99,8 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
 def _lines(descriptor: int) -> Iterator[bytes]:
     """Yield the lines of a descriptor until it ends.
 
-    Hazard: a thread may wait here when the interpreter ends; so the descriptor is read without a buffered stream such
-    as `sys.stdin`: the interpreter aborts if a waiting thread holds the lock of such a stream.
+    Hazard: do not use a buffered stream such as `sys.stdin`. A thread may wait here when the interpreter ends, and the
+    interpreter aborts if such a thread holds the stream's lock.
     """
     rest = b""
     while data := os.read(descriptor, _CHUNK):

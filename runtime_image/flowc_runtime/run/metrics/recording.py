@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.programs import masking
-else:  # only tasks with secrets, and those whose other processes record metrics, need it
+else:  # imported only for tasks with secrets, and for tasks whose other processes record metrics
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
@@ -178,7 +178,8 @@ def _append(file: str, point: dict[str, object]) -> None:
 
 
 def collect(metrics: TaskMetrics) -> list[str]:
-    """Add the points that other processes wrote to the file, and delete it; return messages about invalid lines."""
+    """Add the points that other processes wrote to the file, then delete the file; return messages about invalid
+    lines."""
     try:
         descriptor = os.open(metrics.file, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -252,7 +252,7 @@ def _parsed(value: object, wanted: type, parse: Callable[[str], object], what: s
     """Convert a text, or a number for a Decimal."""
     text = value if isinstance(value, str) else repr(value)
     if parse is not wanted and text.endswith("Z"):
-        text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept a Z
+        text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept the suffix Z for UTC
     try:
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return parse(text)

@@ -37,8 +37,8 @@ class Result:
         cached: the task whose results @cache reused, as RUN/STEP/TASK; empty if there is none.
         error: the error record of a failed attempt.
         mocked: the remark about the patch that replaced the step's code; empty if the code ran.
-        final: whether a failure must not be retried. It is not in the report: the exit code expresses it.
-        metrics: the last values of the attempt's metrics, by name.
+        final: whether a failure must not be retried. The report does not contain this field, because the exit code
+        expresses it.
     """
 
     outcome: Outcome
@@ -79,7 +79,7 @@ def report(control: int, result: Result) -> None:
         OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # the record and the log contain it; a pipe's buffer is small
+    error.pop("traceback", None)  # the record and the log contain the traceback; a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,

@@ -45,7 +45,7 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
         if isinstance(error, ArtifactError):
             return attempt.failed(error)
         raise
-    except BaseException as error:  # also after SystemExit and KeyboardInterrupt
+    except BaseException as error:  # also SystemExit and KeyboardInterrupt
         return attempt.failed(error)
 
 

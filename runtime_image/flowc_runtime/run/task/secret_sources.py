@@ -48,7 +48,8 @@ class SecretSource(Protocol):
 
 
 class SourceError(HintedError, FlowcError):
-    """The secrets of a step cannot be read. `hint` says what to do; neither contains the value of a secret."""
+    """The secrets of a step cannot be read. `hint` says what to do; neither the message nor the hint contains the value
+    of a secret."""
 
 
 def configured_names(node: Node) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sets a task's secrets as environment variables before the step's code runs. Their values are never stored.
+"""Sets a task's secrets as environment variables before the step's code runs. The values of secrets are never stored.
 
 A provider is a function from the id of a secret to environment variables. Besides the built-in providers, a flow can
 name a class by its dotted path; its method is `get_secret_as_dict(secret_id, options={}, role=None)`. Secrets for which

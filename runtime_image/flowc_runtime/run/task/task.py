@@ -1,8 +1,8 @@
 """`Attempt`: the stages of one attempt of one task, in this process.
 
-An attempt gets the store, the IR, the program, and the run, step and index path. It reads the parents' records, which
-list the artifacts, runs the step's code, stores the artifacts, and writes its record last. A pod and a forked process
-of the emulator call the same function, `perform.perform_and_report`.
+An attempt gets the store, the IR, the program, and the run, step and index path. The attempt reads the parents'
+records, which list the artifacts, runs the step's code, stores the artifacts, and writes its record last. A pod and a
+forked process of the emulator call the same function, `perform.perform_and_report`.
 """
 
 from __future__ import annotations
@@ -293,7 +293,8 @@ class Attempt:
         return Result(outcome="failed", error=described, final=self.final, metrics=self.metrics)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
-        """Store and return the artifacts of a failed step. No task reads them; they help the user to find the cause."""
+        """Store and return the artifacts of a failed step. No task reads these artifacts, but they help the user to
+        find the cause."""
         try:
             return self.state.store(self.flow, whatever=True)
         except Exception as later:  # the store has an error, or a thread is changing a value
@@ -305,7 +306,7 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            # This is written to stdout, since a caught failure is not an error.
+            # The message is written to stdout, since a caught failure is not an error.
             say(error.get("traceback", error["message"] + "\n"), out=True)
         failure = failures.Caught(error) if catch.var else None
         if catch.var:

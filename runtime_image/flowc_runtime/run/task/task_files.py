@@ -118,8 +118,8 @@ class TaskFiles:
         return list(wanted)
 
     def _check_there(self, files: StepFiles) -> None:
-        """Check that the data folder has files for the `get` patterns. With `catalog = "none"`, the steps share this
-        folder."""
+        """Check that the data folder has files for the `get` patterns. With `catalog = "none"`, the steps share the
+        data folder."""
         folder = _folder(files)
         for pattern in files.get:
             if not files_below(folder, pattern):

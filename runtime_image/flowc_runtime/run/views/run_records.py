@@ -159,7 +159,7 @@ class RunRecords:
         Raises:
             RecordError: the record cannot be read.
         """
-        with suppress(RecordError):  # the attempt may have a record of its own, which is read below
+        with suppress(RecordError):  # the record of this attempt may still be readable
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done
@@ -228,7 +228,7 @@ class RunRecords:
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the same paths. A subclass can override this to read the records of several tasks at once."""
+        """Yield the paths unchanged. A subclass can override this to read the records of several tasks at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class AttemptView:
-    """A snapshot of an attempt of a task. Its record is read once, on first use.
+    """A snapshot of an attempt of a task. The attempt's record is read once, on first use.
 
     Values from the record are None if there is no record yet, and also if it cannot be read: then `readable` raises.
     """

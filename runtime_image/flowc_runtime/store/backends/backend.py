@@ -148,7 +148,7 @@ class StoreBackend(ABC):
         return found is not None and size in (None, found.size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it.
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection.
 
         Raises StoreError.
         """

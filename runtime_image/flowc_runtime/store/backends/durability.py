@@ -57,8 +57,8 @@ def mode() -> Mode:
 
 @final
 class Disk:
-    """The file system of a store's directory. It reports only write errors that occur after it was opened, so open it
-    early.
+    """The file system of a store's directory. A `Disk` reports only write errors that occur after its creation, so
+    create it early.
 
     The class can also write single objects, like a store, and wait until the disk has them.
     """

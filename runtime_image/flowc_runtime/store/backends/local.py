@@ -138,7 +138,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -179,7 +179,7 @@ class LocalObjects:
         try:
             try:
                 os.link(temporary, self._path(key))
-            except FileNotFoundError:  # the first object of a directory
+            except FileNotFoundError:  # the directory for the key does not exist yet
                 os.link(temporary, self._parent(key))
         except FileExistsError:
             return False
@@ -290,7 +290,7 @@ class LocalObjects:
         """Yield each directory under a prefix and its files.
 
         Raises:
-            StoreError: a directory cannot be read. It is not skipped, because `gc` must not miss a file.
+            StoreError: a directory cannot be read. The directory is not skipped, because `gc` must not miss a file.
         """
 
         def failed(error: OSError) -> None:
@@ -307,7 +307,7 @@ class LocalObjects:
 
     @contextmanager
     def _deleting(self, key: str) -> Iterator[None]:
-        """Raise StoreError for an OSError in the block, such as one of a read-only store."""
+        """Raise StoreError for an OSError in the block, such as for a read-only store."""
         try:
             yield
         except OSError as error:
@@ -390,7 +390,7 @@ def write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
     """Write all parts to a file's descriptor. Raises OSError."""
     for part in parts:
         view = memoryview(part).cast("B")
-        while view:  # one write moves at most 2 GiB, and less on a full disk's last blocks
+        while view:  # one call writes at most 2 GiB, and less if the disk is nearly full
             view = view[os.write(descriptor, view) :]
 
 

@@ -97,7 +97,7 @@ def verify_always() -> bool:
 
 
 def _hash(descriptor: int) -> str:
-    """Return the sha256 of a file. It is read, not mapped: mapped pages would count as this process's memory."""
+    """Return the sha256 of a file. The file is read, not mapped: mapped pages would count as this process's memory."""
     digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)

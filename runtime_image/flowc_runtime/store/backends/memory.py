@@ -95,7 +95,7 @@ class MemoryObjects:
         return self._below is not None and self._below.exists(key, size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`: memory has no garbage collection."""
+        """Return the result of `exists`: objects in memory are never garbage-collected."""
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:

@@ -1,4 +1,5 @@
-"""The types of the store's JSON records. Other programs read them: fields may be added, but never change their meaning.
+"""The types of the store's JSON records. Other programs read the records: fields may be added, but never change their
+meaning.
 
 An added field needs a new version of the records, which `flowc_ir.versions` lists.
 """

@@ -1,4 +1,5 @@
-"""The shapes of the store's JSON objects, by their kinds. They are checked, so readers can rely on the types of fields.
+"""The shapes of the store's JSON objects, by their kinds. The objects are checked when they are read, so that code can
+rely on the types of fields.
 
 Unlisted fields come from a later release of the same version, or from a user; they are not checked.
 `tests/runtime/test_shapes.py` compares the lists with the types in `records`.

@@ -121,7 +121,7 @@ def _lost_steps(flow: Flow) -> set[str]:
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag that an object stands for.
+    """Return the tag that an object represents.
 
     Args:
         name: the object's name.
@@ -143,7 +143,7 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
 
 
 def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag that an object stands for; None if it was just removed or is not a tag. Raises RecordError."""
+    """Return the tag that an object represents; None if it was just removed or is not a tag. Raises RecordError."""
     if not name or "/" in name:
         return None
     try:

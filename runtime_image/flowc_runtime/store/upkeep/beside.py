@@ -49,7 +49,7 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Remove from the deletable objects those that an object of a remaining run names.
+        """Keep the deletable objects that an object of a remaining run names.
 
         Args:
             objects: the store.
@@ -87,7 +87,7 @@ class Beside:
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
     """Find old uploaded files, and old files of extensions whose run is deleted or in `doomed`.
 
-    The caller keeps those that are still needed (`spare`).
+    The caller then removes the files that are still needed (`spare`).
 
     Args:
         store: the store.

@@ -145,7 +145,7 @@ class _Check:
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
-        """Record a missing object if it affects an existing one."""
+        """Record a missing object if existing objects refer to it."""
         if not touched:
             return
         if key in self._aside:

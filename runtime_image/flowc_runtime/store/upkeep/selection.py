@@ -33,7 +33,8 @@ class Selection:
     """The options that select runs: a run must match all of them. Without options no run is selected.
 
     `older_than`: the run ended more than this many seconds ago. `keep_last`: the run is not among the newest N runs of
-    its flow. `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
+    its flow. `tags`: the run has all of these tags. `keep_tags`: the run has none of these tags. `flow`: only runs of
+    this flow.
     """
 
     flow: str | None = None

@@ -1,7 +1,8 @@
 """Find classes of a run's values that cannot be imported, for example because the flow's file was renamed or deleted.
 
 A pickle names a class by its module. A class of the flow's file is looked up in the flow's current module. Any other
-class is looked up in the stored code of this run, of the runs that it resumed, and of the runs of its cached tasks.
+class is looked up in the stored code of the value's run, of the runs that this run resumed, and of the runs whose
+cached results it reuses.
 """
 
 from __future__ import annotations

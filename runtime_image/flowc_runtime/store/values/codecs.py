@@ -49,7 +49,8 @@ CLOUD: PicklerRecord = {"name": CLOUDPICKLE, "distribution": CLOUDPICKLE}
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # of all stored artifacts; a name never changes its meaning
+# the values of `codec` in references; a name never changes its meaning
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)
 INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
 LARGE_PICKLE = 1 << 18  # bytes: larger pickles are read from a file, whose digest is computed once per machine
 _PIECE = 1 << 20  # bytes per comparison

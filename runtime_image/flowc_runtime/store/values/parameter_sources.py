@@ -103,7 +103,7 @@ class EarlierValue:
 @final
 @dataclass(frozen=True, slots=True)
 class RecordedValue:
-    """The recorded value of the resumed run. That run has the same flow, so the value is not checked."""
+    """The recorded value of the resumed run. The resumed run has the same flow, so the value is not checked."""
 
     content: Value
     place: str = ""

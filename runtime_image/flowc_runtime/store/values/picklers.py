@@ -189,7 +189,8 @@ def _cloud_class() -> Picklers:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         def __init__(self, file: File, buffer_callback: Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            self.dispatch_table = with_reducers(table) or table  # the initializer of the base class reads it once
+            # the initializer of the base class reads this attribute once
+            self.dispatch_table = with_reducers(table) or table
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
 
     return Pickler

@@ -36,8 +36,8 @@ LARGE = 1 << 24
 
 
 class Left(NamedTuple):
-    """The encoding of a value after a step. `certain`: it is stored without a comparison, because it has changed or is
-    too large to compare."""
+    """The encoding of a value after a step. `certain`: the value is stored without a comparison, because it has changed
+    or is too large to compare."""
 
     encoded: Encoded
     certain: bool

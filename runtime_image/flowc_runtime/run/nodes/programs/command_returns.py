@@ -46,7 +46,7 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     written = " ".join(
         f'[ "${{{each.name}+set}}" ] && printf \'%s\\0%s\\0\' {each.name} "${{{each.name}}}";' for each in returns
     )
-    # A child shell sees only exported variables. Its path is absolute, since the command may change PATH.
+    # A child shell sees only exported variables. The child shell's path is absolute, since the command may change PATH.
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):

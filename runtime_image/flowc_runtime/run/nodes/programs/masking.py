@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a secret of fewer characters is found in a return or file only if it is all of it
+_SHORT: Final = 4  # a shorter secret is found only if the whole return or file equals it
 _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 
 
@@ -167,7 +167,7 @@ def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
 
 
 def _overlapping(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    """Yield the pieces of a file. Each begins with the end of the piece before it, so that no value is split."""
+    """Yield the pieces of a file. Each piece begins with the end of the piece before it, so that no value is split."""
     if longest == 0:
         return
     before = b""

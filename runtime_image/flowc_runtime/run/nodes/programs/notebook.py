@@ -43,7 +43,7 @@ EXECUTED: Final = "executed_notebook"
 
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
-# This code runs in the kernel after the last cell. It must not import flowc or change the notebook's variables.
+# This code runs in the kernel after the last cell. The code must not import flowc or change the notebook's variables.
 _RETURNS: Final = """\
 def __flowc_returns(names, directory):
     import json, os, pickle

@@ -1,8 +1,8 @@
 """The program of a process that executes one notebook in a kernel of this Python.
 
-It does not import flowc, since it runs in the environment of the step. Its argument is the path of a JSON file, the
-order. The order has the paths `notebook`, `executed`, `status` and `directory`, and the Python sources `values`, which
-assigns the inputs, and `returns`, which writes the returns.
+The program does not import flowc, since it runs in the environment of the step. The program's argument is the path of a
+JSON file, the order. The order has the paths `notebook`, `executed`, `status` and `directory`, and the Python sources
+`values`, which assigns the inputs, and `returns`, which writes the returns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST = 160  # the largest number of characters of a source line in an error
 
 def main() -> None:
     """Read the order and execute its notebook."""
-    sys.path.pop(0)  # this file's directory: its modules could hide others
+    sys.path.pop(0)  # removes this file's directory, whose modules could hide others
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     status = asyncio.run(execute(order))
     # This program does not import flowc's modules.

@@ -225,7 +225,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
