@@ -1,7 +1,7 @@
 """Pipelines under flowc and under runnable: the two programs run the same file alternately.
 
 runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text beside the
-figure has both wall times, and the CPU times (user and system, of all processes) with their ratio.
+figure shows both wall times, and the CPU times (user and system, of all processes) with their ratio.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """A command line and its environment variables."""
+    """A command line, and the environment variables that it adds."""
 
     command: list[str]
     variables: Mapping[str, str]
@@ -47,7 +47,7 @@ class Program:
 
 
 def program(python: str, *arguments: str, **variables: str) -> Program:
-    """Return a Python program."""
+    """Return the program that runs an interpreter with these arguments and environment variables."""
     return Program([python, *arguments], variables)
 
 

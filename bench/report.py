@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md and its charts from one run of the bench. The words are in `bench/report.md`."""
+"""Writes docs/benchmarks.md and its charts from one run of the bench. The text of the page is in `bench/report.md`."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
 class Supervisor:
-    """Runs one plan to its end. Raises ProtocolError if the flow has a kind of step that tasks cannot run."""
+    """Runs the tasks of one plan until the run ends. Raises ProtocolError if the flow has a kind of step that tasks
+    cannot run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         check_runnable(plan.graph.flow)
@@ -162,7 +163,7 @@ class Supervisor:
 
     @property
     def _stops(self) -> bool:
-        """Return whether no further task starts."""
+        """Return whether the run starts no further task."""
         return bool(self._failures) or self._engine.signal is not None
 
     def _fill(self) -> None:
@@ -277,7 +278,7 @@ class Supervisor:
     # -- events of the engine
 
     def output(self, job: Job, stream: logs.Stream, data: bytes) -> None:
-        """Store and show a task's output."""
+        """Append a task's output to its log, and show it."""
         self._log(job, stream, data)
         self._console.output(job, stream, data)
         if job in self._hung and stream == "stderr":

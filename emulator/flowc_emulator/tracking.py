@@ -43,8 +43,8 @@ class Tracking:
         return self._process.stdin.fileno()
 
     def task_ended(self, step: str, path: str, attempt: int) -> None:
-        """Send the metrics of an attempt. Call it only for attempts that have metrics and are not followed by a
-        retry."""
+        """Send the metrics of an attempt. Call this method only for attempts that have metrics and are not followed by
+        a retry."""
         self._send({"task": (step, path, attempt)})
 
     def end(self, state: EndState, seconds: float = PATIENCE) -> str:

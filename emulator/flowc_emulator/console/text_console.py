@@ -48,7 +48,7 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class TextConsole:
-    """A console that prints text for users.
+    """A console that prints text for people; `JsonConsole` is for programs.
 
     `progress` enables the progress line, `color` enables colors, and `shown` means that stdout is a terminal. If stdout
     is not a terminal, the tasks' stdout is passed on unchanged. In all other output of tasks, only the last state of a

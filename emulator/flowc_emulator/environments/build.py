@@ -45,8 +45,8 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
         say: called with a message before a build, and before waiting for another process that builds the environment.
 
     Raises:
-        BuildError: the installer failed or is missing, or the cache cannot be written; the message has the installer's
-            last lines.
+        BuildError: the installer failed or is missing, or the cache cannot be written; the message contains the
+            installer's last lines.
     """
     home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):

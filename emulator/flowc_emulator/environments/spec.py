@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The packages of an environment, as sorted requirements for the installers. Equal specs share one environment."""
+    """The packages of an environment, as sorted requirements for the installers. Tasks with equal specs share one
+    environment."""
 
     python: str
     interpreter: Interpreter
@@ -40,7 +41,7 @@ class Spec:
 
 
 def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
-    """Return the spec of a step's environment, which has no packages if the step requests none.
+    """Return the spec of a step's environment, without packages if the step requests none.
 
     Args:
         packages: the packages of the step.

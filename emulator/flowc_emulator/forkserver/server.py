@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The run whose tasks this server forks."""
+    """The data of the run whose tasks this server forks."""
 
     store: RunStore
     graph: Graph

@@ -216,7 +216,7 @@ class Agent:
                 self._unread += data
             number, result, error = message
             if number != self._number:
-                continue  # the answer to an abandoned request
+                continue  # the answer to an earlier request, which was abandoned
             self._answered = number
             if error is not None:
                 raise error
@@ -226,8 +226,8 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline; a signal that ends the run makes it earlier. Return the valid
-        deadline."""
+        """Wait for the agent until the deadline; a signal that ends the run makes it earlier. Return the deadline that
+        applied."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:

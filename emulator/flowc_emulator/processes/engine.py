@@ -48,7 +48,7 @@ class Observer(Protocol[J_contra]):
     """The events that the engine reports while it waits."""
 
     def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
-        """Handle output of the job's process."""
+        """Handle bytes that the job's process wrote to stdout or stderr."""
         ...
 
     def held(self, job: J_contra) -> None:
@@ -70,7 +70,7 @@ class Observer(Protocol[J_contra]):
         ...
 
     def note(self, text: str) -> None:
-        """Handle a note for the user."""
+        """Handle a note that the user should see."""
         ...
 
 

@@ -20,7 +20,7 @@ class ForkHazard(NamedTuple):
     evidence: str
     """The observed behaviour that shows the hazard."""
     seconds: float
-    """The duration of the package's import."""
+    """The duration of the package's import in seconds."""
 
 
 class Harmless(NamedTuple):

@@ -35,7 +35,8 @@ _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 
 
 class State(NamedTuple):
-    """The state of a process. `threads` are the names of the threads that do not stop when the process forks."""
+    """The parts of a process's state that forks must not share. `threads` are the names of the threads that do not stop
+    when the process forks."""
 
     threads: tuple[str, ...]
     descriptors: frozenset[tuple[int, str]]

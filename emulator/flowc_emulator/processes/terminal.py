@@ -85,7 +85,7 @@ class Terminal:
         return found
 
     def lend(self, task: int, *, refuse: bool) -> bool:
-        """Answer a request for the terminal.
+        """Answer a task's request for the terminal: lend the terminal, or refuse.
 
         Args:
             task: the task's process.
@@ -171,7 +171,7 @@ class Borrowed:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def is_held(self) -> bool:
-        """Return whether this process has the terminal now."""
+        """Return whether this process has borrowed the terminal now."""
         return self._depth > 0
 
     def keep(self) -> None:

@@ -52,7 +52,8 @@ class _Items:
 
 
 class Scheduler:
-    """The state of one run. `take` returns jobs that can start; `succeeded` and `failed` record how jobs ended."""
+    """The state of one run: the jobs that are ready, and the joins that wait for tasks. `take` returns jobs that can
+    start; `succeeded` and `failed` record how jobs ended."""
 
     def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
         """Begin with the flow's first step, or with the single task `only`, given as step and path."""

@@ -82,7 +82,7 @@ class Places:
         return min(self._most, self.computing + self._extra + sum(task.waits for task in self._tasks.values()))
 
     def began(self, pid: int, kind: Hashable) -> None:
-        """Add the process of a task.
+        """Record that a task's process has started.
 
         Until the first check, the new task counts as waiting if the ended task that it replaces was waiting.
 
@@ -97,7 +97,7 @@ class Places:
         self._tasks[pid] = _Task(kind, waits, self._clock())
 
     def ended(self, pid: int) -> None:
-        """Remove a process that has ended."""
+        """Record that a task's process has ended."""
         task = self._tasks.pop(pid)
         self._left[task.kind] += task.waits
         self._quiet, self._extra = self._clock(), 0

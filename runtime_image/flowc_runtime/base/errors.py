@@ -1,4 +1,4 @@
-"""Errors of the runtime. `contract` has the exit codes that report these errors to an orchestrator."""
+"""Errors of the runtime. `contract` defines the exit codes that report these errors to an orchestrator."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class MovedAside(LostRecord):
 
 
 class ArtifactError(FlowcError):
-    """An artifact cannot be stored or restored. The message has its name, its type and the line that assigned it."""
+    """An artifact cannot be stored or restored. The message contains the artifact's name, its type and the line that
+    assigned it."""
 
 
 class Damaged(ArtifactError):

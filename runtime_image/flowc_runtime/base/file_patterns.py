@@ -40,8 +40,8 @@ def parts_of(pattern: str) -> list[str]:
 def files_below(directory: str, pattern: str) -> list[str]:
     """Return the files below a directory that match a pattern, as sorted paths relative to it.
 
-    Links to files count as files. A link to a directory is followed only if the pattern contains the link's name
-    without wildcards.
+    A symbolic link to a file is treated as a file. A link to a directory is followed only if the pattern contains the
+    link's name without wildcards.
 
     Raises:
         OSError: a directory cannot be read.

@@ -3,8 +3,8 @@
 Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
 `strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default value contains
 neither `{{` nor such characters. A string that contains neither is not changed, so that `argo submit -p name=Bob`
-works. The pod gets all values together in base64, because text that people type at submission is not encoded and has to
-arrive unchanged.
+works. The pod receives all values together in base64, because text that people type at submission is not encoded and
+has to arrive unchanged.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def decode(kind: Kind, text: str) -> object:
 
 
 def encode_parameter(parameter: Parameter, value: object) -> str:
-    """Encode a parameter's value as text. The value of a file has its name and content, in the form of `pack`."""
+    """Encode a parameter's value as text. The value of a file contains the file's name and content, in the form of
+    `pack`."""
     if isinstance(value, list) and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):

@@ -282,7 +282,7 @@ class ContainerTask:
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:
-    """Write to the pod's log. If that fails, for example on a full disk, only the store has the output."""
+    """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
     left = memoryview(data)  # written without a buffer, which Python would write again at exit
     with contextlib.suppress(OSError):
         while left:

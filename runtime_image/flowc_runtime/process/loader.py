@@ -62,7 +62,7 @@ class _SourceOnly(SourceFileLoader):
         return code
 
     def is_current(self) -> bool:
-        """Return whether the file still has the executed source; a deleted file counts as unchanged."""
+        """Return whether the file still contains the source that was executed; a deleted file counts as unchanged."""
         try:
             return bytes(self.get_data(self.path)) == self.source
         except OSError:
@@ -168,7 +168,7 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
 
     Raises:
         UnguardedFlow: the file calls its flow at the top level, and `guarded` is true.
-        ImportError: the file is in a package, and another package or module has its name.
+        ImportError: the file is in a package, and another package or module is loaded under its name.
         BaseException: an exception of the file, unchanged; the module is then not registered.
     """
     path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
@@ -305,7 +305,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
         name: the name; None derives it from the file. In an interactive session, which has no file, nothing is renamed.
 
     Raises:
-        ImportError: the file is in a package, and another module has its name.
+        ImportError: the file is in a package, and another module is loaded under its name.
     """
     main = sys.modules["__main__"]
     if name is None:

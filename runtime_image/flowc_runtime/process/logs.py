@@ -1,7 +1,7 @@
 """The format of logs: frames with the bytes of both streams of an attempt, in order, in one object.
 
-A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock. A reader of a
-growing log sees whole frames, and perhaps an incomplete last frame, at which it stops.
+A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending a frame needs no lock. A
+reader of a growing log sees whole frames, and perhaps an incomplete last frame, at which it stops.
 """
 
 from __future__ import annotations

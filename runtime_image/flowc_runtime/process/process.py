@@ -250,8 +250,8 @@ def prepare_streams() -> None:
     """In the process that forks: create the stream objects of its children, so that each child need not create them.
 
     The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
-    /dev/null and a pipe, as in a child. Hazard: another thread could lose output meanwhile. So nothing is prepared in a
-    process with several threads, or without /proc.
+    /dev/null and a pipe, as in a child. Hazard: meanwhile, output of other threads would go to the pipe and be lost. So
+    nothing is prepared in a process with several threads, or without /proc.
     """
     global _prepared
     try:
@@ -310,7 +310,7 @@ def _reset_signals() -> None:
 def leave(code: int) -> NoReturn:
     """End a child without returning into the parent's stack and without running the parent's exit handlers.
 
-    An active exception is printed first. Then `ending.end` ends the user's part.
+    An active exception is printed first. Then `ending.end` joins threads, calls exit handlers and flushes files.
 
     Args:
         code: the exit code; a 0 becomes 1 if the last output cannot be written.

@@ -313,7 +313,7 @@ class Watcher:
         return left if timeout is None else min(left, timeout)
 
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
-        """Read once from a pipe; return False if it has no more data for now."""
+        """Read once from a pipe; return False if the pipe is empty for now."""
         try:
             data = os.read(descriptor, READ)
         except BlockingIOError:

@@ -1,7 +1,7 @@
 """`Program`, the interface between the runtime and user code. A flow class is one kind of program.
 
-The runtime does not import front ends. Instead, a flow object in the user's file has a method with the name in `OPENS`,
-which returns its program. `metaflow.FlowSpec` has this method, for example.
+The runtime does not import front ends. Instead, a flow object in the user's file defines a method with the name in
+`OPENS`, which returns its program. `metaflow.FlowSpec` has this method, for example.
 """
 
 from __future__ import annotations

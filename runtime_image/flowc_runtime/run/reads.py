@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @final
 class Reads(dict[str, object]):
-    """The values of a task's parameters, by name. `seen` has the names that the code has read."""
+    """The values of a task's parameters, by name. `seen` contains the names that the code has read."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__(values)

@@ -71,8 +71,8 @@ class Order:
 class Reuse:
     """Finds the tasks of the run `origin` whose results a new run with this graph and these parameters can reuse.
 
-    The step `resumed_from` and the steps in `patched` always run. `reasons` has an entry for each step that runs again
-    although `origin` has finished tasks of this step: step name → reason.
+    The step `resumed_from` and the steps in `patched` always run. `reasons` contains an entry for each step that runs
+    again although `origin` has finished tasks of this step: step name → reason.
     """
 
     def __init__(
@@ -97,7 +97,8 @@ class Reuse:
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record to reuse for a task. Return None if the task must run; `reasons` may then have the reason.
+        """Return the record to reuse for a task. Return None if the task must run; `reasons` may then contain the
+        reason.
 
         Args:
             step: the task's step.

@@ -29,7 +29,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     Args:
         job: the attempt.
         flow: the object of the task.
-        state: the state of the task, which has the call.
+        state: the state of the task, which contains the call.
 
     Raises:
         ProtocolError: the step did not call `self.next`, or called it with other targets.
@@ -116,7 +116,7 @@ def check_splits(job: Assignment, count: int, what: str) -> None:
     """Check that the number of tasks of a foreach or gang does not exceed the maximum.
 
     Args:
-        job: the attempt, which has the maximum.
+        job: the attempt, which knows the maximum.
         count: the number of tasks.
         what: a description of the foreach or gang for the message.
 

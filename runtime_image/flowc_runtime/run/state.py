@@ -69,7 +69,7 @@ class TaskState:
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
-        self.place: set[str] = set()  # parts of the frames that were read: "index", "item", "stack"
+        self.place: set[str] = set()  # parts of the foreach frames that code has read: "index", "item", "stack"
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
         self.read_only = read_only
         self.transition: NextCall | None = None
@@ -110,7 +110,8 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # the error's message already says everything
+            # the new message already contains the message of the error
+            raise type(error)(f"artifact '{name}': {error}") from None
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         # If several threads load the artifact at the same time, all get the value of the thread that finishes first. No
@@ -202,8 +203,8 @@ class Inputs(Sequence[T]):
     only one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
     """
 
-    # Each step name is an attribute. So this class has no attribute with a possible step name, except the methods of
-    # sequences; a step with the name of such a method hides the method.
+    # Each step name is an attribute. So the names of this class's own attributes cannot be step names, except the
+    # methods of sequences, which a step of the same name hides.
 
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
         """Create the sequence; `make` is a function from an index to the input.

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # few files have such tables
+    # imported at first use, because few files have such tables
+    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"
@@ -32,8 +33,8 @@ _NO_YAML: Final = (
     'write a file flowc.toml: store = "…" replaces the run log, [defaults] and [overrides.NAME] replace executors; '
     "the command decides where the flow runs, such as flowc compile --target argo"
 )
-# Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and this match is faster than parsing
-# TOML.
+# Matches a pyproject.toml that may have a [tool.flowc] section. Most files have no such section, and this match is
+# faster than parsing TOML.
 _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 

@@ -56,7 +56,7 @@ class SettingValue(NamedTuple):
 
 
 def lookup(key: str, named: str | None = None) -> SettingValue:
-    """Return the value of a setting from the first source that has it.
+    """Return the value of a setting from the first source that sets it.
 
     Args:
         key: a key of `config_keys.BY_KEY`.
@@ -102,7 +102,7 @@ def from_variable(key: str) -> SettingValue | None:
 
 
 def from_file(key: str, named: str | None = None) -> SettingValue | None:
-    """Return the value of a setting in the configuration file; None if the file does not have it.
+    """Return the value of a setting in the configuration file; None if the file does not contain the setting.
 
     Args:
         key: a key of `config_keys.BY_KEY`.

@@ -23,12 +23,12 @@ _FIX: Final = "fix the plugin's package, or uninstall it"
 
 
 class PluginError(HintedError, FlowcError):
-    """A plugin cannot be used: two packages have a plugin of this name, or its package is faulty. `hint` is the
+    """A plugin cannot be used: two packages register a plugin of this name, or its package is faulty. `hint` is the
     remedy."""
 
 
 class PluginKind(NamedTuple):
-    """A kind of plugin.
+    """A kind of plugin, such as targets or stores.
 
     Attributes:
         group: the group of entry points in which packages register such plugins.
@@ -47,15 +47,15 @@ class PluginKind(NamedTuple):
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
-        """Import and return the plugin of this name; None if no package has one.
+        """Import and return the plugin of this name; None if no package registers one.
 
         Args:
             name: the name of the entry point.
             type_: the class of the plugin, or a protocol that can be checked at run time.
 
         Raises:
-            PluginError: two packages have a plugin of this name, or the plugin cannot be imported or is not an instance
-                of the class.
+            PluginError: two packages register a plugin of this name, or the plugin cannot be imported or is not an
+                instance of the class.
         """
         entries = self._entries(name)
         if not entries:
@@ -69,7 +69,7 @@ class PluginKind(NamedTuple):
         """Check that no package has a plugin with the same name as one of flowc's own plugins.
 
         Raises:
-            PluginError: a package has such a plugin.
+            PluginError: a package registers such a plugin.
         """
         for name in own:
             if entries := self._entries(name):
@@ -81,7 +81,7 @@ class PluginKind(NamedTuple):
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
     def distribution(self, name: str) -> str | None:
-        """Return the name of the distribution that has the plugin; None if no distribution has it."""
+        """Return the name of the distribution that registers the plugin; None if no distribution does."""
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:

@@ -1,7 +1,7 @@
 """The tables of a configuration file about tasks and their pods: `[defaults]`, `[overrides.NAME]`, `[steps.FLOW.STEP]`.
 
 Each table has the same keys (`KEYS`). The values are kept as objects of the IR; None or an empty value means that the
-table does not have the key.
+table lacks the key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ OF_SETTINGS: Final = ("image", "service-account")
 
 
 class PodTable(NamedTuple):
-    """The values of one table. `override` is the name of another table; only `[steps.FLOW.STEP]` has it."""
+    """The values in one of the tables. `override` is the name of another table; only a table `[steps.FLOW.STEP]` can
+    contain this key."""
 
     pod: Kubernetes = Kubernetes()
     limits: TaskLimits = NO_LIMITS
@@ -43,7 +44,7 @@ class PodTable(NamedTuple):
 
 
 class PodTables(NamedTuple):
-    """The tables of a file.
+    """The parsed tables of a configuration file.
 
     Attributes:
         defaults: the values for all steps.
@@ -59,7 +60,7 @@ class PodTables(NamedTuple):
 
 
 class PodKey(NamedTuple):
-    """A key of a table.
+    """A key that the tables may contain.
 
     Attributes:
         read: converts a value to the form of the IR, given the value and its name for messages; raises LimitError.

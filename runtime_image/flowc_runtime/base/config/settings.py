@@ -214,7 +214,7 @@ def check() -> None:
     """Refuse settings with unsupported values that would change how flows behave (`CHOICES`).
 
     Raises:
-        SettingsError: a setting has such a value.
+        SettingsError: a setting has an unsupported value.
     """
     for name, (allowed, hint) in CHOICES.items():
         value = get(name)

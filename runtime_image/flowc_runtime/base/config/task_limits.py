@@ -30,7 +30,7 @@ class LimitError(ValueError):
 
 
 class TaskLimits(NamedTuple):
-    """The policies of a task, as objects of the IR."""
+    """The retries, time limit, resources and environment variables of a task, as objects of the IR."""
 
     retry: Retry | None = None
     timeout: Timeout | None = None

@@ -49,7 +49,7 @@ def command_on(url: str, program: str, *words: str) -> str:
 def locate(
     start: str | None = None, *, datastore: str | None = None, root: str | None = None, file: str | None = None
 ) -> SettingValue:
-    """Return the store's address and its source, from the first source that has one.
+    """Return the store's address and its source, from the first source that names a store.
 
     The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
     `.flowc` in `start` or its parents. If there is none, the result is `.flowc` in `start`, which does not exist yet.

@@ -89,7 +89,7 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
 
 
 def _refuse_secrets(name: object, value: object, step: object, when: object = None) -> None:
-    """Check that a point does not have the value of a secret of the step. Raises MetricError."""
+    """Check that a point does not contain the value of one of the step's secrets. Raises MetricError."""
     secrets = {each: secret for each, secret in ambient().secrets.items() if secret}
     if not secrets:
         return

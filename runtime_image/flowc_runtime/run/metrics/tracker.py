@@ -148,7 +148,7 @@ def check_known(setting: str) -> None:
     """Check that the tracker of the setting exists; MLflow's package need not be installed.
 
     Raises:
-        TrackerError: no installed package has a tracker of this name.
+        TrackerError: no installed package registers a tracker of this name.
     """
     name = setting.partition(":")[0]
     if setting != addresses.NO_TRACKER and name != MLFLOW and name not in TRACKERS.names():

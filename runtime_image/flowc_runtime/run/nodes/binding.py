@@ -32,7 +32,7 @@ class ArgumentError(TypeError):
 def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
-    Each argument gets the value of the same name; without such a value it has its default. All other values, whose
+    Each argument gets the value of the same name; without such a value it keeps its default. All other values, whose
     names `names` returns, are passed as `**kwargs`, or as attributes of an argument with the annotation
     `argparse.Namespace`.
 
@@ -220,7 +220,8 @@ _EXAMPLES = {
 
 
 def is_text_class(wanted: type) -> bool:
-    """Return whether a class has one textual form for each of its values: paths, dates, times, UUIDs and Decimals."""
+    """Return whether a class has exactly one textual form for each of its values: paths, dates, times, UUIDs and
+    Decimals."""
     return _parser_of(wanted) is not None and not inspect.isabstract(wanted)
 
 

@@ -18,7 +18,7 @@ FAILS: Final = (__name__, "fail")
 """The module and name of the function of a step that ends a pipeline with a failure."""
 
 NO_BRANCH: Final = (__name__, "no_branch")
-"""The module and name of a function. A step runs it if a condition has no branch for its value."""
+"""The module and name of a function. A step runs it if a condition has no branch for the value."""
 
 
 CHECK_VALUE: Final = (__name__, "check_value")

@@ -118,7 +118,7 @@ class NodesProgram:
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
 
-        An optional parameter that was not given has no value in this object, so that each function uses its own
+        An optional parameter that was not given is missing in this object, so that each function uses its own
         default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)

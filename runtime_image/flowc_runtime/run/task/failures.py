@@ -95,7 +95,7 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     trace = traceback.TracebackException.from_exception(error)
     own = _clean(trace, root, timed_out=isinstance(error, StepTimeout))
     text = "".join(trace.format())
-    if isinstance(error, SystemExit):  # the text of SystemExit has only the exit code
+    if isinstance(error, SystemExit):  # the text of SystemExit contains only the exit code
         text += f"{_message(error)}\n"
     return {
         "type": type_name(type(error)),

@@ -61,7 +61,7 @@ def check_setting(setting: SecretSetting) -> None:
     """Check that the plugin in the setting is installed. The plugin is not imported.
 
     Raises:
-        SourceError: no installed package has the plugin.
+        SourceError: no installed package registers the plugin.
     """
     if setting.is_plugin and setting.kind not in (names := SECRETS.names()):
         raise _unknown(setting, names)

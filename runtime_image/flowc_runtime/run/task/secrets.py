@@ -80,8 +80,8 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield each secret with a label for errors and its variables. Secrets that have only a name are yielded together,
-    as one item."""
+    """Yield each secret with a label for errors and its variables. Secrets for which the flow gives only a name are
+    yielded together, as one item."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)
@@ -234,7 +234,7 @@ def parse_dotenv(text: str) -> dict[str, str]:
     Variables are not expanded. A quoted value may span lines; double quotes allow escapes such as `\n`.
 
     Raises:
-        SecretError: a line is not NAME=value; the message has its number.
+        SecretError: a line is not NAME=value; the message contains the line's number.
     """
     found: dict[str, str] = {}
     at = 0

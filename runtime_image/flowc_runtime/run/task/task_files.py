@@ -328,7 +328,7 @@ def _beside(target: str) -> str:
 
 
 def _has_bytes(path: str, file: CatalogFile) -> bool:
-    """Return whether the file at a path has the bytes of a catalog's file."""
+    """Return whether the file at a path contains the same bytes as a catalog's file."""
     if os.path.islink(path) or not os.path.isfile(path) or os.stat(path).st_size != file["size"]:
         return False
     return digest_of(path) == file["digest"]

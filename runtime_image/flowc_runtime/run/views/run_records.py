@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 PARAMETERS = "_parameters"
-"""The name of a step that has one task in every run although it is not in the graph."""
+"""The name of a step that every run contains with one task, although it is not in the graph."""
 
 
 class RunRecords:

@@ -194,7 +194,7 @@ class AttemptView:
 class TaskView:
     """A task of a run: its attempts, and the results of the latest one.
 
-    `numbers` has the numbers of the attempts that have begun; if it is not given, `attempts` is empty.
+    `numbers` contains the numbers of the attempts that have begun; if it is not given, `attempts` is empty.
     """
 
     records: RunRecords

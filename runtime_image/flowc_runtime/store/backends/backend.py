@@ -111,7 +111,7 @@ class StoreBackend(ABC):
         yield self.get(key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         digest, size = sha256(parts), size_of(parts)
         key = blob_key(digest)
         for pause in _PAUSES:
@@ -195,7 +195,7 @@ class StoreBackend(ABC):
         self._chunks.append(key, data)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any. Raises StoreError."""
+        """Write the appended data that is due; return the seconds until the next write, if any. Raises StoreError."""
         return self._chunks.flush(now=now)
 
     def appended(self, key: str, start: int = 0) -> bytes:

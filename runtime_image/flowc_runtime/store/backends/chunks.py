@@ -29,7 +29,7 @@ class Chunks:
             self._send(key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due, or all if `now`; return the seconds until more is due, if any."""
+        """Write the appended data that is due, or all if `now`; return the seconds until the next write, if any."""
         for key, (since, _) in list(self._pending.items()):
             if now or time.monotonic() - since >= FLUSH_SECONDS:
                 self._send(key)

@@ -1,4 +1,4 @@
-"""Protect runs from power loss: wait until the disk has all data of a run before the run is reported as ended.
+"""Protect runs from power loss: wait until all data of a run is on the disk before the run is reported as ended.
 
 See docs/adr/0020-power.md. Writing a file only passes it to the kernel, which writes it to the disk within half a
 minute. `syncfs` waits in one call for all pending writes of a file system, for any number of files. The record of the
@@ -57,10 +57,10 @@ def mode() -> Mode:
 
 @final
 class Disk:
-    """The file system of a store's directory. A `Disk` reports only write errors that occur after its creation, so
-    create it early.
+    """The file system that contains a store's directory. A `Disk` reports only write errors that occur after its
+    creation, so create it early.
 
-    The class can also write single objects, like a store, and wait until the disk has them.
+    The class can also write single objects, like a store, and wait until they are on the disk.
     """
 
     def __init__(self, objects: LocalObjects) -> None:
@@ -92,7 +92,7 @@ class Disk:
         os.close(self._descriptor)
 
     def flush(self, slow: Callable[[str], None]) -> None:
-        """Wait until the disk has all writes.
+        """Wait until all writes are on the disk.
 
         Args:
             slow: called in another thread with a message if the wait takes longer than PATIENCE seconds.
@@ -118,7 +118,7 @@ class Disk:
         )
 
     def put(self, key: str, data: bytes) -> None:
-        """Create or replace an object; when this returns, the disk has it.
+        """Create or replace an object; when the method returns, the object is on the disk.
 
         Raises:
             StoreError: the object cannot be written.
@@ -189,7 +189,7 @@ class Disk:
 
         Returns:
             None after `then`; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may not have
-            run, and the disk may not have all data.
+            run, and some data may not be on the disk.
 
         Raises:
             StoreError: writing failed, or `then` raised it.

@@ -101,7 +101,7 @@ class LocalObjects:
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)

@@ -31,7 +31,7 @@ else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
 NAME = "checked"  # the table's file in flowc's part of the user's cache directory
-SLOTS, SLOT = 1 << 15, 32  # number of slots, bytes of a slot: the table has 1 MiB
+SLOTS, SLOT = 1 << 15, 32  # number of slots, bytes of a slot: the table's size is 1 MiB
 SMALL = 1 << 18  # bytes: hashing a smaller file is faster than looking up its mark
 ALWAYS = "always"
 VARIABLE = "FLOWC_VERIFY"

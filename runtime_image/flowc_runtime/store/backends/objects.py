@@ -70,7 +70,7 @@ class Objects(Protocol):
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex.
 
         An existing blob of the right size is kept. A blob of another size, which a crash may have left, is replaced.
 
@@ -144,7 +144,7 @@ class Objects(Protocol):
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any.
+        """Write the appended data that is due; return the seconds until the next write is due, if any.
 
         Args:
             now: whether to write all appended data.

@@ -100,12 +100,12 @@ class TriggerRecord(TypedDict):
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run starts. Times are seconds since the epoch.
 
-    `project` has the properties of `current` that describe the project, such as `project_name`; it is empty if the flow
-    has no project. `tags` are the user tags at the start; the current tags are separate objects. `namespace` is the
-    value of `current.namespace`. `package` is the code of a cluster run as a tar.gz; `sources` are the Python files of
-    a local run (`sources.py`). `origin` is the id of the resumed run, and `resumed_from` the step from which tasks run
-    again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events that
-    have started the run. `revision` is the code's git revision.
+    `project` contains the properties of `current` that describe the project, such as `project_name`; it is empty if the
+    flow has no project. `tags` are the user tags at the start; the current tags are separate objects. `namespace` is
+    the value of `current.namespace`. `package` is the code of a cluster run as a tar.gz; `sources` are the Python files
+    of a local run (`sources.py`). `origin` is the id of the resumed run, and `resumed_from` the step from which tasks
+    run again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events
+    that have started the run. `revision` is the code's git revision.
     """
 
     project: dict[str, object]
@@ -125,8 +125,8 @@ class StatusRecord(TypedDict, total=False):
     """`status.json`, replaced while the run continues.
 
     `failed` is the failed task, `message` the type and text of its error. A cluster run is `failed` as soon as a task
-    has failed; other tasks may continue until `ended`. `metrics` has the last value of each metric that tasks outside
-    of foreaches have recorded, by name.
+    has failed; other tasks may continue until `ended`. `metrics` contains the last value of each metric that tasks
+    outside of foreaches have recorded, by name.
     """
 
     version: int
@@ -157,9 +157,11 @@ class Frame(TypedDict):
 
 
 class ErrorRecord(TypedDict, total=False):
-    """The failure of an attempt. `frames` are the frames of user code, outermost first; a killed process has none.
+    """The failure of an attempt, in its record. `frames` are the frames of user code, outermost first; a killed process
+    has none.
 
-    `note` has details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the attempt,
+    `note` contains details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the
+        attempt,
     because the run was interrupted or another task of its gang failed.
     """
 
@@ -187,8 +189,8 @@ class _Count(TypedDict):
 class Fanout(_Count, total=False):
     """The items of a foreach: the name of the artifact (`over`), the number of items, and the items.
 
-    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. A gang only
-    has its `count`. `unbounded`: the foreach is unbounded.
+    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. The record of
+    a gang only contains `count`. `unbounded`: the foreach is unbounded.
     """
 
     over: str
@@ -201,8 +203,8 @@ class Fanout(_Count, total=False):
 class ParentsRecord(TypedDict):
     """The parent tasks at one node: the task at `path` or, with a `count`, the tasks at `path.0` to `path.count-1`.
 
-    If an item can end at several nodes, because of a switch or a loop, each of them has such a record. The records of
-    the tasks show at which node an item ended, and in which iteration.
+    If an item can end at several nodes, because of a switch or a loop, there is such a record for each of these nodes.
+    The records of the tasks show at which node an item ended, and in which iteration.
     """
 
     step: str

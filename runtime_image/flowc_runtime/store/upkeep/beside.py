@@ -1,8 +1,8 @@
 """Find unreferenced objects outside the runs of a store, for `collect`.
 
 - `files/DIGEST`: files that were uploaded for runs on a cluster. The record of a run that uses such a file
-  has its digest. The store does not know which files deployed flows need, so a file is deleted if it was neither
-  uploaded nor used for 400 days.
+  contains the file's digest. The store does not know which files deployed flows need, so a file is deleted if it was
+  neither uploaded nor used for 400 days.
 - `extensions/FLOW/RUN/…`: files of extensions' decorators. Artifacts refer to these files by path. Therefore the files
   are kept after their run is deleted as long as a remaining run names that run in its records (`cached`) or in an
   artifact.

@@ -46,8 +46,8 @@ class Garbage:
     """The blobs that no remaining run references: digest -> size in bytes. `young` are blobs too young to delete.
 
     `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
-    reference any blob. While there are such records, no blob is deleted, and `held` has the blobs that would be deleted
-    otherwise.
+    reference any blob. While there are such records, no blob is deleted, and `held` contains the blobs that would be
+    deleted otherwise.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
@@ -146,7 +146,7 @@ def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | 
 
 
 class Swept(NamedTuple):
-    """The objects that a sweep has deleted."""
+    """The numbers of runs and blobs that a sweep has deleted, and their size in bytes."""
 
     runs: int
     blobs: int

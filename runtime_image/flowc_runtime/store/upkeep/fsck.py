@@ -107,7 +107,7 @@ class _Check:
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task has its parents in another run
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
@@ -170,7 +170,7 @@ class _Check:
         except RecordError as error:
             kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
             if isinstance(error, DamagedRecord):
-                why = error.why  # the error's message also has the address and advice
+                why = error.why  # the error's message also contains the store's address and advice
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -216,7 +216,7 @@ class _Check:
         of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
         for key in self._absent(of_succeeded):
             self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
-        # A run that was moved as a whole has no object here, so nothing is reported as lost.
+        # If a run was moved as a whole, no object is left under its keys, so nothing is reported as lost.
         for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
             self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()

@@ -78,7 +78,8 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it has logs of reused tasks.
+    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it contains the logs of reused
+    tasks.
 
     Args:
         store: the store.

@@ -50,7 +50,7 @@ class Classes:
             name: the name of the class or function in the module, which may be dotted.
 
         Raises:
-            ArtifactError: the class or function is not found; the message has the errors of the search.
+            ArtifactError: the class or function is not found; the message contains the errors of the search.
         """
         failures: list[str] = []
         for run, record, flow in self._runs():

@@ -146,7 +146,7 @@ class ParameterSources:
         yield from zip(PRECEDENCE, (self.given, self.files, self.resumed, self.environment, self.defaults), strict=True)
 
     def names(self) -> set[str]:
-        """Return the names of the parameters that have a value in any source."""
+        """Return the names of the parameters for which any source has a value."""
         return {name for _, values in self.by_origin() for name in values}
 
 

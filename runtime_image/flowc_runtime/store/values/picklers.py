@@ -90,7 +90,7 @@ def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
     """Return the pickler `name`, which is not pickle, and its record for references to artifacts.
 
     Raises:
-        PicklerError: the pickler is not installed, two packages have it, or its package is faulty.
+        PicklerError: the pickler is not installed, two packages register it, or its package is faulty.
     """
     if name == CLOUDPICKLE:
         if not has_cloudpickle():
@@ -105,7 +105,7 @@ def plugin(name: str) -> tuple[ValuePickler, PicklerRecord]:
     """Return the pickler of an installed package, and its record for references to artifacts.
 
     Raises:
-        PicklerError: no package or more than one has the pickler, or the package is faulty.
+        PicklerError: no package or more than one registers the pickler, or the package is faulty.
     """
     found = _find(name)
     if found is None:
@@ -120,7 +120,7 @@ def reader(record: PicklerRecord) -> ValuePickler:
     """Return the plugin that wrote an artifact.
 
     Raises:
-        PicklerError: the plugin is not installed; the message has the command that installs it.
+        PicklerError: the plugin is not installed; the message contains the command that installs it.
     """
     found = _find(record["name"])
     if found is None:

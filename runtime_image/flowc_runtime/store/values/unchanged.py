@@ -3,8 +3,8 @@
 An unchanged value may be pickled to other bytes than before: a set has another order in another process, a view has
 become a separate array, two references to one text have become two texts. But two encodings that *one process* makes
 can be compared: the encoding of the value after the step, and the encoding of the artifact when it is read again. If
-both are equal, the artifact has the value after the step, and nothing is stored. docs/adr/0016-unchanged.md describes
-the costs.
+both are equal, the artifact already contains the value after the step, and nothing is stored.
+docs/adr/0016-unchanged.md describes the costs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The program of a process that executes one notebook in a kernel of this Python.
 
 The program does not import flowc, since it runs in the environment of the step. The program's argument is the path of a
-JSON file, the order. The order has the paths `notebook`, `executed`, `status` and `directory`, and the Python sources
-`values`, which assigns the inputs, and `returns`, which writes the returns.
+JSON file, the order. The order contains the paths `notebook`, `executed`, `status` and `directory`, and the Python
+sources `values`, which assigns the inputs, and `returns`, which writes the returns.
 """
 
 from __future__ import annotations

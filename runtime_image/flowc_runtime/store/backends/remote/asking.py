@@ -54,7 +54,7 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-# used after the patience has ended once: one attempt per request, until the store answers
+# used after one request has failed in spite of its patience: one attempt per request, until the store answers
 GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object

@@ -77,8 +77,8 @@ class RemoteObjects:
         """Create an object; return False if an object with other bytes exists.
 
         An existing object with the same bytes was written by this call: if an answer is lost, the repeated request
-        finds the object of the first request. Records contain their writer and time, so no other writer's record has
-        the same bytes.
+        finds the object of the first request. Records contain their writer and time, so the records of two writers
+        never have the same bytes.
 
         Raises:
             StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
@@ -110,7 +110,7 @@ class RemoteObjects:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
@@ -353,7 +353,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any."""
+        """Write the appended data that is due; return the seconds until the next write is due, if any."""
         return self._chunks.flush(now=now)
 
 
