@@ -94,7 +94,7 @@ clean: ## Delete the files that these commands wrote, except .flowc, which conta
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A broken environment, or one without pip, is created again; a working one is kept.
+# A broken environment, or an environment without pip, is created again; a working environment is kept.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || \
 	  { echo "flowc needs Python 3.10 or newer: make PYTHON=python3.12 …" >&2; exit 1; }

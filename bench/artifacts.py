@@ -1,7 +1,7 @@
 """Measure how long large artifacts take to be saved and loaded, relative to sha256 and to reading the file.
 
 A value of each type is saved in a new store. The times of sha256 and of reading are measured in the same process, just
-before, so that a busy machine slows all of them.
+before saving and loading, so that a busy machine slows all of them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ WORDS = ROOT / "bench" / "report.md"
 
 
 def write_report(figures: Sequence[Figure], peers: Sequence[PeerFigure], floors: Floors, load: float) -> None:
-    """Write the page and the charts.
+    """Write docs/benchmarks.md and its charts.
 
     Args:
         figures: the figures with targets.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # tasks that are no forks of this process do not need it
+else:  # needed only if tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 

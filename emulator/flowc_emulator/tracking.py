@@ -22,7 +22,7 @@ _KEPT: Final = "but the store has all of them"
 class Tracking:
     """Sends the metrics of a run's tasks to its tracker, in another process, which continues if this one is killed.
 
-    Hazard: start it before the first task, since the tasks' processes must not keep its pipe open.
+    Hazard: create this object before the first task starts, since the tasks' processes must not keep its pipe open.
     """
 
     def __init__(self, order: PublishOrder) -> None:

@@ -81,7 +81,7 @@ class ProgressLine:
             line.add_column(width=20)
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        # The bar stays empty until the total is exact; otherwise it would shrink when the total grows.
+        # The bar stays empty until the total is exact; otherwise the bar would shrink when the total grows.
         bar = self._bar(total=totals.least, completed=done if totals.exact else 0, width=20)
         line.add_row(*([bar] if width >= _NARROW else []), numbers, names)
         with self._rich.capture() as capture:

@@ -19,7 +19,7 @@ class Console(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether `progress` should also be called between events, several times a second."""
+        """Whether the supervisor should also call `progress` between events, several times a second."""
         ...
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:

@@ -18,7 +18,8 @@ NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs a
 
 @final
 class Sink:
-    """An output stream that its reader may close. The run continues if the reader closes it or the disk is full.
+    """An output stream that its reader may close. The run continues if the reader closes the stream or the disk is
+    full.
 
     `lost` is called with the reason of an error, except when the reader has closed the stream. Hazard: after an error,
     the stream's descriptor is replaced by /dev/null, so that Python's flush of the standard streams at exit does not

@@ -17,8 +17,8 @@ class Tally:
     """The numbers of a run's tasks by outcome. A task counts once, no matter how many attempts it had.
 
     `failed`: tasks that failed without a further attempt; `ended`: tasks that the run stopped, because the run was
-    interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if it is
-    `exact`.
+    interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if `exact`
+    is true.
     """
 
     done: int
@@ -36,7 +36,7 @@ class Tally:
         """Return the numbers as the fields of a JSON event.
 
         Returns:
-            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is not exact.
+            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if the total is not exact.
         """
         numbers: dict[str, int] = {name: getattr(self, name) for name in field_names(self)}
         exact = numbers.pop("exact")

@@ -1,4 +1,4 @@
-"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps its own pipes and
+"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps the child's pipes and
 session."""
 
 from __future__ import annotations

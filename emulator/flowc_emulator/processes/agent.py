@@ -43,16 +43,16 @@ class Agent:
     """The supervisor's side: implements the operations of `Objects` that the supervisor needs as requests to the agent.
 
     Every request raises StoreError if the agent has died, or if the store does not answer within `limit` seconds or,
-    after a signal that ends the run, within `HURRY`. Errors of the store are raised here, too; an error of `append` is
-    raised by the next request that has an answer.
+    after a signal that ends the run, within `HURRY`. Each request also raises the errors of the store; an error of
+    `append` is raised by the next request that has an answer.
     """
 
     def __init__(self, url: str) -> None:
         """Fork the agent for the store at `url`; no request is sent yet. Raises OSError if the fork fails.
 
         Hazard: this process must not have used obstore, whose threads a fork does not copy. The child closes this
-        process's end of the socket; otherwise it would never see that this process has ended. The child never returns
-        to the caller.
+        process's end of the socket; otherwise the child would never see that this process has ended. The child never
+        returns to the caller.
         """
         self.url = url
         self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run

@@ -60,7 +60,7 @@ class Observer(Protocol[J_contra]):
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle the signal `number`, which ends `running` jobs; `again`: it is the second signal, which kills the
+        """Handle the signal `number`, which ends `running` jobs; `again`: this is the second signal, which kills the
         jobs."""
         ...
 
@@ -106,7 +106,7 @@ class ForkStart:
     body: Callable[[int, Inherited], int]
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Fork this process; the child calls `body` and never returns from here. Raises OSError."""
+        """Fork this process; the child calls `body` and never returns from this call. Raises OSError."""
 
         def enter(control: int) -> int:
             place.guardian.enter_child()
@@ -299,7 +299,7 @@ class Engine(Generic[J]):
                 case Ended():
                     finished.append(self._ended(event))
                 case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
-                    continue  # Ctrl-C at a debugger's prompt belongs to the debugger
+                    continue  # Ctrl-C at a debugger's prompt is passed to the debugger
                 case Signalled(number):
                     self.interrupt(number)
                 case Called():
@@ -320,7 +320,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Return the seconds until the next deadline or check, if there is any."""
+        """Return the seconds until the next deadline or check; None if there is neither."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))

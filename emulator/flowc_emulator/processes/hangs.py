@@ -59,7 +59,7 @@ class Hangs:
         return max(0.0, self._next - time.monotonic()) if self._seen else None
 
     def look(self) -> Iterator[int]:
-        """Yield the processes that hang, each once; they are asked to print their stack on stderr."""
+        """Yield the processes that hang, each once; ask each of these processes to print its stack on stderr."""
         now = time.monotonic()
         if not self._seen or now < self._next:
             return

@@ -1,7 +1,7 @@
 """State of a process that a fork must not share, compared before and after an import.
 
 A fork copies only memory. A thread does not exist in the copy, a descriptor has one file offset for both processes, a
-child has one parent, and functions registered for the end of the process would be called twice or never.
+child has one parent, and a fork would call the functions that are registered for the process's end twice or never.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Terminal:
                 self._say(b"no")
                 return False
         self.holder = task
-        # If Ctrl-Z suspended flowc, both the shell and the task would read the input.
+        # If Ctrl-Z suspended flowc, the shell and the task would both read the input.
         self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         self._say(b"yes")
         return True
@@ -110,7 +110,7 @@ class Terminal:
     def take_back(self) -> None:
         """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z stops the run again
+        signal.signal(signal.SIGTSTP, self._suspend)  # from now on, Ctrl-Z stops the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 
@@ -188,7 +188,7 @@ class Borrowed:
         self._say(_QUIT)
 
     def _borrow(self) -> Callable[[], None]:
-        for stream in (sys.stdout, sys.stderr):  # earlier output is shown before the prompt
+        for stream in (sys.stdout, sys.stderr):  # flush, so that earlier output is shown before the prompt
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)
@@ -227,7 +227,7 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process; answers to processes that have died may precede it."""
+        """Wait for the answer to this process; answers to processes that have died may arrive before."""
         line = b""
         while True:
             line += os.read(self._answers, 1)
@@ -262,7 +262,7 @@ class Lender:
         """
         self._terminal = terminal
         self._hold, self._release = hold, release
-        self.paused: set[int] = set()  # tasks at the prompt, or waiting for it
+        self.paused: set[int] = set()  # tasks that are at the prompt, or wait for the terminal
 
     def serve(self) -> bool:
         """Serve the requests that have arrived; return True if the user has quit the debugger."""

@@ -224,8 +224,8 @@ class Scheduler:
             return
         self._missing[join, job.path] = count
         items = _Items(job.step, body, job.path, 0, count, together)
-        # A gang is put first into the queue: otherwise jobs before it would take each slot that becomes free, and it
-        # would never start.
+        # A gang is put first into the queue: otherwise jobs before it would take each slot that becomes free, and the
+        # gang would never start.
         (self._ready.appendleft if together else self._ready.append)(items)
 
     def _first_attempt(self, step: str, path: str) -> Job:

@@ -4,8 +4,8 @@ Tasks that wait, for each other or for a service, use no processor, so further t
 than processors would only slow each other down and use memory. So while tasks are held back, flowc checks the running
 processes: how much they computed since the last check, and whether one of their threads wants a processor (/proc).
 
-A task that polls without a pause looks like a computing task. If it polls for the result of a task that is held back,
-no task would ever end. So if no task ends for a long time, one more task starts.
+A task that polls without a pause looks like a computing task. If the task polls for the result of a task that is held
+back, no task would ever end. So if no task ends for a long time, one more task starts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AT_ONCE = 16  # the most parallel tasks, unless there are more processors (Metaf
 INTERVAL = 0.1  # least number of seconds between two checks
 _PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
-_SHARE = 0.5  # a process that computes for a smaller share of an interval counts as waiting, for example if it polls
+_SHARE = 0.5  # a process that computes for a smaller share of an interval is regarded as waiting; it may poll
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
 _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
 
@@ -35,7 +35,7 @@ _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a d
 class Activity(NamedTuple):
     """The activity of a process and its descendants: ticks of CPU time, and whether one of them wants a processor.
 
-    If one of them wants a processor, the ticks may be incomplete.
+    If a process wants a processor, the ticks may be incomplete.
     """
 
     ticks: int
@@ -109,13 +109,14 @@ class Places:
         return max(0.0, self._next - self._clock())
 
     def look(self) -> None:
-        """Check which tasks wait, if the pause since the last check is over. Call it when a task is held back."""
+        """Check which tasks wait, if the pause since the last check is over. Call this method when a task is held
+        back."""
         now = self._clock()
         if now < self._next:
             return
         for pid, task in self._tasks.items():
             seconds, activity = now - task.looked, self._activity(pid)
-            # after so short a time, the process has too few ticks for a decision
+            # so short a time after the last check, the process has too few ticks for a decision
             if activity is None or seconds < INTERVAL / 2:
                 continue
             if activity.wants:  # ticks are counted only when the process wants no processor

@@ -1,7 +1,7 @@
 """State that any code in this process can read without an argument: the running task, its metrics, listeners.
 
 The state is one object, which `ambient()` returns, and belongs to one attempt of a task. A forked process inherits its
-parent's state. An attempt inside another one, such as a unit test of a step, gets its own state from `apart`.
+parent's state. An attempt inside another attempt, such as in a unit test of a step, gets its own state from `apart`.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def files_below(directory: str, pattern: str) -> list[str]:
 
 
 def _matching(directory: str, at: str, parts: Sequence[str], *, whole: bool) -> Iterator[str]:
-    """Yield the files at and below `at` that the parts match; `whole`: without parts, a directory yields all its
-    files."""
+    """Yield the files at and below `at` that match the parts; if no parts are left and `whole` is true, yield all files
+    of a directory."""
     here = os.path.join(directory, at) if at else directory
     if not parts:
         if os.path.isfile(here):

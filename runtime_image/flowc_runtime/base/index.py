@@ -153,7 +153,7 @@ class Graph:
     def ends(self, join: Node) -> list[list[Node]]:
         """Return the nodes whose tasks may precede a join: a list for each arm of the split, in the split's order.
 
-        An arm has several such nodes if a switch chooses between them.
+        An arm has several such nodes if a switch chooses between several last steps.
         """
         assert join.joins is not None
         arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}

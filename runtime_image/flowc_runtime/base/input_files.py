@@ -122,7 +122,7 @@ class _Opened:
             raise OSError(error.errno, error.strerror, self._path) from None
 
     def _wait(self) -> None:
-        """Wait until the file has data or has ended; print a line if that takes long."""
+        """Wait until the file has data or has ended; print a line if the wait takes long."""
         if self.lasts:
             return
         poll = select.poll()

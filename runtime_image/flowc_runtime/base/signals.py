@@ -58,7 +58,7 @@ class Wakeup:
         self._read, self._write = -1, -1
 
     def descriptors(self) -> tuple[int, int]:
-        """Return both descriptors of the pipe, which a forked child must close."""
+        """Return the two descriptors of the pipe, which a forked child must close."""
         return self._read, self._write
 
     def fileno(self) -> int:

@@ -228,7 +228,7 @@ def _json(value: object) -> str:
 
 
 def _escape(char: str) -> str:
-    # JSON writes such a character as a pair of surrogates
+    # JSON writes a character beyond the BMP as a pair of surrogates
     return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]
 
 

@@ -1,7 +1,8 @@
 """Run one attempt in a pod's container, with two processes.
 
-The container's main process forks a child for the user's code and only watches it. So a killed child still leaves logs
-and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
+The container's main process forks a child for the user's code and only watches it. So the logs and a record with the
+reason exist even if the child is killed. The child imports the user's code while the parent claims the attempt's
+number.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ContainerTask:
         self.order = Order.of(os.environ.get(contract.RESUME))
         self.durability = durability.mode()
         self.disk = Disk.of(run.objects, self.durability)
-        self._measured = False  # whether the tracker gets metrics of this attempt
+        self._measured = False  # whether the pod sends the tracker metrics of this attempt
 
     def main(self) -> int:
         """Run the attempt; return an exit code of `flowc_runtime.base.contract`.
@@ -283,7 +284,7 @@ class ContainerTask:
 
 def _pass_on(descriptor: int, data: bytes) -> None:
     """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
-    left = memoryview(data)  # written without a buffer, which Python would write again at exit
+    left = memoryview(data)  # written without a buffer, whose content Python would try to write again at exit
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

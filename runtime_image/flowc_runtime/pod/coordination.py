@@ -69,7 +69,7 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
 
 
 def _address(run: RunStore, step: str, path: str) -> str | None:
-    """Return the address of a task's last attempt; None if it has not begun or has failed."""
+    """Return the address of a task's last attempt; None if the attempt has not begun or has failed."""
     attempt, found = 1, None
     while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")

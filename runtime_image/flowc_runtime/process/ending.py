@@ -74,7 +74,7 @@ def settle() -> None:
 def flush() -> None:
     """Flush all files before a fork; otherwise the child would write their buffers a second time.
 
-    Hazard: a standard stream whose terminal or reader is gone is replaced by /dev/null.
+    Hazard: a standard stream whose terminal or reader does not exist any more is replaced by /dev/null.
 
     Raises:
         OSError: a standard stream cannot be written for another reason, such as a full disk.
@@ -85,7 +85,8 @@ def flush() -> None:
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            # The stream's terminal or reader is gone: discard the rest of the output, and continue the run.
+            # The stream's terminal or reader does not exist any more: discard the rest of the output, and continue the
+            # run.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, standard.fileno())
             os.close(null)
@@ -184,7 +185,7 @@ def end() -> None:
     """End the user's part of this process, once: threads, exit handlers, files, coverage.
 
     Errors in these steps are reported on stderr and not raised, as in Python. Hazard: if an exit handler forks and its
-    child returns to this function, the child is ended here.
+    child returns to this function, this function ends the child.
     """
     global _ended
     if _ended:
@@ -235,7 +236,7 @@ def _save_coverage() -> None:
 
 
 def _guard(call: Callable[[], object], what: object) -> bool:
-    """Call `call` and return whether it raised nothing; report an exception like Python does at its exit."""
+    """Call `call` and return whether it raised no exception; report an exception like Python does at its exit."""
     try:
         call()
     except BaseException as error:

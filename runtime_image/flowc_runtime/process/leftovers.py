@@ -84,9 +84,9 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
         for pid in pids:
             try:
                 descriptor = os.pidfd_open(pid)
-            except ProcessLookupError:  # the child of another process, which has reaped it
+            except ProcessLookupError:  # a child of another process, which has already reaped the child
                 return True
-            except OSError:  # too many open descriptors, perhaps the reason why the processes are ended
+            except OSError:  # too many open descriptors, which may be the reason for ending the processes
                 return _pause(deadline)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)

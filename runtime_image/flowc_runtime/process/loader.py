@@ -38,8 +38,8 @@ _compiled: dict[str, tuple[bytes, CodeType]] = {}
 class UnguardedFlow(SystemExit):
     """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
 
-    Loading stops at the call. If the file is run as a program, execution also ends there, because the call runs the
-    command line.
+    Loading stops at the call. If the file is run as a program, execution also ends at the call, because the call runs
+    the command line.
     """
 
     def __init__(self, flow: str, file: str) -> None:
@@ -171,7 +171,8 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
         ImportError: the file is in a package, and another package or module is loaded under its name.
         BaseException: an exception of the file, unchanged; the module is then not registered.
     """
-    path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
+    # symbolic links are not resolved: the files of a pod's code volume are symbolic links
+    path = os.path.abspath(root / file)
     with loading(path):
         return _load(os.path.abspath(root), file, path, guarded=guarded)
 

@@ -280,7 +280,8 @@ def open_streams() -> None:
     streams = _prepared or _make_streams()
     sys.stdin, sys.stdout, sys.stderr = streams
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-    faulthandler.enable(2)  # after a crash in native code, the task's log names the line that called it
+    # after a crash in native code, the task's log names the Python line that called the native code
+    faulthandler.enable(2)
     if STACK_SIGNAL is not None:
         faulthandler.register(STACK_SIGNAL, 2)
 
@@ -361,7 +362,7 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     try:
-        stat = os.read(descriptor, 4096)  # one read is enough: the file is shorter, and procfs returns it whole
+        stat = os.read(descriptor, 4096)  # one read is enough: the file is shorter, and one call returns all of it
     except ProcessLookupError:  # the process has just ended
         return None
     finally:
@@ -371,7 +372,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Return whether a recorded process still runs; None if this machine cannot know it."""
+    """Return whether a recorded process still runs; None if this machine cannot find out."""
     if process.get("host") != os.uname().nodename or "pod" in process:
         return None
     pid = process.get("pid", 0)

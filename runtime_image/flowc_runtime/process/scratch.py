@@ -34,7 +34,7 @@ class ScratchDirectory:
         remove_left(parent)
         while True:
             self.name = tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=parent)
-            with suppress(FileNotFoundError):  # another process has removed it before it was locked
+            with suppress(FileNotFoundError):  # another process has removed the directory before this process locked it
                 self._lock = os.open(self.name, _DIRECTORY)
                 flock(self._lock, LOCK_EX)
                 if os.path.isdir(self.name):

@@ -59,7 +59,8 @@ class Signalled:
 @final
 @dataclass(frozen=True, slots=True)
 class Called:
-    """An event: the descriptor passed to `listen` is readable. Earlier output of children is reported before it."""
+    """An event: the descriptor passed to `listen` is readable. Earlier output of children is reported before this
+    event."""
 
 
 Event: TypeAlias = "Output | Ended | Signalled | Called"
@@ -75,7 +76,8 @@ class Reaper(Protocol):
     def ended(self) -> Iterable[tuple[int, int, int]]:
         """Return each child whose end was reported since the last call: pid, wait status, peak RSS in bytes.
 
-        If the reaper itself has ended, its remaining children are reported as killed, since they end with it.
+        If the reaper itself has ended, its remaining children are reported as killed, since children end with their
+        reaper.
         """
         ...
 

@@ -1,10 +1,11 @@
 """The cache of steps with @cache: a task reuses the results of an earlier task with the same code and inputs.
 
 Only the inputs that the earlier task read are compared, by digest: artifacts, parameters, the foreach item, artifacts
-of a join's inputs. The directory `cache/STEP` belongs to one step and its code. In this directory, each object
-`reads/SET` lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry with the results of a
-task; VALUES is the digest of the values that the task read. A lookup reads a few small objects. An entry also lists the
-modules that the task imported from outside the code package: it is used only if they are unchanged.
+of a join's inputs. The directory `cache/STEP` contains the entries of one step with one version of its code. In this
+directory, each object `reads/SET` lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry
+with the results of a task; VALUES is the digest of the values that the task read. A lookup reads a few small objects.
+An entry also lists the modules that the task imported from outside the code package: the entry is used only if these
+modules are unchanged.
 
 STEP is a digest of JSON without fields that have default values, so that a field added to the IR does not change STEP.
 STEP does not depend on the format version of the entries, so that entries of older releases stay valid.
@@ -120,8 +121,8 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """Find the entry of an earlier task with equal inputs; return it with the names that the earlier task read, or
-        None.
+        """Find the entry of an earlier task with equal inputs; return the entry with the names that the earlier task
+        read, or None.
 
         If no entry is found, the entries of flowc's first release are searched; their keys differ. Errors of damaged
         entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
@@ -202,7 +203,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # garbage collection has deleted it
+            except NotFound:  # garbage collection has deleted the object
                 continue
             except RecordError as error:
                 self._note(error)

@@ -19,7 +19,7 @@ from flowc_runtime.store.backends.external import digest_of
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
     from flowc_runtime.base.config import plugins
-else:  # needed only for catalogs of packages; importing them takes time
+else:  # imported at first use: only catalogs of packages need the modules
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule("flowc_runtime.base.config.plugins")
 
@@ -40,7 +40,7 @@ class UnknownCatalogError(HintedError, FlowcError):
 
 @runtime_checkable
 class FileCatalog(Protocol):
-    """A catalog that a package adds: it stores the files that tasks put.
+    """A catalog that a package adds: it stores files that steps declare in `Catalog(put=…)`.
 
     The package registers an instance as an entry point of the group `flowc.catalogs`; the setting `catalog = "NAME"`
     chooses it by the entry point's name. flowc calls the methods in the processes of tasks, which may run at the same

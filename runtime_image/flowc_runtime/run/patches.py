@@ -47,7 +47,8 @@ class Patch(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A patch after its function or value was loaded. If it has neither, the step's code is skipped.
+    """A patch after its function or value was loaded. If there is neither a function nor a value, the step's code is
+    skipped.
 
     `is_value` is true if `value` is the replacement; the value may be None. `mock` is copied from the `Patch`. `way` is
     the target of a switch whose value is missing in a mocked run.

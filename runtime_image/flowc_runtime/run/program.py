@@ -71,7 +71,8 @@ class Program(Protocol):
 
     @property
     def directory(self) -> str:
-        """The directory of the user code; empty if there is none. Tracebacks show only files below it as user code."""
+        """The directory of the user code; empty if there is none. Only files below this directory are shown as user
+        code in tracebacks."""
         ...
 
     # -- once in a process

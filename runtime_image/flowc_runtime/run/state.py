@@ -46,7 +46,8 @@ class NextCall(NamedTuple):
 
 
 class TaskState:
-    """The state of a task, which belongs to a flow object. `inherited`: unchanged artifacts of its parents."""
+    """The state of a task, which belongs to a flow object. `inherited`: the artifacts of the task's parents that the
+    task has not changed."""
 
     def __init__(
         self,
@@ -185,7 +186,8 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Refer to the stored artifact for a value that was read and not changed; it may now have another name."""
+        """Refer to the stored artifact for a value that was read and not changed; the value may now have another
+        name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref
@@ -200,7 +202,8 @@ class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
     Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
-    only one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
+    only one. `inputs.NAME` is the input that comes from the step NAME; if several inputs come from this step, the last
+    of them.
     """
 
     # Each step name is an attribute. So the names of this class's own attributes cannot be step names, except the
@@ -265,7 +268,7 @@ class Inputs(Sequence[T]):
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of those inputs that exist: an input is created when code uses it."""
+        """Return the states of the inputs that were already created: an input is created when code uses it."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:

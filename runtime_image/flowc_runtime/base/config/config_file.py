@@ -57,7 +57,8 @@ class ConfigFile(NamedTuple):
         return _place(self.path, self.lines.get(at))
 
     def place_of(self, path: tuple[str, ...]) -> str:
-        """Return the file and the line of a key in a table, or of the innermost table around it whose line is known."""
+        """Return the file and the line of a key in a table, or of the innermost table that contains the key and whose
+        line is known."""
         return _place(self.path, _line_of(path, self.lines))
 
     def value(self, setting: Setting) -> str | int:
@@ -141,7 +142,8 @@ def _mentions_us(path: str, *stamp: int) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
-    """Return values that change when the file is written, so that long-lived programs (notebooks) read it again."""
+    """Return values that change when the file is written, so that long-lived programs (notebooks) read the file
+    again."""
     try:
         status = os.stat(path)
     except OSError:

@@ -33,8 +33,8 @@ class Setting(NamedTuple):
         default: the value if nothing sets it; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
         choices: the allowed strings; empty if every string is allowed.
-        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over them; they
-        take precedence over a file.
+        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over METAFLOW_*
+        variables, which take precedence over a file.
     """
 
     key: str
@@ -281,6 +281,6 @@ PLUGIN_SETTINGS: Final = ("catalog", "secrets", "pickler", "tracker")
 
 
 def shown_value(value: object) -> str:
-    """Return a value as errors show it: as it is written in TOML, and at most 60 characters of it."""
+    """Return a value as errors show it: as it is written in TOML, and cut to 60 characters."""
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return shown[:60]

@@ -131,8 +131,8 @@ def _resources(value: object, what: str) -> object:
 
 
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
-    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` for `-` in
-    keys."""
+    """Check that a table has only keys of `kinds`, with values of exactly these types; return the table with `_`
+    instead of `-` in its keys."""
     if not isinstance(value, Mapping):
         raise LimitError(f"{what} is {shown_value(value)}, not a table")
     fields = _snake(value, [*kinds], what)

@@ -52,7 +52,8 @@ def locate(
     """Return the store's address and its source, from the first source that names a store.
 
     The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
-    `.flowc` in `start` or its parents. If there is none, the result is `.flowc` in `start`, which does not exist yet.
+    `.flowc` in `start` or its parents. If no source names a store, the result is `.flowc` in `start`, which does not
+    exist yet.
 
     Args:
         start: a directory; None is the working directory.

@@ -126,7 +126,7 @@ class MlflowTracker:
             try:
                 return client.create_experiment(name)
             except Exception:
-                found = client.get_experiment_by_name(name)  # another process may have created it
+                found = client.get_experiment_by_name(name)  # another process may have created the experiment meanwhile
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":

@@ -1,4 +1,4 @@
-"""The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for it.
+"""The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for the tracker.
 
 Each line of its input is a JSON object: first a `PublishOrder`, then a `PublishMessage` for each task that has ended
 and for the end of the run. If the input ends without the end of the run, its writer was killed, or another process
@@ -109,14 +109,15 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Move each message to the queue as soon as it arrives, so that the writer does not wait for the tracker."""
+    """Move each message to the queue as soon as it arrives, so that the process that writes messages does not wait for
+    the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)
 
 
 def _waiting(queue: SimpleQueue[PublishMessage | None]) -> Iterator[PublishMessage | None]:
-    """Wait for a message; yield it and all messages that are in the queue."""
+    """Wait for a message; yield this message and all others in the queue."""
     yield queue.get()
     while True:
         try:

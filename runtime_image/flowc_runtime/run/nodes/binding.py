@@ -152,7 +152,8 @@ def convert(value: object, annotation: object, what: str) -> object:
 
 
 def _is_instance(value: object, wanted: type) -> bool:
-    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is no int."""
+    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is not accepted as
+    an int."""
     try:
         return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
     except TypeError:  # the class is a TypedDict, or a protocol that is not checked at run time
@@ -245,7 +246,7 @@ def _is_decimal(wanted: type) -> bool:
 
 
 def _derives(wanted: type, module: str, name: str) -> bool:
-    """Return whether a class is the class of this name, or is derived from it. The module is not imported."""
+    """Return whether a class, or one of its base classes, has this name. The module is not imported."""
     return any((base.__module__, base.__name__) == (module, name) for base in wanted.__mro__)
 
 

@@ -307,7 +307,7 @@ def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
 def _check_items(value: object, name: str) -> None:
     if value is None:
         raise TransitionError(f"cannot map over '{name}': it has no value")
-    if hasattr(value, "keys"):  # also a data frame: an iteration would only give its keys
+    if hasattr(value, "keys"):  # data frames, too: iterating over them would only give their keys
         raise TransitionError(
             f"cannot map over '{name}': it is a {type(value).__name__}, not a list: return list({name}) for its keys, "
             f"or [*{name}.items()] for pairs"

@@ -39,7 +39,7 @@ def functions_of(flow: Flow) -> Iterator[Function]:
 
 
 def pickle_file(name: str) -> str:
-    """Return the path of a function's pickle file in the code package; it contains Python's version.
+    """Return the path of a function's pickle file in the code package; the file's name contains Python's version.
 
     The pickle contains bytecode, which only the same minor version of Python can run.
     """

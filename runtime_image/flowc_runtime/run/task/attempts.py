@@ -64,7 +64,7 @@ def refuse(error: FlowcError, control: int) -> int:
 
 
 def exit_code(error: FlowcError) -> int:
-    """Return the exit code of an attempt that an error of flowc ended: it says whether a retry may help."""
+    """Return the exit code of an attempt that an error of flowc ended: the code says whether a retry may help."""
     return INFRASTRUCTURE if error.passing else NO_RETRY
 
 

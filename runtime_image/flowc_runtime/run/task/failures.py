@@ -87,8 +87,8 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step. If an artifact cannot be stored, the line that assigned it is searched in
-        this code.
+        code: the code object of the step. If an artifact cannot be stored, the line that assigned the artifact is
+        searched in this code.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
@@ -255,7 +255,8 @@ def describe_death(
 
 
 def short_type(error: ErrorRecord) -> str:
-    """Return the error's type as a prefix of its message, such as `ValueError: `; empty if it is not needed."""
+    """Return the error's type as a prefix of its message, such as `ValueError: `; empty if the message is clear without
+    the type."""
     kind = error["type"]
     ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
     return "" if ours else f"{kind}: "

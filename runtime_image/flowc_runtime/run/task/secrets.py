@@ -41,7 +41,7 @@ class SecretError(Exception):
 def inject(
     sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]], setting: str
 ) -> Mapping[str, str]:
-    """Set the environment variables of a step's secrets; return all of them, even those that were set before.
+    """Set the environment variables of a step's secrets; return all these variables, even those that were set before.
 
     Args:
         sources: the secrets of the step, in order.

@@ -1,4 +1,5 @@
-"""The files of a task: they are read from the task's catalog before its code runs, and added to it afterwards.
+"""The files of a task: before the task's code runs, files are read from the task's catalog; afterwards, files are added
+to it.
 
 The catalog of a task lists the files that the task and its ancestors have put; if several have put a file of the same
 name, the file of the nearest task is listed. The catalog is stored as one object, which the task's record names, so
@@ -322,7 +323,7 @@ def _beside(target: str) -> str:
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    with suppress(FileNotFoundError):  # left by a killed process with the same process id
+    with suppress(FileNotFoundError):  # a killed process with the same process id has left this file
         os.unlink(temporary)
     return temporary
 

@@ -1,8 +1,8 @@
 """Executes two attempts of a small flow without user code, with a store in memory, before tasks are forked.
 
 Much of Python's work is done at the first call: the `__init__` of a dataclass is compiled, the loader finds the
-functions of C libraries, caches of types and attributes are filled. A fork inherits the results only if they exist
-before the fork. Without the warm-up, each task does the same work again, which costs more than a warm-up.
+functions of C libraries, caches of types and attributes are filled. A forked process inherits these results only if
+they exist before the fork. Without the warm-up, each task does the same work again, which costs more than a warm-up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The records of a run for programs that read it, including computed records of tasks without a process.
+"""The records of a run for programs that read it, including records of tasks without a process, which are computed.
 
 Two kinds of tasks exist only for compatibility with Metaflow, and have neither a process nor a stored record: the only
 task of the step `_parameters`, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).

@@ -43,7 +43,8 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Create the view of an attempt of a task that is not a control task; this takes fewer reads from the store."""
+        """Create the view of an attempt of a task that is not a control task; creating it needs fewer reads from the
+        store."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)

@@ -1,4 +1,5 @@
-"""The base class of stores in other packages: it derives all operations from six that the package implements."""
+"""The base class of stores in other packages: it derives all operations from the six operations that the package
+implements."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class StoreBackend(ABC):
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object, atomically; return False, without writing, if the key exists.
 
-        Of several writers, exactly one gets True: attempts of a task and ids of runs depend on it.
+        Of several writers, exactly one gets True: the numbers of attempts and the ids of runs are unique because of
+        this.
 
         Args:
             key: the key.

@@ -1,8 +1,8 @@
 """Check objects that have a sha256: a reader gets bytes that match the digest, or the error `Damaged`.
 
-A store's `read_blob` and `map_blob` are the only readers of such objects, and both call `checked`. A damaged object is
-moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them again.
-`sealed` checks records; logs and cards are not checked.
+A store's `read_blob` and `map_blob` are the only readers of such objects, and each of them calls `checked`. A damaged
+object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them
+again. `sealed` checks records; logs and cards are not checked.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ _ON_THE_WAY = "check the network, the disk and the memory of this machine, then 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
     """Move a damaged object aside; return the outcome and the remedy as texts.
 
-    Another reader may have moved the object since it was read, and a writer may have stored it again. So the moved
-    object is checked, and moved back if it is correct.
+    Since this process read the object, another reader may have moved it, and a writer may have stored it again. So the
+    moved object is checked, and moved back if it is correct.
 
     Args:
         objects: the store.

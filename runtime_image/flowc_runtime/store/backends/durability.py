@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Objects
 else:
-    ctypes = LateModule("ctypes")  # its import costs start-up time, and it is only needed to wait for the disk
+    # imported at first use: the import costs start-up time, and only waiting for the disk needs it
+    ctypes = LateModule("ctypes")
 
 Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
@@ -233,7 +234,8 @@ _DONE: Final = b"done"
 
 
 def _fork() -> tuple[int, int, int] | None:
-    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if that fails."""
+    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if the fork or the pipe
+    fails."""
     try:
         read, write = os.pipe()
     except OSError:
@@ -349,8 +351,8 @@ def _sync_path(path: str, *, last: bool = True) -> None:
 
 
 def _sync(descriptor: int, *, last: bool = True) -> None:
-    """Flush one file or directory to the disk. `last`: no further one follows, so the drive's own cache is flushed too
-    (macOS)."""
+    """Flush one file or directory to the disk. `last`: this is the last file or directory, so the drive's own cache is
+    flushed too (macOS)."""
     if _FULL_SYNC is not None and last:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ExternalRecord
 
 _CHUNK = 1 << 22
-# seconds: a file that was modified less than this ago may be modified again without a change of its time
+# seconds: a file that was modified less than this ago may be modified again without a change of its modification time
 _SETTLED = 2.0
 
 

@@ -158,7 +158,7 @@ class LocalObjects:
             os.utime(path)
         except FileNotFoundError:
             raise
-        except PermissionError:  # another user's file in a shared store: the directory allows replacing it
+        except PermissionError:  # another user's file in a shared store, in a directory in which it can be replaced
             with self._writing():
                 os.replace(self._write([self._map(key)[0]]), path)
         except OSError as error:  # a read-only store
@@ -340,7 +340,8 @@ class LocalObjects:
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):
-                with contextlib.suppress(FileNotFoundError):  # garbage collection may delete it as a leftover
+                # garbage collection may delete the temporary directory as a leftover
+                with contextlib.suppress(FileNotFoundError):
                     shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:

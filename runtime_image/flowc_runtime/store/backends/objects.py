@@ -103,7 +103,8 @@ class Objects(Protocol):
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; arguments and errors are those of `read_blob` with `once`.
 
-        A program that makes a value from the bytes needs no memory for the bytes themselves if they are in a directory.
+        If the store is a directory, a program that makes a value from the bytes needs no memory for the bytes
+        themselves.
         """
         ...
 

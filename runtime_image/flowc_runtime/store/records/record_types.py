@@ -161,8 +161,7 @@ class ErrorRecord(TypedDict, total=False):
     has none.
 
     `note` contains details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the
-        attempt,
-    because the run was interrupted or another task of its gang failed.
+    attempt, because the run was interrupted or another task of its gang failed.
     """
 
     type: str
@@ -175,7 +174,7 @@ class ErrorRecord(TypedDict, total=False):
 
 
 class Exit(TypedDict, total=False):
-    """How the process ended, as far as the writer of the record knows it; `peak_rss` is in bytes."""
+    """How the process ended, as far as the writer of the record knows; `peak_rss` is in bytes."""
 
     code: int
     signal: str
@@ -262,7 +261,7 @@ class TaskFileRecord(_TaskFile, total=False):
     """A file that a task has read (`get`) or stored (`put`): its name below the data folder, and its blob.
 
     `place` is the path of a file that was stored without a copy and therefore has no blob. A file that a plugin's
-    `catalog` keeps has no blob either; `place` is then its address in the catalog.
+    `catalog` keeps has no blob either; `place` is then the file's address in the catalog.
     """
 
     place: str
@@ -279,7 +278,7 @@ class MetricRecord(TypedDict):
 
 
 class AttemptRecord(_Attempt, total=False):
-    """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
+    """One attempt of a task, written when it has ended. `superseded`: another attempt finished before this attempt.
 
     `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin` exists if the
     task was reused from another run: the times and the process then belong to the original attempt, and its log is in

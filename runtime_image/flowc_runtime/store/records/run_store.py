@@ -230,7 +230,8 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that the records of all reused tasks are written. Call it before any task of the run starts."""
+        """Record that the records of all reused tasks are written. Call this method before any task of the run
+        starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:

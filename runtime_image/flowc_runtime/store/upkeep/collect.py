@@ -114,8 +114,8 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     """Yield all records of the run; unreadable records are added to `garbage.unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes it in `damaged/` does not need
-    # it.
+    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes an ir.json in `damaged/` does not
+    # need it.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss

@@ -1,8 +1,8 @@
 """Check a store: every digest, record and reference, and the leftovers of killed writers.
 
-`check_store` reads everything and changes nothing. It reads the records before it lists the blobs, so that the list
-contains the blobs of all records even if flows are running. `repair` moves damaged objects, and runs whose record is
-missing, to `damaged/`.
+`check_store` reads everything and changes nothing. `check_store` reads the records before it lists the blobs, so that
+the list contains the blobs of all records even if flows are running. `repair` moves damaged objects, and runs whose
+record is missing, to `damaged/`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Check:
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
-        self._records: set[str] = set()  # keys of existing objects, even if they are damaged
+        self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
@@ -232,7 +232,7 @@ class _Check:
         for prefix in sorted(begun):
             run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
             pathspec = place_of(run).pathspec
-            # Records are looked up before other objects, because they are deleted last with a run.
+            # Records are looked up before other objects, because a deletion of the run deletes the records last.
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:

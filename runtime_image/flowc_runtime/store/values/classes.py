@@ -87,7 +87,8 @@ def in_task(run: RunStore) -> Classes:
     """Return the `Classes` for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
-        code = run.executes().code  # also for values of earlier runs, whose flow may have had another name
+        # the current module is also used for values of earlier runs, whose flow may have had another name
+        code = run.executes().code
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
         )

@@ -193,8 +193,7 @@ def naming(place: str) -> Iterator[None]:
     Args:
         place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.
 
-    Raises:
-        ParameterError: the block raised it.
+    Raises: ParameterError: the block raised this error.
     """
     try:
         yield

@@ -28,7 +28,7 @@ else:
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule(
         "flowc_runtime.base.config.plugins"
-    )  # its import costs start-up time, and only plugins need it
+    )  # imported at first use: the import costs start-up time, and only plugins need it
 
 BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
 

@@ -84,7 +84,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
             _forward((out, err), process)
             code = process.wait()
     finally:
-        with process:  # closes its streams and reaps it
+        with process:  # closes the program's streams and reaps it
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             end_group(process)
     return CommandEnd(code, err.last_lines())

@@ -1,8 +1,8 @@
 """The values that a shell command returns: variables that it exports, and lines in the file `$FLOWC_RETURNS`.
 
 An EXIT trap writes the exported returns to a file, with their names, when the shell ends. It works with `exit`,
-`set -eu` and comments in the command, and writes no other variable. EXIT traps of the command run too. The reasons are
-in docs/adr/0029-shell-returns.md.
+`set -eu` and comments in the command, and writes no other variable. EXIT traps of the user's command are also executed.
+The reasons are in docs/adr/0029-shell-returns.md.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _refuse_constant(name: str) -> Json:
 def _exported(file: Path) -> dict[str, str]:
     try:
         parts = file.read_bytes().split(b"\0")[:-1]
-    except FileNotFoundError:  # `exec` replaced the shell, or there are no returns
+    except FileNotFoundError:  # the file is missing if `exec` replaced the shell, or if the task has no returns
         return {}
     texts = [part.decode("utf-8", "replace") for part in parts]
     return dict(zip(texts[::2], texts[1::2], strict=False))
@@ -135,7 +135,7 @@ def _written(file: Path, what: str) -> dict[str, str]:
     """Parse the file: lines `NAME=value`, and `NAME<<WORD` followed by lines up to WORD."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:  # the command has deleted it
+    except FileNotFoundError:  # the command has deleted the file
         return {}
     found: dict[str, str] = {}
     numbers = iter(range(len(lines)))

@@ -20,8 +20,8 @@ _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 class Masks:
     """Finds and replaces the values of secrets in text.
 
-    A value is found in these forms: as it is, as JSON or `set -x` of a shell writes it, and each line of a value with
-    several lines.
+    A value is found in these forms: the plain text, the text as JSON or a shell's `set -x` writes it, and each line of
+    a value with several lines.
 
     Args:
         secrets: the secrets' values by the names of their environment variables.
@@ -103,7 +103,8 @@ class MaskedStream:
 
 
 def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping[str, object]) -> str | None:
-    """Return why a point of a metric is refused: it contains the value of a secret; None if it contains none.
+    """Return the message that refuses a point of a metric that contains the value of a secret; None if it contains
+    none.
 
     A number is only compared as a whole, since the digits of many numbers contain any short secret.
 

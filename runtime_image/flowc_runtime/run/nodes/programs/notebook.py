@@ -1,7 +1,7 @@
 """Executes the notebook of a step in a Jupyter kernel: passes the inputs, and reads the returns.
 
-A separate process (`notebook_kernel`) executes the notebook once, so that a timeout or a signal ends it like a shell
-command. Objects that JSON cannot represent are passed as pickle files in a private directory.
+A separate process (`notebook_kernel`) executes the notebook once, so that a timeout or a signal can end the execution,
+as for a shell command. Objects that JSON cannot represent are passed as pickle files in a private directory.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ else:
     cloudpickle = LateModule("cloudpickle")
 
 EXECUTED: Final = "executed_notebook"
-"""The name of the artifact with the text of the executed notebook; failed attempts have it too."""
+"""The name of the artifact with the text of the executed notebook; failed attempts store this artifact too."""
 
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 

@@ -79,7 +79,7 @@ def _client(notebook: Any, order: Mapping[str, Any]) -> Any:
     spec_class: Any = import_module("jupyter_client.kernelspec").KernelSpec
     base: Any = import_module("nbclient").NotebookClient
     words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-    # Sockets in a private directory instead of ports, which kernels of other tasks could occupy.
+    # The kernel uses sockets in a private directory, since kernels of other tasks could occupy its ports.
     manager = manager_class(transport="ipc", connection_file=os.path.join(order["directory"], "k.json"))
     manager._kernel_spec = spec_class(argv=words, display_name="Python", language="python")
 

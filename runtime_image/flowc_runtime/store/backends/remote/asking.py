@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, float | None, float | None], ObjectStore]
 else:
-    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
+    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 T = TypeVar("T")
 

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    tempfile = LateModule("tempfile")  # its import costs start-up time, and it is only needed for mapped objects
-    obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
+    # imported at first use: the import costs start-up time, and only mapped objects need it
+    tempfile = LateModule("tempfile")
+    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
