@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics.tracker import EndState
 
 PATIENCE: Final = 30.0  # seconds to wait for the tracker at the end of a run
-_KEPT: Final = "but the store has all of them"
+_KEPT: Final = "but the store contains all metrics"
 
 
 @final

@@ -223,7 +223,7 @@ class Engine(Generic[J]):
             self._guardian = self._new_guardian()
         except OSError as error:
             raise FlowcError(f"the guardian process was killed and cannot be replaced: {error.strerror}") from error
-        self._observer.note("the guardian process was killed; another one takes its place")
+        self._observer.note("the guardian process was killed; another guardian was started")
 
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End active jobs and the programs that jobs have left running, except for the processes in `keep`.

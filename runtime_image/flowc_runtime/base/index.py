@@ -88,7 +88,7 @@ def path_of(step: str, task: str) -> str:
         return check_path(task.removeprefix(f"{step}-"))
     except ProtocolError:
         example = f"'{task_id(step, '0')}' or '{task_id(step, '0.3')}'"
-        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; such as {example}") from None
+        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; write an id such as {example}") from None
 
 
 def split_id(task: str) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def check_catalog(name: str) -> None:
     """
     if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]
-        hint = suggest(name, known, f"install the package with it; the catalogs are {', '.join(known)}")
+        hint = suggest(name, known, f"install the package that provides it; the catalogs are {', '.join(known)}")
         raise UnknownCatalogError(f"there is no catalog '{name}'", hint)
 
 

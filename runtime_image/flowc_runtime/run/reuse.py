@@ -276,7 +276,7 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
         if {node.id for node in old.predecessors[step]} != {node.id for node in new.predecessors[step]}:
             found[step] = "its preceding steps have changed"
         elif (old.scopes(step), before.joins) != (new.scopes(step), node.joins):
-            found[step] = "its place among foreach, branches and loops has changed"
+            found[step] = "its position relative to foreach, branches and loops has changed"
         elif type(before.next) is not type(node.next) and any(
             isinstance(following, Foreach | Gang | Switch) for following in (before.next, node.next)
         ):

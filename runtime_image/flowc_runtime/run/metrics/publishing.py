@@ -68,7 +68,7 @@ def main() -> int:
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         name = order["tracker"].partition(":")[0]
         text = f"the tracker '{name}' has failed, and lacks metrics of {order['flow']}/{order['run']}: {why:.200}"
-        os.write(out, f"{text}, but the store has all of them\n".encode("utf-8", "replace"))
+        os.write(out, f"{text}, but the store contains all metrics\n".encode("utf-8", "replace"))
         return 1
     return 0
 

@@ -280,7 +280,7 @@ def _dataclass(value: dict[object, object], wanted: type, what: str) -> object:
     hints = typing.get_type_hints(wanted)
     names = {field.name for field in dataclasses.fields(wanted) if field.init}
     if unknown := [name for name in value if name not in names]:
-        raise ArgumentError(f"{what} has {unknown[0]!r}, which {wanted.__name__} has no field for")
+        raise ArgumentError(f"{what} contains {unknown[0]!r}, but {wanted.__name__} has no such field")
     fields = {
         str(name): convert(item, hints.get(str(name), MISSING), f"{name} of {what}") for name, item in value.items()
     }

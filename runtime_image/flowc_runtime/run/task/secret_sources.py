@@ -163,7 +163,7 @@ def _unknown(setting: SecretSetting, installed: Sequence[str]) -> SourceError:
     known = [*BUILT_IN, *installed]
     return SourceError(
         f"there is no source of secrets '{setting.kind}'",
-        suggest(setting.kind, known, f"install the package with it; the sources are {', '.join(known)}"),
+        suggest(setting.kind, known, f"install the package that provides it; the sources are {', '.join(known)}"),
     )
 
 

@@ -164,5 +164,5 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
         return f"it has been moved to {aside}", REMEDY
     if whole:
         objects.move(aside, key)
-        return "the object in the store is whole now", _ON_THE_WAY
+        return "the object in the store is correct now", _ON_THE_WAY
     return f"it has been moved to {aside}", REMEDY

@@ -65,7 +65,7 @@ class Classes:
                 continue
             if (found := _in(stored, name)) is not _MISSING:
                 return found
-        raise ArtifactError("; ".join(failures) or "and the stored code of its run does not have it")
+        raise ArtifactError("; ".join(failures) or "and the stored code of its run does not contain it")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
         """Yield this run, and the existing runs whose values it reuses, each with its record and its flow."""

@@ -143,7 +143,7 @@ def _unknown(name: str, installed: list[str]) -> PicklerError:
     known = [*BUILT_IN, *installed]
     return PicklerError(
         f"there is no pickler '{name}'",
-        suggest(name, known, f"install the package with it; the picklers are {', '.join(known)}"),
+        suggest(name, known, f"install the package that provides it; the picklers are {', '.join(known)}"),
     )
 
 
