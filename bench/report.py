@@ -29,7 +29,7 @@ def write_report(figures: Sequence[Figure], peers: Sequence[PeerFigure], floors:
     Args:
         figures: the figures with targets.
         peers: the figures of flowc and other programs.
-        floors: the floors of the same run.
+        floors: the machine's least times, measured in the same run.
         load: the load average of the machine when the run began.
     """
     charts = PAGE.parent / "benchmarks"

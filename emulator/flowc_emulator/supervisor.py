@@ -155,7 +155,7 @@ class Supervisor:
                 self._ended(finished)
 
     def _patience(self) -> float | None:
-        """Return the seconds to wait for an event; None: no limit."""
+        """Return the seconds to wait for an event; None means no limit."""
         waits = [REFRESH] if self._console.live else []
         if not self._stops and self._scheduler.ready(1) and (seconds := self._places.wait()) is not None:
             waits.append(seconds)

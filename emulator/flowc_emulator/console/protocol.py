@@ -27,7 +27,7 @@ class Console(Protocol):
 
         Args:
             pathspec: the run, FLOW/RUN.
-            workers: the most tasks that run in parallel.
+            workers: the largest number of tasks that run in parallel.
             store: the address of the store.
             exact: if false, `workers` tasks run in parallel only while some of them wait and use no processor.
         """

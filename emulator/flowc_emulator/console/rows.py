@@ -16,9 +16,9 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 16  # the most bytes of an unfinished line that are held back
+PIECE = 1 << 16  # the largest number of bytes of an unfinished line that are held back
 SETTLED = 1.0  # a progress bar's line is final when the cursor was below it for this many seconds
-_MOST = 100  # the most rows that are kept because the cursor can return to them
+_MOST = 100  # the largest number of rows that are kept because the cursor can return to them
 _TOKEN = late_pattern(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
 _CUT = late_pattern(rb"\x1b(\[[0-9;?]*)?\Z")  # an incomplete escape sequence at the end of the received data
 _STYLES = late_pattern(r"\x1b\[[0-9;]*m")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The numbers of a run's tasks by outcome. A task counts once, no matter how many attempts it had.
+    """The numbers of a run's tasks by outcome. Each task is counted once, whatever the number of its attempts.
 
     `failed`: tasks that failed without a further attempt; `ended`: tasks that the run stopped, because the run was
     interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if `exact`

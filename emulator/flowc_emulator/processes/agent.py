@@ -243,7 +243,7 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # the agent would keep waiting for the store
+                self._kill()  # otherwise the agent would keep waiting for the store
                 raise StoreError(f"{self.url} does not answer, and the run is being ended")
 
 

@@ -229,7 +229,7 @@ class Engine(Generic[J]):
         """End active jobs and the programs that jobs have left running, except for the processes in `keep`.
 
         Programs get a grace period, which a second interrupt ends. Children that this process started itself, before
-        the jobs or meanwhile (such as a pool of `multiprocessing`), are not ended.
+        the first job or later (such as a pool of `multiprocessing`), are not ended.
         """
         for running in self._running.values():  # jobs are still active only if the caller raised an exception
             kill_child(running.child.pid, signal.SIGKILL)
@@ -286,7 +286,7 @@ class Engine(Generic[J]):
         """Wait for an event; return the jobs that have ended. The observer gets all other events.
 
         Args:
-            timeout: the most seconds to wait; None sets no limit.
+            timeout: the largest number of seconds to wait; None sets no limit.
 
         Raises:
             FlowcError: the guardian was killed several times, or cannot be replaced.
@@ -356,7 +356,7 @@ class Engine(Generic[J]):
     # -- the terminal for debuggers
 
     def _lend_terminal(self) -> None:
-        """Accept requests of jobs for the terminal."""
+        """Start to accept the jobs' requests for the terminal."""
         if self._terminal is None:
             return
         import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks

@@ -183,7 +183,8 @@ class Scheduler:
         Args:
             job: the attempt.
             died: whether the attempt's process ended without catching the failure itself.
-            retryable: whether retries are allowed; an attempt that only catches the failure may follow in any case.
+            retryable: whether retries are allowed; an attempt that only catches the failure may follow even if they are
+                not.
 
         Returns:
             The next attempt; None if there is none, and the run has failed.
@@ -202,7 +203,7 @@ class Scheduler:
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:
-        """Continue to `target` after a task; a join starts when all arms or items of its split have ended."""
+        """Continue to `target` after a task; a join starts when all branches or items of its split have ended."""
         node = self._graph.nodes[target]
         at = self._graph.following(job.step, job.path, target)
         if node.joins is None:

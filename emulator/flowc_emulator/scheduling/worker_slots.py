@@ -23,7 +23,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-AT_ONCE = 16  # the most parallel tasks, unless there are more processors (Metaflow's default)
+AT_ONCE = 16  # the largest number of parallel tasks (Metaflow's default), unless there are more processors
 INTERVAL = 0.1  # least number of seconds between two checks
 _PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
@@ -138,8 +138,8 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
         proc: the mount of procfs.
 
     Returns:
-        The most tasks in parallel, and how many of them may compute; None if the system does not show which tasks
-        compute.
+        The largest number of parallel tasks, and the number of them that may compute; None if the system does not show
+        which tasks compute.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Linux may be built without CONFIG_PROC_CHILDREN; then the descendants of a task are unknown.

@@ -91,7 +91,8 @@ class ArtifactError(FlowcError):
 
 
 class Damaged(ArtifactError):
-    """Bytes in the store do not match their digest. The message names the place, the expected bytes and the remedy."""
+    """Bytes in the store do not match their digest. The message names the object, the expected size and digest, and the
+    remedy."""
 
 
 class DamagedOnTheWay(Damaged):

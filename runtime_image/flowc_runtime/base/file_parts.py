@@ -1,7 +1,7 @@
 """A user's file as a sequence of parts, which are read (not mapped into memory) when the file is stored.
 
-Another program may truncate the file meanwhile, or its disk may fail. A read then returns an error, whereas touching a
-mapping raises SIGBUS, which kills the process.
+While flowc stores the file, another program may truncate it, or its disk may fail. A read then returns an error,
+whereas touching a mapping raises SIGBUS, which kills the process.
 """
 
 from __future__ import annotations

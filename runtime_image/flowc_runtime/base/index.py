@@ -151,9 +151,9 @@ class Graph:
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """Return the nodes whose tasks may precede a join: a list for each arm of the split, in the split's order.
+        """Return the nodes whose tasks may precede a join: a list for each branch of the split, in the split's order.
 
-        An arm has several such nodes if a switch chooses between several last steps.
+        A branch has several such nodes if a switch chooses between several last steps.
         """
         assert join.joins is not None
         arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}

@@ -120,8 +120,8 @@ def begin() -> None:
     if threading._threading_atexits:  # type: ignore[attr-defined]
         _forget_threads()
     modules: dict[str, Any] = sys.modules
-    # Modules register their exit handlers at import, which does not happen again in the child, so they are registered
-    # here. The handler that is registered last is called first.
+    # Modules register their exit handlers at import, which does not happen again in the child, so this function
+    # registers them. The handler that is registered last is called first.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
         atexit.register(shutdown)
     if process := modules.get("multiprocessing.process"):
@@ -194,7 +194,7 @@ def end() -> None:
     process = os.getpid()
     _guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     _guard(atexit._run_exitfuncs, atexit)
-    if os.getpid() != process:  # a child that an exit handler forked has returned here: it must not record the task
+    if os.getpid() != process:  # this is a child that an exit handler forked: it must not record the task
         os._exit(0)
     _finish_files()
     _save_coverage()

@@ -69,7 +69,7 @@ def remove_left(parent: str | None = None) -> None:
 def _remove_unlocked(path: str) -> None:
     try:
         descriptor = os.open(path, _DIRECTORY)
-    except OSError:  # the directory was removed meanwhile, or belongs to another user
+    except OSError:  # the directory was removed in the meantime, or belongs to another user
         return
     try:
         if os.fstat(descriptor).st_uid == os.getuid():

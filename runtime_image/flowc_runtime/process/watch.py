@@ -125,8 +125,8 @@ class Watcher:
     def __enter__(self) -> Watcher:
         write = self._wakeup.open()
         self._register(self._wakeup.fileno(), self._wakeup)
-        # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise their signals would be
-        # reported here.
+        # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise this watcher would report
+        # the children's signals.
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
@@ -229,7 +229,7 @@ class Watcher:
         """Wait for events; return them in the order of their occurrence.
 
         Args:
-            timeout: the most seconds to wait; None sets no limit.
+            timeout: the largest number of seconds to wait; None sets no limit.
         """
         events, self._early = self._early, []
         dead: list[_Watched] = []

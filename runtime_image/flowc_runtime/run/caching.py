@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
 
 EVERY = "*"  # in a list of artifact names: all artifacts
-MOST_SETS = 8  # the most `reads` objects of a step; more are replaced by their union
+MOST_SETS = 8  # the largest number of `reads` objects of a step; more objects are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
@@ -236,7 +236,7 @@ class Situation:
         return _digest([reads, facts])
 
     def _of_inputs(self, names: Sequence[str]) -> list[object]:
-        """Return, for each input of the join, the input's step and the digests of these artifacts.
+        """Return, for each input of the join, the input's step and the digests of the artifacts in `names`.
 
         If `names` is empty, return only the number of inputs, unless the inputs may come from different steps, which
         the code can see.
@@ -249,7 +249,7 @@ class Situation:
 
 
 def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[object]:
-    """Return the name and the digest of each of these artifacts; the digest of a missing artifact is None."""
+    """Return the name and the digest of each of the artifacts in `names`; the digest of a missing artifact is None."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 

@@ -71,7 +71,7 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items below a control task are done.
+        """Return whether the tasks of all items of a control task's foreach are done.
 
         Args:
             step: the step of the control task.

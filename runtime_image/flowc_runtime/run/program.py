@@ -106,7 +106,7 @@ class Program(Protocol):
     # -- once in a run, in the process that starts it
 
     def run_begins(self, run_id: str) -> None:
-        """Call the decorators' hooks for the beginning of a run."""
+        """Call the decorators' hooks for the start of a run."""
         ...
 
     def run_ended(self, error: BaseException | None) -> None:

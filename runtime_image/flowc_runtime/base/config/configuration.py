@@ -2,8 +2,8 @@
 
 The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
 `[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module
-reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before flowc's file; Metaflow's own
-configuration file comes after flowc's file. Pods ignore flowc's file.
+reads all other sources. Metaflow's settings are read, too: METAFLOW_* variables are used after `FLOWC_*` variables and
+before flowc's file, Metaflow's own configuration file after flowc's file. Pods ignore flowc's file.
 """
 
 from __future__ import annotations

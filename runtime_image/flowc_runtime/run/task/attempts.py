@@ -128,7 +128,7 @@ def read_report(report: bytes) -> Result | None:
 
 
 def begin_record(began: float) -> BeginRecord:
-    """Return the record of an attempt's beginning, with this process as the attempt's process."""
+    """Return the record of an attempt's start, with this process as the attempt's process."""
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
@@ -147,7 +147,7 @@ def new_record(
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt, from 1.
         outcome: the outcome of the attempt.
-        begun: the record of the attempt's beginning.
+        begun: the record of the attempt's start.
         exit_: the process's exit code or signal, and its peak memory.
     """
     step, path, number = attempt

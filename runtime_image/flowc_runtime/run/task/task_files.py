@@ -1,5 +1,5 @@
 """The files of a task: before the task's code runs, files are read from the task's catalog; afterwards, files are added
-to it.
+to the catalog.
 
 The catalog of a task lists the files that the task and its ancestors have put; if several have put a file of the same
 name, the file of the nearest task is listed. The catalog is stored as one object, which the task's record names, so

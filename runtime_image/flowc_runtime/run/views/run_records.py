@@ -166,7 +166,7 @@ class RunRecords:
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's beginning; None if the attempt has not begun.
+        """Return the record of an attempt's start; None if the attempt has not begun.
 
         Args:
             step: the task's step.

@@ -78,7 +78,8 @@ class AttemptView:
 
     @property
     def error(self) -> RecordError | None:
-        """The error of the attempt's record, or of its beginning record if it has no record; None without an error."""
+        """The error of the attempt's record, or of the record of its start if the attempt has no record; None without
+        an error."""
         if self._end is not None:
             return self.end_error
         return self._beginning if isinstance(self._beginning, RecordError) else None
@@ -112,7 +113,7 @@ class AttemptView:
 
     @property
     def began(self) -> float | None:
-        """The time when the attempt began, in seconds since the epoch, from its record or its beginning record."""
+        """The time when the attempt began, in seconds since the epoch, from its record or the record of its start."""
         if self.record is not None:
             return self.record["began"]
         begun = self._beginning if self._end is None else None

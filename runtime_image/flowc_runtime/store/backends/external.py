@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ExternalRecord
 
 _CHUNK = 1 << 22
-# seconds: a file that was modified less than this ago may be modified again without a change of its modification time
+# seconds: if a file was modified more recently, it may be modified again without a change of its modification time
 _SETTLED = 2.0
 
 
@@ -138,8 +138,8 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
         path: the path of a file; links are resolved.
 
     Raises:
-        ArtifactError: the file does not exist or cannot be read, changes meanwhile, or, in a pod, is not on a volume
-            that other pods can mount.
+        ArtifactError: the file does not exist or cannot be read, changes while it is read, or, in a pod, is not on a
+            volume that other pods can mount.
     """
     absolute = os.path.realpath(path)
     status = _status(absolute)
@@ -156,7 +156,7 @@ def digest_of(path: str) -> str:
     directory.
 
     Raises:
-        ArtifactError: the file cannot be read, or changes meanwhile.
+        ArtifactError: the file cannot be read, or changes while it is read.
     """
     status = _status(path)
     identity = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
 
-_FEW = 100  # the most objects of a bucket that are requested one by one: for more objects a listing is faster
+# the largest number of objects of a bucket that are requested one by one: for more objects a listing is faster
+_FEW = 100
 
 # The kinds of faults, in the order of the report.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"

@@ -127,7 +127,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
 
 
 def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
-    """Return the newest `count` runs with readable records; runs with unreadable records are kept in any case."""
+    """Return the newest `count` runs with readable records; runs with unreadable records are always kept."""
     found = set[str]()
     for id in reversed(runs):
         if len(found) == count:

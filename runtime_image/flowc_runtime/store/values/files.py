@@ -188,7 +188,7 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
 
 def _send(objects: Objects | None, content: FileParts) -> str:
     digest = sha256(content)
-    # A loop, because garbage collection may delete the old object between two of these calls.
+    # This is a loop, because garbage collection may delete the old object between two of the calls.
     key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)

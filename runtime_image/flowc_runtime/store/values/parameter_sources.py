@@ -188,7 +188,7 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add the place where a value was written to a ParameterError that the block raises.
+    """Add the file, line or variable in which a value was written to a ParameterError that the block raises.
 
     Args:
         place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.

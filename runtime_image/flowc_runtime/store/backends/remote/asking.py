@@ -59,7 +59,7 @@ GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object
 SLOW = 15.0  # seconds of sending before a line about it is printed
-SMALL = 1 << 20  # the most bytes of a small object
+SMALL = 1 << 20  # the largest number of bytes of a small object
 UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # the seconds that sending may take: for at most SMALL bytes, and for more
 
 

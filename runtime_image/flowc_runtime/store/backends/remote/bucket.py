@@ -125,7 +125,7 @@ class RemoteObjects:
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # the loop repeats only if garbage collection has deleted the blob meanwhile
+        return digest  # the loop repeats only if garbage collection has deleted the blob in the meantime
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
