@@ -98,7 +98,7 @@ def main(what: str) -> None:
 
 
 def _read(store: str, pattern: str) -> int:
-    """Read the files of a pattern with one `*` for each level of directories, as plainly as possible."""
+    """Read the files of a pattern with one `*` for each level of directories, with as little code as possible."""
     places = [store]
     for part in pattern.split("/")[:-1]:
         places = [f"{place}/{name}" for place in places for name in (os.listdir(place) if part == "*" else [part])]

@@ -43,7 +43,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # the file lives as long as the run
+        self._lock = tempfile.TemporaryFile()  # the file exists as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""

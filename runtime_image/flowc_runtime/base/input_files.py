@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import tempfile
     from collections.abc import Iterator
 else:
-    tempfile = LateModule("tempfile")  # every process reads settings, but few read a pipe
+    tempfile = LateModule("tempfile")  # imported at first use: every process reads settings, but few read a pipe
 
 PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16

@@ -75,7 +75,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
     Returns:
         True if a process has ended. On systems without pidfd, the function waits for a moment and returns whether the
-        deadline is still ahead.
+        deadline has not passed yet.
     """
     if not HAS_PIDFD:
         return _pause(deadline)
@@ -100,7 +100,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
 
 def _pause(deadline: float) -> bool:
-    """Wait a moment, because no event reports the end of a process; return whether the deadline is still ahead."""
+    """Wait a moment, because no event reports the end of a process; return whether the deadline has not passed yet."""
     left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

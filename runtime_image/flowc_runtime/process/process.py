@@ -78,7 +78,7 @@ def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
 
 
 def leave_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Undo `adopt_orphans`: a program that continues would never wait for its adopted children."""
+    """Undo `adopt_orphans`, because a program that continues would never reap its adopted children."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 0)
 

@@ -139,7 +139,7 @@ class _Check:
             doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
-        """Record a fault; several faults of one kind in one object become one."""
+        """Record a fault; several faults of one kind in one object are combined."""
         if (fault := self._faults.get((kind, key))) is None:
             fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
