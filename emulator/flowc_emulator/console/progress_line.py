@@ -43,7 +43,7 @@ class ProgressLine:
         Args:
             scheduler: provides the numbers of tasks.
             running: the active attempts, whose bars are shown above the line.
-            stops: whether no further task starts.
+            stops: whether the run starts no further task.
         """
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:

@@ -56,7 +56,7 @@ class Console(Protocol):
         """Show that a task is done.
 
         Args:
-            job: its last attempt.
+            job: the last attempt of the task.
             seconds: the duration of that attempt.
             caught: whether @catch caught a failure.
             cached: the task whose results this task reuses (@cache), as RUN/STEP/TASK; empty if there is none.

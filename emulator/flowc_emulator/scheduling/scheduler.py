@@ -152,9 +152,9 @@ class Scheduler:
         """Record a completed task.
 
         Args:
-            job: its last attempt.
-            count: the number of items of its foreach, or of members of its gang.
-            choice: the step that its switch has chosen.
+            job: the last attempt of the task.
+            count: the number of items or members, if the task opens a foreach or a gang.
+            choice: the step that was chosen, if the task ends with a switch.
         """
         self.done += 1
         if self._only is not None:

@@ -135,7 +135,7 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
     """Return the arguments `most` and `processors` of `Places` for a run without `--max-workers`.
 
     Args:
-        proc: the mount of procfs.
+        proc: the directory at which procfs is mounted.
 
     Returns:
         The largest number of parallel tasks, and the number of them that may compute; None if the system does not show

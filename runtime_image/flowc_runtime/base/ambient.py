@@ -44,7 +44,7 @@ class TaskContext:
         project: the values of @project, by the names of `current`'s properties.
         card: the object behind `current.card`, which collects components for the step's cards.
         store: the URL of the store.
-        parallel: the task's place in its gang; None outside of gangs.
+        parallel: the task's position in its gang; None outside of gangs.
         ir: the IR of the flow.
     """
 

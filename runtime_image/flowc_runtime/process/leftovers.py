@@ -39,7 +39,7 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
     Args:
         keep: the children to leave running.
         grace: the seconds between SIGTERM and SIGKILL.
-        hurry: records signals; if one that ends this program arrives, SIGKILL is sent early. None always waits.
+        hurry: records signals; if a signal that ends this program arrives, SIGKILL is sent early. None always waits.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -71,7 +71,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
     Args:
         pids: the processes, which may be children of any process.
         deadline: when to stop, in seconds of the monotonic clock.
-        hurry: records signals; one that ends the program stops the wait.
+        hurry: records signals; a signal that ends the program stops the wait.
 
     Returns:
         True if a process has ended. On systems without pidfd, the function waits for a moment and returns whether the

@@ -56,7 +56,7 @@ class FileCatalog(Protocol):
 
         Args:
             path: the path of the file.
-            digest: the sha256 of its bytes, in hex.
+            digest: the sha256 of the file's bytes, in hex.
         """
         ...
 

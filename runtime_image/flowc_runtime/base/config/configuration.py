@@ -60,7 +60,7 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the path of the configuration file; None selects the current one (`current_file`).
+        named: the path of the configuration file; None selects the current file (`current_file`).
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -106,7 +106,7 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the path of the file; None selects the current one (`current_file`).
+        named: the path of the file; None selects the current file (`current_file`).
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.

@@ -235,7 +235,7 @@ def record_death(
         began: the time when the attempt began, in seconds since the epoch.
         ended: how the process ended.
         message: the reason if the parent knows it; it replaces the message about the signal or exit code.
-        ended_by_run: whether the end of the run ended the process.
+        ended_by_run: whether the process was ended because the run ends.
 
     Raises:
         StoreError: the store cannot be written.

@@ -49,7 +49,7 @@ class Caught(Exception):
 
     Attributes:
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
-            exception (by a signal or an exit), it is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+            exception (by a signal or an exit), `type` is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
         exception: the exception's text, the result of `str`.
         stacktrace: the whole traceback; `str` and `repr` of this object return it too.
     """
@@ -227,7 +227,7 @@ def describe_death(
         exit_: how the process ended.
         why: the reason, if the parent process knows it.
         ending: whether the step's code had ended, and only exit handlers or threads were still running.
-        ended_by_run: whether the end of the run ended the process.
+        ended_by_run: whether the process was ended because the run ends.
     """
     last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
     if why is not None:

@@ -149,7 +149,7 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
     Args:
         objects: the store.
         key: the key of the object.
-        digest: the sha256 that its bytes should have.
+        digest: the sha256 that the object's bytes should have.
     """
     aside = aside_key(key)
     try:

@@ -261,7 +261,7 @@ class LocalObjects:
 
         Args:
             key: the key.
-            parts: the parts of its bytes, which may be computed one by one.
+            parts: the parts of the object's bytes, which may be computed one by one.
 
         Raises:
             StoreError: the object cannot be written.

@@ -53,7 +53,7 @@ class Objects(Protocol):
 
         Args:
             key: the key.
-            parts: the parts of its bytes, in order.
+            parts: the parts of the object's bytes, in order.
 
         Raises:
             StoreError: the object cannot be written.

@@ -101,7 +101,7 @@ def check(key: str, data: bytes, url: str) -> object:
 
     Args:
         key: the key of the object, which decides its kind.
-        data: its bytes.
+        data: the object's bytes.
         url: the address of the store, for errors.
 
     Raises:
@@ -134,7 +134,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
 
     Args:
         key: the key of the record.
-        data: its bytes.
+        data: the record's bytes.
         url: the address of the store, for errors.
 
     Raises:

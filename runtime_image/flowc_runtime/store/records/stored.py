@@ -38,9 +38,9 @@ def parse(
         format: the format, with its versions.
         kind: a key of `shapes.SHAPES`.
         data: the object's bytes.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: its description, such as `run Flow/1`.
+        subject: the object's description, such as `run Flow/1`.
         identity: fields and the values that the object's key requires. Other values mean that another program has
             written the object.
 
@@ -73,7 +73,7 @@ def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
         why: the fault.
         key: the object's key.
         url: the address of the store.
-        subject: its description, such as `run Flow/1`.
+        subject: the object's description, such as `run Flow/1`.
     """
     from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
 
@@ -87,9 +87,9 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
     Args:
         data: the object's bytes.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: the description of its run.
+        subject: the description of the object's run.
 
     Raises:
         FormatError: a newer flowc wrote the IR.
@@ -126,9 +126,9 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
     Args:
         name: the object's name.
         read: returns the object's bytes; called only for tags that do not fit into a name.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: the description of its run.
+        subject: the description of the object's run.
 
     Raises:
         DamagedRecord: the object's content is not text, or does not match its name.

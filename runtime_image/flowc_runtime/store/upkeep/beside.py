@@ -91,7 +91,7 @@ def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str
 
     Args:
         store: the store.
-        objects: its backend.
+        objects: the backend of the store.
         doomed: the runs to delete, as flow and id.
     """
     beside = Beside(_old_sent(objects))
@@ -107,7 +107,7 @@ def delete_beside(store: Store, objects: Collectable, beside: Beside, renew: Cal
 
     Args:
         store: the store.
-        objects: its backend.
+        objects: the backend of the store.
         beside: the objects to delete.
         renew: called before each deletion, to renew the lease.
 

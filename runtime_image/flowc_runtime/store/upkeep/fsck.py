@@ -307,7 +307,7 @@ def repair(store: Store, report: FsckReport) -> None:
 
     Args:
         store: the store.
-        report: the result of `check_store`; its faults get the new keys.
+        report: the result of `check_store`; the new keys are stored in the report's faults.
 
     Raises:
         StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, the

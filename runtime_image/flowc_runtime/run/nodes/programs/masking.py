@@ -109,7 +109,7 @@ def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping
     A number is only compared as a whole, since the digits of many numbers contain any short secret.
 
     Args:
-        secrets: the values by the names of their variables; none is empty.
+        secrets: the values by the names of their variables; no value is empty.
         name: the name of the metric.
         numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet; None for a number that is
             not given.
