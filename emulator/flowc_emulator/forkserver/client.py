@@ -164,7 +164,7 @@ class ServerBranch:
 
     @property
     def queued(self) -> bool:
-        """Whether a child has ended that `ended` has not yielded yet."""
+        """Whether `ended` would yield a child now."""
         return bool(self._exited)
 
     @property

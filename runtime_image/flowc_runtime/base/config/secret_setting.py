@@ -89,7 +89,7 @@ class SecretSetting(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The source for errors; a path below the working directory is shown relative to it."""
+        """The source as error messages show it; a path below the working directory is shown relative to it."""
         if self.kind not in (DOTENV, FILES):
             return self.text
         try:

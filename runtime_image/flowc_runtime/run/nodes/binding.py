@@ -251,7 +251,7 @@ def _derives(wanted: type, module: str, name: str) -> bool:
 
 
 def _parsed(value: object, wanted: type, parse: Callable[[str], object], what: str) -> object:
-    """Convert a text, or a number for a Decimal."""
+    """Convert a text to an instance of the class; for a Decimal, also a number."""
     text = value if isinstance(value, str) else repr(value)
     if parse is not wanted and text.endswith("Z"):
         text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept the suffix Z for UTC
