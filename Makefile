@@ -87,7 +87,7 @@ cluster-up: $(VENV)/.dev ## Create a Kubernetes cluster with Argo and an S3 stor
 cluster-down: $(VENV)/.dev ## Delete that cluster; the programs built for it stay in the cache.
 	$(CLUSTER) down
 
-test-cluster: $(VENV)/.dev ## Run the tests on the running cluster, on the one of KUBECONFIG, or on a new one; ARGO= selects its version, ARGS= are options of pytest.
+test-cluster: $(VENV)/.dev ## Run the tests on the running cluster, on the cluster of KUBECONFIG, or on a new cluster; ARGO= selects its version, ARGS= are options of pytest.
 	$(CLUSTER) test $(ARGS)
 
 clean: ## Delete the files that these commands wrote, except .flowc, which contains your runs.

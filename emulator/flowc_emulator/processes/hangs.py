@@ -2,7 +2,8 @@
 
 A forked process has one thread: the thread that forked. A lock that another thread of the parent held during the fork
 is never released in the child, and a thread pool of the parent has no threads in the child. A process that waits for
-such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end it; it prints a note with the stack.
+such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end this process, but prints a note with
+its stack.
 """
 
 from __future__ import annotations

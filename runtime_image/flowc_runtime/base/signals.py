@@ -11,7 +11,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised when the signal `number` ends the program. Code that catches `Exception` does not catch it."""
+    """Raised when the signal `number` ends the program. Code that catches `Exception` does not catch this exception."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

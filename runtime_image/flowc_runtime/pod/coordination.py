@@ -1,7 +1,7 @@
 """Find the address of a gang's first task, and check whether a loop may continue, for the task of a pod.
 
-The tasks of a gang are pods, and each starts when the cluster has room for it. When the first task starts, it writes a
-record with its pod's address; the other tasks wait for this record.
+The tasks of a gang are pods, and each pod starts when the cluster has room for it. When the first task starts, it
+writes a record with its pod's address; the other tasks wait for this record.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class FileCatalog(Protocol):
     def keep(self, path: str, digest: str) -> str:
         """Store the bytes of a file, and return an address for `fetch`.
 
-        flowc records the address. It may call this method again with the same bytes, for example when a step is
+        flowc records the address. flowc may call this method again with the same bytes, for example when a step is
         retried.
 
         Args:

@@ -95,7 +95,8 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
 
 
 def _in_file(text: str, step: str) -> UserFunction:
-    """Load a function from a file: the named function, else the function with the step's name, else the only one."""
+    """Load a function from a file: the named function, else the function with the step's name, else the only
+    function."""
     path, _, name = text.partition(".py:")
     path = f"{path}.py" if name else text
     spec = spec_from_file_location(f"flowc_patch_{os.path.basename(path)[:-3]}", path)

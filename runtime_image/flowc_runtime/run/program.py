@@ -240,7 +240,7 @@ def check_runnable(flow: Flow) -> None:
     """Check that this flowc can run every node.
 
     Raises:
-        ProtocolError: this flowc cannot run a node; the message names the first one.
+        ProtocolError: this flowc cannot run a node; the message names the first such node.
     """
     of_class = [node for node in flow.nodes if isinstance(node.run, Method)]
     for node in flow.nodes:

@@ -202,8 +202,8 @@ class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
     Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
-    only one. `inputs.NAME` is the input that comes from the step NAME; if several inputs come from this step, the last
-    of them.
+    only one of them. `inputs.NAME` is the input that comes from the step NAME; if several inputs come from this step,
+    the last of them.
     """
 
     # Each step name is an attribute. So the names of this class's own attributes cannot be step names, except the

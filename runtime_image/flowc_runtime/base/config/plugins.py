@@ -47,7 +47,7 @@ class PluginKind(NamedTuple):
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
-        """Import and return the plugin of this name; None if no package registers one.
+        """Import and return the plugin of this name; None if no package registers such a plugin.
 
         Args:
             name: the name of the entry point.

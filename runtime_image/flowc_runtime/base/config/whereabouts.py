@@ -59,7 +59,7 @@ def locate(
         start: a directory; None is the working directory.
         datastore: Metaflow's option `--datastore`, which takes precedence over all sources.
         root: Metaflow's option `--datastore-root`, which also takes precedence over all sources.
-        file: the path of the configuration file; None selects the current one.
+        file: the path of the configuration file; None selects the current file.
 
     Raises:
         SettingsError: Metaflow's settings name an unsupported or incomplete store.

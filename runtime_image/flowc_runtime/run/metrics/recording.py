@@ -43,8 +43,8 @@ def record(name: str, value: object, step: object = None) -> None:
         step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
 
     Raises:
-        MetricError: an argument is wrong or contains the value of a secret of the step, or no step follows the previous
-            one.
+        MetricError: an argument is wrong or contains the value of a secret of the step, or the previous step is the
+            largest number.
         OSError: this is a child process of the task, and it cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
@@ -75,7 +75,7 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
     """Add a point to the metrics of a task. The caller has checked the values.
 
     Raises:
-        MetricError: `step` is None, and the step of the previous point is the largest one.
+        MetricError: `step` is None, and the step of the previous point is the largest number.
     """
     points = metrics.points.get(name, [])
     if step is None:

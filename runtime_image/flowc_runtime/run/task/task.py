@@ -247,7 +247,7 @@ class Attempt:
         return Result(outcome="ok", count=count, choice=choice, mocked=mocked, metrics=self.metrics)
 
     def failed(self, error: BaseException) -> Result:
-        """Record the failure of the code; in the last attempt of a step with @catch, catch it.
+        """Record the failure of the code; in the last attempt of a step with @catch, catch the failure.
 
         The artifacts that can be stored are stored, except after an interrupt or a MemoryError.
         """

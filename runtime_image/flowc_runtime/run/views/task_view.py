@@ -160,7 +160,7 @@ class AttemptView:
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the attempt got from the catalog and put into it."""
+        """The files that the attempt got from the catalog and put into the catalog."""
         return self.record.get("files", ()) if self.record is not None else ()
 
     @property
@@ -248,7 +248,7 @@ class TaskView:
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the task got from the catalog and put into it."""
+        """The files that the task got from the catalog and put into the catalog."""
         return self.latest.files if self.latest is not None else ()
 
     @property

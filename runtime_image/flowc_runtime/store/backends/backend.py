@@ -28,7 +28,7 @@ class StoreBackend(ABC):
     """A store of runs at an address: objects, which are bytes, under keys such as `flows/Train/runs/1/record.json`.
 
     A subclass implements `get`, `put`, `create`, `find`, `listing` and `delete`; it may replace the other operations by
-    faster ones. A reader must see an object whole or not at all, and must see a new object as soon as it is written.
+    faster methods. A reader must see an object whole or not at all, and must see a new object as soon as it is written.
     Several threads call the operations at the same time.
 
     Hazard: the process that creates the backend may fork before it calls the first operation. So the constructor must

@@ -193,7 +193,7 @@ class Disk:
             not have run, and some data may not be on the disk.
 
         Raises:
-            StoreError: writing failed, or `then` raised it.
+            StoreError: writing failed, or `then` raised this error.
         """
         _load_syncfs()  # loaded before the fork: a forked child can safely call the function, but not load it
         prctl = load_prctl()

@@ -117,7 +117,8 @@ class LocalObjects:
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower one.
+        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower of the
+        # two.
         digests: list[str] = []
 
         def hash_parts() -> None:

@@ -69,7 +69,7 @@ def digest_of(descriptor: int, expected: str) -> str:
         with _turn(table, place.offset, status.st_size):
             if _has(table, place):
                 return expected
-            # A later change alters the file's times, unless it falls into the same clock tick as the last one.
+            # A later change alters the file's times, unless it falls into the same clock tick as the last change.
             settled = time.time() - max(status.st_mtime, status.st_ctime) > _TICK
             found = _hash(descriptor)
             if found == expected and settled:

@@ -30,7 +30,8 @@ class _Pickler(TypedDict):
 
 
 class PicklerRecord(_Pickler, total=False):
-    """The pickler that wrote an artifact: the name of its entry point, and the distribution that contains it."""
+    """The pickler that wrote an artifact: the name of its entry point, and the distribution that contains the
+    pickler."""
 
     distribution: str
 
@@ -46,8 +47,8 @@ class _Artifact(TypedDict):
 class ArtifactRef(_Artifact, total=False):
     """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
 
-    `external` is the external file, if the artifact is one. `pickler` is the pickler that wrote the bytes, if it was
-    not pickle. A reference has no version, because it is part of a record or a cache entry.
+    `external` is the external file, if the artifact is an external file. `pickler` is the pickler that wrote the bytes,
+    if it was not pickle. A reference has no version, because it is part of a record or a cache entry.
     """
 
     data: str

@@ -100,7 +100,7 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
                 # Everything that looks like a digest counts: it is better to keep too many blobs than to delete a
-                # referenced one.
+                # referenced blob.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)

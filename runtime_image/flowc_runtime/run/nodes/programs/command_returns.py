@@ -29,7 +29,7 @@ _LINE: Final = late_pattern(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re
 
 
 class CommandReturnError(ValueError):
-    """A command did not return a declared value, returned an undeclared value, or returned an invalid one."""
+    """A command did not return a declared value, returned an undeclared value, or returned an invalid value."""
 
 
 def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Path) -> str:
@@ -57,7 +57,7 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
 
 
 # A replacement of `trap ACTION SIGNAL…`. For EXIT, the returns are written before the action, which may call `exit`,
-# and again after it. In the action, `$?` has the same value as without flowc.
+# and again after the action. In the action, `$?` has the same value as without flowc.
 _CHAIN: Final = (
     "__flowc_trap() { "
     '[ "$#" -gt 1 ] || { command trap "$@"; return; }; '
@@ -78,7 +78,7 @@ _IN_BASH: Final = (
 
 
 def read_returns(directory: Path, file: Path, returns: Sequence[Return], what: str) -> dict[str, Json]:
-    """Return the values that an ended command returned; values in the file have precedence over exported ones.
+    """Return the values that an ended command returned; values in the file have precedence over exported values.
 
     Args:
         directory: the directory that was passed to `with_trap`.
