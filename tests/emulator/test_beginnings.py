@@ -359,7 +359,7 @@ def test_a_guardian_that_is_killed_is_replaced(project: Project, start: str) -> 
     gate.open()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert err.count("the guardian process was killed; another one takes its place\n") == 1
+    assert err.count("the guardian process was killed; another guardian was started\n") == 1
     run = project.latest()
     assert b"Traceback" not in run.objects.get(run.log_key("start", "0", 1))
 

@@ -221,7 +221,7 @@ def test_a_flow_with_secrets_leaves_no_files(project: Project) -> None:
     assert "sources" not in project.latest().record()
     (project.root / "flow.py").unlink()
     read = project.python(str(project.write("read.py", READ)))
-    assert "No module named 'flow'; and the stored code of its run does not have it" in read.err
+    assert "No module named 'flow'; and the stored code of its run does not contain it" in read.err
 
 
 def test_of_the_files_beside_a_flow_those_that_may_hold_secrets_stay_out(project: Project) -> None:
@@ -318,7 +318,7 @@ def test_a_name_of_another_module_is_not_taken_from_the_flow_s(project: Project,
 def test_a_run_that_has_lost_its_records_has_no_classes(renamed: Project, lost: str) -> None:
     run = renamed.latest()
     run.objects.delete(f"flows/{run.flow}/runs/{run.id}/{lost}")
-    with pytest.raises(ArtifactError, match="and the stored code of its run does not have it"):
+    with pytest.raises(ArtifactError, match="and the stored code of its run does not contain it"):
         in_task(run).find("nowhere", "Thing")
 
 

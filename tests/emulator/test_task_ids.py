@@ -255,7 +255,9 @@ def test_a_task_that_is_not_there(named: Project) -> None:
     assert named.flowc("dump", f"{run}/work/start-0").code == 1
     followed = named.flowc("logs", f"{run}/work/nothing", "--follow")
     assert followed.code == 1
-    assert followed.err == ("error: not the id of a task of step 'work': 'nothing'; such as 'work-0' or 'work-0.3'\n")
+    assert followed.err == (
+        "error: not the id of a task of step 'work': 'nothing'; write an id such as 'work-0' or 'work-0.3'\n"
+    )
 
 
 def test_spin_and_debug_take_both(named: Project) -> None:

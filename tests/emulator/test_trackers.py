@@ -174,8 +174,8 @@ def test_a_run_that_is_ended_does_not_stay_active_in_the_tracker(made: Project, 
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("raises", "the tracker 'lines' has failed, and lacks metrics of Train/RUN: ConnectionError: no network, but the store has all of them"),
-        ("dies", "the tracker 'lines' lacks metrics, since its process has ended with code 7, but the store has all of them"),
+        ("raises", "the tracker 'lines' has failed, and lacks metrics of Train/RUN: ConnectionError: no network, but the store contains all metrics"),
+        ("dies", "the tracker 'lines' lacks metrics, since its process has ended with code 7, but the store contains all metrics"),
     ],
 )  # fmt: skip
 def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown: str) -> None:
@@ -219,7 +219,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     made.write("program.py", program)
     done = made.python("program.py", FLOWC_TRACKER="lines:hangs")
     assert done.code == 0, done.err
-    assert "the tracker 'lines' did not accept all metrics within 1 s, but the store has all of them" in done.err
+    assert "the tracker 'lines' did not accept all metrics within 1 s, but the store contains all metrics" in done.err
 
 
 @pytest.mark.parametrize(

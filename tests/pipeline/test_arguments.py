@@ -115,7 +115,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (1.5, int, "is 1.5 (float), not int"),
     (True, int, "is True (bool), not int"),
     (None, str, "is None (NoneType), not str"),
-    ({"x": 1, "z": 2}, Point, "has 'z', which Point has no field for"),
+    ({"x": 1, "z": 2}, Point, "contains 'z', but Point has no such field"),
     ({}, Point, "is not a Point"),
     ({"x": "q"}, Point, "x of argument 'a' of f() is 'q' (str), not int"),
     ({}, Model, "is not a Model: value: field required"),

@@ -311,7 +311,7 @@ def test_what_was_stored_anew_meanwhile_stays(tmp_path: Path) -> None:
         LocalObjects(late.root).create_blob([DATA])
 
     late.before = anew
-    with pytest.raises(Damaged, match="the object in the store is whole now"):
+    with pytest.raises(Damaged, match="the object in the store is correct now"):
         late.read_blob(digest)
     assert late.read_blob(digest) == DATA
     assert not aside_of(late, digest).exists()
@@ -426,7 +426,10 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
     digest = remote.create_blob([DATA])
     wrong.wrong = [5]
     assert wrong.read_blob(digest) == DATA
-    for places, told in (([5, 6], "each time with different bytes"), ([5, 5], "the object in the store is whole now")):
+    for places, told in (
+        ([5, 6], "each time with different bytes"),
+        ([5, 5], "the object in the store is correct now"),
+    ):
         wrong.wrong = places
         with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)

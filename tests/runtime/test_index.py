@@ -53,7 +53,7 @@ def test_the_id_of_a_task(step: str, path: str) -> None:
 )
 def test_not_the_id_of_a_task(task: str) -> None:
     with pytest.raises(
-        ProtocolError, match=r"not the id of a task of step 'train': .*; such as 'train-0' or 'train-0.3'"
+        ProtocolError, match=r"not the id of a task of step 'train': .*; write an id such as 'train-0' or 'train-0.3'"
     ):
         path_of("train", task)
 

@@ -289,7 +289,7 @@ def test_a_resumed_run_keeps_what_it_did_not_change(team: Project) -> None:
     [
         ("bakwards", "there is no pickler 'bakwards'", "did you mean 'backwards'?"),
         ("nothing-like-it", "there is no pickler 'nothing-like-it'",
-         "install the package with it; the picklers are pickle, cloudpickle, backwards, text"),
+         "install the package that provides it; the picklers are pickle, cloudpickle, backwards, text"),
     ],
 )  # fmt: skip
 def test_an_unknown_pickler_is_told_before_the_run(team: Project, name: str, message: str, hint: str) -> None:

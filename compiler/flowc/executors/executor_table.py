@@ -76,7 +76,7 @@ def executor_names() -> list[str]:
 
 def _unknown(name: str) -> ExecutorError:
     known = executor_names()
-    hint = suggest(name, known, f"install the package with it; the executors are {', '.join(known)}")
+    hint = suggest(name, known, f"install the package that provides it; the executors are {', '.join(known)}")
     return ExecutorError(f"there is no executor '{name}'", hint)
 
 
