@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-"""The command starts neither a daemon nor a hook of a repository's configuration. It also accepts repositories of other
-owners, because the flow's code in them is about to run in any case."""
+"""The command starts neither a daemon nor a hook of a repository's configuration. The command also accepts repositories
+of other owners, because the flow's code in them is about to run in any case."""
 
 # Variables that make git use another repository than the one of the directory (git sets them for hooks), or that change
 # the meaning of paths.
@@ -37,7 +37,8 @@ def environment(top: str | None = None) -> dict[str, str]:
 
 
 def work_tree(directory: str) -> str | None:
-    """Return the top directory of the innermost work tree that contains this directory; None outside of work trees."""
+    """Return the top directory of the innermost work tree that contains this directory; None if no work tree contains
+    it."""
     return _innermost(directory, _is_top)
 
 

@@ -39,7 +39,7 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
 
     Args:
         places: a mapping from the name of each file (a relative path) to the file's path.
-        exceptions: patterns of files that count as not ignored; a pattern describes names (`_version.py`) or paths
+        exceptions: patterns of files to treat as not ignored; a pattern describes names (`_version.py`) or paths
             (`gen/*.py`).
         seconds: the time limit for each call of git.
 

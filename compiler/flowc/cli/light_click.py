@@ -35,11 +35,11 @@ class _LateKind(type):
 
 
 class _UUID(metaclass=_LateKind):
-    """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+    """Replaces `uuid.UUID` in the expression `ParamType[uuid.UUID]`, which click evaluates while it is imported."""
 
 
 class _StandIn:
-    """Stands for a module in the modules of click."""
+    """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
         self._module, self._name = module, name
@@ -71,7 +71,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so collections would only cost time
+    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
     try:
         import_module("click")
     finally:

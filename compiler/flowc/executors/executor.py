@@ -66,7 +66,8 @@ class ExecutorResult(NamedTuple):
 class Executor(Protocol):
     """Runs flows, for example on another machine. An entry point of the group `flowc.executors` refers to an instance.
 
-    The setting `executor = "NAME"` or `flowc run --executor NAME` chooses it; NAME is the name of the entry point.
+    The setting `executor = "NAME"` or `flowc run --executor NAME` chooses the executor; NAME is the name of the entry
+    point.
     """
 
     def execute(self, job: ExecutorJob) -> ExecutorResult:

@@ -193,7 +193,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if type(value) is FunctionType:
             wrapped: object = value.__dict__.get("__wrapped__")
         else:
-            # This does not call the object's `__getattr__`: the object may be of any class.
+            # `getattr_static` does not call the object's `__getattr__`: the object may be of any class.
             wrapped = getattr_static(value, "__wrapped__", None)
         if isinstance(value, FunctionType):
             yield value

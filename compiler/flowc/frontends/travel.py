@@ -165,7 +165,8 @@ def foreign_modules(package: Package, trees: Mapping[str, SyntaxTree]) -> dict[s
 
     Args:
         package: the package of the flow.
-        trees: the syntax trees of the package's imported files, by path. Imports in their functions count too.
+        trees: the syntax trees of the package's imported files, by path. Imports in the functions of these files are
+            included.
     """
     installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip

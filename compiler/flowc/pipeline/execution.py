@@ -1,8 +1,9 @@
 """Runs a pipeline that a program executes. The run has its own process, which leaves the program's state unchanged.
 
 If the program has only one thread, the process is a fork of the program and uses the pipeline's functions directly. A
-program with several threads, such as a notebook's kernel, cannot be forked safely. Then the process is a new Python
-process, which imports the pipeline's functions by their names and unpickles functions that cannot be imported.
+program with several threads, such as a notebook's kernel, cannot be forked safely. For such a program, the process is a
+new Python process, which imports the pipeline's functions by their names and unpickles functions that cannot be
+imported.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
 
 
 def new_directory() -> ScratchDirectory:
-    """Return a new directory for the files of one execution. Its path is short enough for sockets in it."""
+    """Return a new directory for the files of one execution. The directory's path is short enough for sockets in it."""
     return ScratchDirectory("execute", None if len(os.fsencode(tempfile.gettempdir())) < _LONG_PLACE else "/tmp")
 
 
@@ -284,7 +285,7 @@ def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[s
 
 
 def _has_threads() -> bool:
-    """Return whether this process has several threads; threads that Python did not start count too."""
+    """Return whether this process has several threads, including threads that Python did not start."""
     return len(os.listdir("/proc/self/task")) > 1
 
 
@@ -306,7 +307,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
             traceback.print_exc()
         finally:
             flush()
-            os._exit(code)  # without the program's exit handlers
+            os._exit(code)  # end without the program's exit handlers
     return wait(process)
 
 

@@ -253,7 +253,8 @@ class Pipeline(BasePipeline):
 
 
 class AsyncPipeline(BasePipeline):
-    """A pipeline whose steps may be asynchronous functions. Its parallel branches also run at the same time."""
+    """A pipeline whose steps may be asynchronous functions. The parallel branches of such a pipeline also run at the
+    same time."""
 
 
 class BaseJob(Fields):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**options: object) -> object:
-        """Stand in for `typing.dataclass_transform`, which only type checkers and editors use."""
+        """Replace `typing.dataclass_transform`, which only type checkers and editors use."""
         return lambda cls: cls
 
 
@@ -50,8 +50,8 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class WrittenAt(NamedTuple):
-    """The place in a file where a step is written. `line` and `column` count from 1; line 0 means that the line is
-    unknown.
+    """The place in a file where a step is written. `line` and `column` are counted from 1; line 0 means that the line
+    is unknown.
 
     `width` is the number of columns; 0 means up to the end of the line.
     """
@@ -72,7 +72,8 @@ def caller() -> WrittenAt:
 
 @dataclass_transform(kw_only_default=True)
 class Fields:
-    """Base of classes whose annotated attributes are the arguments of the constructor. It refuses unknown names."""
+    """Base of classes whose annotated attributes are the arguments of the constructor. The constructor refuses unknown
+    names."""
 
     _required: ClassVar[tuple[str, ...]] = ()
     _places: Mapping[str, WrittenAt] = NOTHING
@@ -374,7 +375,8 @@ class ShellTask(UserTask):
 
 
 class Stub(Step):
-    """A step that does nothing, as a placeholder for an unwritten step. It accepts the arguments of all other steps."""
+    """A step that does nothing, as a placeholder for an unwritten step. A stub accepts the arguments of all other
+    steps."""
 
     catalog: Catalog | None = None
 

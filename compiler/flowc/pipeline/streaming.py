@@ -69,15 +69,15 @@ def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options
 class RunEvents(AsyncGenerator[Event, None]):
     """The events of a run, for one consumer. The run begins when the consumer asks for the first event.
 
-    A consumer that leaves, in whatever way, interrupts the run. An asynchronous generator function cannot do this: if
-    the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
+    If the consumer stops reading, for any reason, the run is interrupted. An asynchronous generator function cannot do
+    this: if the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
     """
 
     def __init__(self, begin: Callable[[Receive], StreamedRun], *, check: bool) -> None:
         """Create a stream.
 
         Args:
-            begin: begins the run.
+            begin: a function that begins the run.
             check: whether a run that fails raises RunFailed after its last event.
         """
         self._begin = begin
@@ -162,14 +162,14 @@ class StreamedRun(threading.Thread):
         self._receive = receive
         self._process: subprocess.Popen[bytes] | None = None
         self._interrupted = False
-        self._lock = threading.Lock()  # for the two attributes above
+        self._lock = threading.Lock()  # protects `_process` and `_interrupted`
         self._result: Execution | None = None
         self._error: BaseException | None = None
         self.start()
 
     def interrupt(self) -> None:
         """Interrupt the run, if it has not ended."""
-        if not self.is_alive():  # also in a fork of the program, for example one of `multiprocessing`
+        if not self.is_alive():  # true also in a fork of the program, for example a worker of `multiprocessing`
             return
         with self._lock:
             self._interrupted = True
@@ -192,7 +192,7 @@ class StreamedRun(threading.Thread):
         except BaseException as error:  # `result` raises it in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # a run that the program keeps does not keep the loaded pipeline
+            del self._make_run  # the program may keep the run, but the loaded pipeline is no longer needed
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
@@ -232,7 +232,7 @@ class EventReceiver:
     def __init__(self, directory: str, receive: Callable[[Event], object]) -> None:
         """Create a receiver with a socket in this directory; `receive` is called with each event. Raises OSError."""
         self.address = f"{directory}/events"
-        self._last = f"{directory}/last"  # the address of the last connection
+        self._last = f"{directory}/last"  # the address from which `__exit__` connects
         self._receive = receive
         self._readers: list[threading.Thread] = []
         self._socket = socket.socket(socket.AF_UNIX)
@@ -247,7 +247,8 @@ class EventReceiver:
     def __exit__(self, *error: object) -> None:
         with socket.socket(socket.AF_UNIX) as last:
             last.bind(self._last)
-            last.connect(self.address)  # it is accepted after all connections of tasks
+            # The receiver accepts this connection after all connections of tasks, and then stops accepting.
+            last.connect(self.address)
         self._thread.join()
         self._socket.close()
         for reader in self._readers:

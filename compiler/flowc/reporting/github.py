@@ -17,7 +17,7 @@ def write(facts: Sequence[Fact]) -> str:
 
     Paths are relative to the repository (`GITHUB_WORKSPACE`) or, if that is not set, to the working directory.
 
-    The form follows GitHub's documentation of workflow commands; the escapes are those of GitHub's toolkit.
+    The format follows GitHub's documentation of workflow commands; characters are escaped like in GitHub's toolkit.
     """
     return "".join(f"{_command(fact)}\n" for fact in facts)
 

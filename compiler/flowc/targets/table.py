@@ -42,7 +42,7 @@ def find_target(name: str) -> AnyTarget:
     Raises:
         TargetError: the target does not exist, several have the name, or it cannot be loaded.
     """
-    from flowc.targets import installed  # late, because it takes 0.05 s
+    from flowc.targets import installed  # imported here, because the import takes 0.05 s
 
     if name in BUILTIN:
         installed.check_alone(name)
@@ -102,7 +102,7 @@ def operations_of(deployment: Deployment) -> Operations:
 
 
 def _load_target(name: str) -> AnyTarget:
-    from flowc.targets.target import Target  # late, because it imports dataclasses, which takes 0.01 s
+    from flowc.targets.target import Target  # imported here, because it imports dataclasses, which takes 0.01 s
 
     found = _load(BUILTIN[name][0])
     assert isinstance(found, Target)

@@ -53,7 +53,7 @@ class BranchArms:
 @final
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The body of a foreach or gang that starts at the node `split`. It runs once for each item. The join comes
+    """The body of a foreach or gang that starts at the node `split`. The body runs once for each item. The join comes
     directly after it.
 
     `together` is true for a gang, whose tasks all run at the same time; its body is one step.
@@ -190,7 +190,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # `first` begins the body of its loop
+        begun = loops[-1:] == (first,)  # the node `first` is the header of this loop
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)
@@ -245,8 +245,9 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """For each node, return the first node at which all paths from it to the end meet; None if it is the end itself."""
-    sink = ""  # no node has this name
+    """For each node, return the first later node that is on all paths from it to the end of the flow; None if there is
+    no such node."""
+    sink = ""  # the end of the flow; no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():
         for target in following or (sink,):

@@ -40,8 +40,8 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """Return the nodes of each loop, by its header. An edge back is not part of a loop if its target does not dominate
-    its source.
+    """Return the nodes of each loop, by its header. An edge that leads back to a node makes a loop only if this node
+    dominates the source of the edge.
 
     Args:
         start: the first node.

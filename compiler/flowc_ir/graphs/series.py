@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The measures of a block. They are computed once, from the measures of the blocks inside it.
+    """The measures of a block. The measures are computed once, from the measures of the blocks inside it.
 
     Several series may share a block. Computing the measures again for each use of a block would take time exponential
     in the number of switches that share arms.
@@ -30,8 +30,8 @@ class Size(NamedTuple):
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
         levels: the number of nested calls of DAGs and pods in the block, counted in the first iteration of its loops.
-        leads: for each loop around the block whose next iteration the block may start, the number of places that start
-            it, by the loop's header.
+        leads: for each loop around the block: the number of places in the block that start the loop's next iteration,
+            by the loop's header; without zeros.
         digest: the block's hash.
     """
 
@@ -42,7 +42,7 @@ class Size(NamedTuple):
 
 
 class _Compound:
-    """A block with other blocks inside it. Its hash is computed once, when the block is made."""
+    """A block with other blocks inside it. The hash of the block is computed once, when the block is made."""
 
     __slots__ = ()
     size: Size
@@ -153,7 +153,7 @@ class SwitchArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Iterations(_Compound):
-    """A loop: the iterations of `body`, which starts with the step `header`. `Again` in it starts the next
+    """A loop: the iterations of `body`, which starts with the step `header`. An `Again` in the body starts the next
     iteration."""
 
     header: NodeId

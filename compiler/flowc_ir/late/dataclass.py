@@ -300,8 +300,8 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
 class _Init:
     """The placeholder of a class's `__init__`.
 
-    It sets the fields of the first instances itself. When a class has more instances, or when the attribute is read
-    from the class, a compiled function replaces the placeholder.
+    The placeholder itself sets the fields of the first instances. When a class has more instances, or when the
+    attribute is read from the class, a compiled function replaces the placeholder.
     """
 
     __slots__ = ("calls", "fields", "options")

@@ -85,7 +85,7 @@ def _compile_new(cls: type) -> FunctionType:
 
 
 class _Methods:
-    """The methods of every named tuple. They are copied into each class, so that its base stays `tuple`."""
+    """The methods of every named tuple. The methods are copied into each class, so that its base stays `tuple`."""
 
     @classmethod
     def _make(cls, iterable: Iterable[object]) -> object:

@@ -86,7 +86,7 @@ complete --no-files --keep-order --command %(prog_name)s --arguments '(%(complet
 
 @final
 class Bash(BashComplete):
-    """Completion for bash. It splits the command line itself, because bash splits `user:me` into three words."""
+    """Completion for bash. The class splits the command line itself, because bash splits `user:me` into three words."""
 
     source_template = _BASH
 

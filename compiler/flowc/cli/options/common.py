@@ -75,7 +75,7 @@ flow_options: tuple[OptionDecorator, ...] = (
 
 
 class FlowOptions(NamedTuple):
-    """The values of `flow_options`."""
+    """The values of the options in `flow_options`; None or empty for options that are missing."""
 
     with_decorators: Sequence[str] = ()
     branch: str | None = None
@@ -174,7 +174,7 @@ def top(ctx: click.Context | None = None) -> Top:
 
 
 def first_words() -> list[str]:
-    """Return the first words of a command line that is printed: `flowc`, and --configuration-file if it was given."""
+    """Return the beginning of a command line for messages: `flowc`, and --configuration-file if it was given."""
     return ["flowc", *configuration_words()]
 
 

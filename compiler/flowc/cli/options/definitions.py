@@ -32,8 +32,9 @@ PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
     """Return an option that Metaflow has, too.
 
-    flowc supports only some of the option's values; the error for other values has a hint. `key` is flowc's setting for
-    the same value, if any. METAFLOW_DEFAULT_… takes precedence over that setting in the configuration file.
+    flowc supports only some of the option's values; the error for an unsupported value has a hint. `key` is flowc's
+    setting for the same value, if any. The variable METAFLOW_DEFAULT_… takes precedence over this setting in the
+    configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 
@@ -75,7 +76,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
                  help="Use the production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
-                 help="Treat every step as if it had @cache, or no step."),
+                 help="Treat every step, or no step, as if it had @cache."),
     click.Option(["--trigger", "triggers"], multiple=True, metavar="FLOW/RUN", allow_from_autoenv=False,
                  help="Run as if the end of FLOW/RUN had triggered it; may be repeated."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
@@ -182,7 +183,7 @@ def add_top(ctx: click.Context, more: Top) -> Top:
     """Combine the values of options before and after the command; store the result in the context and return it.
 
     Values of repeatable options are joined. For other options, an option after the command takes precedence over an
-    option before the command. Both take precedence over a variable or the configuration file.
+    option before the command. An option in either position takes precedence over a variable or the configuration file.
 
     Args:
         ctx: the command's context.
@@ -227,8 +228,8 @@ def hidden(option: click.Option) -> click.Option:
     return changed
 
 
-# Options of commands that run a flow, and that Metaflow does not have. For `python flow.py`, they may also precede the
-# command.
+# Options that commands for running a flow have in flowc but not in Metaflow. On the command line of `python flow.py`,
+# these options may also precede the command.
 BEFORE_OPTIONS: Sequence[click.Option] = tuple(
     _before_command(option)
     for option in (*RUN_OPTIONS, *RESUME_OPTIONS)

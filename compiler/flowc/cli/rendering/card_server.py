@@ -164,7 +164,10 @@ def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
     try:
         return _Server((HOST, port), Handler)
     except OSError as error:
-        fail(f"cannot listen on {HOST}:{port}: {error.strerror}", "choose another with --port, or any with --port 0")
+        fail(
+            f"cannot listen on {HOST}:{port}: {error.strerror}",
+            "choose another port with --port; --port 0 chooses a free port",
+        )
 
 
 class _Server(ThreadingHTTPServer):

@@ -216,7 +216,8 @@ def find_card(place: Pathspec, wanted: Wanted) -> Card:
     card = next((card for card in cards if card.type == "default"), cards[0])
     if len(cards) > 1:
         click.echo(
-            f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True
+            f"there are {len(cards)} such cards, this is {_named(card)}; choose one with --type, --id or --hash",
+            err=True,
         )
     return card
 

@@ -101,7 +101,8 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # not in a bucket: requests may hang
+        # If the store is a bucket, the end is not recorded, because requests may hang.
+        if self.run is not None and isinstance(self.run.objects, LocalObjects):
             self.record(number)
         self.tell(number)
         os._exit(128 + number)

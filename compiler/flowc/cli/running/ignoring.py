@@ -31,7 +31,7 @@ def travelling(checked: Checked) -> Checked:
     try:
         package, gone = without_ignored(checked.package, checked.flow.code.file, _patterns())
     except NoGitError as error:
-        click.echo(f"note: {error}: files that it ignores are packaged too", err=True)
+        click.echo(f"note: {error}: files that git ignores are packaged too", err=True)
         return checked
     except UnknownError as error:
         message = f"the files that git ignores are unknown, and they must not be packaged: {error}"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
 
-# The options that affect the loading of the flow. Their values are read before the flow's parameters are known.
+# The options that affect the loading of the flow. The values of these options are read before the flow's parameters are
+# known.
 _EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
 
 
@@ -158,7 +159,7 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start`, assuming that no parameter has this name; `auto` for an invalid value."""
+        """Return the value of `--start`, assuming that no parameter is called `start`; `auto` for an invalid value."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
@@ -166,16 +167,16 @@ class CommandWords:
             return "auto"
 
     def foreseen_mock(self) -> bool:
-        """Return whether `--mock` is given, assuming that no parameter has this name."""
+        """Return whether `--mock` is given, assuming that no parameter is called `mock`."""
         return any(self._of(part, "mock", NO_NAMES) for part in (self.line.before, self.line.behind))
 
     def foreseen_errors(self) -> None:
         """Apply `--error-format` before the flow is loaded, because loading may report faults.
 
-        This assumes that no parameter has this name; the final parse corrects the assumption.
+        The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # no words: click reads the variable; then the option before FLOW, then after FLOW
+        # the variable first (click reads it if there are no words), then the option before FLOW, then after FLOW
         for words in ([], *filter(None, given)):
             with suppress(click.ClickException):  # the final parse reports it
                 self._one("error_format", words)
@@ -190,7 +191,8 @@ class CommandWords:
         return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class that `--flow` after FLOW names; None without this option, or if it is a parameter."""
+        """Return the class that `--flow` after FLOW names; None if the option is missing, or is a parameter of the
+        flow."""
         return self._class(self._of(self.line.behind, "class_name", names))
 
     def _class(self, words: list[str]) -> str | None:

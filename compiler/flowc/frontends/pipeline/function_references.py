@@ -72,7 +72,7 @@ class FunctionReferences:
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
-                code = eval(given, {})  # no more dangerous than a lambda in the pipeline's file
+                code = eval(given, {})  # evaluating this text is no more dangerous than a lambda in the pipeline's file
             except Exception as error:
                 raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
             return self.find(code)

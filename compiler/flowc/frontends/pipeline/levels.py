@@ -1,4 +1,5 @@
-"""The place of a sequence of steps in a pipeline: what follows it, and what handles its failures."""
+"""The position of a sequence of steps in a pipeline: which nodes follow the sequence, and which node handles its
+failures."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def needs_end(pipeline: BasePipeline) -> bool:
 
 
 def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline handles failures; steps in branches that end in a join do not count."""
+    """Return whether a step of the pipeline handles failures; steps in branches that end in a join are not
+    considered."""
     for step in pipeline.steps:
         inner: Sequence[BasePipeline] = ()
         match step:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flowc.frontends.purity.lookup import Lookup
 
 _CREATION = ("__new__", "__init__", "__post_init__")
-# Special methods that operators do not call. They are examined where a call or a statement calls them.
+# Special methods that operators do not call. Their code is examined where a call or a statement calls them.
 _NOT_OPERATORS = frozenset({
     "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
     "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",

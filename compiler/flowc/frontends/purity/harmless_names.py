@@ -107,7 +107,7 @@ METHODS_CALLING = frozenset({"sort", "sub"})
 # Each of these creates a class, and calling the created class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
-# These store or return the functions that are passed to them, without calling them.
+# These functions store or return the functions that are passed to them, without calling them.
 KEEPING = (
     "abc", "attr", "attrs", "builtins.callable", "builtins.classmethod", "builtins.dict", "builtins.getattr",
     "builtins.hasattr", "builtins.id", "builtins.isinstance", "builtins.issubclass", "builtins.list",
@@ -118,7 +118,7 @@ KEEPING = (
     "numba", "pydantic", "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
 )  # fmt: skip
 
-# These return a decorator that wraps a function without calling it.
+# These functions return a decorator that wraps a function without calling it.
 DECORATOR_MAKERS = (
     "attr", "attrs", "click", "contextlib", "dataclasses.dataclass", "functools.lru_cache", "functools.wraps",
     "metaflow", "flowc.steps.cache", "numba", "pydantic", "pytest", "tenacity", "typing", "typing_extensions",
@@ -127,7 +127,7 @@ DECORATOR_MAKERS = (
 # Strings that pandas converts to the current time.
 NOW = ("now", "today")
 
-# These read or set environment variables. They are harmful only if a step has its own environment variables.
+# These functions read or set environment variables. They are harmful only if a step has its own environment variables.
 ENVIRONMENT = (
     "dotenv.dotenv_values", "dotenv.find_dotenv", "dotenv.load_dotenv", "dotenv.main.load_dotenv", "environ.Env",
     "locale.setlocale", "os.environ", "os.environb", "os.getenv", "os.getenvb", "os.path.expanduser",

@@ -26,7 +26,7 @@ class Module(NamedTuple):
     stars: tuple[str, ...]
     functions: dict[
         str, list[FunctionNode]
-    ]  # all definitions of a name: only at run time it is known which takes effect
+    ]  # all definitions of a name, since only the execution decides which one is used
     classes: dict[str, list[ast.ClassDef]]
 
 
@@ -224,7 +224,7 @@ def constants(module: Module) -> set[str]:
                 bindings[name] += 1
             case ast.Attribute(
                 attr=name, ctx=ast.Store() | ast.Del()
-            ):  # may assign to a variable of this module through an alias
+            ):  # through an alias, this may assign to a variable of this module
                 bindings[name] += 1
             case ast.Import() | ast.ImportFrom():
                 bindings.update(bound(module.name, module.file, node).keys())

@@ -28,7 +28,7 @@ _PARENT = "hera.workflows"
 
 @final
 class _Models:
-    """Stands for the module `hera.workflows.models`. A model is read when it is first used."""
+    """Replaces the module `hera.workflows.models`. A model is read when it is first used."""
 
     def __init__(self) -> None:
         self._source: ModelSource | ModuleType = ModelSource()

@@ -52,7 +52,8 @@ class TemplatePlace:
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return the place of this call inside the called template, whose inputs are the path and the iterations."""
+        """Return this place as the called template sees it: its inputs contain the path and the numbers of the
+        iterations."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:

@@ -38,7 +38,8 @@ def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[i
 
 
 def _sweep(layers: list[list[int]], order: Iterable[int], neighbours: Neighbours, position: list[int]) -> None:
-    """Sort the places of each layer by the mean position of their `neighbours`; places without any are not moved."""
+    """Sort the places of each layer by the mean position of their `neighbours`; places without neighbours are not
+    moved."""
     for number in order:
         means = {
             at: sum(position[other] for other in neighbours[at]) / len(neighbours[at])

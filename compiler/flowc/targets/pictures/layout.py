@@ -30,7 +30,8 @@ LINE_GAP: Final = 18.0
 """The space between long lines."""
 LAYER_GAP: Final = 48.0
 """The space between layers, where lines bend."""
-_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001  # weights of places: long lines become straight, columns move most
+# A place with a large weight moves little: long lines become straight, and columns move most.
+_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001
 
 
 class Point(NamedTuple):
@@ -196,8 +197,8 @@ class _Layout:
         self.above[lower].append(upper)
 
     def _walk(self) -> list[list[int]]:
-        """Return the layers, with places in the order of a depth-first search; a column follows all places below its
-        box."""
+        """Return the layers, with places in the order of a depth-first search; in a layer, a box's column comes after
+        all places that are reached from the box."""
         layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
         seen: set[int] = set()
         roots = [at for at in self.order if not self.above[at]]
@@ -227,8 +228,8 @@ class _Layout:
         return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
 
     def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
-        """Make columns straight, outer columns first: move a column's places to its rightmost place if nothing is in
-        the way."""
+        """Make columns straight, the longest first: move all places of a column to the position of the rightmost place,
+        if no other place is in the way."""
         after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
         for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
             x = max(middles[at] for at in column.places)

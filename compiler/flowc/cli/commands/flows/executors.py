@@ -102,7 +102,7 @@ def _executed(
 
 
 def _checked(result: object, what: str) -> ExecutorResult:
-    """Return the result of an executor or a target. Raises ExecutorError if it is not an ExecutorResult."""
+    """Return the result of an executor or a target. Raises ExecutorError if `result` is not an ExecutorResult."""
     if not isinstance(result, ExecutorResult):
         raise ExecutorError(
             f"the {what} has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
@@ -115,7 +115,7 @@ def _calling(run: Callable[[], object], what: str) -> object:
     """Call an executor, or a target that runs flows, and return the result.
 
     Raises:
-        ExecutorError: it cannot make the run. The traceback of an unexpected error is printed.
+        ExecutorError: the executor or the target cannot make the run. The traceback of an unexpected error is printed.
         click.ClickException: an option is wrong.
         FlowcError: the store cannot be used, or a setting is wrong.
     """

@@ -327,7 +327,8 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         named = line.file if line.file is not None and is_run_name(line.file) else None
         run = _newest_failed(store, line.file) if named is None else _run_named(store, named)
         ctx.meta[ROOT], code = _code_of(store, run)
-    name = code.name or (run.flow if code.file.endswith(".py") else "")  # a pipeline has no class: no `code.name`
+    # A pipeline has no class, so `code.name` is empty.
+    name = code.name or (run.flow if code.file.endswith(".py") else "")
     start(ctx, [*line.before, "--flow", name, "--origin-run-id", run.id, code.file, *line.behind], RETRY)
 
 
@@ -357,7 +358,8 @@ def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> No
 
 
 def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
-    """Return whether the setting `executor` says that a retry runs no code; note another executor, which is not used.
+    """Return whether the setting `executor` is `mock`; for an executor that is neither `mock` nor `local`, print a
+    note.
 
     Args:
         asked: the run to retry, always on this machine.

@@ -141,7 +141,7 @@ class Tail:
 
         Args:
             run: the run.
-            last: whether the attempt has ended. If it has, also return an incomplete frame at the end of the log.
+            last: whether the attempt has ended. If so, also return an incomplete frame at the end of the log.
         """
         new = b""
         try:

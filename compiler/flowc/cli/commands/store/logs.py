@@ -142,8 +142,8 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A log has its lines in the order in which they were complete; a line may have begun before the line ahead
-            # of it. `max` keeps the log's order.
+            # A log contains its lines in the order in which they were completed, so a line may have begun before its
+            # predecessor. `max` makes the times of a log ascend, which keeps this order.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 

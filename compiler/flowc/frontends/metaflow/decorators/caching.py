@@ -26,7 +26,7 @@ def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faul
         faults: collects @cache on the step of a gang, all of whose tasks must run together.
 
     Returns:
-        `sha256:` and 64 hexadecimal digits; None for a step of a gang.
+        `sha256:` and 64 hexadecimal digits; None if the step is in a gang.
     """
     if is_parallel(method):
         if any(applied.name == "cache" for applied in method.applied):

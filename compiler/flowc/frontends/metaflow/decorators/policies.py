@@ -216,7 +216,7 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
 
 
 def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, object]) -> None:
-    """Set the field that a decorator stands for; report arguments that contradict each other."""
+    """Set the field of the step's node that corresponds to a decorator; report arguments that contradict each other."""
     match applied.name:
         case "step":
             if info := values.get("node_info"):
@@ -246,7 +246,8 @@ def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, 
 
 
 def _add_resources(fields: Policies, amounts: Resources) -> None:
-    """Merge the amounts of `@resources` or `@kubernetes` into the fields: the larger amount of each resource counts."""
+    """Merge the amounts of `@resources` or `@kubernetes` into the fields; the larger amount of each resource is
+    used."""
     if (resources := largest(fields.get("resources"), amounts)) is not None:
         fields["resources"] = resources
 

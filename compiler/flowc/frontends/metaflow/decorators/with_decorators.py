@@ -39,7 +39,8 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     for spec in specs:
         applied = _parse(spec)
         if applied.name in SEVERAL or all(other.name != applied.name for other in decorators):
-            decorators.append(applied)  # of several decorators with the same name only the first counts, as in Metaflow
+            # If several decorators have the same name, only the first is used, as in Metaflow.
+            decorators.append(applied)
     return tuple(decorators)
 
 

@@ -1,8 +1,8 @@
 """The part of the Kubernetes API that flowc needs. Only this module imports the client, when `connect` is called.
 
 The client finds the cluster and authenticates (kubeconfig, exec plugins, tokens that expire). The client's models are
-not used. Its discovery of API paths is not used either, because it takes 0.3 s and writes a cache file to /tmp, and the
-four kinds of object have fixed paths.
+not used. The client's discovery of API paths is not used either: it takes 0.3 s and writes a cache file to /tmp, and
+the four kinds of object have fixed paths.
 """
 
 from __future__ import annotations
@@ -331,7 +331,7 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
             f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
             "docs/deploy.md has the whole Role",
         )
-    # such as a refusal by a quota or by admission control
+    # for example, a quota or admission control refused the request
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")
 
 

@@ -45,8 +45,8 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """Whether applying creates, changes or does not change the object; changed field managers alone do not
-        count."""
+        """Whether applying creates, changes or does not change the object; if only the field managers change, the
+        object counts as unchanged."""
         if self.before is None:
             return "created"
         return "unchanged" if essence(self.before) == essence(self.after) else "changed"
@@ -163,8 +163,8 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs count, since they may
-    be retried."""
+    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs are included, since
+    they may be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

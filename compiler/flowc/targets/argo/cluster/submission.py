@@ -182,7 +182,7 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
     """Check that a run's parameters fit into one environment variable of its first pod, 128 KiB.
 
     Args:
-        template: the WorkflowTemplate; the defaults in it count if no value is given.
+        template: the WorkflowTemplate; its defaults are used for parameters without a value.
         arguments: the result of `arguments_of`.
         names: for each argument, the name of its parameter in the flow, for the message.
 
