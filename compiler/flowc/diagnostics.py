@@ -206,7 +206,7 @@ class SourceLines:
         return self.paths.get(file, self.root / file)
 
     def lines(self, file: str) -> list[str]:
-        """Return the lines of a file, without their ends; an empty list if it cannot be read."""
+        """Return the lines of a file, without their line ends; an empty list if it cannot be read."""
         if file not in self.files:
             self.files[file] = self._read(file)
         return self.files[file]

@@ -133,7 +133,7 @@ class LazyGroup(click.Group):
             assert isinstance(command, click.Command)
         else:
             command = default_command(cmd_name)
-        if ctx.resilient_parsing:  # a shell asks for completions: nothing will run
+        if ctx.resilient_parsing:  # a shell asks for completions, so no command will run
             from flowc.cli.commands.completion import prepare
 
             prepare(command)

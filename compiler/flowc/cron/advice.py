@@ -130,7 +130,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # it should fire in each hour that passes, also in a repeated one
+    hourly = len(schedule.hours) == 24  # it should fire in each hour that passes, also in a repeated hour
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):

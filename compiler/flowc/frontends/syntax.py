@@ -1,7 +1,7 @@
 """Read the flows of a file from its syntax tree alone: classes, parameters and steps.
 
-Shell completion uses this, since no user code is imported. Parameters and steps that come from mutators, configs and
-bases in other files are missing; `complete` is false if there may be any.
+Shell completion uses this module, because it must not import user code. Parameters and steps that come from mutators,
+configs and bases in other files are missing; `complete` is false if such parameters or steps may exist.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
     called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     bases = {_last(base) for name in flows for base in classes[name].bases}
     flows = [name for name in flows if name in called or name not in bases]
-    flows.sort(key=lambda name: name not in called)  # the sort is stable: the others keep the order of the file
+    flows.sort(key=lambda name: name not in called)  # the sort is stable: the other flows keep the order of the file
     return tuple(_flow(classes[name], classes) for name in flows)
 
 

@@ -28,7 +28,8 @@ if (_alias := getattr(ast, "TypeAlias", None)) is not None:  # since Python 3.12
 
 
 class ListedNodes(NamedTuple):
-    """The nodes of a tree, a node before the nodes in it, in the order of the fields; and the classes of the nodes.
+    """The nodes of a tree, each node before the nodes inside it, in the order of the fields; and the classes of the
+    nodes.
 
     Operators and contexts, such as `ast.Add` and `ast.Load`, are left out.
     """

@@ -42,7 +42,8 @@ def pack_files(flow: Flow, context: Context) -> Flow:
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:
-        PassError: a file cannot be read, is not text although it has to be, or is too large for every place.
+        PassError: a file cannot be read, is not text although it has to be, or is too large for the IR, the code
+            package and the store.
     """
     room, beside = context.room, context.beside
     if room is None:

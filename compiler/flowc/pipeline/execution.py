@@ -204,10 +204,10 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _retry_of(flow) is not None:
-        return  # the command line knows the values of the run to retry, and reports missing ones
+        return  # the command line knows the values of the run to retry, and reports missing values
     _values_of_variables(flow, other_than=options.parameters)
     if _files_of(options):
-        return  # the command line knows the values in files, and reports missing ones
+        return  # the command line knows the values in files, and reports missing values
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip

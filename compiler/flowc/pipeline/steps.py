@@ -261,7 +261,7 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of a step's override; names given by executor must all be equal. Raises PipelineError."""
+    """Return the name of a step's override; a dict must have the same name for each executor. Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}

@@ -110,7 +110,8 @@ class RunEvents(AsyncGenerator[Event, None]):
         raise StopAsyncIteration
 
     def _receiver(self) -> Receive:
-        """Return a function that other threads call with the events. The event loop calls `aclose` when it ends."""
+        """Return a function that other threads call with the events. The event loop calls `aclose` when the loop
+        ends."""
         loop, events = asyncio.get_running_loop(), self._events
         if (hook := sys.get_asyncgen_hooks().firstiter) is not None:
             hook(self)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The measures of a block. The measures are computed once, from the measures of the blocks inside it.
+    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once, from the sizes of
+    the blocks inside it.
 
-    Several series may share a block. Computing the measures again for each use of a block would take time exponential
-    in the number of switches that share arms.
+    Several series may share a block. Computing the size again for each use of a block would take time exponential in
+    the number of switches that share arms.
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.

@@ -1,7 +1,7 @@
 """The table and the lookup of the commands that a target's deployment adds to `flowc`, such as `flowc deploy`.
 
-`flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command of the same
-name in another target's deployment. `flowc --help` lists only the commands of the default deployment.
+`flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command `deploy` of
+another target's deployment. `flowc --help` lists only the commands of the default deployment.
 """
 
 from __future__ import annotations

@@ -159,7 +159,8 @@ def _extensions() -> Iterator[Finding]:
 def _repair(source: str | None) -> NoReturn:
     """Uninstall other `metaflow` packages and reinstall flowc.
 
-    Hazard: the commands uninstall flowc itself, so every module that this function needs later must be imported before.
+    Hazard: the commands uninstall flowc itself, so every module that this function needs afterwards must be imported
+        first.
     """
     try:
         commands = distributions.repair_commands(source)

@@ -124,7 +124,8 @@ class FlowOptions(NamedTuple):
         return tuple(part for part in dict.fromkeys([*found, *given]) if part not in ("", "."))
 
     def added(self) -> list[str]:
-        """Return the decorators to add to steps: those of `--with`, then those of METAFLOW_DEFAULT_DECOSPECS."""
+        """Return the decorators to add to steps: the decorators of `--with`, then the decorators in
+        METAFLOW_DEFAULT_DECOSPECS."""
         return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
 

@@ -135,7 +135,8 @@ RESUME_OPTIONS: Sequence[click.Option] = (
 # Options that the help of `python flow.py run` lists, although they may also precede the command.
 RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
-BEFORE_COMMAND = "flowc.before"  # key in a context's `meta`: BEFORE_OPTIONS before the command, as arguments
+# Key in a context's `meta`: the options in BEFORE_OPTIONS that precede the command, as command-line arguments.
+BEFORE_COMMAND = "flowc.before"
 
 
 def _before_command(option: click.Option) -> click.Option:
@@ -145,7 +146,7 @@ def _before_command(option: click.Option) -> click.Option:
 
 
 def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
-    """Remove the values of BEFORE_OPTIONS from `values`; return the ones on the command line as arguments.
+    """Remove the values of BEFORE_OPTIONS from `values`; return those options that the command line has, as arguments.
 
     Args:
         ctx: the context of the group of `python flow.py`.

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The values of the options that select cards. `hash` is a hash, or at least the first five characters of one."""
+    """The values of the options that select cards. `hash` is a hash, or at least the first five characters of a
+    hash."""
 
     hash: str | None
     type: str | None

@@ -59,7 +59,8 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, with its code package and a function that sends its default files to the store."""
+    """A flow after the passes, with its code package and a function that sends files that are defaults of parameters to
+    the store."""
 
     passed: Passed
     package: Package

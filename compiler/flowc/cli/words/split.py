@@ -2,8 +2,8 @@
 
 The same rule applies to all options that Metaflow does not have: after FLOW, a parameter takes precedence over flowc's
 option of the same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after
-the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. Options
-that Metaflow has, too, are not replaced by parameters: no parameter can have the name of an option of `run`
+the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A
+parameter never replaces an option that Metaflow has, too: no parameter can have the name of an option of `run`
 (`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the options of other commands.
 """
 
@@ -200,7 +200,8 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class, as far as they name one.
+        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class; each of the three may be
+        missing.
 
         Raises:
             OpeningError: they name different classes.

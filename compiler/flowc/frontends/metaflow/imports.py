@@ -144,7 +144,7 @@ def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
 
 
 def _names_of(module: str) -> Iterable[str]:
-    """Return the names that can be imported from a module of `metaflow`, including lazy ones."""
+    """Return the names that can be imported from a module of `metaflow`, including names that are imported lazily."""
     loaded = import_module(module)
     names = [*getattr(loaded, "__all__", ()), *vars(loaded)]
     if module == "metaflow":

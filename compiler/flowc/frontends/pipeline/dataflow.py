@@ -160,7 +160,8 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):
-            again = node.id in analysis.loops.get(target, ())  # the first iteration lacks values of the body
+            # In the first iteration, the values that the body sets do not exist yet.
+            again = node.id in analysis.loops.get(target, ())
             if nodes[target].joins is None and not again:
                 visible[target] |= after
     for node in flow.nodes:

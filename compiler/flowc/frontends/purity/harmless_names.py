@@ -63,7 +63,7 @@ CALLS = frozenset({
     "metaflow.timeout", "metaflow.trigger", "metaflow.trigger_on_finish", "metaflow.unbounded_test_foreach_internal",
     "metaflow.parameters.*",
     "metaflow.decorators.*", "metaflow.includefile.*", "metaflow.user_configs.*",
-    # Well-known packages: values, declarations and settings
+    # Calls of well-known packages that make values or declarations, or change settings
     "attr.*", "attrs.*", "click.Choice", "click.IntRange", "click.FloatRange", "click.Path", "matplotlib.pyplot.rc",
     "matplotlib.pyplot.style.use", "matplotlib.style.use", "matplotlib.rc", "matplotlib.rcParams.update",
     "matplotlib.pyplot.rcParams.update", "matplotlib.use", "numba.jit", "numba.njit", "numba.vectorize", "numpy.abs",

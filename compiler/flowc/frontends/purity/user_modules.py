@@ -126,7 +126,7 @@ def loaded_imports(name: str, file: str, source: str) -> list[str]:
 
 
 def _above(name: str) -> Iterator[str]:
-    """Yield the dotted name of a module, and those of the packages that contain it."""
+    """Yield the dotted name of a module, and the dotted names of the packages that contain it."""
     while name:
         yield name
         name = name.rpartition(".")[0]
@@ -172,7 +172,8 @@ def is_main_guard(test: ast.expr) -> bool:
 
 
 class CodeScope:
-    """The names that a piece of code can use: those of its module, and local ones of the function that contains it."""
+    """The names that a piece of code can use: the names of its module, and the local names of the function that
+    contains it."""
 
     __slots__ = ("functions", "imported", "module", "self_class", "values")
 

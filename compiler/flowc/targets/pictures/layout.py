@@ -1,10 +1,10 @@
 """Computes the positions of the boxes and lines of a graph that is drawn from top to bottom, for any kind of picture.
 
-The method is Sugiyama's. A box is in the layer below its lowest predecessor. A line that passes layers has a place in
-each of them; lines to the same box share these places. The places in each layer are sorted so that few lines cross.
-Then each box moves as close to the middle of its neighbours as the order allows. Lines that lead back to a box share a
-column to the right of the boxes that they enclose. Time and memory are linear in the number of boxes, lines and places,
-apart from a logarithmic factor for the width of a layer.
+The layout algorithm is Sugiyama's, for graphs in layers. A box is in the layer below its lowest predecessor. A line
+that passes layers has a place in each of them; lines to the same box share these places. The places in each layer are
+sorted so that few lines cross. Then each box moves as close to the middle of its neighbours as the order allows. Lines
+that lead back to a box share a column to the right of the boxes that they enclose. Time and memory are linear in the
+number of boxes, lines and places, apart from a logarithmic factor for the width of a layer.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class StepArrow:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPicture:
-    """A flow. `notes` are the lines below its name, `doc` is its whole docstring."""
+    """A flow. `notes` are the lines below the flow's name, `doc` is the flow's whole docstring."""
 
     name: str
     notes: tuple[str, ...]

@@ -80,7 +80,8 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error and perhaps a hint about names in --include that no task has; an empty error for none."""
+        """Return an error about names in --include that no task has, and a hint or None; if tasks have all names, the
+        error is empty."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
@@ -326,7 +327,8 @@ def dump_command(
 
 
 def _write_content(file: str, selected: Sequence[tuple[str, DumpedValue]]) -> None:
-    """Write the selected value to a file. Raises SystemExit unless exactly one value is selected, a string or bytes."""
+    """Write the selected value to a file. Raises SystemExit if several values or none are selected, or if the value is
+    neither a string nor bytes."""
     if len(selected) != 1:
         fail(f"--output writes one value, and {len(selected)} are selected", "name one task, and --include NAME")
     ((name, value),) = selected

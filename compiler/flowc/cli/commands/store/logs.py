@@ -123,8 +123,8 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
     """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    The next piece of a log is read only when the log's next line is needed. So the pieces in memory are only those of
-    logs that were written at the same time.
+    The next piece of a log is read only when the log's next line is needed. So only pieces of logs that were written at
+    the same time are in memory together.
 
     Args:
         run: the run.

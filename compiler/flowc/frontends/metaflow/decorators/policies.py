@@ -167,7 +167,8 @@ def policies(
     for applied in _of_step(method, added, reader):
         if (plugin := plugin_class(applied.name, "step")) is not None:
             if (read := read_plugin(reader, applied, plugin)) is not None:
-                plugins.insert(0 if read.written else len(plugins), read)  # the decorator next to the step comes first
+                # Decorators of the source come in the order in which Python applies them: the lowest decorator first.
+                plugins.insert(0 if read.written else len(plugins), read)
             continue
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
@@ -185,7 +186,8 @@ def policies(
 
 
 def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
-    """Yield a step's decorators, the topmost first, then those of `--with`; report misplaced and duplicate ones."""
+    """Yield a step's decorators, the topmost first, then the decorators of `--with`; report misplaced and duplicate
+    decorators."""
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
     attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]

@@ -157,7 +157,8 @@ class Reader:
         """Return the span of a decorator, or of one of its arguments.
 
         Args:
-            applied: the decorator. If it was applied in another file or by a mutator, the class or step has the span.
+            applied: the decorator. If it was applied in another file or by a mutator, the span of the class or step is
+                returned.
             argument: the argument's name; None for the whole decorator.
             item: for an argument that is a list, the index of the item whose span is returned.
         """

@@ -144,7 +144,7 @@ class _Reference(NamedTuple):
 
 @final
 class _Imported:
-    """A module from which a module of Hera imports names. If it is `late`, the names are references."""
+    """A module from which a module of Hera imports names. If `late` is true, the names are `_Reference`s."""
 
     def __init__(self, source: ModelSource, name: str, *, late: bool) -> None:
         self._source = source
