@@ -167,8 +167,8 @@ def read_head(top: str) -> RevisionRecord:
 
 
 def _git_directory(top: str) -> str:
-    """Return the directory of a work tree's repository. For a linked worktree, it contains the file `commondir`, which
-    names the directory that all worktrees share."""
+    """Return the directory of a work tree's repository. In a linked worktree, the directory contains the file
+    `commondir`, which names the directory that all worktrees share."""
     place = f"{top}/.git"
     if os.path.isdir(place):
         return place

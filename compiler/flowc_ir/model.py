@@ -3,8 +3,8 @@
 A node describes the tasks of one step. `joins` names the split that the node closes, and `next` is the node's
 transition. The two fields are independent, because a join may also start the next foreach (docs/adr/0002-ir.md). `make
 generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, a class
-in a union is an object if one of its fields has a `Key`. Otherwise it is the value of its only field, or null if it has
-no field.
+in a union is an object if one of its fields has a `Key`. Otherwise the class is the value of its only field, or null if
+it has no field.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The retries of a task: up to `times` further attempts after a failed one. On a cluster, `wait_seconds` pass
-    between them."""
+    between two attempts."""
 
     times: Annotated[int, AtLeast(0)]
     wait_seconds: Annotated[int, AtLeast(0)] = 0

@@ -92,7 +92,7 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-# Keyword arguments of every `click.Context` of flowc; click passes them on to the commands of a group.
+# Keyword arguments of every `click.Context` of flowc; click passes these arguments on to the commands of a group.
 _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
 
 
@@ -284,8 +284,8 @@ def context_of(
 ) -> click.Context:
     """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
 
-    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`, or the
-    command has no `-h` in later contexts either.
+    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`;
+    otherwise `-h` would be missing in later contexts too.
 
     Args:
         command: a command of `flowc` or of `python flow.py`.

@@ -1,8 +1,8 @@
 """Import click without `inspect`, `uuid` and `platform`, which are half of the time of its import.
 
 Click's modules get objects in place of `inspect` and `uuid`. These objects import the real modules when click needs
-them. Every other module, also of users, imports the real modules. If another module has already imported `inspect`,
-`uuid` or click, click's import is not changed.
+them. Every other module, including modules of users, imports the real modules. If another module has already imported
+`inspect`, `uuid` or click, click's import is not changed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class _LateUuid(_StandIn):
 class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
-        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
+        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for
+        which `inspect` is not needed."""
         return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
 
 

@@ -160,7 +160,7 @@ def _arms(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a body and those nested in compound statements, in the order of the source."""
+    """Yield the statements of a body and the statements nested in compound statements, in the order of the source."""
     for statement in body:
         yield statement
         if not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):

@@ -59,7 +59,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
     """Return the flows of a file; the flow that the file calls comes first.
 
     Args:
-        path: a Python file, which is not imported. If it cannot be read or parsed, the result is empty.
+        path: a Python file, which is not imported. If the file cannot be read or parsed, the result is empty.
     """
     try:
         tree = ast.parse(path.read_bytes())
@@ -100,7 +100,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
 def _lineage(
     node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]
 ) -> tuple[list[ast.ClassDef], bool]:
-    """Return a class with those of its bases that the file defines, and whether these are all of its bases."""
+    """Return a class with the bases that the file defines, and whether the class has no other bases."""
     classes_found, complete = [node], not node.decorator_list
     for base in (_last(base) for base in node.bases):
         if base in classes and base not in (*below, node.name):

@@ -197,7 +197,7 @@ def _real_paths(files: Iterable[str]) -> dict[str, str]:
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # `multiprocessing` also lists this module under another name
+    main = sys.modules["__main__"]  # `multiprocessing` also lists the main module under another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:

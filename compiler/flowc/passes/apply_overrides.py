@@ -146,7 +146,8 @@ def _merge(first: PodTable, second: PodTable) -> PodTable:
 
 
 def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
-    """Return the pairs of both; `first` takes precedence. The keys of `second` come first, in its order."""
+    """Return the pairs of `first` and `second`; `first` takes precedence. The keys of `second` come first, in the order
+    of `second`."""
     return tuple({**dict(second), **dict(first)}.items())
 
 

@@ -28,7 +28,8 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space for the content of parameters' default files, and the files that `pack_files` has placed so far.
+    """The space for the content of files that are defaults of parameters, and the files that `pack_files` has placed so
+    far.
 
     Attributes:
         package: the number of bytes that remain in the code package for files.

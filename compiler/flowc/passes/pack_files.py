@@ -1,11 +1,12 @@
-"""Put the content of parameters' default files where pods can read it, since pods cannot read paths of this machine.
+"""Put the content of files that are defaults of parameters where pods can read it, since pods cannot read paths of this
+machine.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
 The content of a small file is written into the IR. A larger file is added to the code package. A file that is too large
-for both is sent to the store: `send_files` sends it after the flow has compiled without faults.
+for the IR and the code package is sent to the store: `send_files` sends it after the flow has compiled without faults.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def checked(done: Execution, *, check: bool) -> Execution:
 
 
 def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Sequence[NameUse]]) -> None:
-    """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
+    """Raise PipelineError for a missing parameter, a value of a wrong type, or a value that JSON cannot represent."""
     known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
         try:
@@ -265,7 +265,7 @@ def _written(file: str, values: Mapping[str, object]) -> str:
 
 
 def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[str, object]:
-    """Return the values of parameters from environment variables, except those of the names in `other_than`.
+    """Return the values of parameters from environment variables, except of the parameters in `other_than`.
 
     Raises:
         PipelineError: a value is wrong.

@@ -265,7 +265,8 @@ class BaseJob(Fields):
         catalog: the files that the job reads and writes.
         secrets: the names of secrets that the job gets as environment variables.
         overrides, retry, timeout, resources, environment: see `UserTask`.
-        name: the name of the job, by which its runs are stored; empty for the name of what it runs.
+        name: the name of the job, by which its runs are stored; if it is empty, the name of the function, notebook or
+            command.
     """
 
     returns: Sequence[str | TaskReturn] = ()

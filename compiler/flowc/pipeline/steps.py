@@ -63,7 +63,8 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the place in the user's code that calls this package: the innermost stack frame outside of it."""
+    """Return the place in the user's code that calls this package: the innermost stack frame outside of this
+    package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -96,7 +97,8 @@ class Fields:
 
     @classmethod
     def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
-        """Return an object that is not written at the caller's place, but in another file, such as a YAML file.
+        """Create an object that is written in another file, such as a YAML file, not in the code that calls this
+        method.
 
         Args:
             given: the arguments.
@@ -278,7 +280,8 @@ def _override_of(given: object, what: str) -> str:
 
 
 class PythonTask(UserTask):
-    """A step that calls a Python function. Each argument gets the parameter or return of that name.
+    """A step that calls a Python function. Each argument of the function gets the parameter or return that has the
+    argument's name.
 
     Args:
         function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. If `name` is

@@ -59,7 +59,7 @@ class Fact:
 
     @property
     def is_warning(self) -> bool:
-        """Whether this is a warning: the flow is valid in spite of it."""
+        """Whether this fact is a warning: the flow is valid in spite of the warning."""
         return self.code in WARNINGS
 
 

@@ -1,5 +1,5 @@
-"""Writes faults as workflow commands of GitHub Actions. GitHub shows them as annotations beside the lines of a
-change."""
+"""Writes faults as workflow commands of GitHub Actions. GitHub shows these commands as annotations beside the lines of
+a change."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _ENVIRONMENT: Final = "environment"
 def source_of(flow: str, step: str, field: str, part: object) -> str:
     """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
 
-    The IR has only the merged values, so that the tables are searched in the order of their precedence.
+    The IR has only the merged values, so the tables are searched in the order of their precedence.
 
     Args:
         flow: the name of the flow.

@@ -1,4 +1,4 @@
-"""Finds targets by name: flowc's own, and those of installed packages.
+"""Finds targets by name: flowc's own targets, and targets of installed packages.
 
 A package provides a target by an entry point of the group `flowc.targets` with the target's name:
 
@@ -59,7 +59,8 @@ def default_target() -> AnyTarget:
 
 
 def target_names() -> list[str]:
-    """Return the names of all targets: flowc's own, then those of installed packages, without importing them."""
+    """Return the names of all targets: flowc's own targets, then targets of installed packages, without importing
+    them."""
     from flowc.targets import installed
 
     return list(dict.fromkeys([*BUILTIN, *installed.names()]))

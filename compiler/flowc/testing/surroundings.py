@@ -169,7 +169,8 @@ class Surroundings:
         )
 
     def left(self, attempt: Attempt) -> dict[str, object]:
-        """Return the artifacts that the step set or changed; if artifacts are not pickled, only those that it assigned.
+        """Return the artifacts that the step set or changed; if artifacts are not pickled, only the artifacts that it
+        assigned.
 
         Raises:
             ArtifactError: an artifact cannot be pickled.

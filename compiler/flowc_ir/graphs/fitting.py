@@ -92,8 +92,8 @@ class _Fitting:
                 assert_never(block)
 
     def _fit_arm(self, arm: Series, room: int) -> Series:
-        """Return an arm of a switch that takes at most `room` tasks, as one task if it needs more. An arm that
-        continues an outer loop is not changed."""
+        """Return an arm of a switch in a form that has at most `room` tasks: an arm with more tasks becomes one task.
+        An arm that continues an outer loop is not changed."""
         fitted = self.fit(arm)
         if tasks(fitted) <= room or leads(fitted):
             return fitted

@@ -182,7 +182,7 @@ class _Builder:
 
     def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
         """Return the region from `first` up to `stop`, which is not included. `loops` has the headers of the loops
-        around it; an edge to one of them becomes an `Again`."""
+        around this region; an edge to one of these headers becomes an `Again`."""
         key = (first, stop, loops)
         if key not in self.made:
             self.made[key] = Region(tuple(self._items(first, stop, loops)))

@@ -37,10 +37,11 @@ class _Marker:
         return self.text
 
 
-_MISSING: Final = _Marker("<missing>")  # stands for the default of a field that has no default
+_MISSING: Final = _Marker("<missing>")  # marks a field that has no default
 _FACTORY: Final = _Marker("<factory>")  # the default of an argument whose field has a factory
 _FIELDS = "__late_fields__"
-_UNCOMPILED: Final = 30  # the number of instances at which a compiled `__init__` has saved the time of its compilation
+# From this number of instances on, a compiled `__init__` saves more time than its compilation takes.
+_UNCOMPILED: Final = 30
 _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_params__"
 
 

@@ -89,7 +89,8 @@ def _masked(value: str | int | None) -> str | int | None:
 
 
 def _tell_unknown() -> None:
-    """Report environment variables whose names look like a misspelt setting, because flowc does not read them."""
+    """Report environment variables that flowc does not read although their names are similar to the name of a
+    setting."""
     known = [*(setting.variable for setting in SETTINGS), configuration.FILE_VARIABLE]
     for name in sorted(os.environ):
         if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):

@@ -294,8 +294,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: the value of `--store`: an address or a directory. None for the store that the options before the command,
-            variables or the configuration file name; if they name none, `.flowc`.
+        url: the value of `--store`: an address or a directory. None: the store that an option before the command, a
+            variable or the configuration file names, or else `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

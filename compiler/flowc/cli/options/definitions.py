@@ -1,4 +1,5 @@
-"""The options of `run`, and the options before the command in `python flow.py … run`: Metaflow's and flowc's own.
+"""The options of `run`, and the options before the command in `python flow.py … run`: options that Metaflow has, and
+options of flowc.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
 the options before the command (`common.top`); the values after `run` are then added. `words.split` finds the options on
@@ -212,7 +213,8 @@ def _is_kept(ctx: click.Context, name: str) -> bool:
 
 
 def top_of_environment() -> Top:
-    """Return the values that variables give to TOP_OPTIONS, for commands such as `flowc run` that no options precede.
+    """Return the values that variables give to TOP_OPTIONS, for `flowc run` and similar commands, before which these
+    options cannot be given.
 
     Raises:
         click.BadParameter: a variable has a value that the option does not accept.

@@ -1,6 +1,6 @@
 """Wraps every command: checks the installation before the command, and reports errors that the command does not handle.
 
-Hazard: this module must not import `metaflow`: it checks first whether the installed `metaflow` is flowc's.
+Hazard: this module must not import `metaflow`, because it must first check that the installed `metaflow` is flowc's.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """The cards that the server shows: of the run `run_id`, or else of the flow's newest run with the tag `tag`."""
+    """The cards that the server shows: the cards of the run `run_id`; if it is None, of the flow's newest run with the
+    tag `tag`."""
 
     store: Store
     flow: str

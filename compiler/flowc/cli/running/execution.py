@@ -114,8 +114,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        # `Look` starts git. It must start after `begin_starts`, which examines the effects of the import: git's process
-        # must not count as an effect.
+        # `Look` starts git. Git must start after `begin_starts`, which examines the effects of the import: git's
+        # process must not count as an effect.
         look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))

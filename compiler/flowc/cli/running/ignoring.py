@@ -72,7 +72,7 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
 def is_code(checked: Checked, digest: str) -> bool:
     """Return whether a digest is the digest of the flow's code package, with or without the files that git ignores.
 
-    If git fails to report the ignored files, the digest is only compared with that of the complete package.
+    If git fails to report the ignored files, the digest is only compared with the digest of the complete package.
     """
     if digest == checked.package.digest:
         return True

@@ -144,7 +144,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 
 def packaged(checked: Checked) -> Checked:
-    """Check that the flow can be packaged, and return it with its final code package.
+    """Check that the flow can be packaged, and return it with a code package without the files that git ignores.
 
     Raises:
         SystemExit: the flow cannot be packaged; the errors are printed.
@@ -211,8 +211,8 @@ def _room(
 ) -> tuple[Room, Callable[[str], dict[str, object]]]:
     """Return the space for files that are defaults of parameters, and a function that sends such a file to the store.
 
-    Files are packaged beside the code and the IR if there is space, otherwise they are sent to the store if one is
-    named.
+    Files are packaged beside the code and the IR if there is space; otherwise they are sent to the store if an option
+    or setting names one.
     """
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = travel.capacity - code - 2 * MAX_PACKED  # reserves space for small files, which are encoded in the IR

@@ -163,7 +163,7 @@ class CommandWords:
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
-        except click.ClickException:  # the final parse reports it, once the flow's parameters are known
+        except click.ClickException:  # the final parse reports an invalid value, once the flow's parameters are known
             return "auto"
 
     def foreseen_mock(self) -> bool:
@@ -223,7 +223,8 @@ class CommandWords:
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
 
-        No parameter can have such a name. Help and errors show the name, and `final` writes it into the arguments.
+        No parameter can have such a name. Help and errors show the new name, and `final` writes the new name into the
+        arguments.
         """
         variables = {name.lower() for name in names.taken}
         for option in options:

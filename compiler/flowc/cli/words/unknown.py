@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RUN = late_pattern(rf"latest|{RUN_ID.pattern}")
 # Maps names that are usual in other programs to commands of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
-# The commands of `flowc` that `python flow.py` does not have, with their argument.
+# The commands of `flowc` that `python flow.py` does not have, each with the form of its argument.
 _BEHIND: Mapping[str, str] = {
     "ir": "{file}", "compile": "{file}", "diff": "{file}", "doctor": "{file}", "runs": "{flow}", "gc": "{flow}",
     "artifact": "{flow}/NAME", "debug": "{flow}/RUN/STEP[/TASK]", "trigger": "NAME", "status": "NAME",

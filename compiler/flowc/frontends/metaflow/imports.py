@@ -228,7 +228,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return a hint to name the flow's module instead of its path, with the directory in which this works."""
+    """Return a hint to name the flow's module instead of its path, and the directory in which flowc finds this
+    module."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)

@@ -152,7 +152,8 @@ def lower_class(
 
 
 def _attach(cls: type, with_decorators: Sequence[Applied]) -> tuple[list[Applied], list[Applied]]:
-    """Divide the decorators of `--with`: those to add to the IR's nodes, and those to add to the class before mutators.
+    """Return the decorators of `--with` in two groups: the decorators to add to the IR's nodes, and the decorators to
+    add to the class before mutators run.
 
     Raises:
         WithError: a decorator is unknown or cannot be imported.

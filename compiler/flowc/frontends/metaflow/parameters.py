@@ -50,7 +50,7 @@ def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
 
 
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
-    """Read the parameters among the class's attributes into the IR's, in the order of the source.
+    """Convert the parameters among the class's attributes to the IR's `Parameter`s, in the order of the source.
 
     Args:
         members: the attributes of the class.
@@ -95,7 +95,7 @@ class _Reader:
             return None
         blank = IrParameter(
             name=parameter.name, type="str", where=self.where
-        )  # its name may still clash with another parameter's
+        )  # the parameter's name may still clash with the name of another parameter
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
         except KindError as error:

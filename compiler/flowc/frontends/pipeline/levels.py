@@ -43,7 +43,7 @@ class Level:
 
 
 def needs_end(pipeline: BasePipeline) -> bool:
-    """Return whether several paths lead to the end of a pipeline: they then need a common last node."""
+    """Return whether several paths lead to the end of a pipeline; if so, the paths need a common last node."""
     last = pipeline.steps[-1]
     return (
         isinstance(last, (Conditional, Loop))
@@ -70,7 +70,7 @@ def _handles(pipeline: BasePipeline) -> bool:
 
 
 def goto(target: NodeId | None) -> Transition:
-    """Return the transition to a node; the end of the run for None."""
+    """Return the transition to a node, or the end of the run if `target` is None."""
     return End() if target is None else Goto(target=target)
 
 

@@ -140,7 +140,7 @@ def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults)
 
     Args:
         root: the root of the pipeline's code.
-        file: the pipeline's file, relative to the root. In an interactive session it does not exist.
+        file: the pipeline's file, relative to the root. In an interactive session, the file does not exist.
         suffixes: file name endings: files with them are packaged, like Python files.
         faults: collects the fault of a file that cannot be read.
     """

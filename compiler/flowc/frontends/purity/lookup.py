@@ -111,7 +111,7 @@ class Lookup:
         return []
 
     def family(self, node: ast.ClassDef, scope: CodeScope) -> Iterator[tuple[ast.ClassDef, Module]]:
-        """Yield a class of user code and those of its bases that user code defines, each with its module."""
+        """Yield a class of user code and the bases that user code defines, each with its module."""
         yield node, scope.module
         for base in node.bases:
             for parent, home in self.find(self.name(base_of(base), scope), scope):

@@ -133,7 +133,8 @@ def _above(name: str) -> Iterator[str]:
 
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield these statements and those nested in `if`, `for`, `try`, … Bodies of functions and classes are left out."""
+    """Yield these statements and the statements nested in `if`, `for`, `try`, … Bodies of functions and classes are
+    left out."""
     waiting = [*reversed(statements)]
     while waiting:
         statement = waiting.pop()
@@ -185,7 +186,7 @@ class CodeScope:
         self.self_class = self_class
 
     def inside(self, node: ast.ClassDef | None = None) -> CodeScope:
-        """Return the scope for the body of the class `node`; with None, for the body of a lambda."""
+        """Return the scope for the body of the class `node`; if `node` is None, for the body of a lambda."""
         inner = CodeScope(self.module, self_class=node)
         inner.values |= self.values
         inner.imported |= self.imported

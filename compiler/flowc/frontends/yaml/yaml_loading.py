@@ -1,7 +1,7 @@
 """Loads a pipeline from a YAML file (`flowc run pipeline.yaml`).
 
-All faults of the file's form are reported together. Faults of the functions and notebooks that the file names are
-reported only if its form has no fault.
+All faults of the file's structure are reported together. Faults of the functions and notebooks that the file names are
+reported only if its structure has no fault.
 """
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ class Either:
 @dataclass(frozen=True, slots=True)
 class Inner:
     """The steps inside a step; the reader of the pipeline's form (a list or `dag:`) reads them later. `name` is the
-    name of their definition in the JSON Schema.
+    name of these steps' definition in the JSON Schema.
     """
 
     name: str

@@ -102,7 +102,8 @@ class _Column(NamedTuple):
 
 
 class _Layout:
-    """The layers of a graph. Places are numbered: first those of the boxes, then those of long lines and columns."""
+    """The layers of a graph. Places are numbered: first the places of the boxes, then the places of long lines and
+    columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
@@ -310,5 +311,5 @@ class _Drawing:
 
 
 def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return the points without points that equal the previous one."""
+    """Return the points; of successive equal points, return only the first."""
     return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

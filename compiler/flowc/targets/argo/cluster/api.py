@@ -33,8 +33,8 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """Return the connection to the cluster and namespace that the arguments name, or else those of kubectl. No request
-    is sent.
+    """Return the connection to the cluster and namespace that the arguments name, or else to the cluster and namespace
+    of kubectl. No request is sent.
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
@@ -117,7 +117,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """Return the namespace of the chosen context; None if the context has none."""
     from kubernetes.config import list_kube_config_contexts
 
-    # The client annotates this function wrongly: it returns a tuple of all contexts and the current context.
+    # The client's type annotation of this function is wrong: it returns a tuple of all contexts and the current
+    # context.
     contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None

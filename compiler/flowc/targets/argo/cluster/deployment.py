@@ -108,7 +108,8 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
     Args:
         cluster: the cluster.
         change: the change to show.
-        changes: all changes. One of them is the template: new code is compared with the code of the deployed template.
+        changes: all changes. If `change` is new code, it is compared with the code of the deployed template, which
+            `changes` contains.
 
     Returns:
         The diff; empty if the objects are equal.

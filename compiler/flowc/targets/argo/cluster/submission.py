@@ -57,7 +57,7 @@ class Accepted:
 
 
 class BadParameter(Exception):
-    """The given parameters do not match those of the template: a usage error of the command line."""
+    """The given parameters do not match the parameters of the template: a usage error of the command line."""
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
@@ -133,7 +133,8 @@ def arguments_of(
 
 
 def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> object:
-    """Return the value of a given parameter. If it is a file, check that the file can be read. Raises BadParameter."""
+    """Return the value of a given parameter. If the value is a file, check that the file can be read. Raises
+    BadParameter."""
     if declared is None:
         return texts[0]
     with _told(parameter):

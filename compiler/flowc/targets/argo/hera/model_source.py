@@ -31,8 +31,8 @@ class _Unused:
         return cls
 
 
-# The names that Hera's modules import from other packages. If Hera imports another name, its source counts as unknown
-# (UnreadableModelError).
+# The names that Hera's modules import from other packages. If Hera imports any other name, UnreadableModelError is
+# raised.
 _OUTSIDE: Final[Mapping[str, Mapping[str, object]]] = {
     "__future__": {"annotations": None},
     "collections": {"ChainMap": _Unused},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONFIG = {"populate_by_name": True, "frozen": False, "use_enum_values": True, "arbitrary_types_allowed": True}
 """The configuration of Hera's models; these classes behave like pydantic's with this configuration."""
 
-# An annotation that matches may contain a default, so that the field matters although it is not given.
+# An annotation that matches this pattern may contain a default; then the field has a value although none is given.
 _DEFAULT = re.compile(r"Field\((?!alias=|description=|title=)|\bdefault\w*=")
 
 

@@ -218,8 +218,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
         contract.CODE_DIGEST: code.digest,
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
-        # Libraries write caches to the home directory. Without HOME it is the read-only /, because the user has no
-        # account.
+        # Libraries write caches to the home directory. Without the variable HOME, the home directory is the read-only
+        # /, because the user has no account.
         "HOME": contract.TMP,
     }
     values |= environment_of(settings)
@@ -264,8 +264,8 @@ def literal(value: str) -> str:
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
-    # Every step has a retry strategy, since `{{retries}}` is defined only then. The policy `Always` also retries
-    # evicted pods and pods that never start.
+    # Every step has a retry strategy, since `{{retries}}` is defined only in templates with a retry strategy. The
+    # policy `Always` also retries evicted pods and pods that never start.
     return make(
         m.RetryStrategy,
         limit=str(limit),
