@@ -1,7 +1,7 @@
 """Finds the files that git ignores, such as passwords, local settings and generated files: they are not packaged.
 
-Tracked files are never ignored, even if a pattern matches. The patterns are those of `git status`: from `.gitignore`,
-`.git/info/exclude` and the user's own `core.excludesFile`.
+Tracked files are never ignored, even if a pattern matches. The patterns are the same as for `git status`: from
+`.gitignore`, `.git/info/exclude` and the user's own `core.excludesFile`.
 """
 
 from __future__ import annotations

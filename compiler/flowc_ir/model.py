@@ -42,7 +42,7 @@ class Span:
     the line's end.
 
     `file` is relative to the root of the code package, with forward slashes. Only diagnostics use the width; two places
-    that differ only in it are equal.
+    that differ only in the width are equal.
     """
 
     file: str

@@ -125,7 +125,8 @@ def _imported_names(tree: SyntaxTree) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """Yield a warning about imported modules outside the package, and a warning about data files outside it.
+    """Yield a warning about imported modules that are not in the package, and a warning about data files that are not
+    in the package.
 
     Args:
         package: the package of a flow that was imported in this process.

@@ -80,7 +80,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
-        """Check this pipeline and everything in it again, because attributes may have been assigned since.
+        """Check this pipeline and all steps and pipelines in it again, because attributes may have been assigned since.
 
         Args:
             around: the pipelines that contain this one.

@@ -69,7 +69,7 @@ class Analysis:
 
     @cached_property
     def loops(self) -> Mapping[NodeId, frozenset[NodeId]]:
-        """The nodes of each loop, by the loop's header (its first node). Only a switch can lead back to it."""
+        """The nodes of each loop, by the loop's header (its first node). Only a switch can lead back to the header."""
         if not self.has_switch:
             return {}
         return find_loops(self.flow.start, self.children)

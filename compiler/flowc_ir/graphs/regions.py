@@ -53,8 +53,8 @@ class BranchArms:
 @final
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The body of a foreach or gang that starts at the node `split`. The body runs once for each item. The join comes
-    directly after it.
+    """The body of a foreach or gang that starts at the node `split`. The body runs once for each item. In the region,
+    the join comes directly after the body.
 
     `together` is true for a gang, whose tasks all run at the same time; its body is one step.
     """
@@ -245,8 +245,8 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """For each node, return the first later node that is on all paths from it to the end of the flow; None if there is
-    no such node."""
+    """For each node, return the first later node that is on all paths from this node to the end of the flow; None if
+    there is no such node."""
     sink = ""  # the end of the flow; no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():

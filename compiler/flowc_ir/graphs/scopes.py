@@ -1,5 +1,5 @@
-"""Find the scopes of each node: the foreach, gangs and loops around it, outermost first. The scopes determine the index
-path of a task.
+"""Find the scopes of each node: the foreach, gangs and loops around the node, outermost first. The scopes determine the
+index path of a task.
 
 A task's index path is `0` and a further component for each scope of its node: `.3` is item 3 of a foreach or member 3
 of a gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3. After the loop, the path is `0.3`

@@ -232,7 +232,8 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return how many places in the series start the next iteration of a loop around it, by the loop's header."""
+    """Return how many places in the series start the next iteration of a loop around the series, by the loop's
+    header."""
     return _sum(_block_leads(block) for block in blocks)
 
 

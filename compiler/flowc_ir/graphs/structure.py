@@ -118,7 +118,8 @@ class _Analysis:
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        """Report only the first step of each unreachable part, because the steps after it are then reachable too."""
+        """Report only the first step of each unreachable part: if a step leads to this step, the steps after it are
+        reachable too."""
         if any(self.by_id[at].next is None for at in reached):
             return
         lost = [at for at in self.by_id if at not in reached]

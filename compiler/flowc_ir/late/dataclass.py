@@ -335,7 +335,7 @@ class _Init:
         return [name for name, each in self.fields.items() if each.init and not each.kw_only]
 
     def _fits(self, args: tuple[object, ...], by_name: Mapping[str, object]) -> bool:
-        """Return whether the arguments of a call are those that `__init__` has."""
+        """Return whether the arguments of a call fit the parameters of `__init__`."""
         plain = self._plain()
         if len(args) > len(plain):
             return False

@@ -93,8 +93,8 @@ class Verdict(NamedTuple):
 
 
 def judge(checked: Checked, before: State | None) -> Verdict:
-    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process
-    before and after it.
+    """Examine the effects of a flow's import: read the sources of user modules, and compare the states of this process
+    before and after the import.
 
     Args:
         checked: the flow, which has been imported.

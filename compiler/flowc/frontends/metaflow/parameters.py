@@ -40,7 +40,7 @@ _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
 def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
-    """Return the parameters of the class and its bases by name, except those that a subclass's attribute hides.
+    """Return the parameters of the class and its bases by name, except parameters that a subclass's attribute hides.
 
     Mutators may add and remove parameters: before they run, the result is the parameters in the source.
     """

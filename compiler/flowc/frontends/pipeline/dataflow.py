@@ -145,8 +145,8 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
 
 
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
-    """Return the names that each node can read: values set on any path to it, and the items and counters of the maps
-    and loops around it.
+    """Return the names that each node can read: the values that are set on any path to the node, and the items and
+    counters of the maps and loops around the node.
     """
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}

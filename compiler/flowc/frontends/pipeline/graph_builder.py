@@ -318,7 +318,7 @@ class GraphBuilder:
             self._generated.add(name)
 
     def _fuse(self, first: NodeId) -> None:
-        """Merge each generated node without code into the task before it, which gets the node's transition."""
+        """Merge each generated node without code into the task before it; the task gets the node's transition."""
         before: dict[NodeId, list[NodeId]] = {}
         for node in self._nodes.values():
             for target in targets(node.next):

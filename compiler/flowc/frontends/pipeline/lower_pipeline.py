@@ -159,7 +159,7 @@ def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
 
 
 def declarations(flow: Flow, module: str, uses: Mapping[str, Sequence[NameUse]] = MappingProxyType({})) -> type:
-    """Return a class whose attributes are the flow's parameters as `Parameter`s, like those of a flow class.
+    """Return a class whose attributes are the flow's parameters as `Parameter`s, like a flow class has them.
 
     The command line reads the names, the types and the uses of parameters from such a class.
     """

@@ -97,7 +97,7 @@ def _has_classes(values: Mapping[str, object]) -> bool:
 
 
 def _pipelines(values: Mapping[str, object]) -> dict[str, BasePipeline]:
-    """Return the pipelines of a module by variable name, without those that are branches of another pipeline."""
+    """Return the pipelines of a module by variable name, without pipelines that are branches of another pipeline."""
     found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
     return {name: value for name, value in found.items() if not _is_part(value, found.values())}
 

@@ -51,7 +51,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
         cls: the flow's class.
         applied: all decorators of `--with`.
         own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
-            added to it; the others are added to the steps' nodes.
+            added to the class; the other decorators are added to the steps' nodes.
     """
     if "metaflow.user_decorators.common" not in sys.modules:  # mutators exist only if this module was imported
         return list(own)

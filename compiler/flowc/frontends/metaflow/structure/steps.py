@@ -131,7 +131,8 @@ def clean_doc(doc: str | None) -> str:
 
 
 def members_of(cls: type, base: type) -> Members:
-    """Return the attributes of a class and its bases, except those of `base`, each with the class that defines it.
+    """Return the attributes of a class and its bases, except the attributes of `base`, each with the class that defines
+    it.
 
     The attributes of bases come first; within a class, attributes are in the order of the source.
     """

@@ -85,7 +85,8 @@ def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = Fa
         The changes, one for each manifest.
 
     Raises:
-        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before it are applied then.
+        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before the refused one have been
+            applied.
     """
     changes = []
     for manifest in manifests:

@@ -146,8 +146,8 @@ def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSo
 
 
 def _text(parameter: Accepted, value: object, send: Send) -> str:
-    """Return a value as the string of an Argo argument. A small file's content is packed into it; a large file is sent
-    to the store. Raises BadParameter."""
+    """Return a value as the string of an Argo argument. The content of a small file is packed into the string; a large
+    file is sent to the store. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return str(value)
