@@ -1,5 +1,5 @@
-"""Split series so that no DAG has more tasks than a target allows. Tasks that exceed the limit move into parts:
-separate DAGs, each of which is called by one task.
+"""Split series so that no DAG has more tasks than a target allows. Tasks that exceed the limit move into parts. A
+part is a separate DAG, which is called by one task.
 
 With a limit of 200 tasks:
 

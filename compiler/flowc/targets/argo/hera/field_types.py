@@ -33,7 +33,7 @@ class FieldOptions:
 def field_options(
     *rest: object, alias: str | None = None, description: str = "", title: str = "", **further: object
 ) -> FieldOptions:
-    """Replace pydantic's `Field`: return its options, of which only the alias is used.
+    """Replace pydantic's `Field`: return the alias, the only option that this package uses.
 
     Raises:
         UnreadableModelError: the call has another argument, such as a default or a constraint.
