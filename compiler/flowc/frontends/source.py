@@ -26,7 +26,7 @@ else:  # imported at first use, because the import costs start-up time
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # a line with one colon, at its end
-_MOST_WRAPPERS = 100  # at most this number of objects is searched for the function
+_MOST_WRAPPERS = 100  # at most this number of objects is searched for a function
 
 
 @final

@@ -175,7 +175,8 @@ class StreamedRun(threading.Thread):
         with self._lock:
             self._interrupted = True
             if self._process is not None:
-                self._process.send_signal(next(iter(heeded()), signal.SIGTERM))  # does nothing after the process's end
+                # `send_signal` does nothing if the process has ended.
+                self._process.send_signal(next(iter(heeded()), signal.SIGTERM))
 
     def result(self) -> Execution:
         """Wait for the run's end and return its result. Raises OSError if the run could not begin."""
@@ -190,7 +191,7 @@ class StreamedRun(threading.Thread):
         try:
             done = self._result = self._make_run()
             self._receive({"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status})
-        except BaseException as error:  # `result` raises it in the consumer's thread
+        except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
             del self._make_run  # the program may keep the run, but the loaded pipeline is no longer needed

@@ -55,9 +55,9 @@ class _Fitting:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # its keys are `id(series)`; keeping the series keeps its id valid
+        # the keys are `id(series)`; keeping the series keeps its id valid
         self._fitted: dict[int, tuple[Series, Series]] = {}
-        self._parts: dict[int, tuple[Series, Block]] = {}  # its keys are `id(series)`, too
+        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)`, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:

@@ -49,5 +49,5 @@ def reporting_errors() -> Iterator[None]:
         settings.check()
         with reporting_system_errors(), unreadable.reporting_by(lambda line: click.echo(f"warning: {line}", err=True)):
             yield
-    except FlowcError as error:  # such as an unreachable store
+    except FlowcError as error:  # for example, the store is unreachable
         fail_with(error)

@@ -179,7 +179,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
         _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
         try:
             result = Supervisor(plan, console).run()
-        except FlowcError as error:  # such as an unreachable store
+        except FlowcError as error:  # for example, the store is unreachable
             fail(str(error), f"repair that, then: {resume_line(run, options)}")
         ended(result)
     failure = None if result.ok else RuntimeError("the run has failed")

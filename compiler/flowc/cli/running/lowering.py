@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 else:  # `flowc check` imports this module, but runs no pass
     pipeline = LateModule("flowc.passes.pipeline")
     dumps = LateFunction("flowc_ir.schema:dumps")
-    sender = LateFunction("flowc.cli.running.sending:sender")  # only large files are sent
+    sender = LateFunction("flowc.cli.running.sending:sender")  # used only for large files, which are sent to the store
 
 
 @final

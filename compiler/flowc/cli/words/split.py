@@ -178,7 +178,7 @@ class CommandWords:
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
         # the variable first (click reads it if there are no words), then the option before FLOW, then after FLOW
         for words in ([], *filter(None, given)):
-            with suppress(click.ClickException):  # the final parse reports it
+            with suppress(click.ClickException):  # the final parse reports a wrong value
                 self._one("error_format", words)
 
     def class_before(self) -> str | None:

@@ -26,7 +26,7 @@ ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"
 _INT: Final = late_pattern(r"[-+]?[0-9]+")
 _FLOAT: Final = late_pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_MOST: Final = 100_000  # a file's limit of values: nested aliases may multiply them
+_MOST: Final = 100_000  # the maximum number of values in a file: nested aliases may multiply values
 
 
 class YamlMissing(Exception):

@@ -76,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object with this name, or a changed one
+        return None  # another object with this name, or an object that was changed
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
