@@ -71,7 +71,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--with", "--decospecs", "decospecs"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
                  help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
     click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
-    click.Option(["--namespace"], metavar="TAG", help="Set the client's namespace in the steps; '' is the global one."),
+    click.Option(["--namespace"], metavar="TAG",
+                 help="Set the client's namespace in the steps; '' is the global namespace."),
     click.Option(["--branch"], metavar="NAME", allow_from_autoenv=False,
                  help="Use this branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
@@ -86,7 +87,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--config"], nargs=2, multiple=True, metavar="NAME FILE", allow_from_autoenv=False,
                  help="Read a Config of the flow from a file; may be repeated."),
     click.Option(["--config-value"], nargs=2, multiple=True, metavar="NAME JSON", allow_from_autoenv=False,
-                 help="Give a Config of the flow its value; may be repeated."),
+                 help="Set the value of a Config of the flow; may be repeated."),
     click.Option(["--mode"], hidden=True, callback=_refused("there are no modes")),
 )  # fmt: skip
 

@@ -47,7 +47,7 @@ _WANTED = (
     click.option("--type", metavar="TYPE", help="Only cards of this type."),
     click.option("--id", metavar="ID", help="Only cards of this id."),
     click.option("--follow-resumed/--no-follow-resumed", "follow", default=True,
-                 help="Take the cards of the original task if a resumed run has reused it [default]."),
+                 help="Use the cards of the original task if a resumed run has reused the task [default]."),
 )  # fmt: skip
 _SERVED = (
     click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
