@@ -242,7 +242,7 @@ def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
         "--config and --config-value": configs is not None and bool(configs.files or configs.values),
     }
     if option := next((option for option, there in given.items() if there), None):
-        hint = f"write it with them: flowc ir FLOW … > {name}" if is_ir(name) else "leave it out"
+        hint = f"write the IR again with the option: flowc ir FLOW … > {name}" if is_ir(name) else "leave it out"
         raise OpeningError(f"{name!r} is {what}, which {option} cannot change", hint)
 
 

@@ -1,5 +1,5 @@
 """Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn about
-them.
+such code and files.
 """
 
 from __future__ import annotations

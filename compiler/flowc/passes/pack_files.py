@@ -33,13 +33,15 @@ if TYPE_CHECKING:
 
 
 def pack_files(flow: Flow, context: Context) -> Flow:
-    """Return the flow with every default file packed. If `context.room` is None, return the flow unchanged.
+    """Return the flow; a file that is a parameter's default is replaced by its content, or by a reference to it.
+
+    If `context.room` is None, return the flow unchanged.
 
     The function changes `context.room`: it subtracts the space of the packed files, and adds the files that belong in
     the code package or have to be sent to the store.
 
     Args:
-        flow: the flow, whose default files are paths.
+        flow: the flow; in it, files that are defaults of parameters are paths.
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:

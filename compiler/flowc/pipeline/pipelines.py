@@ -212,7 +212,7 @@ def _options(
     tag: str,
     configuration_file: str | os.PathLike[str] | None,
 ) -> ExecuteOptions:
-    """Check the arguments of an execution and return them as `ExecuteOptions`. Raises PipelineError."""
+    """Check the arguments of an execution and return an `ExecuteOptions` with these arguments. Raises PipelineError."""
     refuse_call_at(caller().file, method)
     if find_spec("flowc.cli") is None:
         raise PipelineError(

@@ -58,7 +58,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
     Args:
         path: the file of the IR.
         code: the directory or archive with the code; None for the directory of the IR's file.
-        suffixes: file name endings; files with them belong to the code of a directory, like Python files.
+        suffixes: endings of file names; files with these endings belong to the code of a directory, like Python files.
 
     Returns:
         The loaded flow; or, if it cannot be loaded, only `diagnostics` with all faults.

@@ -68,7 +68,7 @@ class FunctionReferences:
         """Return a reducer: a function, its dotted path, the name of a builtin, or a lambda as text.
 
         Raises:
-            FunctionError: `given` is none of these.
+            FunctionError: `given` has none of these forms, or the function cannot be found.
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:

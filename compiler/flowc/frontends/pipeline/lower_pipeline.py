@@ -57,7 +57,7 @@ def load_pipeline(
         module: the module that defines the pipeline; None for the running program.
         parameters: the values that are passed to the run, by name.
         offered: the names of further values; they become parameters only if a step takes values of any name.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
         home: for a pipeline in a file that is not Python, the root of its code and its file relative to the root.
 
     Returns:
@@ -141,7 +141,7 @@ def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults)
     Args:
         root: the root of the pipeline's code.
         file: the pipeline's file, relative to the root. In an interactive session, the file does not exist.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
         faults: collects the fault of a file that cannot be read.
     """
     if not os.path.isfile(root / file):
