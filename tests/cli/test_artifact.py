@@ -119,7 +119,7 @@ def test_versions_in_python(project: Project) -> None:
         (["Train/model", "-o", "file"], 2, "--output needs a version"),
         (["Other/model"], 1, "no run of a flow 'Other'"),
         (["Train/nothing"], 1, "flow 'Train' has no artifact 'nothing'"),
-        (["Train/n"], 1, "'n' is a parameter of flow 'Train', which has no versions in the store"),
+        (["Train/n"], 1, "'n' is a parameter of flow 'Train', and parameters have no versions in the store"),
         (["Train/model@0000"], 1, "flow 'Train' has no version 0000 of artifact 'model'"),
         (["Train/model", "--run", "x"], 1, "flow 'Train' has no run 'x'"),
         (["Train/model", "--step", "x"], 1, "has no artifact 'model' in step x"),

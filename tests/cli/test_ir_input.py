@@ -296,7 +296,7 @@ def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: P
     fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is not an IR, so --code has no meaning")
     assert not (project.root / "imported").exists()
     # After FLOW, `--code` may be a parameter of the flow, which is unknown until the file is imported.
-    fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is the place of an IR's code", "Usage: ")
+    fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code names the code of an IR", "Usage: ")
 
 
 def test_a_flows_own_file_has_no_code_option(demo: Project) -> None:

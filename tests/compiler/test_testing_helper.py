@@ -265,7 +265,7 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("start", {"input": 1}, "step 'start' is in 0 foreaches, but 1 items are given"),
     ("meet", {}, "step 'meet' is a join: give it inputs"),
     ("meet", {"inputs": [{}]}, "join 'meet' has 2 inputs: left, right"),
-    ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' are those of left, right"),
+    ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' must have the names left, right"),
     ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list with a mapping for each item"),
 ]
 

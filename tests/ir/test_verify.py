@@ -75,7 +75,7 @@ FAULTS = {
             END,
         ),
         codes.PARALLEL_STEP,
-        "the tasks of step 'work' run all at once, but it does not lead straight to their join",
+        "the tasks of step 'work' run all at once, but this step does not lead straight to their join",
     ),
     "another split's join": (
         flow(

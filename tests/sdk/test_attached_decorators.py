@@ -459,4 +459,4 @@ def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[l
 def test_a_gang_s_step_needs_one(project: Project) -> None:
     write(project, "")
     project.write("gang.py", GANG.replace("@framework({arguments})", ""))
-    assert "leads to 'work' with num_parallel, but that has no @parallel" in project.flowc("check", "gang.py").err
+    assert "leads to 'work' with num_parallel, but 'work' has no @parallel" in project.flowc("check", "gang.py").err
