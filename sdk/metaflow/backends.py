@@ -16,7 +16,7 @@ def batch(*args: object, **kwargs: object) -> Any:
     """Ask for AWS Batch, which flowc does not support: write `@kubernetes` or `@resources`.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect, with a warning
         argo: refused
     """
     return _decorate("batch", args, kwargs)
@@ -26,7 +26,7 @@ def airflow_external_task_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for a task of another DAG, which only Airflow can do.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect, with a warning
         argo: refused
     """
     return _decorate("airflow_external_task_sensor", args, kwargs)
@@ -36,7 +36,7 @@ def airflow_s3_key_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for an object of S3, which only Airflow can do.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect, with a warning
         argo: refused
     """
     return _decorate("airflow_s3_key_sensor", args, kwargs)

@@ -256,7 +256,7 @@ _beginning: list[FlowHooks] = []
 
 @contextmanager
 def beginning(hooks: FlowHooks) -> Iterator[None]:
-    """Make these hooks the active ones inside the block.
+    """Make `hooks` the active hooks during the `with` block.
 
     A flow object that reads its graph gets the graph of the hooks.
     """

@@ -66,7 +66,7 @@ class Query:
         if self._states is None:
             return False
         status = run.written_status()
-        # A recorded status `running` may be the one of a killed run.
+        # A killed run may still have the recorded status `running`.
         return status is not None and status["state"] != "running" and status["state"] not in self._states
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:

@@ -268,7 +268,7 @@ class Task(MetaflowObject):
 
         Args:
             stream: `stdout` or `stderr`.
-            as_unicode: whether lines are text; then bytes that are not UTF-8 are replaced. Otherwise lines are bytes.
+            as_unicode: whether lines are text, with bytes that are not UTF-8 replaced; otherwise lines are bytes.
 
         Returns:
             An iterator of (time in UTC without a time zone, line without its end).

@@ -245,7 +245,7 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 def _run(attributes: Mapping[str, Any]) -> Run:
     """Return the client's object of the run that has started.
 
-    From then on, the client reads the store of that run, whatever the Runner's working directory is.
+    The client then reads the store of that run, whatever the Runner's working directory is.
     """
     from metaflow.client import Run, metadata
 
