@@ -426,7 +426,7 @@ def test_a_card_in_the_flow_s_file(flow: Flow) -> None:
     ],
 )
 def test_cards_of_extensions(flow: Flow, file: str) -> None:
-    """Packages of every form work; a broken module is reported and skipped."""
+    """Card packages of every form work; a broken module is reported and skipped."""
     text = "from metaflow.cards import MetaflowCard\n" + textwrap.dedent(OWN) + "\nCARDS = [Mine, 5]\n"
     flow.project.write(f"metaflow_extensions/{file}", text)
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken.py", "raise RuntimeError('broken')")
@@ -639,7 +639,7 @@ def test_a_refresh_that_hangs_does_not_hold_the_step(flow: Flow) -> None:
 
 
 def test_a_step_that_dies_leaves_no_process(flow: Flow) -> None:
-    """The processes of cards end with their task; refreshed pages stay."""
+    """The processes that render cards end with their task; the page of the last refresh remains in the store."""
     flow(
         """
         @card(refresh_interval=0)

@@ -119,7 +119,7 @@ def test_pictures_of_libraries() -> None:
 
 
 def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """If updates are disabled, as for an Image of bytes by default, an update changes nothing and prints a warning."""
+    """If updates are disabled (the default for an Image of bytes), `update` changes nothing and prints a warning."""
     _warn.printed.clear()
     image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
     before = made(image), made(table)
@@ -173,7 +173,7 @@ def test_what_is_shown_instead_can_be_updated() -> None:
 
 
 def test_a_timeout_of_the_step_is_no_failure_of_a_component() -> None:
-    """A timeout may occur at any time, and ends the step."""
+    """`render_safely` does not catch the step's timeout, which can be raised in any component and must end the step."""
 
     class Slow(MetaflowCardComponent):
         @render_safely

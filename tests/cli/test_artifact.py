@@ -207,7 +207,7 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is hashed again if it was so new that a later change could have the same modification time."""
+    """Only a file so new that a later change could have the same modification time is hashed a second time."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 
@@ -307,7 +307,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
 
 
 def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
-    """`gc` keeps the original run as long as the directory with the task of `spin` exists."""
+    """`flowc gc` keeps the original run of a task of `spin` as long as the directory with that task exists."""
     project.write("flow.py", MODEL)
     first = project.run("flow.py")
     assert project.flowc("spin", "flow.py", "end", "--persist").code == 0

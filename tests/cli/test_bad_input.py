@@ -1,4 +1,4 @@
-"""Unusable input causes a line that names it and the documented exit code, and never a traceback."""
+"""Unusable input causes an error line that names the input, and the documented exit code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # the complete text would be too long for an argument
+    deep = DEEP[:60_000]  # the complete text is longer than the operating system allows for one argument
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")
@@ -227,7 +227,10 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """Return a command's error about the prepared run, whose id replaces `latest`: other tests start newer runs."""
+    """Run a command that must fail, and return its error.
+
+    `latest` in the command stands for the prepared run, because other tests start newer runs.
+    """
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 
@@ -355,7 +358,7 @@ def test_a_working_directory_that_is_gone(reads: Project) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root may not change the limits back")
 def test_too_many_open_files(reads: Project) -> None:
-    """flowc's error names the place if the operating system's error names no file."""
+    """The error names the file or directory that flowc opened, even if the operating system's error names none."""
     done = shell(reads, "ulimit -n 12; exec python flow.py run")
     assert "Traceback" not in done.err
     assert done.code == FAULTY

@@ -37,7 +37,7 @@ def below(project: Project, directory: str, *words: str) -> Finished:
 
 
 def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
-    """Return the value of a setting, and its source."""
+    """Return the value and the source of a setting, as `flowc config` prints them."""
     done = project.flowc("config", key, "--json", **environment)
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -201,7 +201,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
 
 
 def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
-    """A file may contain settings for local runs and for a cluster; an option is valid only for one of them."""
+    """A command ignores settings in a file that do not apply to it, but refuses such an option on its command line."""
     small.write("flowc.toml", 'max-workers = 2\nstart = "fresh"\ncluster-store = "/nowhere"\n')
     assert small.flowc("run", "flow.py").code == 0
     done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml")

@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """The log of an attempt with a record is read only once more, at the run's end, because output may be late."""
+    """The log of an ended attempt is read once more at the end of the run, because output may arrive late."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
@@ -186,7 +186,7 @@ def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str
     ("asked", "hint"), [("Slwo/r1", "Slow"), ("Slow/20261120-101112-123abd", "Slow/20261120-101112-123abc")]
 )
 def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[str], asked: str, hint: str) -> None:
-    """An unknown run may have just been triggered, or be misspelt: the command says so and waits."""
+    """For an unknown run, which may be misspelt or start soon, the command prints a hint and waits."""
     run = store.run("Slow", "20261120-101112-123abc")
     story = Story(run, iter(()))
     story.begin()
@@ -198,7 +198,7 @@ def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[st
 
 
 def test_the_first_run_of_a_flow_is_waited_for(told: Callable[..., Told]) -> None:
-    """The flow was just triggered for the first time, so `latest` has no run yet."""
+    """With `Slow/latest`, the command waits for the first run of a flow that has no runs yet."""
 
     def story(run: Story) -> Iterator[None]:
         yield

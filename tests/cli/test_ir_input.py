@@ -1,4 +1,4 @@
-"""The IR as an input, as in `flowc run ir.json`: its code is beside the IR, in a directory or in an archive."""
+"""The IR as an input, as in `flowc run ir.json`; the code is in a directory or an archive beside the IR."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
 
 
 def test_the_ir_that_a_run_has_left(apart: Project) -> None:
-    """The task runs again with the code of the run."""
+    """The IR that a run has stored can be run again, with the code of that run."""
     run = ran(apart, "src/flow.py")
     (stored,) = (apart.root / ".flowc").rglob("ir.json")
     done = apart.flowc("run", "--code", tar(apart), str(stored))
@@ -375,7 +375,7 @@ def test_places_in_json() -> None:
     assert str(span_of("f", text, ["a", 1, "d"])) == "f:3:3"
     assert str(span_of("f", text, ["a", 0, "b"])) == "f:2:14"
     assert str(span_of("f", text, ["e"])) == "f:4:7"
-    # the list has no item 7, so the position is that of the list
+    # the list has no item 7, so the position of the list is returned
     assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"
     assert str(span_of("f", text, [])) == "f:1:1"
     assert span_of("f", text, ["e"]).width == 1

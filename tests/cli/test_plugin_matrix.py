@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOKEN = "place-token"
 EXECUTORS = ("local", "mock", "argo", "directory")
 STORES = ("file", "sqlite")
-SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, a Secret replaces this machine's source
+SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, values come from a Secret instead of this source
 PICKLERS = ("pickle", "cloudpickle", "zipped")
 
 STEPS = """
@@ -101,13 +101,15 @@ ALL = [Choice(*each) for each in product(EXECUTORS, STORES, SECRETS, PICKLERS)]
 
 
 def pairs(choice: Choice) -> set[tuple[object, ...]]:
-    """Return every pair of choices in a combination, each choice with its position."""
+    """Return all pairs of choices in a combination; the position of a choice tells its kind."""
     return set(combinations(enumerate(choice), 2))
 
 
 def covering() -> Iterator[Choice]:
-    """Yield combinations until every pair of choices has occurred. Each combination is the one with the most new
-    pairs."""
+    """Yield combinations until every pair of choices has occurred.
+
+    Each yielded combination has the largest possible number of new pairs.
+    """
     missing = {pair for choice in ALL for pair in pairs(choice)}
     while missing:
         best = max(ALL, key=lambda choice: len(pairs(choice) & missing))
@@ -185,7 +187,10 @@ _known: dict[tuple[bool, bool], dict[str, Results]] = {}
 
 @pytest.fixture
 def reference(plugins_here: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that returns the results with flowc's defaults, except for mocks and the package's pickler."""
+    """Return a function that runs the flows with flowc's default plugins, and returns the results.
+
+    Only the executor `mock` and the pickler `zipped` are taken from the choice.
+    """
 
     def find(choice: Choice) -> dict[str, Results]:
         mocked, zipped = choice.executor == "mock", choice.pickler == "zipped"

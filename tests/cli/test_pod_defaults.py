@@ -124,7 +124,11 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 
 
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
-    """By precedence: a step's table, its override, the step's arguments, the override that the step names, defaults."""
+    """The order of precedence of a step's settings is kept.
+
+    A step's table comes first, then its override, the step's arguments, the override that the step names, and the
+    defaults.
+    """
     digits.write(
         "pipe.py",
         """

@@ -50,7 +50,7 @@ FLOW = """
     if __name__ == "__main__":
         Profiled()
     """
-# Like kernprof, memray and others, run the file's code in a separate namespace.
+# Run the file's code in a separate namespace, as kernprof, memray and other profilers do.
 OTHER = """
     import sys
     sys.argv = sys.argv[1:]

@@ -158,7 +158,7 @@ def test_a_package_brings_a_target(with_steps: Project) -> None:
     assert (with_steps.root / "out.txt").read_text() == "* start\n* end\n"
     assert (
         done.err == "the package is imported\nout.txt: 14 bytes; cat out.txt\n"
-    )  # no warning about a schedule, because the flow has none
+    )  # compiling prints no warning, because the flow has no schedule
     done = with_steps.flowc("compile", "flow.py", "--target", "steps", "--mark", "x")
     assert done.code == 1
     assert "an x marks nothing" in done.err

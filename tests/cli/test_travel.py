@@ -96,7 +96,7 @@ def test_suffixes_take_files_along(files: Project, way: str) -> None:
 
 
 def test_metaflow_s_option_before_the_command(files: Project) -> None:
-    """Local tasks of a gang can read the files, both with and without the option."""
+    """Local tasks of a gang can read the files, with and without the option `--package-suffixes`."""
     for options in ((), ("--package-suffixes", ".sql,.csv")):
         done = files.python("flow.py", *options, "run")
         assert done.code == 0, done.err

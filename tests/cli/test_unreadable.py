@@ -108,7 +108,7 @@ class Kept:
 
 
 def names_it(text: str, kept: Kept, key: str, damage: str) -> bool:
-    """Return whether a line names the run, and either the record or a newer flowc."""
+    """Return whether the text names the run, and the damaged record or, for the damage `newer`, a newer flowc."""
     return kept.run.id in text and ("was written by a newer flowc" if damage == "newer" else key) in text
 
 
@@ -119,7 +119,7 @@ def test_every_reader_goes_on(kept: Kept, kind: str, damage: str) -> None:
     for reader, words in READERS.items():
         done = kept.flowc(*words)
         assert done.exception is None or isinstance(done.exception, SystemExit), (reader, done.exception)
-        # only logs contain a traceback: the flow's own
+        # only the output of `logs` contains a traceback: the one that the step printed
         assert ("Traceback" in done.stderr) == (reader in ("logs", "logs merged"))
         about = (reader, kind) in ABOUT_IT
         assert done.exit_code == about, (reader, done.stderr)
@@ -296,7 +296,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
     assert blobs(kept) == before
     record = (kept.root / key).read_bytes()
     assert kept.flowc("fsck", "--repair").exit_code == 1
-    if damage != "newer":  # `fsck --repair` has moved the record, and a user may restore it from a copy
+    if damage != "newer":  # the record is in `damaged/`, and a user may restore it from a copy
         assert (kept.root / "damaged" / key).read_bytes() == record
         assert not (kept.root / key).exists()
         old(kept)
@@ -306,7 +306,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        if kind == "run":  # the record may have named any blob, so all are kept
+        if kind == "run":  # all blobs are kept, because the missing record may have named any of them
             assert "run.json" in kept.flowc("gc", "--delete").stderr
             assert "hint: restore the record of the run from a copy" in kept.flowc("fsck").stderr
             assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout

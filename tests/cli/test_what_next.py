@@ -94,7 +94,7 @@ def test_programs_get_the_numbers_too(mixed: Project) -> None:
 
 
 def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
-    """When another task has failed for the last time, no further attempts start, and no retry is announced."""
+    """After the last failed attempt of one task, no task is retried, and no retry is announced."""
     project.write(
         "flow.py",
         """

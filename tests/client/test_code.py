@@ -94,7 +94,8 @@ def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatc
         with code.extract() as directory:
             assert sorted(os.listdir(directory)) == ["flow.py", "helpers"]
         assert code.path.startswith(f"{place['FLOWC_STORE']}/blobs/")
-        assert {one.code.path for one in Flow("Far") if one.code} == {code.path}  # the code of both runs is stored once
+        # both runs have the same code, which the store keeps once
+        assert {one.code.path for one in Flow("Far") if one.code} == {code.path}
         assert run["start"].task.code is not None
     finally:
         default_metadata()

@@ -275,7 +275,7 @@ CONSTANTS = """
 
 
 def test_constants_of_the_class_are_artifacts_of_each_task(letters: Project) -> None:
-    """Constants have the values of the run's beginning, and are artifacts if they can be stored."""
+    """Constants have the values of the class at the start of the run, and are artifacts if they can be stored."""
     letters.write("constant.py", CONSTANTS)
     assert letters.flowc("run", "--local", "constant.py").code == 0
     run = Flow("Constant").latest_run
@@ -323,7 +323,7 @@ def test_a_value_is_restored_when_it_is_asked_for_and_not_before(letters: Projec
     assert (artifact.type, artifact.size > 0, len(artifact.sha)) == ("own.Own", True, 64)
     assert run.data.plain == 1
     assert "own" not in sys.modules
-    assert type(artifact.data).__qualname__ == "Own"  # the class is from the code that the run stored
+    assert type(artifact.data).__qualname__ == "Own"  # the client loads the class from the code that the run stored
     assert "own" not in sys.modules
 
 

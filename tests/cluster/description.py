@@ -9,7 +9,7 @@ from typing import Literal
 
 from cluster.shell import state
 
-VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable that tells the tests the path of the description
+VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable through which the tests get the path of the description
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from cluster.stages import stage
 CGROUP = "flowc-cluster"  # the cgroup of all containers, in each cgroup controller
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
-CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),  # in the order of their bit numbers
+CAPABILITIES = (  # in the order of their bit numbers
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),
     *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
     *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),
     *("SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),
@@ -60,7 +60,7 @@ def start() -> None:
         return
     with stage("docker daemon"):
         run_directory().mkdir(exist_ok=True)
-        (run_directory() / "docker.pid").unlink(missing_ok=True)  # a daemon that was killed has left this file
+        (run_directory() / "docker.pid").unlink(missing_ok=True)  # the file exists if an earlier daemon was killed
         log = (state() / "dockerd.log").open("wb")
         process = subprocess.Popen(
             [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],
@@ -109,7 +109,7 @@ def _lacking() -> list[str]:
 
 
 def _pid() -> int | None:
-    """Return the daemon's process, if the pid in its file still belongs to our daemon."""
+    """Return the daemon's pid from its file, if a process with this pid is our daemon; otherwise None."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((run_directory() / "docker.pid").read_text())
         if str(root() / "docker").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():

@@ -37,7 +37,7 @@ class Engine:
         return self.run("inspect", "--type", "image", "--format", "{{.Id}}", image).strip()
 
     def remove_others(self, image: str) -> None:
-        """Remove the images with this name and another tag: each change of an image's contents gives a new tag."""
+        """Remove images that have this name and another tag, which are left from earlier contents of the image."""
         repository = image.rpartition(":")[0]
         for other in self.run("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split():
             if other != image:

@@ -27,9 +27,9 @@ class Build:
     module: Module
     commands: tuple[tuple[str, str], ...]
     replace: tuple[tuple[str, Module], ...] = ()
-    kubernetes: str = ""  # the version of Kubernetes whose staging modules are replaced by the published ones
+    kubernetes: str = ""  # the version of the published staging modules, which replace local directories in go.mod
     link: str = ""  # flags for the linker
-    added: tuple[tuple[str, str], ...] = ()  # files that the published module lacks: path in it -> one of SOURCES
+    added: tuple[tuple[str, str], ...] = ()  # files to add to the module: path in the module -> a name in SOURCES
 
 
 def _kubernetes(version: str) -> Build:
@@ -104,7 +104,7 @@ def place(what: Build, root: Path) -> Path:
 
 
 def build_pause(root: Path) -> Path:
-    """Return the directory with `pause`, the only program without a module."""
+    """Return the directory with the program `pause`, the only program that is not built from a Go module."""
     source = SOURCES / "pause.go"
     digest = hashlib.sha256(source.read_bytes() + platform.machine().encode()).hexdigest()[:12]
     flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]

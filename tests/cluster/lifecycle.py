@@ -1,6 +1,6 @@
-"""Up and down: the kind of cluster, and the order of its parts.
+"""`up` and `down`: create and delete a cluster in one of three ways.
 
-KUBECONFIG is set                  use that cluster; install Argo and a namespace, variables name the rest
+KUBECONFIG is set                  use that cluster: install Argo and a namespace; variables name the image and the store
 an engine runs and can pull        use kind's node image, and Argo's and the gateway's images from their registries
 otherwise                          build all images from Go modules and Debian packages, in our own docker daemon
 """
@@ -172,7 +172,7 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
 
 
 def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: Path) -> None:
-    """Build the images that the node cannot pull; Argo's and the gateway's only with `argo_version`."""
+    """Load the images that the node cannot pull; with `argo_version`, also the images of Argo and of the gateway."""
     if argo_version is not None:
         for archive in argo.archives(_build(go_builds.argo(argo_version)), argo_version, work):
             kind.load(archive)

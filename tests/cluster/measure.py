@@ -13,7 +13,7 @@ from cluster.engine import Engine
 from cluster.shell import FILES, Missing, root, run, say, scratch
 from cluster.stages import stage
 
-LIMIT = 0.25  # the runtime may take this number of seconds in addition to the start of Python
+LIMIT = 0.25  # seconds that the runtime may need in addition to the start of Python
 FLOW = """\
 from metaflow import FlowSpec, step
 

@@ -129,7 +129,7 @@ def _containerd(node: Path, pause: str) -> None:
     for line in config.read_text().splitlines():
         if line.strip().startswith("sandbox_image"):
             line = f'{line[: len(line) - len(line.lstrip())]}sandbox_image = "{pause}"'
-        # If the OOM score may not be lowered, every sandbox would die with "can't get final child's PID".
+        # If the kernel refuses a lower OOM score, every sandbox would fail with "can't get final child's PID".
         lines.append(line.replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true"))
     config.write_text("\n".join(lines) + "\n")
 
@@ -140,7 +140,7 @@ def _programs(node: Path, binaries: Binaries) -> None:
 
 
 def _images(node: Path, binaries: Binaries, work: Path) -> None:
-    """Import the control plane's images with a containerd of this machine whose root is the node's."""
+    """Import the control plane's images with a containerd of this machine, whose root is the node's directory."""
     store = node / "var/lib/containerd"
     shutil.rmtree(store, ignore_errors=True)
     with _containerd_on(store) as socket:

@@ -123,7 +123,7 @@ class Cluster:
         return pods
 
     def explain(self, name: str) -> str:
-        """Return the nodes of a Workflow that did not succeed, and its pods' last lines, for the report of a failed test."""
+        """Return the failed nodes of a Workflow and the last lines of its pods, for the report of a failed test."""
         lines = []
         for node in self.workflow(name)["status"].get("nodes", {}).values():
             if node["phase"] not in ("Succeeded", "Omitted", "Skipped"):

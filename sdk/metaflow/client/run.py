@@ -177,8 +177,8 @@ class Run(MetaflowObject):
     def user_tags(self) -> frozenset[str]:
         """The user tags of the run, read at each access.
 
-        After a change of tags through this object, the value is the set of tags directly after that change. To see later
-        changes by other programs, create a new object for the run.
+        After a change of tags through this object, the value is the set of tags directly after that change.
+        To see later changes by other programs, create a new object for the run.
         """
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
