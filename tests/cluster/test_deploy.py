@@ -331,7 +331,7 @@ class Mended(FlowSpec):
 
 
 def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
-    """Each resumed run executes only unfinished tasks, and results are the same, wherever the runs were executed."""
+    """Each resumed run executes only unfinished tasks, and has the right results, wherever the first run was."""
 
     def begun(run: RunStore) -> list[str]:
         return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))

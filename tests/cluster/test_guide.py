@@ -1,4 +1,4 @@
-"""The outputs of commands on a cluster in the guide equal those on this cluster."""
+"""The guide shows the real output of commands on a cluster."""
 
 from __future__ import annotations
 

@@ -128,19 +128,19 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
     tenant.test()
 
     tenant.helm("uninstall", "--wait")
-    # removes what the flow has made
+    # delete the objects that the flow has created
     tenant.cluster.kubectl("delete", "workflow,workflowtemplate,configmap", "-l", "flowc.dev/flow")
     wait_until(lambda: tenant.objects() == before, "an empty namespace", 60)
 
 
 def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
-    """A deployer deploys, runs and watches a flow; the flow's pods may only report to Argo."""
+    """A deployer can deploy, run and watch a flow; the flow's pods have no rights except to report to Argo."""
     deployer = {"kind": "ServiceAccount", "name": "ci"}
     tenant.install(deployers=[deployer])  # type: ignore[arg-type]
     user = ("--as", f"system:serviceaccount:{tenant.namespace}:ci")
     as_user = copy.copy(tenant.cluster)
     as_user.kubectl = lambda *words, **more: tenant.cluster.kubectl(*user, *words, **more)  # type: ignore[method-assign]
-    for _ in range(2):  # the second deployment changes nothing, which requires other rights
+    for _ in range(2):  # the second deployment finds unchanged objects, which requires other rights than creating them
         template = as_user.deploy(GOLDEN / "linear" / "flow.py")
     run = as_user.start(template)
     as_user.succeed(run)

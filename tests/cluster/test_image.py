@@ -40,7 +40,7 @@ print(json.dumps({"missing": [n for n in wanted if not there(n)], "left": [n for
 
 @pytest.fixture(scope="module")
 def host(cluster: Cluster) -> Engine:
-    """Return the engine that built the image; skip the test on a cluster with its own image."""
+    """Return the engine that built the image; skip the test if the image was built elsewhere."""
     found = engine.own() if docker_daemon.running() else engine.find()
     if found is None or not found.has(runtime_image.PLAIN.name):
         pytest.skip("the image was built elsewhere")

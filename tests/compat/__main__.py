@@ -30,7 +30,7 @@ FLOWC = Program("flowc", sys.executable, tuple(str(ROOT / part) for part in PACK
 
 
 def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
-    """Return the differences between the two runs of a case, and between each run and the case's expectation."""
+    """Return the differences between the runs of a case, and between each run and the case's expected result."""
     found: list[str] = []
     dumps = []
     for program in (with_packages(FLOWC, case), with_packages(metaflow, case)):

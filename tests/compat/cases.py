@@ -29,9 +29,9 @@ class Case:
     leaves_the_same: bool = True
     """Whether the artifacts of the two runs are compared."""
     home: Path = FLOWS
-    """The directory of the flow and the files beside it."""
+    """The directory with the flow's file and the files that the flow uses."""
     seen: bool = False
-    """Whether only the artifact `seen` of the last step is compared, because others contain times and pages."""
+    """Whether only the artifact `seen` of the last step is compared, because other artifacts contain times or HTML."""
 
     @property
     def packages(self) -> list[str]:
@@ -191,7 +191,7 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-# Flows that need arguments; the cases above run them with arguments.
+# Flows that cannot run without arguments; the cases above run them with arguments.
 _NEED_ARGUMENTS = {
     "current_values",
     "decorator_specs",
@@ -207,7 +207,7 @@ CASES = (
 )
 """Every flow of `flows/`, without and with arguments."""
 
-# Metaflow 2.19 shows an error card instead of a card whose class takes no further arguments.
+# Metaflow 2.19 shows an error card instead of a card whose class does not accept unknown keyword arguments.
 _CARDS_LOST_THERE = {"card_corise", "card_hello", "traincard"}
 
 PACKAGE_CASES = tuple(

@@ -1,4 +1,4 @@
-"""Refused features with their errors: the last table of docs/metaflow.md."""
+"""The refused features and their errors, read from the last table of docs/metaflow.md."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Finished(NamedTuple):
 
 
 def make_project(directory: Path) -> None:
-    """Create a directory with its own stores, so that neither program searches directories above."""
+    """Create a directory with its own stores, so that flowc and Metaflow do not search parent directories for one."""
     for store in (".flowc", ".metaflow"):
         (directory / store).mkdir(parents=True)
 
@@ -72,7 +72,7 @@ def run_case(program: Program, case: Case, directory: Path) -> Finished:
 
 
 def dump(program: Program, directory: Path, case: Case) -> Any:
-    """Return the artifacts of every task of the run, in the same form for both programs; None if it has not begun."""
+    """Return the artifacts of every task, in one form for flowc and Metaflow; None if the run did not start."""
     run = directory / "run-id"
     if not run.exists():
         return None

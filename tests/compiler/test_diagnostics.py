@@ -155,7 +155,7 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path, line: str, columns: 
 
 
 def columns_of(text: str) -> int:
-    """Return the columns of a string on a terminal: two for wide characters, none for combining ones."""
+    """Return the columns of a string on a terminal: two for wide characters, none for combining characters."""
     return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 

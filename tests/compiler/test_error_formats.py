@@ -17,7 +17,7 @@ from flowc_ir.diagnostic import Diagnostic
 if TYPE_CHECKING:
     from project import Project
 
-# The part of the standard's schema that flowc uses, as strict as the whole: no other properties, the same limits.
+# The part of the SARIF schema that flowc uses; like the full schema, it refuses unknown properties and checks limits.
 _MESSAGE = {
     "type": "object",
     "additionalProperties": False,

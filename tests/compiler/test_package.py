@@ -110,7 +110,7 @@ def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
     assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest
 
 
-# Targets of links that are not files: the link itself, a missing file, and an impossible name.
+# Links that lead to no file: to themselves, to a missing file, or to an impossible name.
 NOWHERE = {
     "loop": "loop",
     "first": "second",

@@ -54,7 +54,7 @@ def name_in_store(path: str) -> dict[str, object]:
 
 
 def context_of(told: dict[str, object], beside: Path) -> Context:
-    """Return the context that a fixture's context.json describes; its `room` has two limits for files, in bytes."""
+    """Return the compiler context in a fixture's context.json; `room` is two size limits of files, in bytes."""
     room = told.pop("room", None)
     now = told.pop("now", None)
     file = find_file(str(beside))
@@ -69,7 +69,7 @@ def context_of(told: dict[str, object], beside: Path) -> Context:
 
 
 def written(parts: dict[str, str], root: Path) -> Loaded:
-    """Return the flow of a fixture's files."""
+    """Write the files of a fixture and return the loaded flow."""
     for name, content in parts.items():
         if name not in (TOLD, BEFORE, AFTER):
             (root / name).write_text(content)

@@ -102,7 +102,7 @@ def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
 
 
 def test_only_what_was_read_counts(project: Project) -> None:
-    """Artifacts that a cached step did not read keep the values of the current run."""
+    """Artifacts that a cached step has not read are passed on with the values of the current run."""
     write(project, LINE)
     assert ran_in(project) == ["work"]
     assert ran_in(project, "--unread", "2") == []
@@ -116,7 +116,7 @@ def test_only_code_that_a_step_may_call_counts(project: Project) -> None:
     write(project, LINE)
     project.write("helper.py", "")
     assert ran_in(project) == ["work"]
-    write(project, LINE.replace("self.result =", "self.answer ="))  # changes the code of another step
+    write(project, LINE.replace("self.result =", "self.answer ="))  # only the code of another step changes
     assert ran_in(project) == []
     write(project, LINE.replace("sum(self.data)", "sum(self.data) + 1"))
     assert ran_in(project) == ["work"]
@@ -381,7 +381,7 @@ def test_a_process_that_a_step_forks_may_read_anything(project: Project) -> None
 
 
 def test_failures_are_not_kept(project: Project) -> None:
-    """A failure is never cached, even if @catch handles it; a success after retries is."""
+    """A failure is never cached, even if @catch handles it; a success after failed attempts is cached."""
     write(
         project,
         """
@@ -512,7 +512,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cache key contains modules that only the step imports; the command that runs the flow is not part of it."""
+    """The cache key contains modules that only the step imports, but not the program that starts the run."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
@@ -580,7 +580,7 @@ def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project)
 
 
 def test_decorators_of_the_command_line_count(project: Project) -> None:
-    """A decorator that changes a step is part of the step's key."""
+    """A decorator that `--with` adds and that changes the result of a step is part of the step's cache key."""
     project.write(
         "more.py",
         """
