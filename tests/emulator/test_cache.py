@@ -1,6 +1,7 @@
 """@cache: a task whose code and inputs equal those of an earlier task is not run.
 
-Each flow notes in a file which steps have run. `ran` returns the steps that have run since its last call.
+The flows write the name of each executed step to a file. The function `ran` returns the steps that have been executed
+since its last call.
 """
 
 from __future__ import annotations
@@ -538,7 +539,7 @@ def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest
 
 
 def test_what_is_reused_may_have_been_cached(project: Project) -> None:
-    """A task reused from the cache has the log and the cards of the original task, with all components."""
+    """The log and the cards of a cached task are those of the original task, also in a resumed run."""
     card = "    @card\n    @cache\n    @step\n    def work(self):\n        current.card.append(Markdown('put on it'))\n"
     head = "from metaflow import card, current\nfrom metaflow.cards import Markdown\n"
     flow = LINE.replace("    @cache\n    @step\n    def work(self):\n", card).replace('note("work")', 'print("once")')

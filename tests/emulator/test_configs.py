@@ -1,4 +1,4 @@
-"""Configurations: where values come from, and where flows use them. Each test runs a program and checks its results."""
+"""Configs: the sources of their values, and their uses in flows. Each test runs a program and checks its results."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def seen(project: Project, *words: str, **environment: str) -> Any:
 
 
 def refused(project: Project, *words: str, **environment: str) -> str:
-    """Return the error about a wrong config: exit code 2, and no run."""
+    """Return the error about an invalid config; assert that the exit code is 2 and that no run has started."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 2, done.err
     assert not project.store.flows()
@@ -230,7 +230,7 @@ def check_everywhere(project: Project, run: Any) -> None:
 
 
 def test_configs_everywhere(project: Project) -> None:
-    """Configs work in decorators of steps and of the class, in parameters, in the class's body, in steps and inputs."""
+    """Configs can be used in decorators, parameters, the body of the class, steps, and the inputs of a join."""
     project.write("flow.py", EVERYWHERE)
     run = project.run("flow.py")
     check_everywhere(project, run)
@@ -274,7 +274,7 @@ def test_what_has_no_value_yet_says_so() -> None:
     assert repr(config_expr("config.a + 1").upper()["x"]) == "config.a + 1.upper()['x']"
 
 
-# -- values that JSON does not keep ------------------------------------------------------------------------------------
+# -- values that JSON cannot represent ---------------------------------------------------------------------------------
 
 EXACT = """
 import datetime

@@ -181,7 +181,7 @@ def test_functions_of_defaults_see_the_project(
 
 
 def test_outside_of_a_run(project: Project) -> None:
-    """Programs may test `if current.run_id`, as in Metaflow; unknown names raise an error."""
+    """Outside of a run, `current.run_id` is None, as in Metaflow; unknown names raise AttributeError."""
     project.write(
         "ask.py",
         f"""

@@ -83,7 +83,8 @@ def test_any_failure_can_be_caught(project: Project, code: str, message: str, en
     record = run.task("work", "0")
     assert record["outcome"] == "caught"
     died = ("exit" in code and "_" in code) or "kill" in code
-    assert record["attempt"] == (3 if died else 2)  # a dead process cannot record its failure
+    # after the death of a process, an additional attempt stores the failure
+    assert record["attempt"] == (3 if died else 2)
     if not died and "lock" not in code:
         assert left["during"] == 1  # artifacts of the last attempt are kept
 

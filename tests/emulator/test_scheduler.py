@@ -120,7 +120,8 @@ def test_a_gang_starts_when_it_has_its_places_or_all_there_are() -> None:
     assert [job.path for job in members] == ["0.0", "0.1", "0.2"]
     assert len({state.gang(job) for job in members}) == 1
     state.failed(members[1])
-    assert state.startable(-1, 2) == 1  # the running tasks of the gang may wait for the missing one
+    # the failed task's retry may start, because the running tasks of the gang may wait for it
+    assert state.startable(-1, 2) == 1
 
 
 def with_policies(**policies: object) -> tuple[Scheduler, Job]:

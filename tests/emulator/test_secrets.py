@@ -152,7 +152,7 @@ def test_a_secret_that_cannot_be_had_can_be_caught(project: Project) -> None:
 
 
 def test_secrets_of_the_command_line(project: Project) -> None:
-    """`--with secrets:sources=[…]` also accepts inline secrets, which are in no file."""
+    """Inline secrets can also be given on the command line, with `--with secrets:sources=[…]`."""
     project.write(
         "flow.py",
         """

@@ -1,4 +1,4 @@
-"""Tasks are forks if importing the flow has no side effects; otherwise each task imports it itself, as in a pod."""
+"""Tasks are forked if importing the flow has no side effects; otherwise each task imports the flow, as in a pod."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write(
 
 
 def found(project: Project, run: RunStore) -> list[Any]:
-    """Return the values that each of the three tasks of the foreach has stored in `found`."""
+    """Return the artifact `found` of each of the three tasks of the foreach."""
     value: list[Any] = project.artifacts(run, "join")["found"]
     return value
 
@@ -75,7 +75,8 @@ def run(project: Project, way: str, *options: str, **environment: str) -> RunSto
     return project.latest()
 
 
-# Objects that an import creates, and what a task finds. Tasks that import the flow themselves find different objects.
+# Modules that create an object when they are imported, and what a task does with the object. If each task imports the
+# flow, each has a different object.
 SHARED = {
     "a uuid": ("import uuid\nKEY = uuid.uuid4().hex", "self.found = KEY"),
     "a generator of numpy's": ("import numpy as np\nRNG = np.random.default_rng()", "self.found = float(RNG.random())"),
@@ -104,7 +105,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """The import starts a worker thread, like sentry or datadog; a forked task would wait for this thread forever."""
+    """The import starts a worker thread, like sentry or datadog; in a forked task the thread would be missing."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -119,7 +120,7 @@ threading.Thread(target=worker, daemon=True).start()
 
 
 def test_a_thread_that_a_package_starts_lives_in_the_task(project: Project) -> None:
-    """The flow's own module is harmless, but a package is not: it is reported once, and each task imports it."""
+    """A package that starts a thread is reported once, and each task imports the flow, whose own code is harmless."""
     _install(project, "threaded", """
         import queue, threading
         Q = queue.Queue()
