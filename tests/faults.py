@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Mode = Literal[
-    # The gateway does not see the request.
-    "busy",  # the answer 503
-    "reset-before",  # the connection is reset
-    "hang",  # no answer while the proxy runs
-    "conflict",  # the answer 409, which S3 gives while another writer creates the key
-    # It does.
-    "slow",  # the answer comes late
-    "reset-after",  # the connection is reset instead of an answer
-    "error-after",  # the answer 500 instead of the gateway's answer
-    "cut",  # half of the body, then the connection ends
+    # The proxy does not send the request to the gateway.
+    "busy",  # the proxy answers 503
+    "reset-before",  # the proxy resets the connection
+    "hang",  # the proxy never answers
+    "conflict",  # the proxy answers 409, as S3 does while another writer creates the key
+    # The proxy sends the request to the gateway, and changes the answer.
+    "slow",  # the answer is late
+    "reset-after",  # the proxy resets the connection
+    "error-after",  # the proxy answers 500
+    "cut",  # the connection ends after half of the body
     "flip",  # one bit of the body is changed
-    "noise",  # one byte of the body is changed, a different one each time
-    "renamed",  # the ETag is another MD5, as in a store with encryption
+    "noise",  # one byte of the body is changed, at another position each time
+    "renamed",  # the ETag is an MD5 of other data, as in a store with encryption
 ]
 SLOW = 1.0  # the delay of slow answers, in seconds
 _ANSWERS = {
@@ -104,7 +104,7 @@ class Faults:
         return [request for request, spoiled in self.log if spoiled]
 
     def environment(self, gateway: dict[str, str]) -> dict[str, str]:
-        """Return the environment of a client that uses the proxy."""
+        """Return the environment variables with which a client uses the proxy instead of the gateway."""
         return gateway | {"AWS_ENDPOINT_URL": self.url}
 
     def take(self, request: Request) -> Mode | None:
@@ -118,7 +118,7 @@ class Faults:
             return self.mode if hit else None
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait for this time, or until the proxy ends."""
+        """Wait for this time, or until the proxy is closed."""
         self._closed.wait(seconds)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ REQUIREMENTS = ROOT / "runtime_image/dependencies/requirements.txt"
 
 
 def context() -> list[str]:
-    """Return the files that the Dockerfile may copy: those that .dockerignore does not exclude."""
+    """Return the paths that the Dockerfile can copy, which are the exceptions in .dockerignore."""
     return [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")]
 
 
@@ -45,7 +45,7 @@ def copy_packages(target: Path, work: Path) -> None:
 
 
 def stand_in(target: Path) -> Path:
-    """Create an environment with the image's packages, third-party ones copied from here; return its Python."""
+    """Create an environment with the image's packages, copied from this environment; return its Python."""
     venv.create(target, with_pip=False, symlinks=True)
     (site,) = target.glob("lib/python3*/site-packages")
     copy_packages(site, target / "context")

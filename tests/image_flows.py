@@ -27,7 +27,7 @@ class ImageFlow(FlowSpec):
 
 
 def _split(opens: str, above: str, body: str, end: str, *, names: str = "", head: str = "") -> str:
-    """Return a flow that splits by `self.next(self.work, OPENS)`; `above` and `body` belong to the step `work`."""
+    """Return a flow with `self.next(self.work, OPENS)`; `above` decorates the step `work`, and `body` is its code."""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
 {head}
@@ -171,7 +171,7 @@ _ONE_FILE: dict[str, str] = {
     ),
 }  # fmt: skip
 
-# The functions are in the file of their pipeline, so in the pod their module imports the authoring API.
+# The functions are in the file of the pipeline, so a pod that imports them also imports the authoring API.
 _PIPELINE = """
 import dataclasses
 from flowc.pipeline import (
@@ -232,4 +232,4 @@ REFUSED: dict[str, str] = {
     "trigger": _flow("trigger", cls="@trigger(event='e')"),
     "trigger_on_finish": _flow("trigger_on_finish", cls="@trigger_on_finish(flow='Other')"),
 }
-"""Decorators that are refused for the image, and flows that show this."""
+"""Flows with a decorator that is refused for the image, by the decorator's name."""

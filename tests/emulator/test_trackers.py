@@ -124,7 +124,7 @@ def made(project: Project) -> Project:
 
 
 def written(project: Project) -> list[list[Any]]:
-    """Return the tracker's lines that are complete; the tracker's own process may write them later than the run ends."""
+    """Return the complete lines that the tracker has written; its process may write them after the end of the run."""
     file = project.root / "lines.txt"
     text = file.read_text() if file.exists() else ""
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
@@ -189,7 +189,7 @@ def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown:
 
 @pytest.mark.parametrize(("address", "code"), [("lines.txt", 0), ("raises", 1)])
 def test_the_process_ends_well_while_its_input_is_open(made: Project, address: str, code: int) -> None:
-    """The thread that reads the input may still wait for more when the process ends."""
+    """The tracker's process ends although its input is still open and a thread waits for more input."""
     made.run("flow.py", FLOWC_TRACKER="none")
     run = made.latest()
     store = f"file://{made.root}/.flowc"

@@ -57,7 +57,7 @@ ENDS = ["sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)", "raise SystemExit(METAFLOW_EXI
 @pytest.mark.parametrize("decorators", [RETRY, CAUGHT, "@catch(var='why')", ""])
 @pytest.mark.parametrize("code", ENDS)
 def test_an_exit_that_forbids_retries_ends_the_flow(project: Project, code: str, decorators: str) -> None:
-    """Even @catch does not catch an exit that forbids retries, as in Metaflow 2.19.39."""
+    """@catch does not handle an exit code that forbids retries, as in Metaflow 2.19.39."""
     write(project, code, decorators)
     done = project.flowc("run", "--local", "flow.py")
     assert (done.code, done.out.count("ATTEMPT")) == (1, 1), done.out

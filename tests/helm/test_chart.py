@@ -65,7 +65,7 @@ def test_kubernetes_takes_it(values: Values) -> None:
 
 
 def test_kubernetes_would_not_take_a_slip() -> None:
-    """The check of the tests above finds a fault in a broken manifest."""
+    """`schema_errors`, which the tests above use, finds faults in a manifest that is broken on purpose."""
     role = find(objects(), "Role", "flowc-executor")
     role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
     unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)
@@ -87,7 +87,7 @@ def test_metadata(values: Values) -> None:
 
 
 def test_names_that_look_like_numbers() -> None:
-    """Numbers as names are quoted, because the YAML parser reads them as text only in quotes."""
+    """Names that look like numbers are quoted, because the YAML parser would otherwise read them as numbers."""
     values = {
         "image": {"repository": "123", "tag": "1e3", "pullSecrets": ["0x10"]},
         "serviceAccount": {"name": "1e3"},
@@ -141,7 +141,7 @@ def test_rights_of_deployers() -> None:
 
 
 def test_rights_of_the_test() -> None:
-    """The test's rights are hooks, so they exist only during the test; the account of flows does not get them."""
+    """The test has its own account and role, which are helm hooks: they exist only during the test."""
     docs = [doc for doc in objects() if is_test(doc)]
     assert rules(find(docs, "Role", "flowc-test")) == [("argoproj.io", "workflows", "create get")]
     assert find(docs, "RoleBinding", "flowc-test")["subjects"] == [
@@ -190,7 +190,7 @@ def test_secret_is_nowhere_else() -> None:
 
 
 def test_secret_without_keys() -> None:
-    """Empty keys are left out, because they would hide the cloud identity of the pods."""
+    """If no keys are given, the Secret has none: empty keys would override the cloud identity of the pods."""
     assert find(objects(CASES["cloud-identity"]), "Secret", "flowc-store")["stringData"] == {"AWS_REGION": "us-west-2"}
 
 
@@ -211,7 +211,7 @@ def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_embedded_workflow(values: Values, argo_version: str) -> None:
-    """Argo accepts the Workflow, which contains its code, and the template has filled in all values."""
+    """Argo accepts the test's Workflow, which contains the flow's code and no placeholder of the chart."""
     docs = objects(values)
     workflow = embedded(docs)
     assert argo.schema_errors([workflow], argo_version) == []
@@ -251,7 +251,8 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
     """A flow that is compiled with the chart's values uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
-    keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")  # the chart's store is a bucket
+    # the store has this key, because it is a bucket
+    keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")
     assert set(exported) == {BY_KEY[key].variable for key in keys}
     flow = CHART / "files" / "test" / "flow" / "flow.py"
     project.environment |= exported

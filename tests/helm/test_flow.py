@@ -23,7 +23,7 @@ FILES = CHART / "files" / "test"
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_workflow_is_up_to_date(golden: Callable[[Path, str], None]) -> None:
-    """Compile the flow with names that the chart's template replaces."""
+    """The stored Workflow equals the compiler's output; the chart's template replaces some of its names."""
     loaded = load(FILES / "flow" / "flow.py")
     assert loaded.flow is not None
     settings = Settings(

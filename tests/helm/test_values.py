@@ -62,7 +62,7 @@ WRONG = {
     "a key with a blank": Wrong({"store": SECRET | {"secretAccessKey": "a b"}}, "store.secretAccessKey"),
     "not a quantity": Wrong({"defaultRequests": {"memory": "256 MB"}}, "defaultRequests.memory"),
     "a quota of text": Wrong({"quota": {"hard": {"pods": "many"}}}, "quota.hard.pods"),
-    # values that are valid only in certain combinations
+    # combinations of valid values that are invalid
     "two Secrets": Wrong({"store": SECRET | {"existingSecret": "mine"}}, "store.existingSecret"),
     "endpoint without a Secret": Wrong({"store": {"endpoint": "https://s3.local"}}, "store.endpoint"),
     "region without a Secret": Wrong({"store": {"region": "eu-west-1"}}, "store.region"),
@@ -124,7 +124,7 @@ def schema() -> dict[str, Any]:
 
 
 def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return each value in values.yaml, also groups, by its path."""
+    """Yield (path, schema) for each value in values.yaml, including groups of values."""
     for name, below in schema.get("properties", {}).items():
         if path or name != "global":
             yield f"{path}{name}", below
@@ -163,7 +163,10 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object allows no other keys, or is a map whose values have a type; only helm's own `global` is free."""
+    """Every object in the schema refuses unknown keys, or is a map whose values have a type.
+
+    The exception is `global`, a value of helm itself.
+    """
     whole = schema()
     del whole["properties"]["global"]
     for found in objects_of(whole):

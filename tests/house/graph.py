@@ -25,7 +25,7 @@ class Import(NamedTuple):
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return the files of our modules by the modules' names."""
+    """Return the modules of our packages: module name -> file."""
     found = {}
     for root in (ROOT / parent for parent in PACKAGES):
         for path in sorted(root.rglob("*.py")):
@@ -100,7 +100,7 @@ def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
 
 
 def way_around(edges: Mapping[str, Mapping[str, int]], circle: list[str]) -> str:
-    """Return a shortest path around a cycle, as `a:12 → b:3 → a`: each module with the line of its import."""
+    """Return a shortest import cycle as `a:12 → b:3 → a`: each module with the line of its import."""
     ways: list[list[str]] = []
     for start in circle:
         paths, seen = [[start]], {start}

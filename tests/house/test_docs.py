@@ -50,7 +50,7 @@ class Small(FlowSpec):
 if __name__ == "__main__":
     Small()
 """
-# Options of other programs, and of flows that documents show.
+# Options in documents that belong to other programs or to flows of the documents.
 OTHERS = {
     "--server-side",
     "--only",
@@ -65,7 +65,8 @@ OTHERS = {
 GUIDE = ROOT / "docs" / "guide"
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 
-# Run the cells from stdin and print the output of each; an exception of a cell is its last line.
+# A program that executes the cells on its stdin and prints each cell's output; an exception is printed as its last
+# line.
 EXECUTE = """
 import json, sys
 import nbformat
@@ -237,13 +238,13 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     """An option in a document belongs to a command of flowc, to another program, or to a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
     (tmp_path / "flow.py").write_text(FLOW)
-    for command in ("run", "resume", "spin"):  # their options depend on the flow
+    for command in ("run", "resume", "spin"):  # the options of these commands depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
-    for target in ("argo", "stepfunctions"):  # the options of compile depend on the target
+    for target in ("argo", "stepfunctions"):  # the options of `compile` depend on the target
         lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
         known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
-    # these documents also name options of Metaflow, of earlier versions and of the benchmark
+    # documents that also name options of other programs: Metaflow, earlier versions of flowc, and the benchmark
     others = {
         ROOT / "docs" / "metaflow.md",
         ROOT / "docs" / "migrating.md",
@@ -278,7 +279,7 @@ def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
 
 
 def test_each_module_says_what_it_does() -> None:
-    """`docs/architecture.md` names directories and not modules, so it relies on the modules' docstrings."""
+    """Every module has a docstring, because `docs/architecture.md` describes only directories."""
     files = [path for parent in PACKAGES for path in (ROOT / parent).rglob("*.py") if "_vendor" not in path.parts]
     without = [
         path for path in files if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
@@ -294,7 +295,7 @@ def test_architecture_names_directories() -> None:
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # the first directory of a row is a path; the others are paths, or names below the first
+    assert missing == []  # in each row, the first directory is a path; other directories may be names below the first
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES

@@ -73,7 +73,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
     modules = loaded("import metaflow")
     assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator", "pathlib"})
     assert not any(name.startswith(("flowc.frontends", "flowc.targets", "flowc.cli")) for name in modules)
-    # only readers of runs need the 33 classes of the IR and the shapes of records
+    # these modules are needed only to read runs, and are large
     assert not modules & {
         "flowc_ir.model",
         "flowc_runtime.store.records.stored",
@@ -146,7 +146,8 @@ def test_runtime_needs_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
     """The runtime imports neither the authoring API nor the compiler."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_runtime")))
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_ir", "flowc_runtime"}
-    assert not any(name.startswith("flowc.") for name in modules)  # `flowc` itself contains only the version
+    # the package `flowc` itself contains only the version
+    assert not any(name.startswith("flowc.") for name in modules)
 
 
 def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
@@ -183,7 +184,7 @@ def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[
 
 
 def test_the_compiler_imports_neither_hera_nor_pydantic(loaded: Callable[[str], set[str]]) -> None:
-    """Their import would take more than half of the time of `flowc compile`."""
+    """Importing Hera or pydantic would take more than half of the time of `flowc compile`."""
     pytest.importorskip("hera")
     modules = loaded("import flowc.targets.argo.compiler as c; c.hera_models.m.Template, c.hera_models.m.Container")
     assert "flowc.targets.argo.hera.plain_models" in modules
@@ -191,7 +192,7 @@ def test_the_compiler_imports_neither_hera_nor_pydantic(loaded: Callable[[str], 
 
 
 def test_only_the_models_of_hera_are_imported(loaded: Callable[[str], set[str]]) -> None:
-    """If the models are imported, other parts of Hera, such as an HTTP client, are not."""
+    """Code that imports Hera's models does not import other parts of Hera, such as its HTTP client."""
     pytest.importorskip("hera")
     modules = loaded("from flowc.targets.argo import hera_models\nwith hera_models.imported(): hera_models.m.Template")
     assert "hera.workflows.models" in modules
@@ -222,7 +223,7 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
         assert m.Template is not models.Template
         """
     project.write("program.py", program)
-    project.environment.pop("PYTHONWARNINGS")  # a warning of Hera's own module is no error here
+    project.environment.pop("PYTHONWARNINGS")  # importing Hera may print warnings, which are not errors here
     done = project.python("program.py")
     assert done.code == 0, done.err
 

@@ -1,4 +1,4 @@
-"""Imports go one way: between packages, through the one table of the API, and without import cycles."""
+"""The direction of imports: each package imports only those below it, and there are no large import cycles."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BELOW = {
     "metaflow": {"flowc_ir", "flowc_runtime"},
     "flowc_emulator": {"flowc_ir", "flowc_runtime"},
 }
-"""The packages that each of our packages may import, also for types and in functions; `flowc` may import all."""
-NAME = {"flowc.__version__"}  # the distribution's version, which is all that `flowc` contains
+"""Package -> the packages that it may import, also in functions and for types; the package `flowc` may import all."""
+NAME = {"flowc.__version__"}  # `flowc` contains only the version, so every package may import it
 
 
 @pytest.mark.parametrize("package", BELOW)
@@ -56,7 +56,10 @@ def test_only_the_seam_names_modules_above() -> None:
 
 
 def test_one_function_makes_the_contexts_of_commands() -> None:
-    """A context made elsewhere may lack `-h`, and click keeps the command without it (see `flowc.cli.context_of`)."""
+    """Only `flowc.cli.context_of` creates click contexts: other contexts may lack the option `-h`.
+
+    click caches the help option of the first context in the command, so all later contexts would lack the option too.
+    """
     others = [
         f"{name}:{node.lineno}"
         for name, path in modules().items()
@@ -73,7 +76,7 @@ def test_a_circle_is_told() -> None:
 
 
 def test_only_the_commands_of_a_target_import_the_command_line() -> None:
-    """A target has commands; lowering a flow needs no command line."""
+    """Only modules in `commands` import the command line; lowering a flow to a target does not need it."""
     upward = [
         f"{name}:{each.line} imports {each.name}"
         for name, path in modules().items()
@@ -91,7 +94,7 @@ def test_no_circle_has_more_than_two_modules() -> None:
     assert told == []
 
 
-MOST_INNER = 181  # the number of import statements in functions, which may only decrease
+MOST_INNER = 181  # the number of imports inside functions; reduce it when you remove imports
 
 
 def test_few_imports_stand_in_functions() -> None:

@@ -36,7 +36,7 @@ def test_a_late_function_is_called() -> None:
 
 
 def test_one_module_has_the_classes_of_late_names() -> None:
-    """Each package has late imports for this purpose: `flowc --help` loads no runtime, and the API no compiler."""
+    """Only `flowc_ir.late` defines classes for late imports; all packages use them."""
     homes = [
         name
         for name, path in modules().items()

@@ -24,7 +24,7 @@ ALLOWED = {
     "metaflow.plugins.datatools.s3.channel:_process": "the helper process of this process; a forked process starts its own",
     "metaflow.plugins.datatools.s3.channel:_lock": "as `_process`",
 }
-"""Names by their module, with the reason why they are not in `Ambient`."""
+"""Names that functions may rebind, `MODULE:NAME`, with the reason why they are not in `Ambient`."""
 
 
 def rebound(name: str, tree: ast.Module, known: set[str]) -> set[str]:

@@ -21,7 +21,8 @@ from tools.chromium import Browser
 
 pytest.importorskip("material", reason="the site is built by mkdocs-material")
 
-# Attributes of tags whose value a browser loads. `a` is missing, because only the reader follows a link.
+# Attributes of HTML tags whose URL a browser loads by itself. `a` is not in the table, because its URL is loaded only
+# when the reader clicks.
 LOADS = {
     "audio": "src", "embed": "src", "iframe": "src", "img": "src", "input": "src", "link": "href", "object": "data",
     "script": "src", "source": "src", "track": "src", "video": "src",
@@ -108,7 +109,7 @@ def test_styles_load_nothing_from_other_hosts(site: Path) -> None:
 
 
 def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> None:
-    """Scripts load nothing from other hosts either: a page is opened, and the search is used."""
+    """A browser loads the page and uses its search; no script requests anything from another host."""
     pytest.importorskip("websocket")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -48,7 +48,7 @@ REFUSED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")
-MOST = 0  # the number of lines with such constructions, which may only decrease
+MOST = 0  # the number of lines that may contain such constructions; reduce it when you rewrite lines
 
 
 def odd(line: str) -> str:

@@ -50,7 +50,7 @@ def test_a_header_says_how_to_regenerate(name: str) -> None:
 
 
 def test_reading_a_flow_evaluates_no_annotation() -> None:
-    """Nothing evaluates the annotations of the model, because their marks are never imported at run time."""
+    """Reading and writing a flow does not evaluate the model's annotations, and imports no marks."""
     program = (
         "import sys; from flowc_ir import schema\n"
         "flow = schema.loads(sys.stdin.read()); schema.dumps(flow)\n"

@@ -74,7 +74,7 @@ def test_same_source_same_bytes() -> None:
 
 
 def everything() -> Any:
-    """Return a document with every field of the IR."""
+    """Return an IR document in which every field of every class occurs."""
     span = "flow.py:1:1"
     node = {"where": span, "run": {"method": "start"}}
     document = {
@@ -134,7 +134,7 @@ def everything() -> Any:
                       "project": "other", "branch": "prod", "options": "{}"}],
         "exit_hooks": [{"on": "success", "function": "notify", "where": span, "options": "{}"}],
     }  # fmt: skip
-    return json.loads(json.dumps(document))  # a deep copy: a change of one `span` does not change the others
+    return json.loads(json.dumps(document))  # a deep copy, so that a change of one `span` does not change the others
 
 
 Place = tuple[Any, ...]
@@ -206,7 +206,7 @@ REQUIRED = {
 
 
 def is_free(place: Place) -> bool:
-    """Return whether the object maps names that the user chooses."""
+    """Return whether the keys of the object at this path are chosen by the user, such as names of parameters."""
     return place[-1:] == ("parameters",) if place[:1] == ("triggers",) else bool(place) and place[-1] in FREE_KEYS
 
 
