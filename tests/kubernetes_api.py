@@ -1,4 +1,4 @@
-"""A Kubernetes API on loopback that keeps objects in memory and plays each new Workflow as Argo's controller would."""
+"""A Kubernetes API on loopback that keeps objects in memory, and runs each new Workflow in a simulation of Argo."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from project import Project
 
 MOUNTED = "file:///proc/self/cwd/.flowc"
-"""The store's URL for pods and programs in a project's directory: flowc refuses a volume below /tmp."""
+"""The store's URL for pods, and for programs whose working directory is the project: flowc refuses a volume below
+/tmp."""
 
 
 class KubernetesApi:
@@ -31,7 +32,7 @@ class KubernetesApi:
         self.secrets = secrets or {}
         self.objects: dict[str, Any] = {}
         self.requests: list[str] = []
-        self.hold = threading.Event()  # new Workflows begin when this event is set
+        self.hold = threading.Event()  # while this event is cleared, new Workflows do not start
         self.hold.set()
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -1,4 +1,4 @@
-"""The test package with one plugin of each kind: `every_kind`, installed by a path."""
+"""The test package `every_kind` with one plugin of each kind; programs find it through their import path."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
 
 
 def passing(name: str = "go") -> str:
-    """Return a line that waits until the `Project.gate` of this name is open; the program must import `fcntl`."""
+    """Return a line of Python that waits until the gate of this name is open; the program must import `fcntl`."""
     return f'with open("{name}") as gate: fcntl.flock(gate, fcntl.LOCK_SH)'
 
 
@@ -86,7 +86,7 @@ def read_until(stream: IO[str] | None, text: str) -> str:
 
 
 class Started(subprocess.Popen[str]):
-    """A program that is killed if its `with` block raises, because the program may wait for an action of the test."""
+    """A program that is killed if its `with` block raises an exception, because it may wait for the test."""
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         if kind is not None:
@@ -114,7 +114,8 @@ class Project:
             "HOME": str(root),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
             "PYTHONWARNINGS": "error",
-            # Otherwise a test that runs pytest deletes the directories of earlier runs of the suite, which takes minutes.
+            # Without this directory, each pytest in a test deletes directories of earlier test runs, which takes
+            # minutes.
             "PYTEST_DEBUG_TEMPROOT": str(root),
             **{
                 name: value
@@ -128,7 +129,7 @@ class Project:
     def close(self) -> None:
         """Kill programs that still run, for example after a failed test."""
         for process in self._started:
-            with process:  # closes its pipes and waits for its end
+            with process:  # the end of this block closes the pipes and waits for the process
                 process.kill()
         for gate in self._gates:
             gate.open()

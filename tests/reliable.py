@@ -82,7 +82,7 @@ FLOW = """
         Crashes()
     """
 VALUES = [10, 200, 3000, 40000]
-EVENTS = 60  # the approximate number of events of a run
+EVENTS = 60  # the approximate number of lines with events that a run prints
 VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
@@ -102,14 +102,14 @@ class Blow(NamedTuple):
 
 
 def strike(process: subprocess.Popen[str], blow: Blow) -> str:
-    """Kill, and wait until the run and all its processes have ended; return the result."""
+    """Kill a process of the run, wait for the end of all its processes, and return the run's stderr."""
     assert process.stdout is not None
     told = 0
     with contextlib.suppress(StopIteration):
         while told < blow.events:
             next(process.stdout)
             told += 1
-    select.select([], [], [], blow.seconds)  # this is a moment of the test, not a wait for an event
+    select.select([], [], [], blow.seconds)  # wait for the chosen moment of the kill
     family = _family(process.pid)
     victims = {"supervisor": [process.pid], "all": [pid for pids in family.values() for pid in pids]}
     hit = victims.get(blow.victim) or family.get(blow.victim, [])
@@ -153,7 +153,7 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # the record is written last when a run begins
+            if run.exists():  # a run without this record had not started completely
                 check_run(run)
     return len(keys)
 
@@ -205,7 +205,7 @@ def _logs(run: RunStore) -> list[str]:
 
 
 def has_begun(store: Store) -> bool:
-    """Return whether a run can be resumed."""
+    """Return whether the store has a run with a record, which can be resumed."""
     with contextlib.suppress(NotFound):
         return any(store.run("Crashes", run).exists() for run in store.runs("Crashes"))
     return False

@@ -1,4 +1,4 @@
-"""Versions of stored objects: every field has one, and objects of a newer flowc are refused, each kind with its text."""
+"""Versions of stored objects: each field has a version, and each kind of object of a newer flowc is refused."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _parsed(line: str) -> tuple[str, str]:
 
 
 def difference(format: Format, now: Mapping[str, str]) -> str:
-    """Return the instruction for fields that the table does not list; empty if it lists all."""
+    """Return what to change in the table of versions; empty if the table lists the current fields."""
     known = listed(format, format.current)
     added = [lines({name: kind}).strip() for name, kind in now.items() if known.get(name) != kind]
     dropped = sorted(known.keys() - now.keys())
@@ -161,7 +161,7 @@ def test_a_released_version_stays_as_it_is(format: Format, request: pytest.Fixtu
 
 
 def test_what_is_released_is_marked() -> None:
-    """Before a release every version gets `released=True`, and its snapshot by `pytest --update-golden`."""
+    """A release marks all versions with `released=True`, and stores their snapshots by `pytest --update-golden`."""
     headings = re.findall(r"^## .*", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
     for format in FORMATS:
         numbers = [version.number for version in format.versions]
@@ -192,7 +192,7 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """A user's value, such as that of a parameter, may be a dict with the key `$float`."""
+    """A dict with the key `$float` is a float only in new versions; in older versions it is a user's dict."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
@@ -261,7 +261,7 @@ def kept(project: Project) -> Kept:
 
 
 class Kept:
-    """The golden store of the newest version, in a user's directory."""
+    """A copy of the golden store of the newest version in a user's directory."""
 
     def __init__(self, project: Project) -> None:
         opened(STORES[-1], project)
@@ -426,7 +426,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # until the lease's owner can no longer be deleting
+    assert waited  # the lease has expired, so its owner cannot be deleting any more
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:
@@ -450,7 +450,7 @@ def test_the_ir_of_a_pod(kept: Kept) -> None:
 
 
 class Cluster:
-    """A cluster with one template, which only returns objects."""
+    """A simulated cluster that returns the objects of one WorkflowTemplate and changes nothing."""
 
     namespace = "default"
 
@@ -574,7 +574,10 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """Keys of the first release were computed from these texts, the `repr` of nodes, so they must never change."""
+    """Cache keys of the first release are digests of these texts, so the texts must never change.
+
+    The texts are the `repr` of nodes.
+    """
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]

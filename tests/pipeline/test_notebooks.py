@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def notebook(*cells: str, tagged: str = "", language: str = "python") -> str:
-    """Return a notebook: its parameters cell, if it has one, and cells of code; a cell that begins with # is text."""
+    """Return a notebook with these cells; a cell that begins with `# ` is Markdown.
+
+    If `tagged` is given, it becomes the first cell, tagged `parameters`.
+    """
 
     def cell(source: str, tags: list[str]) -> dict[str, Any]:
         if source.startswith("# "):

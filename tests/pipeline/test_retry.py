@@ -90,7 +90,8 @@ def test_a_run_is_retried_by_its_name(flaky: Project, form: str) -> None:
     done = flaky.flowc("retry", form.format(flow="second", run=origin))
     assert (done.code, ran(done)) == (0, ["fails"]), done.err
     assert newest(flaky, "second").record()["origin"] == origin
-    done = flaky.flowc("retry", f"second/{origin}", "base")  # the same run again, from the step `base`
+    # retry the original run once more, starting at the step `base`
+    done = flaky.flowc("retry", f"second/{origin}", "base")
     assert (done.code, ran(done)) == (0, ["base", "fails"]), done.err
 
 
@@ -235,7 +236,7 @@ def test_what_reads_a_changed_parameter_runs_again(project: Project) -> None:
     assert project.flowc("run", "reads.py").code == 1
     mend(project)
     for words, again in (
-        # `shell` runs again, because a shell command can read all parameters
+        # `shell` always runs again, because flowc cannot know which parameters a shell command reads
         (["--c", "4"], ["shell", "three", "fails"]),
         (["--b", "5"], ["two", "shell", "three", "fails"]),
     ):
@@ -289,7 +290,7 @@ def test_the_records_of_a_pipeline_have_the_revision_of_its_code(flaky: Project,
     git("add", "flaky.py", "program.py")
     git("commit", "-q", "-m", "first")
     mend(flaky)
-    git("add", "mended")  # git has the file staged, but in no commit
+    git("add", "mended")  # the file is staged in git but not committed
     assert flaky.python("program.py").code == 0
     assert newest(flaky, "inner").record()["revision"] == {
         "commit": git("rev-parse", "HEAD"),

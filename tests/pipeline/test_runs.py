@@ -148,7 +148,7 @@ OWN_FAULTS = {
     "own_parallel": "'base' is 20, but the branches are 'x', 'y'",
     "own_failed": "boom",
 }
-"""The pipelines in which a composite itself fails, and the messages of their failures."""
+"""Pipelines that fail in a composite node itself, not in a task: name -> error message."""
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def team(project: Project, plugins: Path) -> Project:
 
 
 def with_source(team: Project, source: str) -> dict[str, str]:
-    """Return the variables of the environment that make a run read its secrets from a source."""
+    """Return environment variables that make a run read its secrets from this source."""
     return {"TOKEN": VALUE, "USERNAME": "ada"} if source == "env" else {"FLOWC_SECRETS": source}
 
 
@@ -171,7 +171,7 @@ VARIABLES = """
 @pytest.mark.parametrize(("source", "start"), [("env", "fork"), ("env", "fresh"), ("dotenv", "fork")])
 @pytest.mark.parametrize("name", ["python", "shell", "overrides"])
 def test_a_variable_of_the_step_is_not_the_secret(team: Project, name: str, source: str, start: str) -> None:
-    """Every source has the same value, also that of the environment in which the run was started."""
+    """A step's own variable with the name of a secret does not replace the secret: its value comes from the source."""
     team.write("variables.py", VARIABLES)
     team.write("flowc.toml", '[overrides.one]\nenvironment = { TOKEN = "of-the-step" }\n')
     run = team.run(f"variables.py:{name}", "--start", start, **with_source(team, source))
@@ -269,7 +269,7 @@ def test_a_package_is_not_imported_unless_it_is_named(team: Project) -> None:
     assert "the package is imported" not in team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="dotenv").err
     run = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="vault:team.txt")
     assert run.code == 0
-    assert "the package is imported" in run.err  # the tasks import the package
+    assert "the package is imported" in run.err  # the tasks import the package, because the setting names it
 
 
 @pytest.mark.parametrize(

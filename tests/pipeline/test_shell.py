@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["bash", "sh"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let commands run in this shell; `sh` is used where bash is not on the PATH."""
+    """Let commands run in bash or in sh; flowc uses sh if the PATH contains no bash."""
     if request.param == "sh":
         programs = tmp_path / "programs"
         programs.mkdir()
@@ -254,8 +254,7 @@ def test_a_timeout_ends_all_processes(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, expire)
     try:
         with pytest.raises(TimeIsUpError):
-            # The output is larger than a pipe's buffer, so the alarm comes while this process reads, not while the
-            # shell starts.
+            # The output fills the pipe, so the alarm arrives while this process reads, and not while the shell starts.
             output = "head -c 300000 /dev/zero | tr '\\0' x"
             run(f"sleep 1000 & echo $! > {tmp_path}/pid; {output}; kill -ALRM {os.getpid()}; wait")
     finally:
@@ -279,7 +278,7 @@ def test_a_timeout_that_comes_through_another_thread_ends_the_program_at_once(
     ask = signal.getsignal
 
     def interrupted(number: int) -> object:
-        """Let the alarm come when the program runs and this process reads the handler of SIGTERM."""
+        """Deliver the alarm when flowc, after the program's start, reads the handler of SIGTERM."""
         monkeypatch.setattr(signal, "getsignal", ask)
         assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         thread = threading.Thread(target=deliver)

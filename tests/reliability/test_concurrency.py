@@ -36,7 +36,7 @@ def store(project: Project) -> Iterator[Project]:
 
 @pytest.mark.parametrize(("writers", "count"), [(3, 30), pytest.param(10, 200, marks=pytest.mark.slow)])
 def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int) -> None:
-    """Each reader reads everything repeatedly until the runs have ended."""
+    """While runs write to the store, each reader repeatedly reads all runs, and never finds an incomplete record."""
     store.write("flow.py", FLOW)
     runs = [store.start("flow.py", "--quiet", "run", "--max-workers", "2", "--tag", f"t{n}") for n in range(writers)]
     ended = threading.Event()

@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """The requests to disturb during a run, the fault, and the number of disturbed requests."""
+    """A fault (`mode`), the requests that it disturbs during a run, and how many or how often."""
 
     mode: Mode
     chosen: Callable[[Request], bool]
@@ -37,7 +37,7 @@ def any_request(request: Request) -> bool:
     return True
 
 
-# Each name says which requests are disturbed.
+# The name of a case describes the requests that are disturbed.
 CASES = {
     "begin": Case("error-after", names(r"begin\.json", is_create), 1),
     "task": Case("reset-after", names(r"/tasks/\w+/[0-9.]+\.json", is_create), 1),

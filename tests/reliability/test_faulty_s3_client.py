@@ -195,7 +195,7 @@ PROGRAM = """
 def test_who_waits_can_be_interrupted(
     project: Project, store: Gateway, way: Faults, call: str, number: signal.Signals
 ) -> None:
-    """No process that holds the program's output outlives the program: `communicate` waits for the end of both."""
+    """After a signal, the program and its worker process end; `communicate` would otherwise wait for the worker."""
     way.begin("hang", times=None)
     project.write("program.py", PROGRAM.format(call=call))
     with project.start("program.py", **way.environment(store.environment)) as process:

@@ -77,7 +77,10 @@ def executed(project: Project, *cells: str) -> list[str]:
 
 
 def test_a_flow_in_a_notebook(notebook: Project) -> None:
-    """The cell may start the flow itself and contain magics. The cell's text is kept when the class is defined."""
+    """The cell of the flow may contain magics, and code that starts the flow.
+
+    The Runner uses the text that the cell had when the class was defined.
+    """
     printed = executed(
         notebook,
         FLOW,
@@ -161,7 +164,7 @@ READ = """
 
 
 def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
-    """The notebook that defines the class gets its own class; other notebooks and programs get the run's class."""
+    """In the notebook that defines a class, a stored value has this class; elsewhere, the class of the run's code."""
     run = "run = NBRunner(Results, show_output=False).nbrun()"
     assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
     assert executed(notebook, READ)[0] == "Result(a=3) False\n"

@@ -52,7 +52,7 @@ def program(project: Project, text: str) -> list[str]:
 
 
 def test_resume(project: Project) -> None:
-    """The run has the configs of the earlier run, so a parameter that depends on them is known."""
+    """`resume` accepts a parameter that depends on a config, because the new run has the earlier run's configs."""
     assert program(
         project,
         f"""

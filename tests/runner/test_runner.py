@@ -83,7 +83,7 @@ def test_a_run(project: Project, flow: Path) -> None:
 
 
 def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
-    """The run stays in the store; the Runner reports that the run's output files were deleted."""
+    """After `cleanup`, the run is still in the store, and reading the Runner's logs raises an error that says why."""
     printed = program(
         project,
         """
@@ -179,7 +179,7 @@ def test_typed_values(project: Project, flow: Path) -> None:
 
 
 def test_bad_arguments(project: Project, flow: Path) -> None:
-    """Unknown names and values of a wrong type are refused before anything runs; the error names what is possible."""
+    """Unknown names and values of a wrong type are refused before a process starts; the error lists the valid names."""
     project.write("need.py", FLOW.replace('"text", default="none"', '"text", type=str, required=True'))
     printed = program(
         project,
@@ -222,7 +222,7 @@ def test_bad_arguments(project: Project, flow: Path) -> None:
 
 
 def test_what_cannot_begin(project: Project, flow: Path) -> None:
-    """Errors: a missing file, a file without a flow, a flow with a fault, an option that the command line refuses."""
+    """Errors at the start: a missing file, a file without a flow, a flow with a fault, an option with a wrong value."""
     project.write("empty.py", "x = 1\n")
     project.write("uncalled.py", FLOW.partition("if __name__")[0])
     project.write("faulty.py", FLOW.replace("self.next(self.end)", "self.next(self.nowhere)"))
@@ -242,7 +242,7 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # the same error when the Runner reads the parameters and when it starts the run
+    for line in printed[4:]:  # for a parameter, the Runner first reads the flow's parameters; the error is the same
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6
@@ -496,7 +496,7 @@ def test_a_flow_that_changes(project: Project, flow: Path) -> None:
 
 
 def test_processes(project: Project) -> None:
-    """The Runner's parts can also run any other command."""
+    """The class that manages a Runner's processes can run any command."""
     printed = program(
         project,
         """
@@ -544,7 +544,7 @@ def test_processes(project: Project) -> None:
 
 
 def test_configs_and_parameters_of_all_kinds(project: Project) -> None:
-    """A list is an option given several times, a file is given by its path, and configs have their values."""
+    """A Runner accepts lists, files by their paths, and configs, and converts them to options."""
     project.write(
         "train.py",
         """

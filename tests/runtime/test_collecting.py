@@ -62,7 +62,7 @@ def test_the_program_decides() -> None:
         assert gc.get_threshold()[0] == own
     gc.set_threshold(700, 10, 10)
     collect_rarely()
-    gc.set_threshold(5, 10, 10)  # as a flow's file does when it is imported
+    gc.set_threshold(5, 10, 10)  # a flow's file may set a threshold when it is imported
     collect_as_usual()
     assert gc.get_threshold()[0] == 5
 

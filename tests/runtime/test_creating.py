@@ -1,4 +1,4 @@
-"""An object is created once even if answers are lost: the store and the S3 client use the same method."""
+"""The method by which the store and the S3 client create an object exactly once, even if answers are lost."""
 
 from __future__ import annotations
 
