@@ -1,4 +1,4 @@
-"""The flow of most tests: two small steps. The subject of a test is an argument of the function."""
+"""The flow of most tests: two small steps. Each test passes the code that it tests as an argument."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ FLOW = """
 
 
 class Pods:
-    """The pods of a workflow whose first task is done: calls the entry point as they do."""
+    """The pods of a workflow whose first task is done; the methods call the entry point as pods do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -214,7 +214,7 @@ def test_addresses(tmp_path: Path) -> None:
 
 
 def test_a_row_of_chunks_is_read_from_anywhere() -> None:
-    """A bucket cannot append to an object, so a growing object is stored as a series of chunks."""
+    """A growing object in a bucket is a series of chunks, which can be read from any offset."""
     store = pytest.importorskip("obstore.store").MemoryStore()
     remote = RemoteObjects("s3://nobody", Asker("s3://nobody", lambda *_: store))
     for chunk in (b"one ", b"two ", b"three"):

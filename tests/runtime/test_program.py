@@ -55,7 +55,7 @@ def loaded() -> tuple[Loaded, Flow, FlowProgram]:
 
 
 def running(flow: Flow, action: Action, step: str = "middle") -> Flow:
-    """Return the flow; one of its steps runs this action."""
+    """Return a copy of the flow in which the step runs this action."""
     return replace(flow, nodes=tuple(replace(node, run=action) if node.id == step else node for node in flow.nodes))
 
 
@@ -130,7 +130,7 @@ def test_run_refuses_it_and_makes_no_run(
 
 
 def test_argo_lowers_all_kinds_alike() -> None:
-    """The entry point of a pod finds the action in the IR."""
+    """For every kind of action, the manifests are equal, because a pod reads the action from the IR."""
     found, flow, _ = loaded()
 
     def template(flow: Flow) -> Any:
@@ -172,7 +172,7 @@ def test_the_debugger_knows_the_function_that_calls_steps() -> None:
 
 
 def test_a_flow_class_has_one_name_of_ours_for_the_runtime() -> None:
-    """The runtime's own names do not restrict the names of steps."""
+    """`FlowSpec` has only two attributes for the runtime, so that they do not restrict the names of steps."""
     from metaflow import FlowSpec
 
     assert {name for name in vars(FlowSpec) if name.startswith("_flowc_")} == {OPENS, "_flowc_task"}

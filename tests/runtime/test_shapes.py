@@ -55,7 +55,7 @@ def test_the_fields_are_those_of_the_type(kind: Any, shape: ObjectOf) -> None:
 
 
 def whole() -> dict[str, tuple[str, Any]]:
-    """Return an object of each kind from a run: its key and its content."""
+    """Return one object of each kind from the golden store: kind -> (key, content)."""
     found: dict[str, tuple[str, Any]] = {}
     store = STORES[-1] / "store"
     for path in sorted(store.rglob("*")):
@@ -141,7 +141,7 @@ def fields(shape: ObjectOf, record: Any) -> list[tuple[str, Any]]:
 def test_a_field_of_another_type_is_found(kind: str) -> None:
     _, record = WHOLE[kind]
     for name, value in fields(SHAPES[kind], record):
-        if name != "data":  # `data` of a card may be any value
+        if name != "data":  # the field `data` of a card may have a value of any type
             wrong = 3 if isinstance(value, str | list | dict) else "3"
             assert f"'{name}' is {wrong!r}" in (find_fault(kind, {**record, name: wrong}, {}) or "")
     for name in SHAPES[kind].required:

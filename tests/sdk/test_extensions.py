@@ -1,4 +1,4 @@
-"""Extensions of the API: the additions of packages `metaflow_extensions.<org>` to `metaflow`, in all forms."""
+"""Extensions of the API: what packages `metaflow_extensions.<org>` of every form add to `metaflow`."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_who_depends_on_another_has_the_last_word(project: Project) -> None:
     distribution(site, "first-acme", "aaa", "second-acme>=1; python_version > '3'")
     distribution(site, "second-acme", "zzz")
     assert python(project, str(site), "from metaflow.metaflow_config import WHO; print(WHO)") == "first-acme"
-    # Directories on the path come after installed distributions.
+    # Directories on PYTHONPATH override installed distributions.
     project.write("lib/metaflow_extensions/bbb/config/mfextinit_bbb.py", 'WHO = "path"\n')
     both = os.pathsep.join([str(project.root / "lib"), str(site)])
     assert python(project, both, "from metaflow.metaflow_config import WHO; print(WHO)") == "path"
@@ -351,7 +351,7 @@ PLAIN = """
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
-    """A broken extension is named and stops no flow that does not use it; its other modules work."""
+    """A broken module of an extension causes a warning; flows that do not use it run, and its other modules work."""
     acme(project, where=".")
     project.write(f"metaflow_extensions/acme/{point}.py", "1 / 0\n")
     project.write("plain.py", PLAIN)
@@ -405,7 +405,7 @@ def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised
     ],
 )
 def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point: str, text: str, entry: str) -> None:
-    """Only malformed entries are left out; the other entries work."""
+    """Only the malformed entries of a list are left out, with a warning; the other entries work."""
     acme(project, where=".")
     name = point if "/" in point else f"{point}/mfextinit_acme"
     project.write(f"metaflow_extensions/acme/{name}.py", f"{text}\n")

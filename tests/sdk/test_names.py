@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# A module, and the names of classes, functions and values that it must contain.
+# Modules, each with the names that programs import from it.
 IMPORTABLE = [
     ("metaflow", "FlowSpec Parameter JSONType current step retry catch timeout resources environment schedule"),
     ("metaflow", "conda_environment_yml_parser pyproject_toml_parser requirements_txt_parser yaml_parser"),

@@ -28,14 +28,14 @@ PLAIN, ANNOTATED, FAULTY = (HERE / f"{name}.py" for name in ("plain", "annotated
 
 
 class Said(NamedTuple):
-    """A checker's messages, by line."""
+    """A type checker's messages: line -> errors, and line -> inferred type."""
 
     errors: dict[int, list[str]]
     types: dict[int, str]
 
 
 def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
-    """Run mypy with our packages as installed ones, whose errors it does not report."""
+    """Run mypy; our packages count as installed packages, whose errors mypy does not report."""
     pytest.importorskip("mypy")
     config = tmp_path / "mypy.ini"
     silent = "".join(
@@ -92,7 +92,7 @@ def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
 
 
 def marked(mark: str) -> dict[int, str]:
-    """Return the lines of the faulty flow with this comment, and the text after it."""
+    """Return line -> text, for the lines of the faulty flow with the comment `# MARK text`."""
     lines = FAULTY.read_text().splitlines()
     found = ((number, re.search(rf"# {mark} ?(.*)$", line)) for number, line in enumerate(lines, 1))
     return {number: match[1] for number, match in found if match}

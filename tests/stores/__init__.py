@@ -1,4 +1,4 @@
-"""The golden stores: one of each version, created by `make.py` and kept forever."""
+"""The golden stores: one store for each version of the formats, created by `make.py` and never deleted."""
 
 from __future__ import annotations
 
