@@ -79,7 +79,7 @@ class Terminal:
         return self.until(prompt).removesuffix(prompt)
 
     def end(self, seconds: float = 30) -> int:
-        """Read to the program's end; return its exit code, for a signal the exit code that a shell has."""
+        """Read until the program ends; return its exit code, or -N if signal N ended it."""
         deadline = time.monotonic() + seconds
         while self._more():
             assert time.monotonic() < deadline, f"the program does not end:\n{self.seen[self._read :]}"
@@ -90,7 +90,7 @@ class Terminal:
         if select.select([self._control], [], [], 0.5)[0]:
             try:
                 data = os.read(self._control, 1 << 16)
-            except OSError:  # the last process has closed the terminal
+            except OSError:  # no process uses the terminal any more
                 return False
             self.seen += data.decode(errors="replace").replace("\r\n", "\n")
             return bool(data)

@@ -10,9 +10,11 @@ import tempfile
 
 
 def program(*names: str, packages: tuple[str, ...] = ()) -> str | None:
-    """Return the first of these programs that exists. If none exists, install the packages (as root, with apt-get).
+    """Return the first of these programs that exists.
 
-    None if no program exists and none can be installed.
+    If none exists, install the packages first, if this process is root.
+
+    Return None if no program exists and the packages cannot be installed.
     """
     if (there := found(*names)) or not shutil.which("apt-get") or os.geteuid() != 0:
         return there

@@ -5,8 +5,9 @@ types, patterns, list maps, and the CEL rules with their cost limits (`go/crdche
 gap: admission webhooks, quotas, RBAC, and failures at run time; tests on a cluster cover them.
 
 `lint`: Argo's workflow/validate with strict decoding, as `argo lint --offline --strict` (`go/argolint`): template and
-task references, `depends`, variables, schedules. It reads the text as the cluster's YAML parser does, so an unquoted
-1234e56 is a number here. Each file is checked alone: it cannot refer to objects of another file. Known gap: Argo's
+task references, `depends`, variables, schedules. The linter reads text with the cluster's YAML parser, so an unquoted
+1234e56 is a number. Each file is checked alone, so objects cannot refer to objects of another file. Known gap:
+    Argo's
 linter does not look inside `when`, `expression` and `stopStrategy`.
 
 `make test-go` asks the programs, one process per call for any number of manifests; `make test` reads the recorded

@@ -17,10 +17,10 @@ from project import wait_until
 from tools import apt
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-_START = 60  # seconds; a busy machine starts it slowly
+_START = 60  # seconds for the start of the browser, which takes long on a busy machine
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # the tests may run as root, and open only their own pages
+    "--no-sandbox",  # needed if the tests run as root; safe, because they open only their own pages
     "--disable-gpu",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -75,7 +75,7 @@ class Browser:
         self._process.stderr.close()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
-        """Call a method of the protocol and wait for its answer; events before the answer are kept."""
+        """Call a method of the protocol and return its result; store the events that arrive before it."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
@@ -121,7 +121,7 @@ class Browser:
         return Page(self, target, found["sessionId"])
 
 
-# The browser's errors about a page that is changing to another address, or is loaded again.
+# Errors of the browser while a page loads or is replaced by another page; the call is then repeated.
 _ON_ITS_WAY = ("Cannot find default execution context", "Inspected target navigated or closed")
 
 
@@ -197,5 +197,5 @@ class Page:
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def _events(self) -> list[dict[str, Any]]:
-        self.ask("1")  # earlier events have arrived by then
+        self.ask("1")  # after this call, all earlier events have arrived
         return [event for event in self._browser.events if event.get("sessionId") == self._session]

@@ -36,7 +36,7 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class GoUnavailable(Exception):
-    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the built program."""
+    """`go` is not installed, or a module cannot be downloaded; the program itself may be correct."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Program:
-    name: str  # the program's directory in SOURCES
+    name: str  # the name of the directory in SOURCES with the program's source
     module: Module
     tags: str = ""
 
@@ -107,9 +107,9 @@ def module_files(module: Module, directory: str) -> Path:
 
 
 def or_skip(what: Callable[[], T]) -> T:
-    """Return the result of `what`; skip the test if Go is unavailable (fail it with FLOWC_TEST_REQUIRE_GO=1).
+    """Return the result of `what`; if Go is unavailable, skip the test, or fail it if FLOWC_TEST_REQUIRE_GO=1.
 
-    This is for the S3 gateway, which recorded answers cannot replace.
+    Tests that need the S3 gateway use it, because recorded answers cannot replace the gateway.
 
     All such skips happen in this function for one reason, so pytest reports them as one line. A test must call it from
     its body, because pytest reports a skip in a fixture at the test that uses it.
@@ -137,7 +137,10 @@ def cache() -> Path:
 
 
 def cached(done: Path, make: Callable[[Path], None]) -> Path:
-    """Return the directory `done`; if it is missing, `make` fills it. Any number of processes may call this at once."""
+    """Return the directory `done`; if it is missing, `make` fills it.
+
+    Several processes may call the function at the same time.
+    """
     if done.exists():
         return done
     done.parent.mkdir(parents=True, exist_ok=True)
@@ -160,14 +163,14 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
-    """Return the output of a `go` command, without cgo and workspaces; raise `blame` if it fails, GoUnavailable without Go."""
+    """Return the output of a `go` command, without cgo and workspaces."""
     if (program := shutil.which("go")) is None:
         raise GoUnavailable("`go` is not installed")
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
     done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        # The reason of a skip is one line; a compiler's output is shown whole.
+        # A skipped test has a reason of one line; for a failed compilation, the whole output is needed.
         detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
         raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
     return done.stdout

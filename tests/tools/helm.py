@@ -1,4 +1,4 @@
-"""The chart, and the helm program: the one that `helm-binary` installs beside Python, or one on the PATH."""
+"""The chart rendered by helm; the program `helm` comes from the package `helm-binary`, or from the PATH."""
 
 from __future__ import annotations
 

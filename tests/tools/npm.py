@@ -1,6 +1,6 @@
 """Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the repository.
 
-The program `npm` is on the PATH, or `pyright[nodejs]` has put it beside Python.
+The program `npm` must be on the PATH, or installed beside Python by the package `pyright[nodejs]`.
 """
 
 from __future__ import annotations

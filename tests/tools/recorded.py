@@ -1,4 +1,4 @@
-"""Recorded answers of the real programs in `tests/recorded/`, so that `make test` needs neither Go nor minutes to build.
+"""Recorded answers of the Go programs, in `tests/recorded/`, so that `make test` needs neither Go nor long builds.
 
 `answers` finds the answer to a question under the question's digest. `make test-go` asks the programs themselves and
 compares; with ARGS=--update-golden it writes the files again. A question without an answer fails its test.
@@ -66,7 +66,7 @@ def _read(file: Path) -> dict[str, Answer]:
 
 
 def _add(file: Path, new: dict[str, Answer]) -> None:
-    """Add answers to a file; several processes of pytest may do so at once."""
+    """Add answers to a file, under a lock, because several processes of pytest may add answers at the same time."""
     file.parent.mkdir(exist_ok=True)
     directory = os.open(file.parent, os.O_RDONLY)
     try:

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def harness(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the harness on a machine without an engine and go."""
+    """Run a command of the harness in an environment without a container engine and without `go`."""
     bare = {"PATH": "/nonexistent", "HOME": str(tmp_path), "PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "cluster", *arguments]
     return subprocess.run(command, env=bare | environment, capture_output=True, text=True, check=False)
@@ -90,7 +90,7 @@ with stage("up"):
 
 
 def stages(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
-    """A program whose stage runs the command."""
+    """Start a program that runs the command inside a stage."""
     environment = os.environ | {"PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
     arguments = [sys.executable, "-c", STAGES, *command]
     return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
@@ -105,7 +105,7 @@ def test_a_stage_is_told_as_it_starts_and_as_it_ends(tmp_path: Path) -> None:
             "cluster: up … (20 to 25 minutes on two cores the first time, which compiles for 44 CPU"
         )
         assert process.stderr.readline() == "cluster: a program compiled … (not yet timed on this machine)\n"
-        assert process.poll() is None  # the harness prints the line before the stage has ended
+        assert process.poll() is None  # the stage is still running, although its line is printed already
         (tmp_path / "go").write_text("")
         ended = process.stderr.read().splitlines()
     assert [line.rpartition(": ")[0] for line in ended] == ["cluster: a program compiled", "cluster: up"]

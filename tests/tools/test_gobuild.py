@@ -22,7 +22,7 @@ PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0")
 
 @pytest.fixture
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `go` that records its calls and is slow; the sources and the cache belong to the test."""
+    """Install a slow, fake `go` that records its calls; use a source and a cache directory of this test."""
     (tmp_path / "bin").mkdir()
     go = tmp_path / "bin" / "go"
     go.write_text(

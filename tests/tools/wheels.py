@@ -63,7 +63,7 @@ def make_environment(directory: Path) -> Path:
 
 
 def copy_distributions(environment: Path, *names: str) -> None:
-    """Copy installed packages into an environment of the same Python, with their bytecode and file times."""
+    """Copy packages of this environment into one with the same version of Python, with bytecode and file times."""
     (site,) = environment.glob("lib/python3*/site-packages")
     for name in names:
         try:

@@ -31,7 +31,7 @@ from flowc_ir import Parameter as FlowParameter
 
 @dataclass(frozen=True)
 class Files:
-    """A code package that was not collected from a directory."""
+    """A code package with given files, for flows without a directory."""
 
     files: tuple[tuple[str, bytes], ...]
     digest: str = "sha256:0000"
@@ -39,9 +39,9 @@ class Files:
 
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
-# A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
-# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. Every
-# item except a loop belongs to the step before it; a loop is followed by a step.
+# A shape is a list of items: the name of a step; ("fork", join, shapes); ("each", join, shape); ("choose", meet,
+# shapes), a switch, whose shapes may be empty; ("loop", latch, shape), whose latch leads back to the shape's first
+# step. The step before an item starts it, except for a loop, which starts itself; a step follows each loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
@@ -104,7 +104,7 @@ def _loop(at: int, latch: str, inner: Shape, last: ir.Transition, nodes: list[No
 
 
 def _lead(nodes: list[Node], at: int, step: str) -> None:
-    """Let the step at index `at` lead to `step`; if that step ends a loop, only the loop's exit leads there."""
+    """Make the step at index `at` lead to `step`; if a loop ends there, only the exit of the loop leads to `step`."""
     following: ir.Transition = Goto(target=step)
     if isinstance(left := nodes[at].next, Switch):
         following = replace(left, arms=(left.arms[0], (False, step)))
@@ -196,7 +196,10 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 @st.composite
 def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
-    """Return a random shape, with names from the end of `names`. With `switches`, it contains switches and loops."""
+    """Return a random shape; the steps' names are removed from the end of `names`.
+
+    With `switches`, the shape may contain switches and loops.
+    """
     items: Shape = [names.pop()]
     kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):

@@ -24,7 +24,7 @@ values = st.recursive(
 def check_undamaged(encoded: str) -> None:
     assert "{{" not in encoded
     assert encoded.isprintable()
-    assert all(char <= "\uffff" for char in encoded)  # Go escapes higher characters depending on its version
+    assert all(char <= "\uffff" for char in encoded)  # whether Go escapes higher characters depends on its version
 
 
 @given(text)

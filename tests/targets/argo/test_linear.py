@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 MOST = 4.4  # if a flow has four times the steps, its work may be at most this many times the work
 STEPS = 160
-LOOPS = 48  # a template has ten iterations of each loop, so more loops make a manifest too large
+LOOPS = 48  # each loop appears ten times in a template, so more loops would make the manifest too large
 
 
 def repeated(*pattern: object) -> Callable[[int], Flow]:
-    """Return a function that creates flows by repeating `pattern` between start and end; `#` in names is a number."""
+    """Return a function (number of steps -> flow) that repeats `pattern` between start and end.
+
+    `#` in names becomes the number of the repetition.
+    """
 
     def numbered(part: object, number: int) -> object:
         match part:
@@ -84,14 +87,14 @@ each_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
 def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
-    """Return the opcodes of `act` on a flow of the shape, and on one with four times as many steps."""
+    """Return the numbers of opcodes of `act` for a flow of this shape, and for a flow with four times the steps."""
     most = LOOPS if shape == "loops" else STEPS
     small, large = (
         replace(made, nodes=tuple(replace(node, kubernetes=Kubernetes(image="a/b:1")) for node in made.nodes))
         for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
     )
     assert verify(large) == []
-    act(small)  # work that is done only once per process is done before the count
+    act(small)  # the first call also does work that is done once per process, which must not be counted
     return executed(lambda: act(small)), executed(lambda: act(large))
 
 

@@ -1,4 +1,4 @@
-"""A flow's manifest runs the flow: every task once, after its parents, for every shape."""
+"""A flow's manifest runs every task of the flow once, after its parents, for flows of every shape."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Task = tuple[str, str]
 
 
 def expected(flow: Flow) -> dict[Task, list[Task]]:
-    """Return each task with its parents: the meaning of the flow, step by step."""
+    """Return task -> parents for every task, computed from the meaning of the flow and not from its manifest."""
     by_id = flow.by_id()
     each = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
     join_of = {node.joins: node.id for node in flow.nodes if node.joins}

@@ -53,12 +53,12 @@ def check_rules(flow: Flow, bundle: Bundle) -> None:
 
 
 def check_tags(manifest: dict[str, Any]) -> None:
-    """Check that every tag was written by flowc: text of a user never becomes an Argo template."""
+    """Check that the manifest contains only template tags that flowc writes, and none in texts of users."""
     for text in strings(manifest):
         for tag in TAG.findall(text):
             assert ALLOWED.fullmatch(tag), text
         assert "{{" not in TAG.sub("", text)
-    # A user's values are inserted once: in the first pod's environment.
+    # The tag with the user's values occurs only once, in the environment of the first pod.
     assert sum("workflow.parameters" in text for text in strings(manifest)) <= 1
 
 
@@ -69,7 +69,7 @@ def check_templates(flow: Flow, spec: dict[str, Any]) -> None:
     for template in templates.values():
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", template["name"])
         assert len(template["name"]) <= 63
-        assert "failFast" not in template  # failFast in a template hangs a DAG; dag.failFast does not
+        assert "failFast" not in template  # Argo hangs if a template has `failFast`; `dag.failFast` is safe
         for output in template.get("outputs", {}).get("parameters", []):
             assert output["valueFrom"]["default"] == "0"
         for call in calls(template):

@@ -43,7 +43,7 @@ def test_image_and_who_runs_it() -> None:
     made = template(with_pod(image="repo/image:1", image_pull_policy="Never", service_account="trainer"))
     assert (made["container"]["image"], made["container"]["imagePullPolicy"]) == ("repo/image:1", "Never")
     assert made["serviceAccountName"] == "trainer"
-    # The exit handler is not a step, so it keeps the platform's image.
+    # The exit handler is not a step, so it uses the image of `compile`, not the image of a step.
     finish = template(with_pod(image="repo/image:1"), "finish")
     assert finish["container"]["image"] == Settings().image
 
@@ -126,7 +126,8 @@ def test_volumes_are_mounted() -> None:
     )
     assert made["volumes"] == [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
-        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},  # by default, half of the memory
+        # the default size is half of the memory
+        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},
         {"name": "claim-0", "persistentVolumeClaim": {"claimName": "data"}},
     ]
     mounts = {mount["name"]: mount["mountPath"] for mount in made["container"]["volumeMounts"]}

@@ -1,4 +1,4 @@
-"""Pipelines that failed on a cluster are retried here, and vice versa; failure handlers run for pods that are lost."""
+"""Pipelines that failed on a cluster are retried locally, and vice versa; failure handlers run for lost pods."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def pipelines(project: Project) -> Project:
 def played(
     project: Project, name: str, *words: str, run: Callable[[Pod], tuple[int, str]] = start, **more: str
 ) -> RunStore:
-    """Write the manifests of a command line and run them, in the store of the project, with `more` in the pods."""
+    """Write the manifests of a command and run them in the project's store; `more` are variables in the image."""
     done = project.flowc(*words, "--store", "file:///proc/self/cwd/.flowc", FLOWC_STORE_CLAIM="claim")
     assert done.code == 0, done.err
     given = {"count": "3"} if words[0] == "compile" and "dies" not in words[1] else {}

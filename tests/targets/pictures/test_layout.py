@@ -62,7 +62,7 @@ def check(layout: GraphLayout, lines: Sequence[Ends]) -> None:
                 assert point.x == following.x or point.y == following.y
             else:
                 assert following.y > point.y
-            for step in range(1, 8):  # a bend is steeper at its ends than the straight line between them
+            for step in range(1, 8):  # points of a straight line: a drawn curve stays even closer to the vertical
                 x, y = (a + (b - a) * step / 8 for a, b in zip(point, following, strict=True))
                 assert not any(inside(type(point)(x, y), box) for box in boxes), f"{line.ends} goes through a box"
 
@@ -121,7 +121,7 @@ def test_no_box_and_one() -> None:
 
 
 def mixed(parts: int) -> list[Ends]:
-    """Return a series of parts, each with a branch, a long path around it, and a loop."""
+    """Return the edges of a flow of `parts` parts, each with a branch with a long arm, and a loop."""
     shape: flows.Shape = []
     for at in range(parts):
         arms: list[flows.Shape] = [[f"a{at}"], [f"b{at}", f"c{at}", f"d{at}"], [f"e{at}", f"f{at}"]]

@@ -1,4 +1,4 @@
-"""Pictures of flows: their contents, and that their tools can read them."""
+"""Pictures of flows: what they show, and that Graphviz, Mermaid and a browser can read them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def everything() -> ir.Flow:
 
 
 def awkward() -> ir.Flow:
-    """Return a flow with names that are keywords of the tools, and texts and choices with their special characters."""
+    """Return a flow with names that are keywords of Mermaid or Graphviz, and texts with special characters."""
     names = ["start", "end", "node", "graph", "class", "subgraph", "Überschrift", "click"]
     made = flows.flow([*names, ("choose", "style", [["default"], ["strict"]]), "digraph"], doc=AWKWARD)
     nodes = [replace(node, doc=f"{AWKWARD}\n\nMore.") for node in made.nodes]
@@ -142,7 +142,7 @@ def test_pictures_of_the_golden_flows(
     emit = {"mermaid": MERMAID, "dot": DOT, "svg": SVG}[target].emit
     text = emit(picture(flow))
     assert text == emit(picture(flow))
-    # for svg, golden files of three pictures are enough
+    # golden files of three SVG pictures are enough
     if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):
         golden(case / f"picture.{target}", text)
 

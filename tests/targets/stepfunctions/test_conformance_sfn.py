@@ -28,7 +28,7 @@ REFUSED = {
     "policies": "stepfunctions-option",  # refused for @resources(shared_memory=…)
     "Awkward": "stepfunctions-too-large",  # a default of 60,000 bytes
 }
-"""Flows that cannot be expressed, with the code of the error."""
+"""Flows that Step Functions cannot express, each with the code of the error."""
 
 
 def compiled(project: Project, *options: str, file: str = "flow.py") -> Any:
@@ -168,7 +168,7 @@ STEPS = """
 
 
 def test_a_pipeline(project: Project, evaluator: Evaluator) -> None:
-    """Functions as steps: a map, branches, a loop with a limit and a condition with a default."""
+    """A pipeline of functions with a map, branches, a loop with a limit, and a condition with a default."""
     project.write("pipeline.py", PIPELINE)
     project.write("steps.py", STEPS)
     done = project.flowc("run", "pipeline.py")

@@ -1,4 +1,4 @@
-"""State machines: the values that reach containers, what follows a failure, and the rest of the template."""
+"""State machines: the values that containers get, the states after a failure, and other parts of the template."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def machine(flow: ir.Flow, **fields: Any) -> Any:
 
 
 def check(found: Any, evaluator: Evaluator) -> None:
-    """The validator accepts the machine, its states' names are unique, and states lead only to states beside them."""
+    """Check that the validator accepts the machine, and that the names of states are unique.
+
+    A state may lead only to states of its own level.
+    """
     assert evaluator.faults(found) == []
     names = [name for name, _ in states_of(found)]
     assert len(names) == len(set(names))

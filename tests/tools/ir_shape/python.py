@@ -67,7 +67,7 @@ def wrapped(start: str, parts: Iterable[str], end: str) -> str:
 
 
 def variable(name: str) -> str:
-    """Return the name of a variable for a part: its own, unless it is a keyword of Python."""
+    """Return the name of the variable that holds a part: the part's name, with `_` appended if it is a keyword."""
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
@@ -94,8 +94,7 @@ def _import(start: str, names: list[str]) -> str:
 
 
 def _home(name: str) -> str | None:
-    """Return the module of flowc_ir that defines a name; for functions of other generated modules, the module of
-    policies."""
+    """Return the module of flowc_ir that defines a name."""
     if made := re.match("(read|write)_", name):
         return f"flowc_ir.generated.policy_{made[1]}{'er' if made[1] == 'read' else 'r'}"
     return next((home for home, has in _HOMES.items()

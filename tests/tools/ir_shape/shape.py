@@ -19,14 +19,14 @@ Kind: TypeAlias = "Scalar | Words | Place | Texts | ListOf | Row | Record | Unio
 
 @dataclass(frozen=True)
 class Scalar:
-    """A JSON value of one of these types."""
+    """A JSON value that has one of these Python types."""
 
     types: tuple[type, ...]
 
 
 @dataclass(frozen=True)
 class Words:
-    """A string that is one of these."""
+    """A string that must be one of these words."""
 
     words: tuple[str, ...]
 
@@ -71,8 +71,8 @@ class Field:
 class Record:
     """A class of the IR, and its form in JSON.
 
-    `bare` is the value of its only field, or null without fields; `keyed` is an object with its own first key; `flag` is
-    an object with the key `flag` and the value true; the others are objects with their fields.
+    In JSON, a `bare` record is the value of its only field, or null without fields. A `keyed` record is an object whose
+    first key identifies the class. A `flag` record is `{flag: true}`. Other records are objects with their fields.
     """
 
     cls: type
@@ -93,7 +93,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Union:
-    """An alias of the IR for one of several classes."""
+    """A type alias of the IR that means one of several classes."""
 
     alias: str
     members: tuple[Record, ...]
@@ -134,7 +134,8 @@ class _Finder:
         known = self.parts.get(cls.__name__)
         if not isinstance(known, Record):
             fields = tuple(map(self._field, dataclasses.fields(cls)))
-            ordered = tuple(sorted(fields, key=lambda each: each.key == each.name))  # stable: a `Key` comes first
+            # fields with a `Key` come first; the other fields keep their order
+            ordered = tuple(sorted(fields, key=lambda each: each.key == each.name))
             if ordered and ordered[0].key != ordered[0].name:
                 known = Record(cls, ordered, "keyed")
             else:

@@ -42,7 +42,7 @@ def _record(part: Record) -> str:
 
 
 def _has_defaults(part: Record) -> bool:
-    """Whether a member of a union has fields that are left out at their default."""
+    """Return whether the class has fields that are not written if they have their default values."""
     return len(part.fields) > 1 and not all(field.required for field in part.fields)
 
 
