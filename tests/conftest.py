@@ -72,7 +72,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
 @pytest.fixture
 def fresh_imports() -> Iterator[None]:
-    """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
+    """Undo a test's imports and changes of sys.path, because flows of several tests have one module name.
 
     Installed modules stay imported, because flowc keeps objects of some libraries, and a second import would create
         different objects.
@@ -103,7 +103,7 @@ def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Return a user's empty directory with its own store; programs that the test leaves running are ended."""
+    """Return a user's empty directory with its own store; at the end, kill programs that the test has left running."""
     with contextlib.closing(Project(tmp_path)) as project:
         yield project
 

@@ -39,7 +39,10 @@ _ANSWERS = {
 
 
 class Request(NamedTuple):
-    """A request: `target` is the path with the query; `conditional` is a write that fails if the object exists."""
+    """A request.
+
+    `target` is the path with the query; `conditional` is true for a write that must not replace an object.
+    """
 
     method: str
     target: str
@@ -68,7 +71,7 @@ def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) ->
 
 @dataclass
 class Faults:
-    """A rule for requests to disturb: the first `times` requests that `chosen` selects, or each with a probability.
+    """A rule that selects the requests to disturb: the first `times` that `chosen` selects, or each with a probability.
 
     `log` has each request, and whether it was disturbed. `url` is the URL of the proxy.
     """
@@ -92,7 +95,7 @@ class Faults:
         rate: float = 1.0,
         seed: object = 1,
     ) -> None:
-        """Start disturbing requests; `times` None means without end."""
+        """Start to disturb requests; None for `times` means no limit."""
         with self._lock:
             self.log.clear()
             self.mode, self.chosen, self.times, self.rate = mode, chosen, times, rate
@@ -122,13 +125,13 @@ class Faults:
         self._closed.wait(seconds)
 
     def close(self) -> None:
-        """Release the requests that hang."""
+        """Release the requests that wait for an answer."""
         self._closed.set()
 
 
 @contextlib.contextmanager
 def between(upstream: str) -> Iterator[Faults]:
-    """Run a proxy in front of the gateway at this URL; it disturbs nothing before `begin`."""
+    """Run a proxy for the gateway at this URL; the proxy disturbs no request before `begin` is called."""
     host, _, port = upstream.removeprefix("http://").partition(":")
 
     class Server(socketserver.ThreadingTCPServer):
@@ -136,7 +139,7 @@ def between(upstream: str) -> Iterator[Faults]:
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Ignore clients that have closed their connection."""
+            """Ignore errors of connections that the client has closed."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -192,7 +195,7 @@ def _pass_on(faults: Faults, client: socket.socket, message: tuple[bytes, bytes]
 
 
 def _read(source: Any) -> tuple[bytes, bytes] | None:
-    """Return a request's head and body; None at the end."""
+    """Return the head and the body of a request; None if the connection has ended."""
     lines = []
     while (line := source.readline()) not in (b"\r\n", b""):
         lines.append(line.rstrip(b"\r\n"))
@@ -204,7 +207,7 @@ def _read(source: Any) -> tuple[bytes, bytes] | None:
 
 
 def _ask(gateway: tuple[str, int], head: bytes, body: bytes) -> bytes:
-    """Return the gateway's answer, as bytes that leave the connection open."""
+    """Return the gateway's answer, with headers that keep the client's connection open."""
     answer = bytearray()
     with socket.create_connection(gateway) as upstream:
         upstream.sendall(head + b"\r\nConnection: close\r\n\r\n" + body)

@@ -1,4 +1,4 @@
-"""A real S3 gateway (versitygw) on a directory of this machine, for the tests of the remote store."""
+"""A real S3 gateway (versitygw) that serves a local directory, for tests of stores in buckets."""
 
 from __future__ import annotations
 

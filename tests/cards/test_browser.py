@@ -1,4 +1,4 @@
-"""Cards in a browser: without a network, in the light and the dark theme, and printed."""
+"""Cards in a real browser: without a network, in light and dark mode, and in print."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_nothing_is_loaded_from_anywhere(saved: Opener) -> None:
 
 def test_text_of_others_stays_text(saved: Opener) -> None:
     page = saved("start", "--type", "default")
-    assert page.ask("document.title").startswith("ShowFlow/")  # each injected script would have changed the title
+    # if a browser executed the injected script, the page's title would change
+    assert page.ask("document.title").startswith("ShowFlow/")
     assert page.ask("[...document.links].map((link) => link.protocol)") == []
     assert page.text(".markdown")[0].count("document.title = 'taken over'") == 1
 

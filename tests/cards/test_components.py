@@ -199,7 +199,7 @@ def test_a_component_of_ones_own_may_be_careful() -> None:
 
 
 def test_what_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown theme causes a warning, not an error, because an error would end a step that has run for hours."""
+    """An unknown theme causes a warning and no error, which would end a step that may have run for hours."""
     assert made(ValueBox("a", 1, theme="loud")) == {"type": "valueBox", "title": "a", "value": 1}
     assert "a ValueBox has no theme 'loud'; there are bg-" in capsys.readouterr().err
     events = EventsTimeline()
@@ -229,7 +229,8 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    assert drawn.count('class="number"') == 7  # numbers are marked in cells with and without a heading
+    # cells with numbers have the class for numbers, with and without a heading
+    assert drawn.count('class="number"') == 7
 
 
 def test_a_timeline_keeps_the_newest() -> None:

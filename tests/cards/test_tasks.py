@@ -1,4 +1,4 @@
-"""The cards of special tasks: of gangs, of failures, of resumed, cached and killed tasks."""
+"""The cards of gangs and failed tasks, and of resumed, cached and killed tasks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def tasks(project: Project) -> Project:
 
 
 def listed(tasks: Project, *arguments: str) -> list[tuple[str, str, str | None]]:
-    """Return the cards of the newest run: run and task, type, id."""
+    """Return (run and task, type, id) for each card of the newest run."""
     done = tasks.python("flow.py", "card", "list", "--as-json", *arguments)
     assert done.code == 0, done.err
     found = json.loads(done.out)

@@ -1,4 +1,4 @@
-"""The versions of artifacts, external files, and the command `flowc gc`."""
+"""Versions of an artifact, files outside the store, and the command `flowc gc`."""
 
 from __future__ import annotations
 
@@ -170,7 +170,8 @@ def test_a_file_is_recorded_and_not_copied(project: Project) -> None:
     (project.root / "data.bin").write_bytes(b"abc" + b"\0" * 5_000_000 + b"xyz")
     run = project.run("flow.py")
     assert project.artifacts(run, "end").items() >= {"first": b"abc", "last": b"xyz", "size": 5_000_006}.items()
-    (blob,) = project.store.objects.names_below("blobs")  # the only blob has the run's Python files
+    # the only blob contains the Python files of the run, not the external file
+    (blob,) = project.store.objects.names_below("blobs")
     assert blob.endswith(run.record()["sources"]["digest"])
     ref = run.task("end", "0")["artifacts"]["data"]
     external = ref["external"]
@@ -266,7 +267,7 @@ def test_in_a_pod_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def make_old(project: Project) -> None:
-    """Make everything in the store two days old."""
+    """Set the age of every file in the store to two days."""
     then = time.time() - 2 * 86400
     for path in (project.root / ".flowc").rglob("*"):
         os.utime(path, (then, then))

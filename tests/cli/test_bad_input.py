@@ -157,7 +157,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
 
 
 def shell(project: Project, text: str) -> Finished:
-    """Run a bash script in which `python` is the Python of the tests."""
+    """Run a bash script, in which `python` is the interpreter of the tests."""
     done = subprocess.run(
         ["bash", "-c", text.replace("python", sys.executable)], cwd=project.root, env=project.environment,
         capture_output=True, text=True, check=False,
@@ -192,7 +192,7 @@ def test_pipes(reads: Project, command: str) -> None:
 
 
 def test_a_socket_is_a_file_too(reads: Project) -> None:
-    """A socket as stdin works, as in some services, where /dev/stdin cannot be opened."""
+    """stdin can be a socket, as in some services, in which case /dev/stdin cannot be opened."""
     import socket
 
     ours, theirs = socket.socketpair()
@@ -208,7 +208,7 @@ def test_a_socket_is_a_file_too(reads: Project) -> None:
 
 
 def test_files_of_the_kernel_have_content(reads: Project) -> None:
-    """Files of the kernel are read although their size is 0."""
+    """Files in /proc have content, although their size is 0."""
     run = reads.run("flow.py", "--file", "/proc/sys/kernel/ostype")
     assert reads.artifacts(run, "start")["seen"] == "Linux\n"
 
@@ -218,7 +218,7 @@ def test_files_of_the_kernel_have_content(reads: Project) -> None:
 
 @pytest.fixture(scope="module")
 def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a run, which the tests only read."""
+    """Return a directory with a run; the tests read the run and do not change it."""
     project = Project(tmp_path_factory.mktemp("names"))
     project.write("flow.py", FLOW)
     project.run("flow.py", "--run-id-file", "id")
@@ -295,7 +295,7 @@ def test_a_store_that_cannot_be_written(reads: Project, command: str, store: str
     refused(reads, "-m", "flowc", *command.split(), "--store", store, code=FAULTY, names=store)
 
 
-# The system call numbers of link(2) and linkat(2), and a seccomp filter that lets both fail, as on a FAT file system.
+# The numbers of the system calls link(2) and linkat(2), and a seccomp filter under which they fail, as on FAT.
 WITHOUT_LINKS = """
     import ctypes, os, struct, sys
 

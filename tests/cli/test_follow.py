@@ -32,7 +32,7 @@ IR = (
 
 
 class Story:
-    """A simulated run: its clock and its output advance each time the follower sleeps."""
+    """A simulated run: whenever the command sleeps, the clock and the run's output advance."""
 
     def __init__(self, run: RunStore, events: Iterator[Any]) -> None:
         self.run, self.events, self.clock = run, events, 0.0
@@ -70,12 +70,12 @@ Told = tuple[int, str, str]
 
 @pytest.fixture
 def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Told]:
-    """Return a function that follows a story and returns the exit code, stdout and stderr."""
+    """Return a function that follows a simulated run and returns the exit code, stdout and stderr."""
 
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # the story's code before its first yield runs before the command
+        next(made.events, None)  # the story runs up to its first `yield` before the command starts
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -118,7 +118,7 @@ def test_a_task_alone_is_told_as_its_bytes_are(told: Callable[..., Told]) -> Non
 
 
 def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -> None:
-    """On a cluster the run's status becomes failed as soon as this is certain, but running tasks are still followed."""
+    """On a cluster, a run's status may be failed while tasks still run; these are followed to their end."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()

@@ -1,4 +1,4 @@
-"""`flowc fsck` finds and names damaged and lost objects, in a directory and a bucket; `--repair` moves them aside."""
+"""`flowc fsck` reports damaged and lost objects, in a directory and in a bucket; `--repair` moves damaged ones away."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
 
 
 def faults(found: Any) -> dict[str, str]:
-    """Return the kinds of faults by the keys of the objects."""
+    """Return key -> kind of fault, for the objects in the findings."""
     return {fault["key"]: fault["kind"] for fault in found["faults"]}
 
 
@@ -274,7 +274,7 @@ def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkey
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`fsck` reads a blob once, whatever its size and the number of tasks that reference it."""
+    """`fsck` reads a blob only once, even if the blob is large and many tasks reference it."""
     import tracemalloc
 
     from flowc_runtime.store.backends.moving import stream
@@ -332,7 +332,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """The inputs of a task of `spin` are in another store, on which the store of `spin` is based."""
+    """`fsck` finds the inputs of a task of `spin` in the original store, which the store of `spin` names."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))

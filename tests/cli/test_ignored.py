@@ -119,7 +119,8 @@ def test_no_other_command_sends_them(local: Project) -> None:
     kept = read_sources(run.objects, run.record())
     assert kept is not None
     assert sorted(kept) == ["flow.py", "helper.py"]
-    assert local.python("flow.py", "resume", "end").code == 0  # `resume` works, because the step needs no ignored file
+    # the resumed run works without the ignored files, which the step does not need
+    assert local.python("flow.py", "resume", "end").code == 0
     assert not any(
         PASSWORD.encode() in path.read_bytes() for path in (local.root / ".flowc").rglob("*") if path.is_file()
     )

@@ -67,7 +67,7 @@ def write(project: Project, size: int) -> bytes:
 
 
 def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
-    """Return the template, the files of the code package by their paths, and the IR."""
+    """Return the WorkflowTemplate, the files of the code package by path, and the IR."""
     code, template = list(yaml.safe_load_all(text))[:2]
     data = {key: value.encode() for key, value in code["data"].items()}
     data |= {key: base64.b64decode(value) for key, value in code.get("binaryData", {}).items()}
@@ -77,7 +77,7 @@ def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
 
 
 def as_a_pod_reads(template: dict[str, Any], flow: Flow, store: Store, code: Path) -> dict[str, Any]:
-    """Return the parameters that a pod reads for a run without arguments; their files are put into the store."""
+    """Return the parameters that a pod reads in a run without arguments; the function stores the parameters' files."""
     given = json.dumps(template["spec"]["arguments"]["parameters"])
     return store_files(store.objects, flow.parameters, read(given, flow.parameters), str(code))
 
@@ -89,7 +89,7 @@ def test_a_large_file_travels_beside_the_code(project: Project) -> None:
     template, files, flow = compiled(done.out)
     digest = hashlib.sha256(content).hexdigest()
     assert {path: len(data) for path, data in files.items() if path != "code/flow.py"} == {
-        f"code/.flowc-files/{digest}": len(content)  # equal files are stored once
+        f"code/.flowc-files/{digest}": len(content)  # two files with equal content are packaged once
     }
     assert {name: from_text(p.default or "").keys() for p in flow.parameters if (name := p.name)} == {
         "table": {"file", "packed"}, "same": {"file", "packed"}, "small": {"file", "content"},

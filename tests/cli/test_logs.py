@@ -1,4 +1,4 @@
-"""`flowc logs`: order, form and memory of the output, and `logs scrub`."""
+"""`flowc logs`: the order and form of the output, its need of memory, and `flowc logs scrub`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, don
 
 @pytest.fixture
 def run(project: Project) -> RunStore:
-    """Create two tasks that wrote at the same time, one of them in a second attempt."""
+    """Create two tasks that wrote output at the same time; one of them has two attempts."""
     run = project.store.run("Told", "r1")
     assert run.create(run_record(run, target="argo", process={"pod": "p"}), IR)
     run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
@@ -237,7 +237,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
 
 
 def test_scrubbing_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scrubbed stream is replaced in each chunk of the log; the output of the other stream stays, in its order."""
+    """`scrub` replaces one stream in each chunk of the log, and keeps the output of the other stream in its order."""
     with gateway(tmp_path) as s3:
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)

@@ -64,7 +64,7 @@ def test_a_flow_that_is_called_when_it_is_imported(project: Project) -> None:
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_without_the_guard_a_flow_runs_by_itself(project: Project, start: str) -> None:
-    """As under Metaflow, tasks execute the file only up to the line that calls the flow."""
+    """In a task, the file's code runs only up to the line that calls the flow, as under Metaflow."""
     project.write("flow.py", CLASS + "\nGood()\n1 / 0\n")
     done = project.python("flow.py", "run", "--n", "4", "--start", start)
     assert done.code == 0, done.err
@@ -128,7 +128,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
 
 
 def test_a_runner_of_a_notebook(project: Project) -> None:
-    """A notebook is refused: without this check, Python would run its JSON as a program."""
+    """A Runner of a notebook file raises an error; without a check, Python would run the notebook's JSON."""
     project.write("book.ipynb", '{"cells": [], "metadata": {"x": null}, "nbformat": 4}')
     for kind in ("Runner", "Deployer"):
         done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
@@ -325,7 +325,7 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    # flowc adds no .gitignore to a directory that the user has chosen
+    # a directory that the user has chosen gets no .gitignore
     assert not list((good.root / "kept").rglob(".gitignore"))
 
 

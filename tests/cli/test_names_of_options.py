@@ -1,4 +1,4 @@
-"""A parameter may have the name of any option of flowc: after FLOW it is the parameter, before FLOW the option.
+"""A parameter may have the name of any option of flowc: after FLOW, the option means the parameter.
 
 The tests read the names of options from the commands, so they also cover options that are added later.
 """

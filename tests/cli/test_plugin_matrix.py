@@ -1,6 +1,7 @@
-"""Executor × store × secrets × pickler: each choice gives the same results, for a pipeline and for a flow class.
+"""Combinations of executor, store, secrets and pickler give the same results, for a pipeline and for a flow class.
 
-By default, runs cover each pair of choices; `pytest --slow` runs all combinations. To add a choice, add a row.
+By default, the combinations contain each pair of choices at least once; `pytest --slow` runs all combinations. To test
+another plugin, add its name to a list.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ PLAIN = ("NoneType", "int", "float", "str", "list", "dict")
 
 
 class Choice(NamedTuple):
-    """One choice of executor, store, source of secrets and pickler."""
+    """A combination: an executor, a store, a source of secrets and a pickler."""
 
     executor: str
     store: str
@@ -122,7 +123,7 @@ OTHERS = [pytest.param(choice, marks=pytest.mark.slow) for choice in ALL if choi
 
 
 class Results(NamedTuple):
-    """The results of a run: parameters, and values and digests of artifacts by task and name."""
+    """The results of a run: its parameters, and the value and the digest of each artifact."""
 
     parameters: dict[str, object]
     values: dict[str, Any]
@@ -143,7 +144,7 @@ def results(store: Store, flow: str) -> Results:
 
 
 def run_both(project: Project, choice: Choice) -> dict[str, Results]:
-    """Run the pipeline and the flow with these choices; return the results of both."""
+    """Run the pipeline and the flow class with this combination; return the results of both."""
     root = project.root
     url = f"sqlite://{root}/database" if choice.store == "sqlite" else f"file://{root}/.flowc"
     sources = {

@@ -1,4 +1,4 @@
-"""Commands that read: all can print JSON, and all have an exit code and a message for missing objects."""
+"""Commands that read runs: each can print JSON, and has an exit code and a message for a missing object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buckets that do not answer: a line with the address appears soon, and waiting commands can be interrupted."""
+"""Buckets that do not answer: a line with the address is soon printed, and the waiting command can be interrupted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def way(s3: Gateway) -> Iterator[Faults]:
 
 @pytest.fixture
 def far(project: Project, s3: Gateway, way: Faults, request: pytest.FixtureRequest) -> Project:
-    """Return a project whose store is a bucket behind the proxy."""
+    """Return a project whose store is a bucket; requests go through a proxy that does not answer."""
     project.write("flow.py", FLOW)
     project.environment |= way.environment(s3.environment)
     project.environment["FLOWC_STORE"] = s3.bucket(f"b{abs(hash(request.node.nodeid))}")

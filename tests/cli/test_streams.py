@@ -139,7 +139,7 @@ def test_a_pod_whose_own_log_is_full_goes_on(full: Project) -> None:
 
 
 class Failing(io.RawIOBase):
-    """A stream on a failing disk."""
+    """A stream whose writes fail, as on a faulty disk."""
 
     def writable(self) -> bool:
         return True

@@ -73,7 +73,7 @@ def flowc(project: Project, *words: str) -> str:
 
 
 def own(project: Project, *words: str) -> tuple[str, list[str]]:
-    """Return the output of a command of the flow's own file, and the ids of its tasks."""
+    """Run a command of the flow's file; return its output, and the task ids in it."""
     done = project.python("flow.py", *words)
     assert done.code == 0, done.err
     return done.out, [line.rpartition("task_id=")[2] for line in done.err.splitlines() if "task_id=" in line]
@@ -121,7 +121,7 @@ def test_control_tasks_in_the_commands_of_a_flow_s_own_file(opened: Project) -> 
 
 
 def test_the_task_of_the_parameters(opened: Project) -> None:
-    """The task has the constants and the parameters, and an empty log, as under Metaflow."""
+    """The task of `_parameters` has the constants and the parameters as artifacts, and an empty log, as in Metaflow."""
     for path in ("_parameters", "_parameters/0", "_parameters/_parameters-0"):
         out, tasks = own(opened, "dump", f"latest/{path}")
         assert tasks == ["_parameters-0"]

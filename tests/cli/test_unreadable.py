@@ -1,4 +1,4 @@
-"""An unreadable record affects no other object: tests with every kind of record, damage and reader."""
+"""An unreadable record does not prevent the reading of other objects: all kinds of records, damage and commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "nested": lambda _: b"[" * 200_000,
     "newer": lambda data: json.dumps(json.loads(data) | {"version": 99, "flowc": 99}).encode(),
 }
-# Kind of record -> the record in a run that the tests damage.
+# Kind of record -> the path of the record, in a run, that the tests damage.
 KINDS = {
     "run": "run.json",
     "ir": "ir.json",
@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "gc": ("gc", "--older-than", "1s", "--json"),
     "fsck": ("fsck", "--json"),
 }
-# These commands continue, but exit with 1 and a line, because they show the unreadable object itself.
+# Commands that show the unreadable object itself: they continue, print a line, and exit with 1.
 ABOUT_IT = {
     ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
     ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
@@ -366,7 +366,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """All moved records of one run together cause one warning; each moved record of another run has its own line."""
+    """A warning covers all moved records of one run; a moved record of another run has its own warning."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])

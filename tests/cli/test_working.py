@@ -1,4 +1,4 @@
-"""Commands show a line about slow work on a terminal, and nowhere else."""
+"""On a terminal, and only there, commands show a line while slow work goes on."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_line_shows_how_far_it_is_and_goes(project: Project, columns: int) -> 
         terminal.until("counting sheep: 1,234 of")
         go.open()
         assert terminal.end() == 0
-    assert "counting …" not in told  # no line of progress in the first second
+    assert "counting …" not in told  # in the first second, no progress line is printed
     assert [line for line in screen(terminal.seen, columns) if line] == ["a line between", "done"]
 
 

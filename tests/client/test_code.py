@@ -41,7 +41,7 @@ FLOW = """
 def place(
     request: pytest.FixtureRequest, project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """Return the settings of the pods' store."""
+    """Return environment variables that set the store of the pods."""
     if request.param == "directory":
         yield {"FLOWC_STORE": f"file://{project.root}/.flowc"}
         return
@@ -114,7 +114,7 @@ def test_the_same_files_are_the_same_package(tmp_path: Path) -> None:
 
 
 def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
-    """The files of a ConfigMap's volume are links into a hidden directory."""
+    """In a mounted ConfigMap, files are symbolic links into a hidden directory; the code is read nevertheless."""
     (tmp_path / "..2026" / "helpers").mkdir(parents=True)
     (tmp_path / "..2026" / "flow.py").write_text("1")
     (tmp_path / "..2026" / "helpers" / "ours.py").write_text("2")

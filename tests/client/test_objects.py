@@ -55,7 +55,7 @@ def test_how_a_run_went(letters: Project) -> None:
     assert good.finished_at > good.created_at
     assert (
         datetime.fromtimestamp(letters.store.run("Letters", good.id).record()["created"]) == good.created_at
-    )  # the time has no zone: it is local time
+    )  # a time without a zone is local time
     assert failed.finished_at is None
     assert failed.data is None
     assert failed.end_task is None
@@ -143,7 +143,7 @@ LEFT = """
 
 
 def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
-    """Artifacts of each failed attempt are kept if they can be stored; the next attempt does not see them."""
+    """The artifacts of a failed attempt are stored if possible; the next attempt does not see them."""
     letters.write("left.py", LEFT)
     assert letters.flowc("run", "--local", "left.py").code == 1
     run = Flow("Left").latest_run
@@ -152,7 +152,8 @@ def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
         assert task.exception.exception == "as ever"
         assert [artifact.id for artifact in task] == ["changed", "kept", "name", "table"]
         assert (task.data.kept, task.data.changed, task.data.table[999]) == (1, [1, 2], 999)
-    assert Flow("Left").artifact_versions("table") == []  # the artifact of a failed task is no version
+    # an artifact of a failed task is not a version of the artifact
+    assert Flow("Left").artifact_versions("table") == []
 
 
 def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:
@@ -213,7 +214,10 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
 
 
 def test_the_step_of_the_parameters(letters: Project) -> None:
-    """The step `_parameters` is not listed in the run; its task ends when the run begins, and has all properties."""
+    """The run does not list the step `_parameters`.
+
+    The task of `_parameters` ends when the run starts, and has all properties.
+    """
     good, failed = runs()
     for run, n in ((good, 3), (failed, 4)):
         step = run["_parameters"]

@@ -1,4 +1,4 @@
-"""The cost of the views of runs: the store operations of each command and each property of the client."""
+"""The number of store operations of each command and each property of the client that shows runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# The number of store operations of each kind. A change may decrease a number, never increase it.
+# The maximum number of store operations of each kind. A change may decrease a number, never increase it.
 COSTS = {
     "flowc runs": {"get": 4, "names": 4},
     "flowc runs --json": {"get": 4, "names": 4},
@@ -55,7 +55,7 @@ COSTS = {
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the store operations."""
+    """Return a counter of the store operations."""
     counted: Counter[str] = Counter()
     for name in ("get", "exists", "names", "names_below", "map", "appended", "pieces"):
         real = getattr(LocalObjects, name)

@@ -24,7 +24,7 @@ from ir.test_golden_ir import CASES
 from project import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# The default memory limit of containers; the flow below uses more.
+# The default memory limit of containers; the flow below needs more memory.
 LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",
@@ -117,7 +117,7 @@ def _flows() -> dict[str, dict[str, str]]:
     return flows
 
 
-# One flow of each construct: `make test-cluster ARGS="-m smoke"` runs these.
+# One flow for each construct, for `make test-cluster ARGS="-m smoke"`.
 SMOKE = {
     "branch",
     "configs",
@@ -280,7 +280,7 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
 
 
 def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """In a foreach over 200 items all artifacts are right, and the Workflow object stays small."""
+    """All artifacts of a foreach over 200 items are right, and the size of the Workflow object stays small."""
     project = Project(tmp_path)
     project.write(
         "flow.py",
@@ -319,7 +319,7 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
 
 
 def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
-    """The store is on a volume claim instead of in a bucket; a pod with the same image reads the store's contents."""
+    """The store can be on a volume claim; another pod with the same image reads the store's contents."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -340,7 +340,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def _open_to_all(cluster: Cluster) -> None:
-    """Make a volume writable for pods: kind's volumes are directories of root; fsGroup changes only real volumes."""
+    """Make a volume writable for pods: kind's volumes are directories of root, which fsGroup does not change."""
     wait_for(lambda: cluster.get("pvc", "runs")["status"]["phase"] == "Bound", lambda: "the claim was not bound")
     volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
     if "hostPath" in volume:

@@ -1,4 +1,4 @@
-"""The chart on a cluster: from `helm install` into a namespace that enforces the restricted standard to `helm uninstall`."""
+"""The chart in a namespace that enforces the restricted standard, from `helm install` to `helm uninstall`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tenant:
         return helm(command, "flowc", *arguments, "--namespace", self.namespace, **self._environment)
 
     def install(self, command: str = "install", **values: dict[str, Any]) -> None:
-        """Install or upgrade, with the cluster's image and store and these values over them."""
+        """Install or upgrade the chart, with the cluster's image and store, and with `values`."""
         store = self.cluster.store_environment
         image, _, tag = self.cluster.image.rpartition(":")
         given: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ class Tenant:
         self.helm(command, CHART, "--values", self.values)
 
     def test(self) -> None:
-        """Run `helm test`; an error contains the output of its pod, which helm does not print."""
+        """Run `helm test`; on failure, the error contains the output of the test's pod, which helm does not print."""
         try:
             self.helm("test")
         except HelmError as error:
@@ -95,7 +95,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
 
 @pytest.mark.smoke
 def test_the_life_of_a_release(tenant: Tenant) -> None:
-    """After install, test, the run of a flow, upgrade, test and uninstall, no object is left."""
+    """After install, test, a run, upgrade, test and uninstall, no object is left in the namespace."""
     before = tenant.objects()
     tenant.install()
     installed = tenant.objects()
@@ -162,7 +162,7 @@ def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
 
 
 def test_a_test_that_fails_says_why(tenant: Tenant) -> None:
-    """A failed test shows its error; its objects can be deleted as in the README."""
+    """If `helm test` fails, the output shows the error, and the README's command deletes the test's objects."""
     before = tenant.objects()
     tenant.install(store={"url": "s3://there-is-no-such-bucket"})
     with pytest.raises(HelmError, match="pod flowc-test failed"):

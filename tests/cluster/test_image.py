@@ -66,7 +66,7 @@ def test_what_it_costs(host: Engine) -> None:
 def pods(
     host: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Callable[[Pod], tuple[int, str]]]]:
-    """Yield a directory, and a function that runs pods below it one after another, in one container to save time."""
+    """Yield a directory, and a function that runs the test's pods one after another in one container, to save time."""
     work = tmp_path_factory.mktemp("pods")
     options = ["--rm", "--detach", "--user", "0", "--network", "none", "--volume", f"{work}:{work}"]
     container = host.run("run", *options, runtime_image.PLAIN.name, "sleep", "infinity").strip()

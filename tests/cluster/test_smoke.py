@@ -36,5 +36,5 @@ def test_the_namespace_is_restricted(cluster: Cluster) -> None:
 
 
 def test_the_store_is_reached_from_here(cluster: Cluster) -> None:
-    """The tests' own process reads the pods' records at the same address."""
+    """This process reads the pods' records at the store's address, which is the same for pods and here."""
     assert {name: os.environ[name] for name in cluster.store_environment} == cluster.store_environment

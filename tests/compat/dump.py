@@ -2,7 +2,7 @@
 
     python dump.py FLOW_FILE RUN
 
-The program reads the tasks of each step, in no particular order, and their artifacts through the client.
+The program reads the tasks of each step through the client; the order of tasks does not matter.
 """
 
 import enum
@@ -52,7 +52,7 @@ def flow_of(file):
 
 
 def main(file, run):
-    """Return the artifacts of all tasks, by step; steps without tasks are missing."""
+    """Return step -> the artifacts of its tasks; steps without tasks are left out."""
     flow = flow_of(file)
     namespace(None)
     found = {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def with_packages(program: Program, case: Case) -> Program:
-    """Return the program with the case's packages on its path."""
+    """Return a copy of the program whose import path contains the case's packages."""
     if not case.packages:
         return program
     return program._replace(path=(*program.path, str(_installed(case.packages))))

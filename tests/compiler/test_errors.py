@@ -1,6 +1,6 @@
-"""Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR, or .yaml) beside the exact text in <code>.txt.
+"""The text of every diagnostic: tests/errors/<code>.py (or .yaml, or .json for an IR) causes the text in <code>.txt.
 
-`<code>+<what>.py` is a further case of the same code. Each case is first copied to its own directory.
+`<code>+<what>.py` is another case with the same code. Each case is first copied to its own directory.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
 
 
 def test_codes_are_constants_of_one_file() -> None:
-    """Every constant of `flowc_ir.codes` is a different code."""
+    """The constants of `flowc_ir.codes` are all different."""
     values = [value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)]
     assert len(values) == len(set(values)) == len(codes.CODES)
 

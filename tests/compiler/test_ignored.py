@@ -14,7 +14,7 @@ from repository import git, repository
 
 
 def files(root: Path, *names: str) -> dict[str, str]:
-    """Create files with these names, and return the paths to ask git for."""
+    """Create files with these names; return name -> path."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""flowc's wheel in an environment, beside packages that require `metaflow`, and repairs of overwritten installations."""
+"""flowc's wheel beside packages that require `metaflow`, and the repair of installations that Metaflow overwrote."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHADE = f"metaflow-{api_version}+flowc"
 
 
 class Site(NamedTuple):
-    """An environment with flowc's wheel, and other wheels for pip."""
+    """An environment in which flowc's wheel is installed, and a directory of wheels for pip."""
 
     project: Project
     python: Path
@@ -41,7 +41,7 @@ class Site(NamedTuple):
         return self.project.python(*words, timeout=120, **environment)
 
     def pip(self, *words: str) -> Finished:
-        """Run pip, which finds only the wheels of the test."""
+        """Run pip, which finds packages only in the test's directory of wheels."""
         return self.run("-m", "pip", "--disable-pip-version-check", *words)
 
     def flowc(self, *words: str) -> Finished:
@@ -79,7 +79,7 @@ def test_the_json_schema_is_in_the_wheel(wheels: Path) -> None:
 
 @pytest.fixture(scope="module")
 def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment with flowc's wheel, which each test copies before changing it."""
+    """Return an environment with flowc's wheel; tests do not change it, but work on copies."""
     place = tmp_path_factory.mktemp("environment")
     python = make_environment(place)
     (wheel,) = wheels.glob("flowc-*.whl")
@@ -89,7 +89,7 @@ def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(wheels: Path, environment: Path, project: Project) -> Site:
-    """Return an environment with flowc's wheel."""
+    """Return a copy of the environment with flowc's wheel."""
     shutil.copytree(environment, project.root / "environment", symlinks=True)
     python = project.root / "environment" / "bin" / "python"
     project.write("flow.py", FLOW)
@@ -176,7 +176,7 @@ def overwrite(site: Site) -> None:
 
 
 def repaired(site: Site) -> Finished:
-    """Run the commands that doctor prints."""
+    """Run the commands that `flowc doctor` prints, and return the last result."""
     doctor = site.flowc("doctor")
     assert doctor.code == 1
     commands = set(re.findall(r"run `flowc (.*?)`", doctor.out))

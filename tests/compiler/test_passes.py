@@ -1,4 +1,4 @@
-"""Each pass has a fixture, tests/golden/passes/PASS.txt: files, the context, and the IR before and after it.
+"""Each pass has a fixture tests/golden/passes/PASS.txt: files, the context, and the IR before and after the pass.
 
 `--update-golden` compiles the files again and writes the fixture's IR before and after the pass.
 """
@@ -88,7 +88,7 @@ def test_every_pass_has_a_fixture_and_every_fixture_a_pass() -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, "resolve_defaults"])
 def test_the_fixture(name: str, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
-    """The pass turns the fixture's flow into the fixture's result, which is valid."""
+    """The pass converts the flow of the fixture to the expected flow, which is valid."""
     fixture = HERE / f"{name}.txt"
     parts = sections(fixture.read_text())
     loaded = written(parts, tmp_path)

@@ -1,5 +1,4 @@
-"""The revision of a directory: the tests make real git repositories that are clean, changed, in conflict, without a
-commit, or damaged."""
+"""The revision of a directory, in real git repositories: clean, changed, in conflict, without a commit, damaged."""
 
 from __future__ import annotations
 
@@ -125,7 +124,7 @@ def test_a_worktree_and_a_submodule(repo: Path, tmp_path: Path) -> None:
 
 
 def test_a_form_of_references_that_only_git_reads(repo: Path) -> None:
-    """In a repository with `reftable`, HEAD names no branch."""
+    """In the format `reftable`, the file HEAD does not contain the branch."""
     expected = look(repo)
     (repo / ".git" / "reftable").mkdir()
     assert read_head(str(repo)) == {}

@@ -1,4 +1,4 @@
-"""`flowc.testing.run_step`: a unit test calls a step as a function."""
+"""`flowc.testing.run_step`, with which a unit test calls a step like a function."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_what_a_step_sets_and_where_it_goes(flow: Any) -> None:
 def test_artifacts_parameters_and_environment(flow: Any) -> None:
     rows = [1, 2]
     done = run_step(flow, flow.left, artifacts={"rows": rows, "other": 1}, parameters={"alpha": 2})
-    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7; 7 is the default of `size`
+    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # the value is 2 * 3 + 7, where 7 is the default of `size`
     assert "MODE" not in os.environ
     assert not current.is_running_flow
 
@@ -381,7 +381,7 @@ def test_configs(project: Project, fresh_imports: None) -> None:
 
 
 def test_parameters_of_all_kinds(project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file parameter is given as content or as a path; its default file is searched for beside the flow."""
+    """A file parameter is given as its content or its path; a default path is relative to the flow's file."""
     beside = project.write("beside.txt", "beside")
     flow = load(project, GIVEN).Given
     monkeypatch.chdir("/")

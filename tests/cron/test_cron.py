@@ -1,4 +1,4 @@
-"""Schedules have the same meaning as in Argo: important cases (test_cron_go.py compares with Argo's library)."""
+"""Schedules fire at the same times as in Argo: important cases (test_cron_go.py compares with Argo's own library)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fires(text: str, zone: str, after: str, count: int = 3) -> list[str]:
         ("0 0 */1 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-09 00:00Z", "2026-02-16 00:00Z"]),
         ("0 0 29 2 *", "2026-01-01 00:00", ["2028-02-29 00:00Z", "2032-02-29 00:00Z", "2036-02-29 00:00Z"]),
         ("0 0 30 2 *", "2026-01-01 00:00", []),
-        # 2100 is no leap year; the next date is found five years ahead, but not six
+        # 2100 is no leap year; the search for the next date covers five years, but not six
         ("0 0 29 2 *", "2099-06-01 00:00", ["2104-02-29 00:00Z", "2108-02-29 00:00Z", "2112-02-29 00:00Z"]),
         ("0 0 29 2 *", "2098-06-01 00:00", []),
         (", * * * *", "2026-01-01 00:00", []),
@@ -127,7 +127,7 @@ def test_a_naive_time_is_refused(text: str) -> None:
         ("@every ", "is not a duration"),
         ("@every 9999999h", "is not a duration"),
         ("CRON_TZ=UTC 0 0 * * *", "`timezone`"),
-        ("CRON_TZ=UTC", "`timezone`"),  # robfig/cron panics for this text
+        ("CRON_TZ=UTC", "`timezone`"),  # robfig/cron, the library of Argo, panics for this text
         ("TZ=UTC 0 0 * * *", "`timezone`"),
         ("+5 0 * * *", "Argo 4"),
         ("@every 1.5h", "Argo 4"),
@@ -170,7 +170,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("0 0 , * *", None, ["field day of month has no value"]),
         ("0 0 * , *", None, ["field month has no value"]),
         ("0 0 * * ,", None, ["field day of week has no value"]),
-        ("0 0 , * MON", None, []),  # one matching day field is enough
+        ("0 0 , * MON", None, []),  # if neither day field is `*`, one matching field is enough
         (
             "0 12 * * FRI",
             "Africa/Cairo",

@@ -36,7 +36,7 @@ _DAYS = ["* * *"] * 4 + [
 
 
 def _changing(choose: random.Random, count: int) -> list[str]:
-    """Return most zones whose clocks change, and some that are other names of the same zone."""
+    """Return most time zones whose clocks change, and some alternative names of zones."""
     zones = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
     choose.shuffle(zones)
     january, july = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7))
@@ -102,7 +102,7 @@ def _count(text: str) -> int:
 
 
 def _first(text: str, zone: str, now: int, times: list[int]) -> dict[str, str]:
-    """Return the first day with a skipped time, and the first with a repeated one."""
+    """Return the first day on which a time is skipped, and the first day on which a time is repeated."""
     schedule, clock, end = cron.parse(text), ZoneInfo(zone), _end(now)
     assert isinstance(schedule, cron.CronFields)
     assert not times or times[-1] >= end

@@ -185,7 +185,7 @@ def _expression(choose: random.Random) -> str:
 
 
 def _moment(choose: random.Random, zone: str) -> int:
-    """Return a moment, half of the time shortly before a clock change."""
+    """Return a random time; half of these times are shortly before a clock change."""
     at = choose.randrange(*(int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2014, 2034)))
     if choose.random() < 0.5:
         clock, day = ZoneInfo(zone), 86400
@@ -277,7 +277,7 @@ def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) ->
 
 
 def test_check_refuses_what_the_crd_of_argo_4_refuses() -> None:
-    """The CRD of CronWorkflows contains a pattern for schedules; flowc refuses what this pattern refuses."""
+    """flowc refuses schedules that do not match the pattern in the CRD of CronWorkflows."""
 
     def ask(versions: Sequence[str]) -> list[list[str]]:
         return [_patterns(version) for version in versions]

@@ -61,11 +61,11 @@ PLACES = {
     "import": 'slow("now")',
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SECONDS = 30  # a limit for a busy machine; usually one second is enough
+SECONDS = 30  # seconds; usually one is enough, but a busy machine is slower
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal; return the output until the program ends, in time and without a traceback."""
+    """Send a signal; assert that the program ends in time and without a traceback; return its output."""
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number, err
@@ -74,7 +74,7 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 def begin(project: Project, *words: str) -> subprocess.Popen[str]:
-    """Start a program that calls the flow's slow function, and wait for the call."""
+    """Start a program whose flow calls a slow function, and wait until the function runs."""
     process = project.start(*(words or ("flow.py", "run")))
     wait_until(lambda: (project.root / "pid").exists() or process.poll() is not None, "the function was not called")
     assert process.poll() is None, process.communicate()
@@ -124,7 +124,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
         "            self.next(self.end)",
     )
     project.write("flow.py", flow)
-    # The starting program has blocked signals, like some launchers.
+    # The parent process has blocked signals, as some launchers have.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, signal.SIGUSR1])
     try:
         process = project.start("flow.py", "run")
@@ -157,7 +157,7 @@ def test_a_fifo_without_a_writer(project: Project, words: tuple[str, ...], numbe
 
 @contextmanager
 def held(project: Project) -> Iterator[None]:
-    """Simulate a garbage collection that is deleting in the store."""
+    """Simulate that `flowc gc` is deleting objects of the store."""
     lease = {"version": 1, "until": time.time() + 1000, "process": this_process()}
     project.store.objects.put("gc/sweeps/1-abc", json_text.dumps(lease).encode())
     yield
@@ -290,7 +290,7 @@ def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> 
 
 
 def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Project) -> None:
-    """The run continues, and its later output is lost."""
+    """Under nohup, the run continues after its terminal has been closed, and its output is lost."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -328,7 +328,7 @@ def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> No
 
 
 def _guardian(process: int) -> int | None:
-    """Return the child of a run's process that leads its own session and whose stderr is /dev/null."""
+    """Return the guardian of a run: the child that leads a session and whose stderr is /dev/null."""
     with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
         children = [int(pid) for pid in file.read().split()]
     for pid in children:

@@ -1,4 +1,4 @@
-"""@cache: a task whose code and inputs equal those of an earlier task is not run.
+"""@cache: a task is not executed if its code and inputs equal those of an earlier task.
 
 The flows write the name of each executed step to a file. The function `ran` returns the steps that have been executed
 since its last call.
@@ -65,7 +65,7 @@ def ran(project: Project) -> list[str]:
 
 
 def ran_in(project: Project, *arguments: str, **environment: str) -> list[str]:
-    """Return the steps that are executed in a run of the flow with these arguments."""
+    """Run the flow with these arguments; return the steps that were executed."""
     project.run("flow.py", *arguments, **environment)
     return ran(project)
 
@@ -281,7 +281,7 @@ def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: P
 
 
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
-    """A step may assign an artifact without reading it, delete it, or try to read an artifact that does not exist."""
+    """A cached step may assign or delete an artifact without reading it, or ask for one that does not exist."""
     write(
         project,
         """

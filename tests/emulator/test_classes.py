@@ -252,7 +252,7 @@ def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
 
 
 class Counted(MemoryObjects):
-    """A store that counts the requests to write blobs."""
+    """A store that counts the requests to create blobs."""
 
     written = 0
 

@@ -42,7 +42,7 @@ if __name__ == "__main__":
 
 
 def seen(project: Project, *words: str, **environment: str) -> Any:
-    """Return the config that a step of `python flow.py …` sees."""
+    """Run `python flow.py …`; return the config's value in a step."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 0, done.err
     return project.artifacts(project.latest(), "start")["seen"]
@@ -244,7 +244,7 @@ def test_configs_everywhere(project: Project) -> None:
 
 
 def test_pods_get_the_same_values(project: Project) -> None:
-    """The values are in the IR: a pod reads neither files nor the environment."""
+    """The IR contains the values of configs; a pod reads neither config files nor variables."""
     project.write("flow.py", EVERYWHERE)
     check_everywhere(project, played(project, "flow.py"))
 
@@ -377,7 +377,7 @@ def test_a_config_value_is_a_dict_with_attributes() -> None:
     assert value.inner.b.c == value["inner"]["b"]["c"] == "text"
     assert value.list[1].d == 2
     assert value["key-with-dash"] is None
-    assert value["items"] == 3  # `value.items` is the method of dict
+    assert value["items"] == 3  # `value.items` is the dict's method, not an item
     assert value.get("nope", 4) == 4
     assert (len(value), list(value), "a" in value, "b" in value) == (5, list(DATA), True, False)
     assert value == DATA

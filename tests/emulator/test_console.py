@@ -100,7 +100,7 @@ def test_as_json(shows: Project) -> None:
 
 
 def in_terminal(project: Project, **environment: str) -> str:
-    """Return all output of a run on a terminal of 80 columns."""
+    """Run the flow on a terminal of 80 columns; return all output."""
     gate = project.gate()
     if environment.get("TERM") == "dumb":
         gate.open()
@@ -189,9 +189,9 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
         ["[start]  10%", "[start] 100%"],
         ["[start]  20%", "[start] 100%"],
     )
-    assert out == "[start] windows\n"  # read as text, which normalises line ends
+    assert out == "[start] windows\n"  # reading as text has normalised the line ends
     assert project.flowc("logs", "Bars/latest/start", "--stderr").err == "[start/0] 100%|##########\n"
-    # the log of a task has every byte that was printed
+    # the log of a single task is printed with all its bytes
     assert project.flowc("logs", "Bars/latest/start/0", "--stderr").err.count("%|#") == 3
 
 

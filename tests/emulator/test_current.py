@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(project: Project, body: str, *arguments: str, **environment: str) -> dict[str, Any]:
-    """Run a step with this code and return its `self.seen`."""
+    """Run a flow whose step has this code; return the artifact `seen`."""
     code = "\n".join(f"                {line}" for line in dedent(body).strip().splitlines())
     project.write(
         "flow.py",

@@ -110,7 +110,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
 def test_an_artifact_that_is_lost(
     cut: Project, step: str, path: str, artifact: str, reused: int, damage: Callable[[Project, str], None]
 ) -> None:
-    """The task runs again and stores the lost artifact under the same name."""
+    """The task runs again, and its blob is stored again under the same digest."""
     key = blob(cut.latest(), step, artifact, path)
     whole = os.path.getsize(path_of(cut, key))
     damage(cut, key)
@@ -163,7 +163,7 @@ def test_a_file_that_is_lost(cut: Project) -> None:
 
 @pytest.mark.parametrize("what", ["cache", "blobs"])
 def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
-    """A cache entry that is lost, or whose artifacts are lost, is ignored: the step runs."""
+    """If a cache entry or its artifacts are lost, the entry is ignored and the step runs."""
     assert "\ncached " not in cut.python("flow.py", "run", "--cache").err
     assert cut.python("flow.py", "run", "--cache").err.count("\ncached ") == 6
     for directory, _, files in os.walk(cut.root / ".flowc" / what):

@@ -95,13 +95,13 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def values(good: Path, project: Project) -> Project:
-    """Return a copy of the directory."""
+    """Return a copy of the directory with the successful run."""
     shutil.copytree(good, project.root, dirs_exist_ok=True)
     return project
 
 
 def blobs(project: Project, step: str = "start", names: tuple[str, ...] = ARTIFACTS) -> dict[str, Path]:
-    """Return the files of artifacts."""
+    """Return the files of the blobs of artifacts, by artifact name."""
     refs = project.latest().task(step, "0")["artifacts"]
     return {name: project.root / ".flowc/blobs" / refs[name]["digest"][:2] / refs[name]["digest"] for name in names}
 

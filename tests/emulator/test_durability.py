@@ -1,4 +1,4 @@
-"""Power loss (docs/adr/0020-power.md): what is on the disk before a run is reported as ended, and the messages."""
+"""Power loss (docs/adr/0020-power.md): which files are on the disk before a run is reported as ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks end like a Python process, locally and in a pod."""
+"""A task ends like a Python process: threads, exit handlers and files are ended, locally and in a pod."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def job(code: Callable[[], int]) -> ForkStart:
 
 
 def finish(engine: Engine[str]) -> dict[str, Finished[str]]:
-    """Run until all jobs have ended."""
+    """Poll the engine until all jobs have ended; return the results."""
     done: dict[str, Finished[str]] = {}
     while len(engine):
         done |= {finished.job: finished for finished in engine.poll(30)}
@@ -160,7 +160,7 @@ def is_package(module: str) -> bool:
 
 
 def test_it_knows_no_flow() -> None:
-    """Other kinds of runs can use the engine: it imports no plans, tasks or flow classes."""
+    """The engine imports no flow classes, plans or tasks, so other kinds of runs can use it."""
     tree = ast.parse(Path(flowc_emulator.processes.engine.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if not is_package(node.module) else f"{node.module}.{alias.name}"

@@ -1,4 +1,4 @@
-"""@pypi and @conda: tasks in their own interpreters, built once and kept.
+"""@pypi and @conda: tasks run in their own interpreters, which are built once and reused.
 
 pip and uv are configured to find packages only in a directory of wheels that the tests build.
 """
@@ -49,7 +49,7 @@ FLOW = """
 
 
 def make_wheel(directory: Path, name: str, version: str) -> None:
-    """Build a wheel of one module with a version and a program."""
+    """Build a wheel with one module that has a version, and with one program."""
     module = name.replace("-", "_")
     program = f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n"
     points = f"[console_scripts]\n{name} = {module}:main\n"
@@ -64,7 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def wheels(project: Project, cache: Path) -> Project:
-    """Return a project whose installer finds only two versions of one package."""
+    """Return a project in which pip and uv find only two versions of one package."""
     directory = project.root / "wheels"
     directory.mkdir()
     for version in ("1.0", "2.0"):
@@ -509,7 +509,8 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
     runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
     told = [process.communicate()[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], told
-    assert sum(text.count("building environment") for text in told) == 2  # one environment for each of the two steps
+    # one environment for each step, although two runs needed them at the same time
+    assert sum(text.count("building environment") for text in told) == 2
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a fork server: its messages, and the reports about the ends of its children."""
+"""Parts of the fork server: its messages, and its reports about children that have ended."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Parent:
 
 
 def child(pid: int, text: bytes) -> Child:
-    """Return a child of another process; its stdout contains this text."""
+    """Return a simulated child of another process; its stdout contains this text."""
     pipes = [os.pipe() for _ in range(3)]
     os.write(pipes[0][1], text)
     for read, write in pipes:

@@ -1,4 +1,4 @@
-"""Full, failing and read-only disks under the store give a one-line error and the documented exit code."""
+"""A full, failing or read-only disk under the store gives a one-line error and the documented exit code."""
 
 from __future__ import annotations
 

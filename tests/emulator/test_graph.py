@@ -1,4 +1,4 @@
-"""Switches, loops, gangs and a step's access to the surrounding foreach, in real runs."""
+"""Switches, loops and gangs in real runs, and how a step accesses the foreach around it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = "import os\nfrom metaflow import *\n\nclass F(FlowSpec):\n"
 
 
 def steps(**bodies: str) -> str:
-    """Return a flow from the body of each step; a step whose name ends in `_join` takes inputs."""
+    """Return the source of a flow with these step bodies; a step whose name ends in `_join` is a join."""
     text = HEAD
     for name, body in bodies.items():
         marks = "    @parallel\n" if name.startswith("gang") else ""

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGKILL: no process is left, and the run's record has the right status."""
+"""Runs that get Ctrl-C, SIGTERM or SIGKILL: no process is left, and the run's status is right."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ NAMES = ("plain", "deaf", "child", "parent")
 
 @pytest.fixture
 def sleeping(project: Project) -> tuple[subprocess.Popen[str], list[int]]:
-    """Start a run and wait until all its tasks sleep; return it with their processes."""
+    """Start a run and wait until all its tasks sleep; return the run's process and the pids of the tasks' processes."""
     project.write("flow.py", FLOW)
     process = project.start("-m", "flowc", "run", "flow.py", "--max-workers", "3")
     wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
@@ -86,7 +86,7 @@ def test_a_signal_ends_the_run(
     assert process.returncode == 128 + number
     assert (
         time.monotonic() - began > 4
-    )  # the task that ignores SIGTERM is killed after the grace; it would sleep forever
+    )  # the task that ignores SIGTERM would sleep forever; it is killed after the grace period
     assert all(map(has_ended, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"

@@ -1,4 +1,4 @@
-"""The features of flows in real runs: each test runs a small flow and checks its results."""
+"""The language of flows: each test runs a small flow and checks its results."""
 
 from __future__ import annotations
 

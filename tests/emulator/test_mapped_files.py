@@ -1,4 +1,4 @@
-"""Files that become unreadable while they are used: on a failing disk, or truncated by another program."""
+"""Files that fail while a task reads them: because of a faulty disk, or because a program truncates them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow's own `__init__` is called in every task, here and in pods, as in Metaflow."""
+"""A flow's own `__init__` is called in every task, locally and in pods, as in Metaflow."""
 
 from __future__ import annotations
 

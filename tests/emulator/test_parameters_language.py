@@ -42,7 +42,7 @@ def write(project: Project, *parameters: str) -> None:
 
 
 def seen(project: Project, *arguments: str, **environment: str) -> dict[str, Any]:
-    """Return the values in the start step."""
+    """Run the flow; return the parameters' values in the start step."""
     found: dict[str, Any] = project.artifacts(project.run("flow.py", *arguments, **environment), "start")["seen"]
     return found
 
@@ -116,7 +116,7 @@ def test_a_required_parameter(project: Project) -> None:
 
 
 def test_precedence(project: Project) -> None:
-    """The order is: the command line, files (the last one first), the environment, the default."""
+    """The order of precedence: the command line, files (the last one first), the environment, the default."""
     write(project, *(f'{name} = Parameter("{name}", default="default")' for name in "abcde"))
     project.write("one.json", '{"a": "one", "b": "one", "c": "one"}')
     project.write("two.toml", 'a = "two"\nb = "two"\n')

@@ -21,7 +21,7 @@ COMPUTES, WAITS = 10, 0  # ticks in an interval
 
 
 class Machine:
-    """A simulation of processes and of a clock."""
+    """Simulated processes and a simulated clock."""
 
     def __init__(self, most: int = 16, processors: int | None = 2) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""Work that is done once, in the process that forks, instead of in each task's process."""
+"""Work that is done once in the process that forks tasks, so that the tasks need not do it."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def flow(project: Project, *words: str, **environment: str) -> Finished:
 
 
 def ran(done: Finished) -> list[str]:
-    """Return the tasks that ran, sorted, because items run in parallel."""
+    """Return the tasks that the output names as executed, sorted, because items run in parallel."""
     return sorted(re.findall(r"\] ran (\w+)", done.out))
 
 
@@ -177,7 +177,7 @@ def broken(project: Project, text: str, where: str, *words: str) -> str:
 
 
 def resumed(project: Project, *words: str) -> list[str]:
-    """Resume the run and return the tasks that ran."""
+    """Resume the run; return the tasks that were executed."""
     done = flow(project, "resume", *words)
     assert done.code == 0, done.err
     return ran(done)

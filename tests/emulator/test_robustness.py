@@ -54,7 +54,7 @@ def write(project: Project, code: str, decorators: str = "") -> None:
 
 
 def work(project: Project, code: str, **environment: str) -> dict[str, Any]:
-    """Run a step with this code, which must succeed; return its artifacts."""
+    """Run a step with this code, which must succeed; return the step's artifacts."""
     write(project, code)
     run = project.run("flow.py", **environment)
     assert run.status()["state"] == "succeeded"
@@ -550,7 +550,7 @@ def test_a_full_disk(project: Project, code: str, message: str) -> None:
 
 
 def test_a_run_killed_half_way_leaves_whole_records(project: Project) -> None:
-    """After a kill in the middle of storing, every object is complete or missing."""
+    """If a run is killed while it stores objects, each object is complete or missing."""
     write(project, "for i in range(3000): setattr(self, f'a{i}', os.urandom(1000))\nopen('now', 'w').close()")
     with project.start("-m", "flowc", "run", "flow.py") as process:
         while not (project.root / "now").exists():

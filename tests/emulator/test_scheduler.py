@@ -1,4 +1,4 @@
-"""The scheduler, which starts no processes itself: the tests replay histories of runs."""
+"""The scheduler, which starts no processes: the tests tell it the results of jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def scheduler(flow: Flow) -> Scheduler:
 
 
 def play(flow: Flow, count: Callable[[Job], int], pick: random.Random) -> list[Job]:
-    """Run to the end with up to three parallel jobs that end in random order; return the jobs in their order of starting."""
+    """Run a flow with up to three jobs at a time; return the jobs in the order of their starts.
+
+    The jobs end in random order.
+    """
     state = scheduler(flow)
     started: list[Job] = []
     running: list[Job] = []
@@ -45,7 +48,7 @@ def state_node(flow: Flow, job: Job) -> object:
 
 
 def reference(flow: Flow, count: Callable[[Job], int]) -> set[tuple[str, str]]:
-    """Return every task of a run, by walking the graph without scheduling."""
+    """Return all tasks of a run, found by a walk of the graph without the scheduler."""
     by_id, found = flow.by_id(), set()
     todo = [(flow.start, "0")]
     while todo:

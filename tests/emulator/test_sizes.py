@@ -1,4 +1,4 @@
-"""Real sizes, run manually with `make test-slow`. Each test prints its measurements."""
+"""Very large values and many tasks; `make test-slow` runs these tests. Each test prints its measurements."""
 
 from __future__ import annotations
 

@@ -404,7 +404,7 @@ def test_a_task_that_is_killed_is_told_as_any_other(project: Project) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
 def test_a_killed_fork_server_fails_its_tasks_and_the_run_goes_on(project: Project) -> None:
-    """If the server that forks tasks dies, its tasks die too; @retry starts them again, in a new server."""
+    """If the process that forks tasks dies, its tasks die too; @retry starts them again in a new process."""
     kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)\n    signal.pause()"
     write(
         project,

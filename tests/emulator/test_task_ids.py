@@ -1,4 +1,4 @@
-"""Task ids: unique in a run, equal in all outputs, and accepted as the index path alone."""
+"""Task ids: unique in a run, equal in all outputs; commands also accept the index path alone."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def chosen(named: Project) -> Iterator[RunStore]:
-    """Return the run; the client reads its store."""
+    """Return the run, and let the client of this process read its store."""
     metaflow.metadata(str(named.root))
     metaflow.namespace(None)
     yield named.latest()

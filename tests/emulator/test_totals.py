@@ -1,4 +1,4 @@
-"""The expected number of tasks of a run: known as early as possible, never too large, never decreasing."""
+"""The expected number of tasks of a run is exact as early as possible, is never too large, and never decreases."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
             ["start", ("each", "out", ["a", ("each", "in", ["b"])]), "end"],
             ["3+", "9+", "12+", "15+", *["18"] * 15],
         ),
-        # Arms of equal length: the choice does not matter.
+        # Both branches have the same length, so the choice does not matter.
         (["start", ("choose", "meet", [["a"], ["b"]]), "end"], ["4"] * 5),
     ],
     ids=["linear", "branch", "foreach", "nested", "switch"],

@@ -75,7 +75,7 @@ def tools(project: Project) -> Project:
 
 
 def small(project: Project, decorators: str, body: str = "pass", *, above: str = "", more: str = "") -> Path:
-    """Write a flow of two steps; `more` is added to the module with the decorators."""
+    """Write a flow of two steps with these decorators; `more` is added to the module of decorators."""
     project.write("tools.py", textwrap.dedent(DECORATORS) + textwrap.dedent(more))
     return project.write("flow.py", FLOW.format(decorators=decorators, body=body, above=above))
 
@@ -209,7 +209,7 @@ def test_a_decorator_that_breaks_the_protocol_fails_the_step(tools: Project, gen
 
 
 def line_of(project: Project, text: str) -> int:
-    """Return the number of the line of tools.py with this text."""
+    """Return the number of the first line of tools.py that contains this text."""
     lines = (project.root / "tools.py").read_text().splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
@@ -507,7 +507,7 @@ def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
 
 
 def test_a_class_can_be_prepared_again(tools: Project) -> None:
-    """A second preparation starts from the class as written, not from the result of the first preparation."""
+    """If a class is prepared again, the second preparation starts from the class as written in the source."""
     small(tools, "@change", more=mutating("mutate", "it.add_decorator(noted, duplicates=it.ERROR)"))
     code = "import flow; [flow.Small._flowc_program().prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
     done = tools.python("-c", code)

@@ -1,4 +1,4 @@
-"""Random flows of nested switches, loops, branches and foreach: which tasks run, with which paths and parents.
+"""Random flows of nested switches, loops, branches and foreaches: the tasks that run, their index paths and parents.
 
 The expected result comes from a walk of the shape from which the flow was generated, without a graph or a scheduler.
 """
@@ -92,7 +92,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 def played(flow: Flow, walk: Walk, pick: random.Random, scheduler: Scheduler | None = None) -> Iterator[Job]:
-    """Return the jobs in the order of their ends, with up to three in parallel."""
+    """Run the flow with up to three jobs at a time; return the jobs in the order of their ends."""
     scheduler, running = scheduler or Scheduler(Graph(flow)), list[Any]()
     by_id = flow.by_id()
     while True:

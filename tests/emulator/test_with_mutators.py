@@ -1,4 +1,4 @@
-"""Mutators see and can change the decorators that `--with` adds; their arguments have Metaflow's types and values."""
+"""Mutators can read and change decorators of `--with`, whose arguments have Metaflow's types and values."""
 
 from __future__ import annotations
 

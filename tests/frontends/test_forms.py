@@ -1,4 +1,4 @@
-"""Forms that Metaflow accepts: of schedules, artifacts' names, a join's signature, a step's `node_info`."""
+"""Forms that Metaflow accepts: of schedules, of artifact names, of a join's signature, and of `node_info`."""
 
 from __future__ import annotations
 

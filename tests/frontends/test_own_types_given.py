@@ -1,4 +1,4 @@
-"""Values that are not texts, for parameters of the author's own types, from every source of values."""
+"""Parameters of the author's own types with values that are not strings, from all sources of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages of a step in the IR: its own, and those of the flow's class."""
+"""The packages of a step in the IR, from decorators of the step and of the flow's class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The position of a fault in the source is that of the faulty object, never that of an object with the same name."""
+"""A diagnostic has the position of the faulty object, even if other objects have the same name."""
 
 from __future__ import annotations
 

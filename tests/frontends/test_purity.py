@@ -1,4 +1,4 @@
-"""Which imports of users' modules have no side effects, according to the modules' syntax trees."""
+"""Whether importing a user's module has no side effects, found by analysing its syntax tree."""
 
 from __future__ import annotations
 

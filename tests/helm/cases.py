@@ -1,4 +1,4 @@
-"""Values with which several tests render the chart."""
+"""Values for the chart that several tests use."""
 
 from __future__ import annotations
 

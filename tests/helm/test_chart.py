@@ -1,4 +1,4 @@
-"""The rendered chart: helm and Kubernetes accept it, it equals the goldens, and gives only the necessary rights."""
+"""The rendered chart is accepted by helm and Kubernetes, equals the golden files, and grants only necessary rights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
 def test_helm_takes_the_values_of_a_page(page: str) -> None:
-    """The command that installs the chart, as the documents show it, has values that helm accepts."""
+    """The documented commands that install the chart have values that helm accepts."""
     text = (ROOT / page).read_text(encoding="utf-8")
     (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
     store = re.search(r"store\.url=([^,]+)", values)
@@ -158,7 +158,7 @@ def test_nothing_reaches_beyond_the_namespace(values: Values) -> None:
 
 
 def test_the_test_pod_is_restricted() -> None:
-    """The pods meet the "restricted" Pod Security Standard."""
+    """The pods satisfy the Pod Security Standard "restricted"."""
     spec = find(objects(), "Pod", "flowc-test")["spec"]
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -203,7 +203,7 @@ def test_no_secret(case: str) -> None:
 
 
 def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the Workflow that the test's pod submits."""
+    """Return the Workflow that the pod of `helm test` submits."""
     (workflow,) = argo.load(find(docs, "ConfigMap", "flowc-test")["data"]["workflow.json"])
     assert isinstance(workflow, dict)
     return workflow
@@ -225,7 +225,7 @@ def test_embedded_workflow(values: Values, argo_version: str) -> None:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Return the notes of `helm install`; without a cluster helm prints them only as a part of a manifest."""
+    """Return the notes of `helm install`, which helm prints without a cluster only as a part of the manifest."""
     chart = tmp_path / "flowc"
     shutil.copytree(CHART, chart)
     (chart / "templates" / "NOTES.txt").rename(chart / "notes")
@@ -249,7 +249,7 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 
 
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
-    """A flow that is compiled with the chart's values uses the chart's account, Secret, image and store."""
+    """A flow that is compiled with the exported values uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
     # the store has this key, because it is a bucket
     keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")

@@ -1,4 +1,4 @@
-"""The chart's values: wrong ones are refused, and values.yaml, the schema and the README agree."""
+"""The chart's values: invalid values are refused; values.yaml, the schema and the README are consistent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET: Values = {"create": True, "accessKeyId": "k", "secretAccessKey": "s"}
 
 @dataclass(frozen=True)
 class Wrong:
-    """Values, and a part of helm's error about them."""
+    """Invalid values, and a part of the error that helm prints."""
 
     values: Values
     says: str
@@ -108,7 +108,7 @@ def test_refused(name: str) -> None:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_as_a_part_of_another_chart(values: Values, tmp_path: Path) -> None:
-    """As a part of another chart, the chart also gets helm's value `global`."""
+    """If the chart is a subchart, helm adds the value `global`, which the schema must accept."""
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "flowc").symlink_to(CHART)
     (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: platform, version: 1.0.0}")
@@ -151,7 +151,7 @@ def test_values_and_schema_tell_the_same() -> None:
 
 
 def objects_of(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield each schema of an object, at any depth."""
+    """Yield all schemas of objects, at any depth."""
     if isinstance(value, dict):
         if value.get("type") == "object":
             yield value

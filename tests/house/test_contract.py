@@ -1,4 +1,4 @@
-"""The contract with pods is in one module: no other file of the packages contains its literals."""
+"""The names and codes that pods and manifests share are defined in one module; no other module repeats them."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ NUMBERS = {
     contract.TIMEOUT_GRACE,
 }
 TEXTS = (contract.OUT_DIRECTORY, contract.IR_FILE, "lastRetry", "flowc.dev/")
-# `--status` is not here, because `flowc runs` has an option of this name
+# `--status` cannot be checked, because `flowc runs` also has an option of this name
 WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}
 
 
 def literals(text: str) -> Iterator[tuple[int, str]]:
-    """Return (line, literal) of the contract's literals in a file. Docstrings are ignored."""
+    """Return (line, text) for each literal in a file that belongs to the contract. Docstrings are ignored."""
     tree = ast.parse(text)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,7 +1,8 @@
-"""What short programs cost, as counts that do not depend on the machine's speed: imported modules and system calls.
+"""The cost of short programs, in counts that do not depend on the machine: imported modules, system calls, files.
 
-`counts.json` has the counts for each version of Python, minus those of `python -c pass`. A count that differs by more
-than 5 % is a failure, also if it is smaller, so that improvements are recorded. After an intended change:
+`counts.json` has the counts for each version of Python; the counts of `python -c pass` are subtracted. A count that
+differs by more than 5 % is a failure, also if it is smaller, so that improvements are recorded. After an intended
+change:
 
     pytest tests/house/test_counts.py --update-golden
 """
@@ -37,7 +38,7 @@ class Program(NamedTuple):
     Attributes:
         arguments: the arguments of Python.
         variables: environment variables of the program.
-        before: the arguments of a program that runs before, in the same directory, and is not counted.
+        before: the arguments of a program that runs first, in the same directory, and is not counted.
     """
 
     arguments: tuple[str, ...]

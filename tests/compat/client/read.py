@@ -1,4 +1,7 @@
-"""Read the runs of ClientFlow. The run of the flow with tag `one` succeeded, the newer one with tag `two` failed."""
+"""Read two runs of ClientFlow with the client.
+
+The run with the tag `one` succeeded; the later run, with the tag `two`, failed.
+"""
 
 import pickle
 

@@ -11,7 +11,7 @@ class Names:
 
 @schedule(cron="0 10 * * ? *", timezone="Etc/UTC")
 class OtherForms(FlowSpec):
-    """The schedule of this flow starts no run on this machine."""
+    """The schedule has no effect on this machine."""
 
     OVER_INNER = "parts"
 

@@ -1,4 +1,4 @@
-"""Run, resume and spin the flow beside this file with `Runner`; the results are the same under flowc and Metaflow."""
+"""Run, resume and spin a flow with `Runner`; the output is the same under flowc and Metaflow."""
 
 import asyncio
 import inspect
