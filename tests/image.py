@@ -1,4 +1,4 @@
-"""The contents of the runtime image, from the Dockerfile and .dockerignore, and an equal environment without docker."""
+"""The contents of the runtime image, read from the Dockerfile, and an equal environment without docker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def context() -> list[str]:
 
 
 def requirements() -> dict[str, str]:
-    """Return the installed packages with their versions."""
+    """Return package -> version for the packages that the image installs."""
     lines = (line.strip() for line in REQUIREMENTS.read_text("utf-8").splitlines())
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
@@ -36,7 +36,7 @@ def lay_out(target: Path, parts: list[str]) -> None:
 
 
 def copy_packages(target: Path, work: Path) -> None:
-    """Copy our own packages like the Dockerfile, through a directory with the files that it may copy."""
+    """Copy our own packages as the Dockerfile does, from a directory that contains only files that it may copy."""
     lay_out(work, context())
     copied = re.findall(r"^COPY (\S+) /source/(\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert len(copied) >= 3

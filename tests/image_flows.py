@@ -1,4 +1,7 @@
-"""A flow for each decorator, and for other requirements of the image. Each prints `ran in the image` at its end."""
+"""A flow for each decorator, and flows for other features that the image must support.
+
+Each flow prints `ran in the image` at its end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import textwrap
 
 
 def _flow(names: str, above: str = "", start: str = "pass", end: str = "pass", *, cls: str = "", head: str = "") -> str:
-    """Return a flow of two steps. `names` are imported, `cls` decorates the class, and `above` the first step."""
+    """Return the source of a flow with two steps.
+
+    `names` are imported, `cls` decorates the class, and `above` decorates the first step.
+    """
     step = textwrap.indent(above.strip(), "    ") + "\n" if above else ""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
@@ -134,7 +140,7 @@ _ONE_FILE: dict[str, str] = {
     "schedule": _flow("schedule", cls="@schedule(cron='0 6 * * *')"),
     "project": _flow("current, project", start="assert current.project_name == 'p'", cls="@project(name='p')"),
     "exit_hook": _flow("exit_hook", cls="@exit_hook(on_success=[told], on_error=[told])", head=_HOOK),
-    # features that need no decorator
+    # features without a decorator
     "own decorators": _flow(
         "", "@traced\n@Careful", "import os; assert os.environ['ADDED'] == '1'", "assert self.seen == ['start']",
         cls="@Everywhere", head=_OWN,
@@ -221,7 +227,7 @@ pipeline = Pipeline(name="image", steps=[
 FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} for name, text in _ONE_FILE.items()} | {
     "pipeline": {"flow.py": _PIPELINE}
 }
-"""The files of a flow's directory, by the name of the decorator or feature."""
+"""Decorator or feature -> the files of a flow's directory."""
 
 REFUSED: dict[str, str] = {
     "batch": _flow("batch", "@batch(cpu=1)"),

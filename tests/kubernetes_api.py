@@ -25,7 +25,10 @@ MOUNTED = "file:///proc/self/cwd/.flowc"
 
 
 class KubernetesApi:
-    """The API of one namespace, `mine`. `with KubernetesApi(project) as api` sets the project's KUBECONFIG."""
+    """A simulated Kubernetes API with one namespace, `mine`.
+
+    `with KubernetesApi(project) as api` sets the project's KUBECONFIG.
+    """
 
     def __init__(self, project: Project, secrets: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.project = project

@@ -1,7 +1,7 @@
 """Simulated power loss: an ext4 file system on a loop device is shut down.
 
-`EXT4_IOC_SHUTDOWN` without a flush of the journal: what ext4 has not yet written to its device is lost, and every later
-call fails. The next mount replays the journal, as after a real power loss. It needs root.
+`EXT4_IOC_SHUTDOWN` is called without a flush: data that ext4 has not written to its device is lost, and later calls
+fail. The next mount replays the journal, as after a real power loss. It needs root.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(directory: Path, mebibytes: int = 256) -> Iterator[Machine]:
-    """Return a running machine with such a file system; skip the test if that is impossible."""
+    """Yield a mounted file system whose power can be cut; skip the test if that is impossible."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("to cut the power of a file system needs root and Linux")
     if any(shutil.which(name) is None for name in ("mkfs.ext4", "mount", "umount")):

@@ -1,4 +1,4 @@
-"""Kill a process of a run at a given moment, and read everything that it left in the store."""
+"""Kill a process of a run at a given moment, and read everything that the run has left in the store."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
 class Blow(NamedTuple):
-    """When to kill which process: `victim` is killed `seconds` after the run has printed `events` lines."""
+    """A kill: the process `victim` is killed `seconds` after the run has printed `events` lines."""
 
     victim: str
     events: int
@@ -95,7 +95,7 @@ class Blow(NamedTuple):
 
     @classmethod
     def choose(cls, seed: str, victims: tuple[str, ...] = VICTIMS) -> Blow:
-        """Return a random kill; the same for the same seed."""
+        """Return a random kill, which depends only on the seed."""
         chosen = random.Random(seed)
         events = chosen.randrange(EVENTS)
         return cls(chosen.choice(victims), events, chosen.uniform(0, 0.02 if events else 0.6))
@@ -124,7 +124,7 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> str:
 
 
 def _family(supervisor: int) -> dict[str, list[int]]:
-    """Return the processes of a run, by their roles."""
+    """Return role -> pids, for the processes of a run."""
     found: dict[str, list[int]] = {"supervisor": [supervisor], "guardian": [], "agent": [], "task": []}
     try:
         with open(f"/proc/{supervisor}/task/{supervisor}/children", encoding="ascii") as file:
@@ -143,7 +143,10 @@ def _family(supervisor: int) -> dict[str, list[int]]:
 
 
 def check_store(store: Store) -> int:
-    """Read everything in a store and return the number of objects; all are complete and name existing objects."""
+    """Read everything in a store, check that it is complete, and return the number of objects.
+
+    Objects that a record names must exist.
+    """
     keys = [f"flows/{key}" for key in store.objects.names_below("flows")]
     for key in keys:
         if key.endswith(".json"):
@@ -159,7 +162,7 @@ def check_store(store: Store) -> int:
 
 
 def check_run(run: RunStore) -> None:
-    """Read all of a run."""
+    """Read all records, artifacts and logs of a run."""
     run.ir()
     run.status()
     for record in records(run):
@@ -173,7 +176,7 @@ def check_run(run: RunStore) -> None:
 
 
 def read_all(run: Run) -> int:
-    """Read a run through the client, perhaps while it is active; finished tasks have all their artifacts."""
+    """Read a run through the client, also while it is active; check that finished tasks have all artifacts."""
     seen = 0
     assert run.status and run.tags and run.created_at
     for step in run:

@@ -77,7 +77,9 @@ BARE = Program(("-c", "pass"))
 
 
 def run(counter: list[str], program: Program, directory: Path) -> str:
-    """Run a program without settings in a new directory with the flows, outside of a repository. Return its stderr.
+    """Run a program without settings, in a new directory with the flows and outside of a git repository.
+
+    Return the program's stderr.
 
     Args:
         counter: Python's command and its options, which may begin with a program that counts.
@@ -99,13 +101,13 @@ def run(counter: list[str], program: Program, directory: Path) -> str:
 
 
 def modules(program: Program, directory: Path) -> int:
-    """Return the number of modules that a program and its processes import."""
+    """Return the number of modules that a program and its child processes import."""
     stderr = run([sys.executable, "-X", "importtime"], program, directory)
     return len({*re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", stderr, re.MULTILINE)})
 
 
 def system_calls(counted: Program, directory: Path) -> int:
-    """Return the number of system calls of a program and its processes, without those that depend on timing."""
+    """Return the number of system calls of a program and its children, without calls that depend on timing."""
     strace = program("strace")
     assert strace is not None
     table = directory.with_suffix(".calls")
@@ -131,7 +133,7 @@ def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
 
 
 def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
-    """Compare the counts of all programs with the stored counts. With `--update-golden`, store the counts first."""
+    """Compare the counts of all programs with counts.json. With `--update-golden`, write counts.json first."""
     for number, each in enumerate(PROGRAMS.values()):
         run([sys.executable], each, place / f"cached-{number}")  # writes the bytecode
     bare = count(BARE, place / "bare")
@@ -146,7 +148,7 @@ def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Confi
 
 
 def differing(counts: dict[str, int], stored: dict[str, int]) -> list[str]:
-    """Return a line for each count that is not within 5 % of the stored one."""
+    """Return a line for each count that differs by more than 5 % from the stored count."""
     return [
         f"{name}: {counts.get(name)}, stored {stored.get(name)}"
         for name in counts | stored

@@ -1,4 +1,4 @@
-"""The documents are true: their quoted outputs equal those of the programs, and the things that they name exist.
+"""The documents are correct: commands print the quoted outputs, and all named files, commands and options exist.
 
 A code block after `<!-- file: NAME -->` is written to an empty directory; a console block after `<!-- checked -->` is
 run there, after the files before it. The blocks after `<!-- cell -->` are the cells of one notebook, and a block after
@@ -83,7 +83,7 @@ NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).e
 print(json.dumps(["".join(map(shown, cell.outputs)) for cell in notebook.cells]))
 """
 
-# A small `humanize` for the guide's page about packages, which is checked without a network.
+# A small package `humanize`, which the guide's page about packages uses; the check needs no network.
 HUMANIZE = """
 def intcomma(number):
     return f"{number:,}"
@@ -101,7 +101,7 @@ def relative(path: Path) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with an empty home, in which the command `flowc` is the one under test."""
+    """Return environment variables with an empty home directory, and with the tested `flowc` as the command."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
@@ -122,7 +122,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def shell(command: str, directory: Path, environment: dict[str, str]) -> list[str]:
-    """Return the output of a command, stdout and stderr in their order. `make` runs in the project's root directory."""
+    """Run a shell command; return the lines of its output, stdout and stderr mixed in order.
+
+    `make` runs in the project's root directory.
+    """
     where = ROOT if command.startswith("make ") else directory
     done = subprocess.run(
         ["sh", "-c", f"{command} 2>&1"],
@@ -187,7 +190,7 @@ def test_cells_of_a_notebook(document: Path, tmp_path: Path, environment: dict[s
             assert printed == [], cells[number]
         elif "…" in expected[number]:
             assert matches(expected[number], printed), f"{cells[number]}\n{output}"
-        else:  # a kernel sends stdout and stderr in any order
+        else:  # the order of stdout and stderr is not fixed in a kernel
             assert sorted(printed) == sorted(expected[number]), cells[number]
 
 
@@ -220,8 +223,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """The commands in the migration table exist: the commands of flowc, and the commands of a flow's file that the
-    table calls "the same"."""
+    """The commands in the migration table exist, under flowc and, where the table says "the same", in a flow's file."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
@@ -265,7 +267,7 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     "page", [path for path in DOCUMENTS if path.parent == GUIDE and path.name != "index.md"], ids=relative
 )
 def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
-    """The page starts with a file, ends with a mistake and its error, and links to the next page."""
+    """A page of the guide starts with a file, ends with a mistake and its error, and links to the next page."""
     text = page.read_text()
     first, wrong = text.partition("\n## What goes wrong\n")[::2]
     kinds = [block["kind"] for block in BLOCK.finditer(first)]
@@ -288,7 +290,7 @@ def test_each_module_says_what_it_does() -> None:
 
 
 def test_architecture_names_directories() -> None:
-    """The page names only existing directories, and all our packages."""
+    """docs/architecture.md names only directories that exist, and names all our packages."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     rows = [re.findall(r"`([\w./]+)/`", line) for line in text.splitlines()]
     named = {name for row in rows for name in row}
@@ -306,7 +308,7 @@ def test_architecture_names_directories() -> None:
 
 
 def test_changelog_has_this_version() -> None:
-    """The current version has a section."""
+    """CHANGELOG.md has a section for the current version."""
     from flowc import __version__
 
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,4 +1,4 @@
-"""The modules that imports load, and the public names: start-up time and the direction of imports are promised."""
+"""The modules that each import loads, and the public names; these tests protect start-up time and layering."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def modules_of(package: str) -> list[str]:
 
 
 def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
-    """Every task of every flow pays for `import metaflow`."""
+    """`import metaflow` loads few modules, because every task of every flow imports it."""
     modules = loaded("import metaflow")
     assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator", "pathlib"})
     assert not any(name.startswith(("flowc.frontends", "flowc.targets", "flowc.cli")) for name in modules)
@@ -83,7 +83,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
 
 
 def test_flowc_is_empty(loaded: Callable[[str], set[str]]) -> None:
-    """`import flowc` loads only a version."""
+    """`import flowc` loads only a module with the version."""
     assert loaded("import flowc") == {"flowc"}
 
 
@@ -115,7 +115,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc_ir.late",
         "flowc_ir.late.namedtuple",
     }
-    assert "dataclasses" not in modules  # importing it would take a third of the time of `flowc --help`
+    assert "dataclasses" not in modules  # importing this module would take a third of the time of `flowc --help`
 
 
 def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str]]) -> None:
@@ -137,7 +137,7 @@ def test_reading_a_flow_is_light(project: Project, command: str) -> None:
 
 @pytest.mark.parametrize("module", modules_of("flowc_ir"))
 def test_ir_needs_the_standard_library_only(loaded: Callable[[str], set[str]], module: str) -> None:
-    """A pod contains the IR without the compiler."""
+    """The IR imports only the standard library, because a pod contains it without the compiler."""
     modules = loaded(f"import {module}")
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc_ir"}
 
@@ -229,7 +229,7 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
 
 
 def test_public_names(golden: Callable[[Path, str], None]) -> None:
-    """The public names change only on purpose: with `--update-golden` and a line in CHANGELOG.md."""
+    """A change of public names needs `--update-golden` and a line in CHANGELOG.md."""
     pytest.importorskip("hera")
     lines = []
     for name in PUBLIC:

@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """Only the table in `_seam.py` names modules above the API; other files of the API contain no such names."""
+    """Only the table in `_seam.py` names modules of packages above the API."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()
@@ -88,7 +88,7 @@ def test_only_the_commands_of_a_target_import_the_command_line() -> None:
 
 
 def test_no_circle_has_more_than_two_modules() -> None:
-    """Imports in functions and for types count too, so that a reader of a module sees on which modules it depends."""
+    """Import cycles have at most two modules; imports in functions and for types count too."""
     graph = edges(modules())
     told = [f"{len(circle)} modules: {way_around(graph, circle)}" for circle in circles(graph) if len(circle) > 2]
     assert told == []
@@ -98,7 +98,7 @@ MOST_INNER = 181  # the number of imports inside functions; reduce it when you r
 
 
 def test_few_imports_stand_in_functions() -> None:
-    """Late imports save start-up time; they go through a table of names, a module's `__getattr__` or a `LateModule`."""
+    """Few imports are inside functions: late imports use `flowc_ir.late` or a module's `__getattr__`."""
     inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
     assert len(inner) <= MOST_INNER, f"{len(inner)} imports are in functions; at most {MOST_INNER} may be"
     assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-# The names in sdk/ come from Metaflow.
+# Names in sdk/ are not checked, because Metaflow determines them.
 PACKAGES = ("compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime")
 
 CLASSES: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""The reference matches the programs: docs/reference/generate.py generates it, and it is complete."""
+"""The reference in docs/ equals the output of docs/reference/generate.py, and describes all commands and names."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_every_argument_of_kubernetes_has_a_sample(generator: Any) -> None:
 
 
 def test_every_command_is_described(generator: Any) -> None:
-    """Every subcommand is described too, as in `flowc --help` and its own help."""
+    """The reference describes every command and subcommand that `flowc --help` shows."""
     from flowc.cli import COMMANDS, FLOW_COMMANDS
     from flowc.cli.words.exit_codes import EXIT_CODES_OF
 

@@ -1,4 +1,4 @@
-"""The documentation's site: `make docs` builds it, finds broken links, and the pages load nothing from other hosts."""
+"""The documentation site: `make docs` builds it and reports broken links; its pages load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Reader(HTMLParser):
 
 
 def read(page: Path) -> Reader:
-    """Read a page of the site."""
+    """Return the parsed page of the site."""
     reader = Reader()
     reader.feed(page.read_text(encoding="utf-8"))
     return reader
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """Build the site of the documents below `root`, as `make docs` does."""
+    """Build a site from the documents below `root`, as `make docs` does."""
     command = [
         "-m",
         "mkdocs",
@@ -85,7 +85,7 @@ def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site of this documentation."""
+    """Build the site of this project's documentation, and return its directory."""
     site = tmp_path_factory.mktemp("site")
     done = build(ROOT, site)
     assert done.returncode == 0, done.stderr
@@ -138,7 +138,7 @@ def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> 
 
 
 def test_pages_show_no_markup(site: Path) -> None:
-    """Every list, table and fence is rendered; one that Python-Markdown reads as text would show its markup."""
+    """Every list, table and fence is rendered: no page shows Markdown that Python-Markdown has read as text."""
     raw = re.compile(r"^\s*(?:- |\||```)|\*\*|`|\]\(|<!--", re.MULTILINE)
     for path in site.rglob("*.html"):
         body = read(path).text

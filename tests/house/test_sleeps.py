@@ -1,4 +1,4 @@
-"""Tests wait for events: a gate, a pipe, the end of a process (project.py). No test sleeps for a guessed time."""
+"""Tests wait for events: a gate, a pipe, the end of a process (project.py). No test sleeps for a fixed time."""
 
 from __future__ import annotations
 

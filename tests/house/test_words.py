@@ -1,4 +1,4 @@
-"""The words of the project: constructions that make a reader read twice are refused.
+"""Constructions that are hard to read are refused in the project's texts.
 
 Each row of `REFUSED` is a construction, and what to write instead. Docstrings, comments, help texts, errors, pages of docs and
 the changelog are searched; the tests are not, since they quote what users see.
@@ -58,7 +58,7 @@ def odd(line: str) -> str:
 
 
 def rows() -> list[str]:
-    """Return `file:line: construction: text` for each line that contains a refused construction."""
+    """Return `file:line: construction: text` for each line with a refused construction."""
     files = [file for top in SEARCHED for kind in ("*.py", "*.md") for file in (REPOSITORY / top).rglob(kind)]
     out = []
     for file in sorted([*files, *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md"))]):

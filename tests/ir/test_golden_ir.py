@@ -1,4 +1,4 @@
-"""Flows and their exact IR: tests/golden/<case>/flow.py beside ir.txt; and the JSON of the IR."""
+"""Golden flows: tests/golden/<case>/flow.py is lowered to ir.txt; the IR survives a round trip through JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_json_is_valid_and_comes_back_the_same(case: Path) -> None:
 
 
 def test_same_source_same_bytes() -> None:
-    """Two processes with different hash seeds print the same JSON."""
+    """Two processes with different hash seeds print identical JSON."""
     program = (
         "import sys; from pathlib import Path; from flowc.frontends.metaflow.flowspec import load; from flowc_ir import schema\n"
         "print(schema.dumps(load(Path(sys.argv[1])).flow))"
@@ -218,7 +218,7 @@ def is_required(place: Place) -> bool:
 
 
 def refers(place: Place) -> bool:
-    """Return whether the value at this place is the name of a step."""
+    """Return whether the value at this path is the name of a step."""
     value = value_at(everything(), place)
     if not isinstance(value, str) or place[:1] not in (("nodes",), ("start",)):
         return False

@@ -1,4 +1,4 @@
-"""Valid JSON for every reader, with all numbers in values: in commands, files and manifests."""
+"""JSON in commands, files and manifests: every reader accepts it, and it represents all floats."""
 
 from __future__ import annotations
 

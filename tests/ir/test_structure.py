@@ -47,7 +47,7 @@ def build(blocks: list[Block]) -> tuple[list[Vertex], dict[str, str]]:
     closes: dict[str, str] = {}
 
     def lay(blocks: list[Block], after: str) -> str:
-        """Add the blocks before `after`; return the name of the first."""
+        """Add the vertices of the blocks, which lead to `after`; return the name of the first vertex."""
         for kind, arms in reversed(blocks):
             name = f"n{len(vertices)}"
             if kind == "step":
@@ -190,7 +190,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:
-    """Yield every form that the step `order[index]` can have in a graph without cycles."""
+    """Yield every vertex that the step `order[index]` can be in an acyclic graph."""
     later = order[index + 1 :]
     ways: list[Transition] = [End()] if not later else []
     ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]
@@ -227,7 +227,7 @@ def is_structured(vertices: tuple[Vertex, ...]) -> bool:
 
 
 def test_every_small_graph() -> None:
-    """All 26,000 graphs of five steps are accepted exactly if they are structured."""
+    """Of all 26,000 graphs with five steps, exactly the structured ones are accepted."""
     order = ["start", "a", "b", "c", "end"]
     accepted = 0
     for vertices in itertools.product(*(outcomes(order, index) for index in range(len(order)))):

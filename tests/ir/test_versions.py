@@ -72,7 +72,7 @@ def fields_now(format: Format) -> dict[str, str]:
 
 
 def _marks_of_manifests() -> set[str]:
-    """Return the labels and annotations of all objects in the golden manifests, without users' own."""
+    """Return the labels and annotations of flowc in the golden manifests, without those of users."""
     found: set[str] = set()
     for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "targets/argo/golden").glob("*.yaml")]:
         for manifest in yaml.safe_load_all(path.read_text()):
@@ -94,8 +94,7 @@ def snapshot(format: Format, number: int) -> Path:
 
 
 def listed(format: Format, number: int) -> dict[str, str]:
-    """Return the fields of a version: the fields of the oldest version, with the additions and removals of later
-    versions."""
+    """Return the fields of a version: those of the oldest version, with all later additions and removals applied."""
     oldest, *others = format.versions
     text = snapshot(format, oldest.number).read_text()
     found = dict(_parsed(line) for line in text.splitlines())
@@ -272,7 +271,7 @@ class Kept:
         self.directory = self.root / self.run.prefix
 
     def fails(self, *command: str) -> str:
-        """Return the error of a command that exits with 1, without a traceback."""
+        """Run a command, which must exit with 1 and without a traceback; return its error."""
         done = self.project.flowc(*command)
         assert (done.code, done.out) == (1, "")
         assert "Traceback" not in done.err
@@ -337,7 +336,7 @@ def test_a_status(kept: Kept, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["logs", "show"])
 def test_the_ir_among_others(kept: Kept, command: str) -> None:
-    """If the graph cannot be read, the steps are in the order of their names."""
+    """If a run's graph cannot be read, the steps are sorted by name."""
     change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
     done = kept.project.flowc(*words(kept, command))
     assert done.code == 0
@@ -385,7 +384,7 @@ def test_an_artifact(kept: Kept) -> None:
 
 @pytest.mark.parametrize("kind", ["entry", "reads"])
 def test_a_cache_entry(kept: Kept, kind: str) -> None:
-    """The entry stays unchanged, and the task runs."""
+    """A cache entry of a newer flowc stays unchanged, and the task runs."""
     kept.project.run("kept.py", "--cache")
     paths = [
         path
@@ -596,7 +595,7 @@ def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict
 
 
 def identity(packages: Any) -> Any:
-    """Return the cache key of a step with these packages."""
+    """Return the cache key of a step that has these packages."""
     flow = schema.loads((STORES[-1] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], packages=packages)
     situation = object.__new__(caching.Situation)

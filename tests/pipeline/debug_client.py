@@ -23,7 +23,7 @@ _SECONDS = 100
 
 
 def _connected(port: int) -> socket.socket:
-    """Return a connection to a port on which an adapter listens soon."""
+    """Connect to a port on which an adapter will soon listen; return the connection."""
     found: list[socket.socket] = []
 
     def connects() -> bool:
@@ -112,12 +112,12 @@ class DebugSession:
 
 
 class DebugClient:
-    """An editor that debugs a program and the processes that it starts. Use as a context manager.
+    """A client that debugs a program and all processes that the program starts. Use as a context manager.
 
     Args:
         port: the adapter's port on loopback.
         file: the file with breakpoints.
-        lines: their lines, from 1.
+        lines: the lines of the breakpoints, from 1.
     """
 
     def __init__(self, port: int, file: Path, lines: list[int]) -> None:

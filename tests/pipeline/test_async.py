@@ -1,4 +1,4 @@
-"""Asynchronous functions and generators as steps, and the events of a run."""
+"""Steps that are asynchronous functions or generators, and the events of an asynchronous run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The setting `catalog`: files of tasks are kept in the store, not at all, or in the catalog of a package."""
+"""The setting `catalog`: a task's files are kept in the store, in the catalog of a package, or not at all."""
 
 from __future__ import annotations
 

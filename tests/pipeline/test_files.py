@@ -1,4 +1,4 @@
-"""Files of pipelines: `Catalog(get, put, store_copy, compute_data_folder)` for every kind of task."""
+"""Files of pipelines: the arguments of `Catalog`, for every kind of task."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(project: Project, pipeline: str, *words: str) -> Any:
 
 
 def found_by(project: Project, pipeline: str) -> dict[str, str]:
-    """Run a pipeline whose last step is `read`, and return the files that it has found."""
+    """Run a pipeline whose last step is `read`; return the artifact `found`: the files in the data folder."""
     done = run(project, pipeline)
     assert done.code == 0, done.err
     found: dict[str, str] = project.artifacts(project.latest(), "read")["found"]

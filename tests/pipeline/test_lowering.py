@@ -1,4 +1,4 @@
-"""Pipelines become flows: the nodes of each composite, the parameters, and faults with their positions."""
+"""Pipelines are lowered to flows: the nodes of each composite, the parameters, and errors with their positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of pipelines: returns of the kind `metric`, and series from functions, shell commands and notebooks."""
+"""Metrics of pipelines: return values of the kind `metric`, and points from functions, shell commands and notebooks."""
 
 from __future__ import annotations
 

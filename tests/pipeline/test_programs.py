@@ -1,4 +1,4 @@
-"""Programs that execute pipelines: notebooks, debuggers, interrupts, threads, steps that execute pipelines, variables."""
+"""Programs that call `execute`: notebooks, debuggers, interrupts, threads, and steps that execute pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failed pipelines are retried: by the name of their flow, by the name of a run, and by a variable for programs."""
+"""Failed pipelines are retried by the name of the flow or of the run, or, for programs, by a variable."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_variable_retries_the_run_of_a_program(flaky: Project, variable: str, 
     again = flaky.python("program.py", **{variable: form.format(origin)})
     assert (again.code, ran(again)) == (1, []), again.err  # it fails again
     mend(flaky)
-    # the parameter has the value of the failed run
+    # the retried run has the parameter's value of the failed run
     done = flaky.python("program.py", GIVEN="{}", **{variable: form.format(origin)})
     assert (done.code, ran(done), done.out.splitlines()[-1]) == (0, ["fails"], "y 21"), done.err
     assert newest(flaky, "inner").record()["origin"] == origin

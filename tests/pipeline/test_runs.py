@@ -1,4 +1,4 @@
-"""Pipelines run on this machine: composites, failures, and the programs that execute them."""
+"""Local runs of pipelines: composites, failures, and programs that call `execute`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration chooses the source of secrets: the same flow with every source, locally and in Argo's manifests."""
+"""The setting `secrets` selects the source of secrets; a flow works with every source, locally and in Argo."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def team(project: Project, plugins: Path) -> Project:
-    """Return a project with a pipeline, every source of secrets, and an installed package with plugins."""
+    """Return a project with a pipeline, data for every source of secrets, and an installed package with plugins."""
     project.environment["PYTHONPATH"] += f"{os.pathsep}{plugins}"
     project.write("flow.py", PIPELINE)
     project.write(".env", f"export TOKEN='{VALUE}'\nUSERNAME=ada\n")
@@ -85,7 +85,7 @@ def with_source(team: Project, source: str) -> dict[str, str]:
 
 
 def has_no_secret(team: Project, *done: Finished) -> bool:
-    """Return whether neither the outputs nor a stored byte contains the secret."""
+    """Return whether the secret is neither in the outputs nor in any file of the store."""
     files = [path for path in (team.root / ".flowc").rglob("*") if path.is_file()]
     assert files
     found = [path for path in files if VALUE.encode() in path.read_bytes()]
@@ -128,7 +128,7 @@ def test_a_flow_class_reads_the_same_setting(team: Project, source: str) -> None
 
 
 def test_where_the_setting_comes_from(team: Project) -> None:
-    """A path in flowc.toml is relative to the file; the option and the variable take precedence over the file."""
+    """A path in flowc.toml is relative to that file; an option or a variable takes precedence over the file."""
     team.write("below/flow.py", PIPELINE)
     team.write("flowc.toml", 'secrets = "dotenv:conf/team.env"\n')
 

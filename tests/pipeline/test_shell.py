@@ -1,4 +1,4 @@
-"""Shell commands as steps: their variables, their returns, their output, their end, and secrets."""
+"""Shell commands as steps: their variables, return values, output, end, and secrets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def own_state() -> Iterator[None]:
 
 
 def run(command: str, *returns: str | Return, values: dict[str, Any] | None = None, **secrets: str) -> dict[str, Any]:
-    """Run a command as the step `s`, which is defined in line 3 of flow.py."""
+    """Run a command as the step `s`; in errors, the step is at line 3 of flow.py."""
     named = tuple(each if isinstance(each, Return) else Return(name=each, kind="json") for each in returns)
     action = Shell(command=command, returns=named)
     ambient().secrets = secrets

@@ -1,4 +1,4 @@
-"""Pipelines in YAML: both forms give the same flow as the form in Python, run, and are checked completely."""
+"""Pipelines in YAML: both forms are lowered to the same flow as Python code, can be run, and are checked completely."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def in_python() -> Pipeline:
 
 
 def add_notebook(directory: Path, name: str) -> None:
-    """Write an empty notebook to `books/`."""
+    """Write an empty notebook to the directory `books`."""
     path = directory / "books" / f"{name}.ipynb"
     path.parent.mkdir()
     path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', encoding="utf-8")

@@ -1,7 +1,6 @@
-"""SIGKILL of any process at any moment: everything in the store can be read, and a resumed run gives the right result.
+"""SIGKILL of a run's processes at any moment: the store stays readable, and a resumed run has the right result.
 
-`make test` kills runs at the first of these moments; `make test-reliability` uses all moments. FLOWC_SEED selects other
-moments.
+`make test` uses only the first moments; `make test-reliability` uses all of them. FLOWC_SEED determines the moments.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(autouse=True)
 def client() -> Iterator[None]:
-    """Return the client, which reads every run."""
+    """Let the client in this process read all runs, in any namespace."""
     namespace(None)
     yield
     default_metadata()
@@ -121,7 +120,7 @@ def test_a_run_that_is_killed(project: Project, moment: int) -> None:
 def test_a_run_with_its_store_in_a_bucket(
     project: Project, s3: Gateway, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a bucket the supervisor's requests go through an agent, which may be killed as well."""
+    """If the store is a bucket, an agent makes the supervisor's requests; the agent may be killed as well."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
         project.environment[name] = value

@@ -1,4 +1,4 @@
-"""Runs whose store is a bucket behind a proxy that disturbs requests: they succeed, and no attempt is doubled or lost."""
+"""Runs with a bucket whose requests a proxy disturbs: they succeed, and no attempt is lost or repeated."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ def test_a_run_and_what_is_asked_of_it(
 
 
 def attempts(run: RunStore) -> dict[str, dict[str, list[int]]]:
-    """Return the attempts of each task of each step."""
+    """Return step -> task -> numbers of attempts."""
     return {step: run.attempts(step) for step in run.steps()}

@@ -1,4 +1,4 @@
-"""A bucket whose answers are lost: each fault of the network, with each operation, against the real gateway."""
+"""Requests to a bucket whose answers are lost: each fault of the network with each operation, on a real gateway."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_an_operation_survives_a_fault_at_each_of_its_requests(
 
 
 def filled(objects: RemoteObjects, name: str) -> RemoteObjects:
-    """Return a prefix with the objects that the operations expect, and a new client without open connections."""
+    """Return a store with the objects that the operations need, and with a client that has no open connections."""
     found = RemoteObjects(f"{objects.url}/{name}")
     for key in ("k", "l/a", "l/b/c"):
         objects.put(f"{name}/{key}", b"value")

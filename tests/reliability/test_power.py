@@ -1,6 +1,6 @@
 """Runs while the power is cut at random moments: ended runs are complete, and interrupted runs can be resumed.
 
-`make test-reliability` cuts the power 6 times, with FLOWC_CUTS=100 100 times; FLOWC_SEED selects other moments.
+`make test-reliability` cuts the power 6 times, or FLOWC_CUTS times; FLOWC_SEED determines the moments.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def powered(tmp_path: Path) -> Iterator[Machine]:
 
 
 def home(machine: Machine) -> Project:
-    """Return the user's directory on the machine."""
+    """Return the project whose files are on the machine's file system."""
     root = machine.root / "home"
     root.mkdir(exist_ok=True)
     project = Project(root)
@@ -103,7 +103,7 @@ def test_without_it_all_is_lost(powered: Machine) -> None:
 
 
 def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dict[str, str]) -> None:
-    """Start runs, one after another, until the power is cut at a random moment."""
+    """Start runs one after another, and cut the power at a random moment."""
     project, cut = home(machine), threading.Event()
     unclear: list[str] = []
 
@@ -151,7 +151,7 @@ def readable(project: Project) -> bool:
 
 
 def check_ended(project: Project, mode: str, ended: dict[str, str]) -> None:
-    """Check that all runs that the program or the store reported as ended are complete."""
+    """Check that every run is complete whose end was printed or is recorded in the store."""
     root = project.root / ".flowc" / "flows" / "Crashes" / "runs"
     names = sorted(os.listdir(root)) if root.exists() else []
     for name in names:

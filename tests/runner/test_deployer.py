@@ -1,4 +1,4 @@
-"""`Deployer` and `DeployedFlow` without a cluster: refusals. tests/cluster has the rest."""
+"""`Deployer` and `DeployedFlow` without a cluster: the errors of invalid calls."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_cluster_that_does_not_answer(directory: Project) -> None:
 
 
 def test_options_of_a_deployment(directory: Project) -> None:
-    """The Deployer's arguments are the options of `flowc deploy`, or Metaflow's names if these differ."""
+    """`create` accepts the options of `flowc deploy` by name, and Metaflow's names for them."""
     directory.write(
         "program.py",
         """
@@ -136,7 +136,7 @@ def parameter(name: str, kind: Any, **more: Any) -> FlowParameter:
 
 
 def test_values_of_a_trigger() -> None:
-    """Values are checked like those of a Runner, and converted to texts of the command line."""
+    """The values of a triggered run's parameters are checked and converted to text, like those of a Runner."""
     parameters = [parameter("alpha", "float"), parameter("n-items", "int"), parameter("data", "json")]
     given = {"alpha": 2, "n_items": -1, "data": {"a": [None]}}
     assert pairs(parameters, given) == [("alpha", "2"), ("n-items", "-1"), ("data", '{"a": [null]}')]

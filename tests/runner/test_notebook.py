@@ -66,7 +66,7 @@ def notebook(project: Project) -> Project:
 
 
 def executed(project: Project, *cells: str) -> list[str]:
-    """Return the output of each cell."""
+    """Execute the cells in a kernel; return the output of each cell."""
     texts = [textwrap.dedent(cell).strip() for cell in cells]
     project.write("cells.json", json.dumps(texts))
     code = "import sys; sys.stdin = open('cells.json'); exec(open('execute.py').read())"
@@ -121,7 +121,7 @@ def test_a_flow_in_a_notebook(notebook: Project) -> None:
 
 
 def test_the_example_of_the_document(notebook: Project) -> None:
-    """The flow is in one cell, the code of docs/runner.md in the next."""
+    """A cell with a flow, followed by a cell with the code of docs/runner.md."""
     text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
     flow, *_, of_notebook = re.findall(
         r"^```python\n(.*?)^```$", text.partition("## Deployer")[0], re.MULTILINE | re.DOTALL

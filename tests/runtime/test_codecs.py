@@ -1,4 +1,4 @@
-"""Artifacts' values are converted to bytes and back."""
+"""The conversion of artifacts' values to bytes and back."""
 
 from __future__ import annotations
 

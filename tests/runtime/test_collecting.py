@@ -1,4 +1,4 @@
-"""Python's garbage collector runs rarely while a command starts, and as usual in tasks."""
+"""Python's garbage collection is rare while a command starts, and has its usual thresholds in tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def kept() -> Iterator[None]:
-    """Restore the threshold of garbage collection in the tests' process."""
+    """Restore this process's threshold of garbage collection after the test."""
     before = gc.get_threshold()
     yield
     collect_as_usual()

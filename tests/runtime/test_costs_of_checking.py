@@ -1,4 +1,4 @@
-"""The number of requests of `flowc fsck` and `flowc gc` to a bucket: one for each object to read, and few others."""
+"""The requests of `flowc fsck` and `flowc gc` to a bucket: one for each object that is read, and few others."""
 
 from __future__ import annotations
 

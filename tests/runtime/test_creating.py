@@ -12,7 +12,7 @@ exceptions = pytest.importorskip("obstore.exceptions")
 
 
 class Bucket:
-    """A client that stores one object, and whose answers may be lost."""
+    """A simulated client of a bucket with one object; its answers may be lost."""
 
     def __init__(self, there: str | None = None) -> None:
         self.there, self.losing, self.read = there, False, 0

@@ -1,4 +1,4 @@
-"""Damaged blobs are reported, moved to `damaged/` and stored again: every reader, with each kind of damage."""
+"""Damaged blobs are reported, moved to `damaged/`, and stored again: every kind of reader and of damage."""
 
 from __future__ import annotations
 
@@ -409,7 +409,7 @@ def test_a_blob_of_the_wrong_size_in_a_bucket_is_stored_anew(
 
 
 class _Wrong(RemoteObjects):
-    """A store behind a network that changes a byte in each of the first answers; `wrong` has the positions."""
+    """A store whose first answers each have one changed byte; `wrong` contains the positions of these bytes."""
 
     wrong: list[int]
 

@@ -121,7 +121,7 @@ def test_a_directory_of_the_forking_process_stays_until_its_end(project: Project
 
 
 def test_processes_and_executors_of_the_forking_process_go_on(project: Project) -> None:
-    """A child must not end the processes of multiprocessing: they may be its parent's workers."""
+    """A child must not end processes of multiprocessing that belong to its parent."""
     out = parent(
         project,
         "worker = multiprocessing.get_context('fork').Process(target=signal.pause, daemon=True); worker.start()\n"
@@ -220,7 +220,7 @@ def test_coverage_sees_the_steps(
 
 
 def test_coverage_sees_the_steps_of_a_flow_that_each_task_imports(project: Project) -> None:
-    """Coverage also measures tasks that are not forks of the process of `coverage run`."""
+    """coverage.py also measures tasks that are not forked from the process of `coverage run`."""
     project.write("flow.py", "import uuid\n\nKEY = uuid.uuid4()\n" + textwrap.dedent(COVERED).lstrip("\n"))
     done = project.python("-m", "coverage", "run", "--include=flow.py", "flow.py", "run", PYTHONWARNINGS="default")
     assert done.code == 0, done.err

@@ -1,4 +1,4 @@
-"""The exit codes of a pod that could not run its attempt: 79 if every attempt would fail, 75 if another may succeed."""
+"""The exit codes of pods that cannot run an attempt: 79 if a retry cannot succeed, 75 if it may."""
 
 from __future__ import annotations
 

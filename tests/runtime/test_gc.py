@@ -58,13 +58,13 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
 
 
 def finish(run: RunStore, step: str, **values: object) -> None:
-    """Create a finished task with these artifacts."""
+    """Create a finished task with these artifacts in the run."""
     refs = {name: store_value(run.objects, value) for name, value in values.items()}
     run.finish(done_record(run, step, artifacts=refs))
 
 
 def big(letter: str) -> str:
-    """Return a value that is too large for a record."""
+    """Return a value that is stored as a blob, because it is too large for a record."""
     return letter * 2000
 
 
@@ -80,7 +80,7 @@ def everything(store: Store) -> list[Path]:
 
 
 def age(store: Store, seconds: float = 2 * DAY) -> None:
-    """Set the age of everything in the store."""
+    """Set the age of all files in the store to this number of seconds."""
     assert isinstance(store.objects, LocalObjects)
     then = time.time() - seconds
     for path in Path(store.objects.root).rglob("*"):
@@ -282,7 +282,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    """A running task has stored its artifacts, and no record names them yet."""
+    """Blobs of a running task are young, and are kept although no record names them yet."""
     store_value(store.objects, big("a"))
     assert collect(store) == set()
     assert len(blobs(store)) == 1
@@ -424,7 +424,7 @@ class Turns:
 
 
 class Interleaved(LocalObjects):
-    """A store in a directory whose operations run in the order that `turns` determines."""
+    """A store in a directory, whose operations run in an order that `turns` determines."""
 
     turns: Turns
 
@@ -440,7 +440,7 @@ class Interleaved(LocalObjects):
 
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """While `flowc gc` runs, a flow stores an old value again, and another resumes an old run: no object is lost."""
+    """While `flowc gc` runs, one flow stores an old value again and another resumes an old run: no object is lost."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     for seed in range(first, first + 50):
         plain = Store(LocalObjects(tmp_path / str(seed)))
@@ -527,7 +527,7 @@ def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
 
 
 def lose(run: RunStore, name: str, *, aside: bool) -> None:
-    """Remove a record of the run, like a person or `fsck --repair`."""
+    """Delete a record of the run, or move it to `damaged/` as `fsck --repair` does."""
     objects: Any = run.objects
     key = f"{run.prefix}/{name}"
     if aside:

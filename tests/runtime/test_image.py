@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of an environment with the image's contents."""
+    """Return the Python interpreter of an environment with the image's contents."""
     return image.stand_in(tmp_path_factory.mktemp("image") / "flowc")
 
 
@@ -100,7 +100,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def imports(name: str, path: Path) -> Iterator[str]:
-    """Return the imports of a module, also in functions, without those for type checkers."""
+    """Return the imports of a module, including those in functions, but not those for type checkers."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
     while waiting:

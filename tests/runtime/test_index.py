@@ -1,4 +1,4 @@
-"""Index paths and the facts about them in the graph."""
+"""Index paths of tasks, and what the graph says about them."""
 
 from __future__ import annotations
 

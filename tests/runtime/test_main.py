@@ -1,4 +1,4 @@
-"""The entry point of pods, called like in a manifest: a process with arguments and environment."""
+"""The entry point of pods, called as a manifest calls it: as a process, with arguments and environment variables."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
 
 
 def test_a_flow_in_a_package(cluster: Cluster) -> None:
-    """The code's root is the directory with the package: relative imports work, and pickles name the same module."""
+    """The root of the code is the directory that contains the package, so relative imports and pickles work."""
     flow = """
         from metaflow import FlowSpec, step
 
@@ -495,7 +495,7 @@ def test_a_run_that_has_hardly_begun_does_not_spoil_the_list(cluster: Cluster) -
 
 
 def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) -> None:
-    """Exit hooks run in their own process: its death changes neither the record nor the pod's exit code."""
+    """Exit hooks run in a process of their own, whose death changes neither the record nor the pod's exit code."""
     hooks = """
         import os
         from metaflow import FlowSpec, exit_hook, step
@@ -524,6 +524,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n")
-    assert "in dies" in done.err  # the traceback of the native crash names the function
+    assert "in dies" in done.err  # the traceback of the crash contains the function's name
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

@@ -1,4 +1,4 @@
-"""Values that name a module of an earlier flowc can be read."""
+"""Stored values that name a class under a module of an earlier flowc can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objects of a store in a directory: bytes with a key."""
+"""A store in a directory: objects are bytes with a key."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_append_that_fails_leaves_what_was_there(local: LocalObjects, monkeyp
 
 
 def old_object(local: LocalObjects) -> str:
-    """Write an object that `flowc gc` may delete; return its path."""
+    """Write an object that is old enough for `flowc gc` to delete it; return its path."""
     local.put("a", b"bytes")
     path = f"{local.root}/a"
     os.utime(path, (1, 1))

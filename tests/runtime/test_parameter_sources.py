@@ -37,7 +37,7 @@ maps = st.dictionaries(st.sampled_from(NAMES), st.integers())
 
 
 def reference(name: str, sources: Mapping[str, Mapping[str, int]]) -> tuple[int, str]:
-    """Return the value of a parameter and its source."""
+    """Return the value of a parameter and the name of its source."""
     if name in sources["given"]:
         return sources["given"][name], "given"
     if name in sources["files"]:

@@ -1,4 +1,4 @@
-"""Values of parameters: from text, from defaults, and as attributes of a flow."""
+"""The values of parameters: given as text, from defaults, and as attributes of a flow object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The setting `pickler` determines how artifacts are written; readers find the pickler's name in the artifact."""
+"""The setting `pickler` selects how artifacts are written; each artifact records its pickler for readers."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def chosen(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def written_by(run: RunStore, step: str, path: str = "0") -> dict[str, str]:
-    """Return the name of the pickler of each artifact of a task."""
+    """Return artifact name -> name of the pickler, for the artifacts of a task."""
     refs = run.task(step, path)["artifacts"]
     return {name: ref.get("pickler", {}).get("name", "pickle") for name, ref in refs.items()}
 
 
 def artifacts(team: Project, run: RunStore, step: str, path: str = "0") -> Any:
-    """Return the artifacts of a task as the client shows them, in a process without the setting."""
+    """Return a task's artifacts as read by the client, in a process without the setting `pickler`."""
     code = (
         "import json, metaflow\n"
         f"task = metaflow.Task('{run.flow}/{run.id}/{step}/{step}-{path}', _namespace_check=False)\n"
@@ -333,7 +333,7 @@ def test_pods_get_the_setting_in_their_manifest(team: Project) -> None:
 
 
 def artifacts_of(run: RunStore) -> dict[str, str]:
-    """Return the digests of the artifacts of the last step."""
+    """Return artifact name -> digest, for the last step."""
     return {name: ref["digest"] for name, ref in run.task("sizes", "0")["artifacts"].items()}
 
 

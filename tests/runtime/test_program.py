@@ -1,4 +1,4 @@
-"""The programs that run tasks: one function opens all of them, and a flow class can run only nodes that are methods."""
+"""Programs that run tasks: one function opens them all, and the program of a flow class can run only methods."""
 
 from __future__ import annotations
 
@@ -135,7 +135,8 @@ def test_argo_lowers_all_kinds_alike() -> None:
 
     def template(flow: Flow) -> Any:
         _, manifest = compile_flow(flow, found.package, Settings(image="flowc-runtime:golden")).manifests
-        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR: they determine what a pod runs
+        # the digest of code and IR always differs, because the IR contains the action
+        for each in manifest["spec"]["templates"]:
             for variable in each.get("container", {}).get("env", []):
                 if variable["name"] == contract.CODE_DIGEST:
                     variable["value"] = "a digest"

@@ -1,4 +1,4 @@
-"""Temporary directories: one of a killed process is removed by the next process that makes one."""
+"""Temporary directories: the directory of a killed process is removed when another process creates one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of records equal their types, and only valid records pass."""
+"""The shapes of records have the same fields as their TypedDicts, and only valid records are accepted."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def nested() -> bytes:
 
 
 def damages(key: str, record: Any) -> dict[str, bytes]:
-    """Return damaged forms of a record's bytes."""
+    """Yield damaged versions of a record's bytes."""
     text = json.dumps(record).encode()
     wrong = {name: [[]] if isinstance(value, dict) else {"runs": 3} for name, value in record.items()}
     return {
@@ -150,7 +150,7 @@ def test_a_field_of_another_type_is_found(kind: str) -> None:
 
 
 def changed(value: Any) -> Iterator[Any]:
-    """Yield copies of a JSON value in which one part, at any depth, is missing or has another value."""
+    """Yield copies of a JSON value; in each, one part at some depth is missing or has another value."""
     yield from (None, True, -1, 1.5, 10**20, math.nan, "", "a" * 64, "0.1", [], {}, [3], {"a": 3})
     if isinstance(value, dict):
         for name, item in value.items():

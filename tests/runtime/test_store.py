@@ -1,4 +1,4 @@
-"""Runs and attempts as records."""
+"""The records of runs and attempts in a store."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Holder:
 
 
 class Once:
-    """An object that can be pickled only as often as `left` says."""
+    """An object that can be pickled `left` times; then pickling fails."""
 
     left = 1
 
@@ -61,7 +61,7 @@ WHOLE = np.arange(60_000.0).reshape(300, 200)
 
 
 def times() -> Any:
-    """Return a DataFrame with arrays that cache computed values."""
+    """Return a DataFrame whose arrays cache computed values."""
     pandas = pytest.importorskip("pandas")
     index = pandas.date_range("2024", periods=6)
     numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
@@ -265,7 +265,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
-    """The kernel splits a mapping if a library calls madvise or mlock for a part of it."""
+    """Changes are noticed in all parts of a mapping, which the kernel splits if a library calls madvise or mlock."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -301,7 +301,7 @@ class Asked:
 
 
 def task(objects: Objects, **artifacts: Any) -> tuple[TaskState, Any]:
-    """Return a task that has read these values."""
+    """Return (state, flow object) of a task that has read these values as artifacts."""
     state = TaskState(objects, {name: store_value(objects, value) for name, value in artifacts.items()})
     flow = type("Holder", (), {})()
     for name in artifacts:

@@ -1,4 +1,4 @@
-"""The views of runs, steps, tasks and attempts, and of unreadable records."""
+"""Views of runs, steps, tasks and attempts, also if their records are unreadable."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FLOW = """
 
 
 def run_of(project: Project, *words: str, code: int = 0) -> RunStore:
-    """Create a run of the flow."""
+    """Run the flow and return the run."""
     project.write("flow.py", FLOW)
     assert project.flowc("run", "--local", "flow.py", *words, METAFLOW_USER="ann").code == code
     return Store.open(str(project.root / ".flowc")).run("Seen", project.latest().id)

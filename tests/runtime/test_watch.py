@@ -42,7 +42,7 @@ def start(watcher: Watcher, body: Callable[[int], int]) -> Child:
 
 
 def wait(watcher: Watcher, children: int = 1) -> tuple[list[Ended], dict[tuple[int, str], bytes]]:
-    """Return the ends of this number of children, and all their output."""
+    """Wait until this number of children has ended; return their ends, and the output of all."""
     ended: list[Ended] = []
     output: dict[tuple[int, str], bytes] = {}
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""Hooks of extensions: the steps and decorators that a hook sees, and the decorators that it adds before a run."""
+"""Hooks that change flows: the steps and decorators that a hook sees, and the decorators that it adds before a run."""
 
 from __future__ import annotations
 
@@ -384,7 +384,7 @@ def test_a_storage_of_files(tmp_path: Path) -> None:
 
 
 def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
-    """Other users of the store can read the files too."""
+    """The umask determines the permissions of the files, so that other users of the store can read them."""
     before = os.umask(0o027)
     try:
         LocalStorage(str(tmp_path)).save_bytes([("a/b", (io.BytesIO(b"x"), {"m": 1}))])
@@ -450,7 +450,7 @@ GANG = """
     [("port=7", [[0, "port 7"], [1, "port 7"]]), ("own=True", [[0, "ubf_control"], [1, "ubf_task"]])],
 )
 def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[list[Any]]) -> None:
-    """A decorator that derives from ParallelDecorator marks the gang's step, and sets up each of its tasks."""
+    """A decorator derived from ParallelDecorator makes the step a gang, and sets up each of the gang's tasks."""
     write(project, "")
     project.write("gang.py", GANG.replace("{arguments}", arguments))
     assert project.artifacts(project.run("gang.py"), "join")["all"] == expected

@@ -1,4 +1,4 @@
-"""Decorators record their arguments, in every order and form, and do not change the function."""
+"""Decorators record their arguments, in any order and form, and return the function unchanged."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> 
 
 
 def python(project: Project, path: str, code: str) -> str:
-    """Return the output of a program with the directory on its path."""
+    """Run a program with this directory on its import path; return its output."""
     done = project.python("-c", code, PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
     assert done.code == 0, done.err
     return done.out.strip()
@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """Extensions are in the code package, because a pod has no other directory of the user."""
+    """Extensions beside the flow are in the code package, because a pod has no other files of the user."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -240,7 +240,7 @@ def test_extensions_travel_with_the_code(project: Project) -> None:
 
 
 def distribution(site: Path, name: str, org: str, *needs: str) -> None:
-    """Install a distribution with an extension that prints its name."""
+    """Install a distribution with an extension whose setting WHO is the distribution's name."""
     file = site / "metaflow_extensions" / org / "config" / f"mfextinit_{org}.py"
     file.parent.mkdir(parents=True)
     file.write_text(f"WHO = {name!r}\n")
@@ -364,7 +364,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
         assert done.err.count(message) == 1
     project.write("flow.py", FLOW)
     used = project.flowc("check", "flow.py")
-    if point.startswith("config"):  # this flow does not read the extension's config
+    if point.startswith("config"):  # the config of the extension is not read in this flow
         assert (used.code, used.err) == (0, "")
     else:
         assert used.code == 1
@@ -486,7 +486,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
-    """A flow that does not use such plugins prints no warning about them."""
+    """`flowc doctor` names unsupported plugins; flows that do not use them print no warning."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
     paths = os.pathsep.join([project.environment["PYTHONPATH"], path])

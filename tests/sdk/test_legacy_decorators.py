@@ -238,7 +238,7 @@ def test_a_hook_that_raises_at_the_end_fails_the_task_too(project: Project) -> N
 
 
 def test_task_exception_may_say_that_all_is_well(project: Project) -> None:
-    """If `task_exception` returns True, the flow continues with the transition in the step's source."""
+    """If `task_exception` returns True, the flow continues with the steps that the source passes to `self.next`."""
     write(project, "@traced(saves=True)", "self.y = 1 / 0")
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["told"] is True
@@ -288,7 +288,7 @@ def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> No
 
 
 def test_hooks_are_not_called_for_what_is_taken_over(project: Project) -> None:
-    """A task that @cache reuses calls no hooks."""
+    """No hooks are called for a task whose result comes from the cache."""
     write(project, "@traced @cache", "self.y = self.x")
     source = project.root / "flow.py"
     source.write_text("from flowc.steps import cache\n" + source.read_text())
@@ -416,7 +416,7 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
 
 
 def test_what_is_to_be_packed_stays_here(project: Project) -> None:
-    """A decorator that adds files to the code package works in a local run; for a cluster it is refused."""
+    """A decorator that adds files to the code package works in local runs, and is refused for a cluster."""
     write(project, "@packing")
     project.run("flow.py")
     done = project.flowc("compile", "flow.py")

@@ -1,4 +1,4 @@
-"""Type checkers understand the API: valid flows have no errors under mypy and pyright, faulty ones have them at their lines.
+"""Type checkers understand the API: mypy and pyright accept valid flows, and report errors at the right lines.
 
 `types/plain.py` has no annotations and is checked without strict mode; `types/annotated.py` is fully annotated and is
 checked in strict mode. In `types/faulty.py` a comment marks each line that has an error, or names the type that
@@ -59,13 +59,13 @@ def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
 
 @pytest.fixture(scope="module")
 def unannotated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run mypy once over all files without strict mode, because reading the packages takes seconds."""
+    """Run mypy once for all files without strict mode, because starting it takes seconds."""
     return mypy(tmp_path_factory.mktemp("mypy"), "--check-untyped-defs", str(PLAIN), str(FAULTY))
 
 
 @pytest.fixture(scope="module")
 def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run pyright once over everything, because it takes seconds to start."""
+    """Run pyright once for all files, because starting it takes seconds."""
     pytest.importorskip("pyright")
     project = tmp_path_factory.mktemp("pyright")
     for file in (PLAIN, ANNOTATED, FAULTY):
@@ -99,7 +99,7 @@ def marked(mark: str) -> dict[int, str]:
 
 
 def plain(types: dict[int, str]) -> dict[int, str]:
-    """Return types in the form that both checkers print."""
+    """Return types in the notation that mypy and pyright share."""
     return {line: name.replace("builtins.", "") for line, name in types.items()}
 
 

@@ -1,6 +1,6 @@
 """Create the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
 
-TREE is a checkout of the flowc that writes the store; the default is this checkout. The directory must contain the flow
+TREE is the checkout of flowc that writes the store; by default this one. The directory must contain the flow
 `kept.py`; the program adds `store/`, `spin/` (the store of tasks of `spin`), the IR and the manifests. The store of a
 released version is never created again.
 """
@@ -24,7 +24,7 @@ NEUTRAL = {"host": "example", "when": 1e9, "pid": 1, "started": "1", "peak_rss":
 
 
 def main(directory: Path, tree: Path) -> None:
-    """Create the store again."""
+    """Create the golden store."""
     PLACE.mkdir()
     try:
         shutil.copy(directory / "kept.py", PLACE)
@@ -69,7 +69,7 @@ def _python(tree: Path, *arguments: str, fails: bool = False) -> str:
 
 
 def _take(directory: Path) -> None:
-    """Move the created files into the directory, without those that identify the machine."""
+    """Move the created files to the directory, and replace values that identify this machine."""
     for name, made in (("store", ".flowc"), ("spin", ".flowc_spin")):
         shutil.rmtree(directory / name, ignore_errors=True)
         shutil.copytree(PLACE / made, directory / name, ignore=shutil.ignore_patterns("tmp"))

@@ -1,4 +1,4 @@
-"""The golden stores: stores of every version of flowc are read, resumed, garbage-collected and used by the cache."""
+"""The golden stores of all versions: runs are read and resumed, blobs are collected, cached tasks are reused."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """The store returns many objects at once, as a bucket does."""
+    """The store returns several records per request, as a bucket does."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])
@@ -256,7 +256,7 @@ def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
 
 
 class Many(LocalObjects):
-    """A store in a directory whose objects can be read many at once."""
+    """A store in a directory that can return several objects per request."""
 
     def get_many(self, keys: list[str]) -> list[bytes]:
         return [self.get(key) for key in keys]

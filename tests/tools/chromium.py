@@ -1,4 +1,4 @@
-"""A browser without a window: Debian's Chromium, controlled through its debugging protocol."""
+"""A browser without a window: Debian's Chromium, controlled by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def program() -> str:
 
 
 class Browser:
-    """A browser for many pages."""
+    """A running browser, which can open many pages."""
 
     def __init__(self, directory: Path) -> None:
         import websocket
@@ -102,7 +102,7 @@ class Browser:
         return page
 
     def frame(self, part: str) -> Page:
-        """Return the frame whose URL contains `part`. An isolated frame has its own process."""
+        """Return the frame whose URL contains `part`. A frame with another origin has a process of its own."""
         return self.frames(part)[0]
 
     def frames(self, part: str) -> list[Page]:
@@ -167,7 +167,7 @@ class Page:
         return picture
 
     def pdf(self) -> bytes:
-        """Return the page as it is printed."""
+        """Return the page as a PDF file, as it would be printed."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
 
     def problems(self) -> list[str]:
@@ -184,7 +184,7 @@ class Page:
         return found
 
     def requests(self) -> list[str]:
-        """Return the URLs that the page has requested besides its own."""
+        """Return the URLs that the page has requested, without its own URL."""
         urls = [
             event["params"]["request"]["url"]
             for event in self._events()

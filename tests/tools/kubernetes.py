@@ -1,8 +1,7 @@
 """Check whether a cluster would accept an object of Kubernetes, by strict use of its published OpenAPI schemas.
 
-Strict use, as in `kubectl apply`, means that a field that the schema lacks is an error. Known gap: the API server's
-    checks
-in code (names, labels, quantities, references); tests on a cluster cover them.
+Strict use, as in `kubectl apply`, means that a field that the schema lacks is an error. Known gap: checks that the API
+    server makes in code (names, labels, quantities, references); cluster tests cover them.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ class Part:
 
     what: str
     usual: str  # the usual time
-    without: str  # the tests that are skipped without it
+    without: str  # the tests that are skipped if the prerequisite is missing
     there: Callable[[], bool]
     make: Callable[[], object]
 
 
 def gateway() -> Path:
-    """Return the S3 gateway's directory. Raises GoUnavailable."""
+    """Return the directory with the program of the S3 gateway. Raises GoUnavailable."""
     return go_builds.build(go_builds.S3, gobuild.cache() / "cluster" / "bin")
 
 

@@ -1,4 +1,4 @@
-"""The harness that creates clusters, as far as it can be tested without one."""
+"""The harness that creates clusters: tests of the parts that need no cluster."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_an_image_is_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 
 def test_the_capabilities_are_those_of_the_kernel() -> None:
-    """The names are in the order of their bit numbers; the last is bit 40, which Linux has since 5.9."""
+    """The index of each capability is its bit number; the last is bit 40, which Linux has since version 5.9."""
     assert docker_daemon.CAPABILITIES.index("SYS_ADMIN") == 21
     assert docker_daemon.CAPABILITIES.index("SYS_RESOURCE") == 24
     assert docker_daemon.CAPABILITIES.index("CHECKPOINT_RESTORE") == 40

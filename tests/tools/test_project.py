@@ -1,4 +1,4 @@
-"""The environment of tests: a user's directory, and the signals of the process that runs them."""
+"""The environment of tests: a user's directory, and the signals that started programs react to."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # the working directory, which only this pod uses
+    directory: Path  # the working directory of this pod alone
 
 
 @dataclass
@@ -93,7 +93,7 @@ def play(
 
 
 def start(pod: Pod) -> tuple[int, str]:
-    """Run a pod's command as a process; return its exit code as a container's, and its output."""
+    """Run a pod's command as a process; return the exit code that a container would have, and the output."""
     try:
         done = subprocess.run(
             pod.command,
@@ -140,7 +140,7 @@ class _Controller:
         return PlayedWorkflow(self.name, phase, self.nodes)
 
     def _call(self, template_name: str, arguments: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
-        """Run a template; return whether it succeeded, and its output parameters."""
+        """Run a template; return whether it succeeded, and the values of its output parameters."""
         template = self.templates[template_name]
         declared = [parameter["name"] for parameter in template.get("inputs", {}).get("parameters", [])]
         if sorted(declared) != sorted(arguments):
@@ -270,7 +270,7 @@ class _Controller:
         return Pod(name, uid, command, env, out, float(deadline) if deadline else None, directory)
 
     def _fill(self, text: str, values: Mapping[str, str]) -> str:
-        """Apply Argo's substitution to the JSON text of the template, with values quoted as in Go."""
+        """Substitute tags in the JSON text of a template as Argo does, with values quoted as in Go."""
         known = {**self.globals, **values}
 
         def value(match: re.Match[str]) -> str:
@@ -310,7 +310,7 @@ def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
 
 
 def holds(when: str) -> bool:
-    """Evaluate Argo's `when`, in the only form that flowc uses."""
+    """Evaluate Argo's `when`; only the form that flowc writes is supported."""
     match = re.fullmatch(r'"([^"{}]*)" == "([^"{}]+)"', when)
     if match is None:
         raise ManifestError(f"not what `when` may say here: {when!r}")
@@ -324,7 +324,7 @@ def _outputs(template: Manifest, out: Path) -> dict[str, str]:
         if not source["path"].startswith(OUT):
             raise ManifestError(f"an output outside of {OUT}: {source['path']}")
         file = out / source["path"].removeprefix(OUT)
-        # Argo strips one newline.
+        # Argo removes one newline at the end.
         found[parameter["name"]] = file.read_text().removesuffix("\n") if file.exists() else source["default"]
     return found
 

@@ -1,4 +1,4 @@
-"""Hand-written and random flows, for the tests of the Argo target."""
+"""Flows for tests of the Argo target: written by hand and random."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(Fl
 
 # A shape is a list of items: the name of a step; ("fork", join, shapes); ("each", join, shape); ("choose", meet,
 # shapes), a switch, whose shapes may be empty; ("loop", latch, shape), whose latch leads back to the shape's first
-# step. The step before an item starts it, except for a loop, which starts itself; a step follows each loop.
+# step. In front of a fork, an each or a choose there is a step, which is the split or the switch. A step follows each
+# loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
@@ -60,7 +61,7 @@ def flow(shape: Shape, *, name: str = "TestFlow", **fields: object) -> Flow:
 
 
 def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
-    """Append the nodes of `shape`; `last` is the transition of the last node."""
+    """Append the nodes of `shape`; the last node gets the transition `last`."""
     at = -1
     for item in shape:
         if isinstance(item, str):
@@ -112,7 +113,7 @@ def _lead(nodes: list[Node], at: int, step: str) -> None:
 
 
 def with_policies(made: Flow, step: str, **policies: object) -> Flow:
-    """Return the flow with policies (retry, catch, …) on one step."""
+    """Return a copy of the flow in which one step has these policies (retry, catch, …)."""
     return replace(
         made,
         nodes=tuple(replace(n, **policies) if n.id == step else n for n in made.nodes),  # type: ignore[arg-type]
@@ -120,18 +121,18 @@ def with_policies(made: Flow, step: str, **policies: object) -> Flow:
 
 
 def parameter(name: str, kind: ir.ParameterType, default: object = ..., **fields: object) -> FlowParameter:
-    """Return a parameter; `default` is a Python value, or omitted."""
+    """Return a parameter; `default` is a Python value, or `...` for none."""
     text = None if default is ... else json.dumps(default, ensure_ascii=False)
     return FlowParameter(name=name, type=kind, where=Span("flow.py", 5, 5), default=text, **fields)  # type: ignore[arg-type]
 
 
 def chain(length: int) -> Flow:
-    """Return a flow of start, length - 2 steps, end."""
+    """Return a flow of `length` steps in a row, from start to end."""
     return flow(["start", *(f"s{at:04}" for at in range(length - 2)), "end"])
 
 
 def wide(arms: int, steps: int = 1) -> Flow:
-    """Return a static branch with many arms."""
+    """Return a flow with a branch of many arms."""
     return flow(
         ["start", ("fork", "join", [[f"a{arm}_{step}" for step in range(steps)] for arm in range(arms)]), "end"]
     )
@@ -218,7 +219,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """Yield the items of one kind other than a step."""
+    """Yield the items of a shape for a choose, a loop, or another kind that is not a step."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]

@@ -29,7 +29,7 @@ NOT_A_STRING = re.compile(
 
 
 class Core12(yaml.SafeLoader):
-    """A loader that reads plain scalars like YAML 1.2's core schema."""
+    """A YAML loader that reads unquoted scalars by the core schema of YAML 1.2."""
 
 
 Core12.yaml_implicit_resolvers = {}
@@ -122,7 +122,7 @@ def test_plain_scalars_are_words(document: dict[str, str]) -> None:
         ("a\r\nb\r\n", '"'),
         ("a\n\x0cb\n", '"'),
         ("a\n\u2028\n", '"'),
-        ("a\nb\u202e\n", '"'),  # an invisible character is written as an escape
+        ("a\nb\u202e\n", '"'),  # invisible characters are escaped
         ("\n", '"'),
         ("# é 😀\nx\n", "|"),
         ("---\n...\n", "|"),

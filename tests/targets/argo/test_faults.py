@@ -18,7 +18,7 @@ ONE = flows.flow(["start", "end"])
 
 
 def codes(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> list[tuple[str, int]]:
-    """Return the codes and lines of the faults."""
+    """Return (code, line) for each error of the compiler."""
     with pytest.raises(BackendError) as raised:
         compile_flow(flow, code, Settings(**settings))
     assert all(fault.code in CODES for fault in raised.value.diagnostics)

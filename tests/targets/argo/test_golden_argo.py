@@ -1,4 +1,4 @@
-"""Flows and their exact manifests: tests/golden/<case>/flow.py beside argo.yaml."""
+"""Golden manifests: tests/golden/<case>/flow.py is compiled to exactly argo.yaml."""
 
 from __future__ import annotations
 

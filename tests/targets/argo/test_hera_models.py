@@ -52,7 +52,7 @@ def plain(name: str) -> type[PlainModel]:
 
 @pytest.fixture
 def by_pydantic(monkeypatch: pytest.MonkeyPatch) -> list[type]:
-    """The classes of all models that were made with pydantic."""
+    """Return a list to which the class of each model is added that pydantic creates during the test."""
     made: list[type] = []
     real = models.Template.__bases__[0].__init__
 
@@ -75,7 +75,7 @@ def test_pydantic_accepts_every_model_and_writes_the_same(
         theirs = compile_flow(flow, flows.CODE, settings)
     assert models.Template in by_pydantic
     assert ours.manifests == theirs.manifests
-    assert ours.to_yaml() == theirs.to_yaml()  # the fields have the same order, too
+    assert ours.to_yaml() == theirs.to_yaml()  # the order of the fields is the same, too
 
 
 @pytest.mark.usefixtures("fresh_imports")
@@ -227,7 +227,7 @@ print("fresh" in text, "name: START" in text, "hera.workflows.service" in sys.mo
 
 
 def with_hera(directory: Path) -> list[str]:
-    """Run the program with another Hera. Return its words."""
+    """Run the program with the copy of Hera in this directory. Return its words."""
     path = ":".join([str(directory), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False

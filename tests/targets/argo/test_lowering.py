@@ -26,7 +26,7 @@ def count_of(step: str, path: str) -> int:
 
 
 def run(flow: Flow, tmp_path: Path) -> list[tuple[str, str]]:
-    """Return the (step, path) of the tasks, in the order of execution."""
+    """Run the flow's manifests; return (step, index path) of the tasks in the order of their execution."""
     order: list[tuple[str, str]] = []
 
     def pod(pod: Pod) -> tuple[int, str]:
@@ -54,7 +54,7 @@ def expected(flow: Flow) -> dict[Task, list[Task]]:
     todo: list[Task] = [(flow.start, "0")]
 
     def arrive(task: Task, parent: Task, parents: int) -> None:
-        """A task can run when all its parents have run."""
+        """Count the parents of a task that have ended; when all have, the task can run."""
         before.setdefault(task, []).append(parent)
         if len(before[task]) == parents:
             todo.append(task)

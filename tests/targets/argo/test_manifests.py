@@ -1,4 +1,4 @@
-"""The rules for all manifests, checked on the golden manifests and on manifests of random flows."""
+"""Rules that every manifest follows, checked for the golden manifests and for manifests of random flows."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def check_dag(dag: dict[str, Any], templates: dict[str, Any]) -> None:
     tasks = {task["name"]: task for task in dag["tasks"]}
     assert len(tasks) == len(dag["tasks"]) <= 200
     before: dict[str, set[str]] = {}
-    for name, task in tasks.items():  # sorted so that each task comes after its dependencies
+    for name, task in tasks.items():  # tasks are sorted so that each comes after its dependencies
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
         assert len(name) <= 63
         direct = task["depends"].split(" && ") if "depends" in task else []

@@ -1,4 +1,4 @@
-"""Names: valid for Argo and Kubernetes, and different within each kind."""
+"""Names in manifests: valid for Argo and Kubernetes, and unique among names of one kind."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_none_is_known(item: Object) -> None:
 
 
 class Cluster:
-    """A cluster with one scheduled flow and no runs."""
+    """A simulated cluster with one scheduled flow and no runs."""
 
     namespace = "flows"
 

@@ -87,11 +87,11 @@ def test_manifests_have_no_unwanted_deadline_and_no_random_names(pipelines: Proj
     found = list(yaml.safe_load_all(first.out))
     assert not [path for path, _ in values_of(found) if path.endswith((".activeDeadlineSeconds", ".timeout"))]
     pods = [value for path, value in values_of(found) if path.endswith((".hostPath", ".claimName"))]
-    assert pods == []  # pods share no directory, such as /tmp
+    assert pods == []  # pods share no directory of the node
 
 
 def values_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each part of a manifest with its path."""
+    """Yield (path, value) for each part of a manifest."""
     yield path, value
     match value:
         case dict():

@@ -1,4 +1,4 @@
-"""@kubernetes, @secrets, @project and triggers in Argo's manifests, and refusals."""
+"""@kubernetes, @secrets, @project and triggers in Argo's manifests, and the errors for unsupported options."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_image_and_who_runs_it() -> None:
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """The patch mounts the token in Argo's two containers, which have these names in both versions of Argo."""
+    """Only Argo's containers get the service account's token; both versions of Argo use these two container names."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False

@@ -1,4 +1,4 @@
-"""Resuming on a cluster: the pods of the Workflow reuse the records of the resumed run, local or on a cluster."""
+"""Resuming on a cluster: pods reuse the records of the resumed run, which was local or on a cluster."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", 
 
 
 def begun(run: RunStore) -> list[str]:
-    """Return the tasks that ran."""
+    """Return the tasks that the run has executed itself."""
     return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))
 
 

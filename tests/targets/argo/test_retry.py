@@ -167,7 +167,7 @@ DIES = """
 def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
     project: Project, name: str, by: str, state: str, times: int
 ) -> None:
-    """If a pod is deleted before Argo knows its result, Argo starts another pod with the same attempt number."""
+    """If a pod is deleted before Argo knows its result, Argo starts a second pod with the same attempt number."""
     project.write("dies.py", DIES)
 
     def run(pod: Pod) -> tuple[int, str]:
@@ -187,7 +187,7 @@ def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
 
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_handler_runs_for_a_pod_that_is_lost(pipelines: Project, lost: str) -> None:
-    """The pod vanishes before it starts, or after it has recorded its failure."""
+    """The failure handler runs if the pod is lost before it starts, or after it has recorded its failure."""
     pods: list[str] = []
 
     def run(pod: Pod) -> tuple[int, str]:

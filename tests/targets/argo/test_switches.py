@@ -1,4 +1,4 @@
-"""Switches and loops on Argo: simulated manifests run exactly the flow's tasks, also for random graphs."""
+"""Switches and loops on Argo: the simulated controller runs exactly the flow's tasks, also for random graphs."""
 
 from __future__ import annotations
 

@@ -169,7 +169,8 @@ FAULTS = {
     "config map of over 1 MiB": Fault(spoilt(code, "data", {"a": "x" * 2**20}), "Too long"),
     "another kind": Fault(spoilt(code, "kind", "Secret"), "no CRD", "unknown field"),
     "another group": Fault(spoilt(branch, "apiVersion", "argoproj.io/v1"), "apiVersion"),
-    # Faults that only a cluster finds at run time. The compiler's own tests check that it never creates them.
+    # Faults that no validator finds, but only a cluster at run time. Tests of the compiler check that it never creates
+    # such a manifest.
     "NOT NOTICED: depends does not parse": Fault(spoilt(branch, f"{TASK}.depends", "start && (")),
     "NOT NOTICED: retries without a strategy": Fault(spoilt(branch, "spec.templates.1.retryStrategy", ...)),
     "NOT NOTICED: a reserved word": Fault(
@@ -199,7 +200,7 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),  # Argo's own parser only logs this fault
+        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),  # Argo's parser logs this fault and continues
         ("kind: WorkflowTemplate\nkind: Workflow\n", "already set"),
         ("just text\n", "document 0"),
         ("{}\n", "not a kind"),

@@ -1,4 +1,4 @@
-"""The positions of boxes and lines: nothing overlaps, lines end where they should, and the work is linear."""
+"""The positions of boxes and lines: boxes do not overlap, lines end at their boxes, and the work is linear."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def across(arms: int) -> list[Ends]:
 
 
 def around(length: int) -> list[Ends]:
-    """Return a chain in which a line leads from each step to the end."""
+    """Return the edges of a chain, and of lines from each of its steps to the end."""
     steps = [f"s{at}" for at in range(length)]
     return [*pairwise(steps), *((step, steps[-1]) for step in steps[:-2])]
 
 
 @pytest.mark.parametrize("shape", [mixed, across, around])
 def test_the_work_is_linear(shape: object) -> None:
-    """Four times as many boxes take about four times the work; users have flows with 4,000."""
+    """Four times as many boxes need about four times the work; some flows have 4,000 steps."""
     assert callable(shape)
     small, large = shape(25), shape(100)
     assert 3 < executed(lambda: laid(large)) / executed(lambda: laid(small)) < 5.5

@@ -1,7 +1,9 @@
 """A small simulation of Step Functions, AWS Batch, ECS and S3, which runs a compiled stack here, one task at a time.
 
-It plays Task, Pass, Choice, Wait (without waiting), Map, Parallel, Succeed and Fail. An unknown field, a missing value and
-an expression that fails are errors. JSONata is evaluated by its own reference implementation. Known gaps: roles, queues,
+The supported states are Task, Pass, Choice, Wait (without waiting), Map, Parallel, Succeed and Fail. An unknown field,
+a missing value and an expression that fails are errors. The reference implementation of JSONata evaluates expressions.
+Known gaps: roles,
+    queues,
 resources, `MaxConcurrency`, the sizes of payloads and histories.
 """
 
@@ -33,11 +35,11 @@ FIELDS = {
 
 
 class MachineError(Exception):
-    """Step Functions would refuse the definition, or do something unintended."""
+    """Step Functions would refuse the definition, or would not run it as intended."""
 
 
 class StateFailed(Exception):
-    """A state has failed with an error that `Catch` may match."""
+    """A state has failed with an error that a `Catch` of the state may handle."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(f"{error}: {cause}")
@@ -94,7 +96,7 @@ class Evaluator:
 
 
 class Attempt(NamedTuple):
-    """A container that has run."""
+    """A container that has ended, for one attempt of a task."""
 
     command: list[str]
     env: dict[str, str]

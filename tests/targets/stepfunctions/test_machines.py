@@ -228,8 +228,7 @@ def test_modes_of_maps(name: str, most: int, modes: dict[str, tuple[str, int]]) 
 def test_a_bucket_has_records_under_the_keys_that_are_read(
     evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real S3 gateway has the records under the keys that states read, also for names with quoting and paths with
-    `~`."""
+    """The keys that states read exist in a real bucket, also for names with special characters and paths with `~`."""
     from flowc_runtime.store.records.store import Store
 
     shape: flows.Shape = ["start", ("loop", "again", ["Überschrift", ("each", "inner", ["x"])]), "end"]

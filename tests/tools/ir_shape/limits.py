@@ -16,7 +16,7 @@ def emit(parts: tuple[Record | Union, ...]) -> str:
     """Return the module."""
     limited: set[str] = set()
     functions = []
-    for part in parts:  # parts come before the classes that contain them
+    for part in parts:  # classes come after the classes of their fields
         if not isinstance(part, Record):
             continue
         if lines := [line for field in part.fields for line in _field(part, field, limited)]:

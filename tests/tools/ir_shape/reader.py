@@ -83,7 +83,7 @@ def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) 
 
 
 def _reader(kind: Kind) -> str:
-    """Return the function that reads a value of a kind."""
+    """Return the name of the function that reads a value of this kind."""
     match kind:
         case Scalar(types=types):
             return _SCALARS.get(types, "scalar")

@@ -1,4 +1,4 @@
-"""The shape of the IR, read from the annotations of its dataclasses: the source of all four generated files."""
+"""The classes of the IR and their form in JSON, read from annotations; all four generated files come from them."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Words:
 
 @dataclass(frozen=True)
 class Place:
-    """A position in the source, `Span`, which is a string in JSON."""
+    """A `Span`, a position in the source, which is a string in JSON."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Pairs of strings, written as an object in JSON."""
+    """Pairs of strings, which are an object in JSON."""
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """A tuple of any length."""
+    """A tuple of any length, which is a list in JSON."""
 
     item: Kind
 
@@ -82,7 +82,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The name of the class in functions, such as `exit_hook`."""
+        """The name of the class in names of generated functions, such as `exit_hook`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.cls.__name__).lower()
 
     @property
@@ -100,17 +100,17 @@ class Union:
 
     @property
     def name(self) -> str:
-        """The name of the alias in functions."""
+        """The name of the alias in names of generated functions."""
         return self.alias.lower()
 
     @property
     def bare(self) -> tuple[Record, ...]:
-        """The members that are not objects in JSON."""
+        """The members of the union that are not objects in JSON."""
         return tuple(member for member in self.members if member.form == "bare")
 
     @property
     def objects(self) -> tuple[Record, ...]:
-        """The members that are objects in JSON."""
+        """The members of the union that are objects in JSON."""
         return tuple(member for member in self.members if member.form != "bare")
 
 

@@ -1,4 +1,4 @@
-"""Emit the writer: from the classes of the IR to JSON values, without the fields at their default."""
+"""Emit the writer, which converts classes of the IR to JSON values; fields with their default value are left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _has_defaults(part: Record) -> bool:
 
 
 def _differs(field: Field) -> str:
-    """Return the condition that a field differs from its default."""
+    """Return the source of a condition that is true if a field differs from its default."""
     name = f"value.{field.name}"
     match field.default:
         case None:
