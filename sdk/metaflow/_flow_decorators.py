@@ -62,7 +62,7 @@ def project(*args: object, **kwargs: object) -> object:
 
     Args:
         name: Name of the project.
-        branch: Name of the branch. It cannot be combined with the option `--branch`.
+        branch: Name of the branch. The argument cannot be combined with the option `--branch`.
         production: Use the production branch, like `--production`.
     """
     return _decorate("project", args, kwargs)

@@ -2,7 +2,7 @@
 
 | point | content of its module |
 |---|---|
-| `toplevel` | the names of two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
+| `toplevel` | two module names: `toplevel` (its names are added to `metaflow`); `module_overrides` (imported first) |
 | `config` | settings of `metaflow.metaflow_config` |
 | `exceptions` | exceptions of `metaflow.exception` |
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |

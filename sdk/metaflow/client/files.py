@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run import catalogs
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import TaskFileRecord
-else:  # imported late: only files in a package's catalog need it
+else:  # imported late, because only files in a package's catalog need the module
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tempfile = LateModule("tempfile")
 

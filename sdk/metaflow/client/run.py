@@ -114,7 +114,7 @@ class Run(MetaflowObject):
 
     @property
     def data(self) -> MetaflowData | None:
-        """The artifacts of the end step: `run.data.accuracy`. None if the end step has not started."""
+        """The artifacts of the end step: `run.data.accuracy`. The value is None if the end step has not started."""
         end = self.end_task
         return end.data if end is not None else None
 

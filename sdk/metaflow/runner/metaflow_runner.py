@@ -182,7 +182,9 @@ class Runner(Launcher):
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
-        """Run a task with the arguments of `spin`; return once the task has ended. Other coroutines run meanwhile.
+        """Run a task with the arguments of `spin`; return once the task has ended.
+
+        While this call waits, other coroutines run.
 
         Cancelling the call ends the task's process.
 

@@ -47,7 +47,7 @@ class Renderer:
 
         Args:
             prctl: the function of the C library, loaded before the fork, because an import after the fork could wait
-                for a lock that another thread held. None on systems without `prctl`.
+                for a lock that another thread held. The argument is None on systems without `prctl`.
             others: the renderers that were started earlier. The child closes its copies of their sockets; otherwise the
                 processes of these renderers would not notice the end of this process.
         """
