@@ -1,7 +1,7 @@
 """Decorators for back ends of Metaflow that flowc does not support: AWS Batch, and Airflow's sensors.
 
-Locally, a flow with such a decorator runs, and a note
-says that the decorator has no effect. Compiling the flow for a cluster fails.
+Locally, a flow with such a decorator runs, and a note says that the decorator has no effect. Compiling the flow for a
+cluster fails.
 """
 
 from __future__ import annotations
