@@ -111,7 +111,7 @@ class Query:
 
     def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
-            known = name if name in values else name.replace("_", "-")  # the option name of the parameter
+            known = name if name in values else name.replace("_", "-")  # the option of the parameter
             if known not in values or not _is(values[known], wanted):
                 return False
         return True
