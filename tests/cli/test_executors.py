@@ -1,4 +1,4 @@
-"""The setting `executor`: this machine, mocked, a cluster, or the executor of a package."""
+"""The setting `executor`: local runs, mocked runs, runs on a cluster, and executors of packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that name plugins: an unknown name is refused by every flow, with the known names and exit code 2."""
+"""Settings that name a plugin: an unknown name is an error for every flow, with exit code 2 and the known names."""
 
 from __future__ import annotations
 

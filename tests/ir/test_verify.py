@@ -1,4 +1,4 @@
-"""`verify` finds the faults that only an IR from another front end, or a pass, can have."""
+"""`verify` reports faults that cannot come from flowc's front ends, but from other front ends or from passes."""
 
 from __future__ import annotations
 

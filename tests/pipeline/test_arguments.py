@@ -1,4 +1,4 @@
-"""Arguments by name and annotation, and the values that functions return."""
+"""The arguments of a step's function, by name and annotation, and the conversion of its return values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 
 
 class Model:
-    """A stand-in for pydantic's models, with the methods that flowc uses."""
+    """A class with the methods of pydantic's models that flowc uses."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -58,13 +58,13 @@ class Shape(TypedDict):
 
 
 class Named(Protocol):
-    """A protocol that cannot be checked at run time."""
+    """A Protocol that is not runtime_checkable."""
 
     name: str
 
 
 class Plain:
-    """A class without a form in JSON."""
+    """A class whose objects cannot be written as JSON."""
 
 
 class Color(enum.Enum):
