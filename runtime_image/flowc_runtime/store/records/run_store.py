@@ -117,7 +117,7 @@ class RunStore:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status, given without `version`. With a `disk`, wait until the disk has it."""
+        """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
         if (note := getattr(self.objects, "note_status", None)) is not None:  # a process that sends the requests
             note(self.flow, self.id, status)
@@ -235,7 +235,8 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that the records of all reused tasks are written. Call it before any task of the run starts."""
+        """Record that the records of all reused tasks are written. Call this method before any task of the run
+        starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 else:
     blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")  # needed only for blobs
     downloads = LateModule("flowc_runtime.store.backends.remote.downloads")
-    obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
+    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
@@ -80,8 +80,8 @@ class RemoteObjects:
         """Create an object; return False if an object with other bytes exists.
 
         An existing object with the same bytes was written by this call: if an answer is lost, the repeated request
-        finds the object of the first request. Records contain their writer and time, so no other writer's record has
-        the same bytes.
+        finds the object of the first request. Records contain their writer and time, so the records of two writers
+        never have the same bytes.
 
         Raises:
             StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
@@ -113,7 +113,7 @@ class RemoteObjects:
         return self.asker.ask(request, key) if size <= LARGE else self.asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         size = size_of(parts)
         digest = sha256(parts) if self._cache is None else self._cache.add(parts, size)
         key = blob_key(digest)
@@ -127,7 +127,7 @@ class RemoteObjects:
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # the loop repeats only if garbage collection has deleted the blob meanwhile
+        return digest  # the loop repeats only if garbage collection has deleted the blob in the meantime
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
@@ -232,7 +232,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -363,7 +363,7 @@ class RemoteObjects:
                 yield bytes(self.part(chunk["path"], at - begin, min(at + size, end) - begin))
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any."""
+        """Write the appended data that is due; return the seconds until the next write is due, if any."""
         return self._chunks.flush(now=now)
 
 
