@@ -262,8 +262,9 @@ class TaskFiles:
         job, place = self._job, os.path.realpath(path)
         if POD in os.environ and (fault := volume_fault(place)):
             raise CatalogError(
-                f"step '{job.step}' puts '{name}' into the catalog without copying it to the store, but {place} {fault}, "
-                "so other tasks could not find it: write store_copy=True, or put it on a volume that all steps mount"
+                f"step '{job.step}' puts '{name}' into the catalog without copying it to the store, but {place} "
+                f"{fault}, so other tasks could not find it: write store_copy=True, or put it on a volume that all "
+                "steps mount"
             )
         size = os.stat(place).st_size
         return {"digest": digest_of(place), "size": size, "step": job.step, "path": job.path, "place": place}
