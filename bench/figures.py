@@ -38,7 +38,10 @@ class Figure:
 @final
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Measures programs `times` times in a directory, and compares them with the machine's least times (`floors`)."""
+    """Runs each program `times` times in a directory, and compares its duration with `floors`.
+
+    The floors are the shortest possible durations on this machine, such as the start of a Python process without code.
+    """
 
     directory: Path
     times: int

@@ -110,7 +110,8 @@ def module_files(module: Module, directory: str) -> Path:
 def or_skip(what: Callable[[], T]) -> T:
     """Return the result of `what`; if Go is unavailable, skip the test, or fail it if FLOWC_TEST_REQUIRE_GO=1.
 
-    Tests that need the S3 gateway use it, because recorded answers cannot replace the gateway.
+    Tests that need the S3 gateway call this function. Other tests need no Go, because they compare with the recorded
+    output of Go programs.
 
     All tests that need Go are skipped in this function, so that pytest reports them in one line. A test must call the
     function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.

@@ -1,4 +1,4 @@
-"""The process that makes a run: how it ends if the program ends, its signals and its standard streams."""
+"""The process that makes a run: its signals, its streams, and how it ends if the program that started it ends."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 contain regions themselves. Back ends lower this tree.
 
 A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
-share steps: if `a` and `b` both choose between `p` and `q`, then `p` and `q` are in several arms, and only one of these
-arms runs.
+share steps. Example: an earlier switch chooses `a` or `b`, which are both switches between `p` and `q`. Then `p` is in
+an arm of `a` and in an arm of `b`, and so is `q`; only one of these four arms runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task of one node; its index path follows from the node's scopes."""
+    """A region that is one task of a node.
+
+    The index path of the task, with one index for each foreach and loop around the node, is derived from the node.
+    """
 
     node: NodeId
 

@@ -86,7 +86,7 @@ class Starts:
         Args:
             run: the run.
             ir: the flow's IR as JSON.
-            parameters: the values of the run's parameters, in the form of records.
+            parameters: the values of the run's parameters, encoded as in a record.
             functions: the directory with the run's pickled functions; None if the run has none.
 
         Raises:

@@ -52,7 +52,9 @@ class Child:
 
 
 def load_prctl() -> Callable[[int, int], None] | None:
-    """Return prctl(2), or None if the system has none (macOS); the function raises OSError.
+    """Return a function that calls prctl(2), or None if the system has no prctl (macOS).
+
+    The returned function raises OSError if the call fails.
 
     Hazard: call this before a fork. Loading a library in a forked child could deadlock; calling the loaded function
     cannot.

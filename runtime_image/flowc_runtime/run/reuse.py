@@ -49,7 +49,10 @@ class Order:
 
     @property
     def text(self) -> str:
-        """The order as text for an environment variable, escaped so that Argo and the kubelet expand nothing in it."""
+        """This order, to reuse tasks of another run, as text for an environment variable.
+
+        The text is escaped so that Argo and the kubelet expand nothing in it.
+        """
         text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 

@@ -48,7 +48,7 @@ def new_run_record(
         created: the start in seconds since the epoch.
         user: the user who starts the run.
         target: where the run executes.
-        parameters: the values of the parameters, in the form of records.
+        parameters: the values of the parameters, encoded as in a record.
         tags: the user tags.
         namespace: the namespace of `current`.
     """

@@ -87,8 +87,9 @@ def named_secrets(names: Sequence[str], setting: str) -> list[m.EnvVar]:
     """Return the variables for the secrets that a step names: the setting with their source, and their values if the
     source is a Secret.
 
-    The keys of the Secret are marked as optional: if a required key is missing, Kubernetes never starts the pod and
-    shows no reason. The task then fails with an error that names the secret, the step and the source.
+    The keys of the Secret are marked as optional, because Kubernetes never starts a pod whose required key is missing,
+    and shows no reason. If an optional key is missing, the pod starts, and the task fails with an error that names the
+    secret, the step and the source.
 
     Args:
         names: the names of the secrets.
