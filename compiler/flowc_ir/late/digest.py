@@ -22,15 +22,17 @@ else:
 LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
 TINY: Final = 1 << 13  # up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked
 # process would first read 200 pages of its code
+_built_in: Callable[[], hashlib._Hash] | None = None
 
 
-def _built_in() -> Callable[[], hashlib._Hash]:
+def _import_built_in() -> Callable[[], hashlib._Hash]:
+    global _built_in
     for module in ("_sha256", "_sha2"):  # the name until Python 3.11, and the name since Python 3.12
         try:
-            found: Callable[[], hashlib._Hash] = import_module(module).sha256
+            _built_in = import_module(module).sha256
         except ImportError:
             continue
-        return found
+        return _built_in
     return hashlib.sha256
 
 
@@ -49,7 +51,7 @@ def sha256(parts: Iterable[Buffer]) -> str:
             large = hashlib.sha256(b"".join(waiting))
         large.update(part)
     if large is None:
-        large = _built_in()()
+        large = (_built_in or _import_built_in())()
         for each in waiting:
             large.update(each)
     return large.hexdigest()
