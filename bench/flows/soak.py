@@ -1,4 +1,4 @@
-"""A foreach over many small items, some of which look at the process that runs them: what grows with the tasks."""
+"""A foreach over many small items: some tasks count the descriptors, children and memory of the process that runs the flow."""
 
 import json
 import os

@@ -22,18 +22,15 @@ else:
 LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
 TINY: Final = 1 << 13  # up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked
 # process would first read 200 pages of its code
-_built_in: Callable[[], hashlib._Hash] | None = None
+_MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 
 
-def _import_built_in() -> Callable[[], hashlib._Hash]:
-    global _built_in
-    for module in ("_sha256", "_sha2"):  # the name until Python 3.11, and the name since Python 3.12
-        try:
-            _built_in = import_module(module).sha256
-        except ImportError:
-            continue
-        return _built_in
-    return hashlib.sha256
+def _built_in() -> Callable[[], hashlib._Hash]:
+    try:
+        found: Callable[[], hashlib._Hash] = (sys.modules.get(_MODULE) or import_module(_MODULE)).sha256
+    except ImportError:  # a Python that was built without the module
+        return hashlib.sha256
+    return found
 
 
 def sha256(parts: Iterable[Buffer]) -> str:
@@ -51,7 +48,7 @@ def sha256(parts: Iterable[Buffer]) -> str:
             large = hashlib.sha256(b"".join(waiting))
         large.update(part)
     if large is None:
-        large = (_built_in or _import_built_in())()
+        large = _built_in()()
         for each in waiting:
             large.update(each)
     return large.hexdigest()
