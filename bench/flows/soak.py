@@ -1,4 +1,4 @@
-"""A foreach over many small items: some tasks count the descriptors, children and memory of the process that runs the flow."""
+"""A foreach over many small items: some tasks count descriptors, children and memory of the process that runs it."""
 
 import json
 import os

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict, final
 
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import contract
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
 # page when it is first used, this costs ten times as much as the system call.
-_signals: Any = import_module("_signal")
+_signals = import_module("_signal")
 _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)  # the functions of `_signal` require plain integers
 HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
