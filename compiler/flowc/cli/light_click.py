@@ -1,8 +1,8 @@
 """Import click without `inspect`, `uuid` and `platform`, which are half of the time of its import.
 
 Click's modules get objects in place of `inspect` and `uuid`. These objects import the real modules when click needs
-them. Every other module, also of users, imports the real modules. If another module has already imported `inspect`,
-`uuid` or click, click's import is not changed.
+them. Every other module, including modules of users, imports the real modules. If another module has already imported
+`inspect`, `uuid` or click, click's import is not changed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class _LateKind(type):
 
 
 class _UUID(metaclass=_LateKind):
-    """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+    """Replaces `uuid.UUID` in the expression `ParamType[uuid.UUID]`, which click evaluates while it is imported."""
 
 
 class _StandIn:
-    """Stands for a module in the modules of click."""
+    """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
         self._module, self._name = module, name
@@ -59,7 +59,8 @@ class _LateUuid(_StandIn):
 class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
-        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
+        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for
+        which `inspect` is not needed."""
         return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
 
 
@@ -71,7 +72,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so collections would only cost time
+    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
     try:
         import_module("click")
     finally:
