@@ -1,11 +1,10 @@
 """Modules and functions that are imported at first use, because importing them takes time or they may not be installed.
 
-This module imports only `sys`, `typing` and `importlib`, because `flowc --help` uses it too.
+This module imports only `typing` and `importlib`, because `flowc --help` uses it too.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Generic, ParamSpec, TypeVar, final
 
@@ -39,8 +38,7 @@ class LateFunction(Generic[Arguments, Result]):
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Import the function and call it."""
         module, _, name = self.target.partition(":")
-        # `import_module` takes locks, so it costs ten times as much as this look-up, and a task makes it many times.
-        function: Callable[Arguments, Result] = getattr(sys.modules.get(module) or import_module(module), name)
+        function: Callable[Arguments, Result] = getattr(import_module(module), name)
         return function(*args, **kwargs)
 
 
@@ -60,7 +58,7 @@ class LateModule:
         vars(self)["_name"] = name
 
     def __getattr__(self, name: str) -> object:
-        return getattr(sys.modules.get(self._name) or import_module(self._name), name)
+        return getattr(import_module(self._name), name)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"import {self._name} to set {name}: only the importing module would get the value")
