@@ -17,8 +17,9 @@ from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads
+from bench.soaking import measure_scale, measure_soak
 from bench.starts import measure_starts
-from bench.tasks import measure_scale, measure_science, measure_tasks
+from bench.tasks import measure_science, measure_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,6 +176,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "reads": measure_reads,
     "checks": measure_checks,
     "scale": measure_scale,
+    "soak": measure_soak,
 }
-SLOW = ("scale", "bucket")
+SLOW = ("scale", "bucket", "soak")
 """The groups that are measured only if `--only` names them."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 FEW, MANY = 5, 305  # the numbers of items in the two runs
 FORKS = 300
-SIZES = (1_000, 50_000)  # the numbers of items between which a task's cost must not grow
-SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
 FILES_A_TASK = 3
 LIBRARIES = ("numpy", "pandas", "sklearn")
 
@@ -67,21 +65,6 @@ def measure_science(bench: Bench) -> Iterator[Figure]:
     )
     text = f"{_ms(large)} CPU; a fork of that size {_ms(floors)}"
     yield _ratio(f"a task with {', '.join(LIBRARIES)} / without", 3, large, plain, text)
-
-
-def measure_scale(bench: Bench) -> Iterator[Figure]:
-    """Yield how a task's cost and the supervisor's memory grow with the number of tasks. It takes minutes."""
-    peaks, costs = {}, {}
-    for width in SIZES:
-        whole = _whole(bench.directory, "fanout.py", "--width", str(width))
-        costs[width], peaks[width] = whole.cpu / width, _peak(bench.directory, width)
-    small, large = SIZES
-    text = f"{costs[large] * 1e3:.2f} ms CPU, {costs[small] * 1e3:.2f} ms"
-    yield Figure(f"a task of {large:,} / of {small:,}", costs[large] / costs[small], 1.15, "×", ratio=text)
-    grown = (peaks[large] - peaks[small]) / (large - small) / 1000
-    text = f"MiB: {peaks[small] / 2**20:.0f} for {small:,} tasks"
-    yield Figure("supervisor, kB a task", grown, SUPERVISOR_KB_A_TASK, "", ratio=text)
-    yield Figure("supervisor, MiB", peaks[small] / 2**20, SUPERVISOR_MIB, "")
 
 
 def _rounds(times: int, *measures: Callable[[], Use]) -> list[tuple[Use, ...]]:
@@ -136,24 +119,3 @@ def _files(directory: Path, width: int) -> int:
         return sum(path.is_file() for path in (place / ".flowc").rglob("*"))
     finally:
         shutil.rmtree(place)
-
-
-def _peak(directory: Path, width: int) -> int:
-    """Return the peak resident memory of a run's supervisor, in bytes."""
-    place = directory / "peak"
-    place.mkdir()
-    try:
-        told = output([sys.executable, "-c", _PEAK, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
-        return int(told.splitlines()[-1]) * 1024
-    finally:
-        shutil.rmtree(place)
-
-
-_PEAK = """
-import resource, runpy, sys
-sys.argv = sys.argv[1:]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""

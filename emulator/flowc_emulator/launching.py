@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 from flowc_emulator.processes.engine import ForkStart
 from flowc_emulator.scheduling.threads import Threads
 from flowc_ir import Foreach
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, dataclass, namedtuple
 from flowc_runtime.base.contract import RUN
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.index import outer_path
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord
 else:  # needed only if tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
+
+
+_MANY = 4  # the number of forks after which it is worth the time to compile what forks use
 
 
 @final
@@ -60,7 +63,7 @@ class Attempts:
         self._plan = plan
         self._run = Preloaded(plan.run)
         self._threads = Threads()
-        self._prepared = False
+        self._forks = 0
 
     def assignment(self, job: Job) -> Assignment:
         """Return the assignment of an attempt."""
@@ -118,10 +121,13 @@ class Attempts:
 
     def _prepare_fork(self, assignment: Assignment) -> None:
         """Do work in this process once that each forked attempt would otherwise repeat."""
-        if not self._prepared:
-            self._prepared = True
+        self._forks += 1
+        if self._forks == 1:
             prepare_streams()
             warm_up()
+        elif self._forks == _MANY:
+            dataclass.compile_used()
+            namedtuple.compile_used()
         plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
         # With an agent, this process must not read the store itself, and asking the agent takes longer than the
         # attempt's own read.

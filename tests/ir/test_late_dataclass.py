@@ -8,6 +8,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import pytest
@@ -286,3 +287,13 @@ assert not {"dataclasses", "inspect", "ast"} & {*sys.modules}, sorted(sys.module
 assert type(vars(flowc_ir.policies.Toleration)["__init__"]).__name__ == "_Init"
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_used_classes_are_compiled_before_many_forks() -> None:
+    used, unused = plain(late), plain(late)
+    used(1)
+    late.compile_used()
+    late.compile_used()
+    assert type(vars(used)["__init__"]) is FunctionType
+    assert type(vars(unused)["__init__"]) is late._Init
+    assert used(2, y=3).y == 3

@@ -156,3 +156,13 @@ def test_first_instances_are_made_without_a_compiled_function() -> None:
     for number in range(late._UNCOMPILED):
         kind(number)
     assert type(vars(kind)["__new__"]) is staticmethod
+
+
+def test_used_classes_are_compiled_before_many_forks() -> None:
+    used, unused = make(late.NamedTuple), make(late.NamedTuple)
+    used(1)
+    late.compile_used()
+    late.compile_used()
+    assert type(vars(used)["__new__"]) is staticmethod
+    assert type(vars(unused)["__new__"]) is late._New
+    assert used(2) == (2, *used(1)[1:])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_ir.late import LateModule
-from flowc_ir.late.digest import LITTLE, blake2b, sha256
+from flowc_ir.late.digest import LITTLE, TINY, blake2b, sha256
 from flowc_ir.late.late_table import LateTable
 from flowc_ir.late.pattern import late_pattern
 
@@ -56,7 +56,7 @@ def test_a_table_imports_a_value_when_it_is_read() -> None:
     assert table.get("d") is None
 
 
-SIZES = (0, 1, LITTLE - 1, LITTLE, LITTLE + 1, 3 * LITTLE)
+SIZES = (0, 1, TINY, TINY + 1, LITTLE - 1, LITTLE, LITTLE + 1, 3 * LITTLE)
 
 
 @pytest.mark.parametrize("loaded", [True, False])

@@ -297,6 +297,20 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
     return {"__setattr__": __setattr__, "__delattr__": __delattr__}
 
 
+_used: list[_Init] = []  # the placeholders that have made an instance
+
+
+def compile_used() -> None:
+    """Compile the `__init__` of each class that has instances.
+
+    Call it before many forks: each fork makes few instances, so that it would never compile these functions itself, and
+    the placeholders are slower.
+    """
+    for each in _used:
+        each.compile_now()
+    _used.clear()
+
+
 @final
 class _Init:
     """The placeholder of a class's `__init__`.
@@ -317,6 +331,8 @@ class _Init:
             function = self._compiled()
             return function if instance is None else function.__get__(instance, kind)
         self.calls += 1
+        if self.calls == 1:
+            _used.append(self)
 
         def __init__(*args: object, **by_name: object) -> None:
             if self._fits(args, by_name):
@@ -325,6 +341,11 @@ class _Init:
                 self._compiled()(instance, *args, **by_name)  # raises the TypeError that Python raises for a function
 
         return __init__
+
+    def compile_now(self) -> None:
+        """Replace the placeholder, unless a compiled function has replaced it."""
+        if self.options.owner.__dict__.get("__init__") is self:
+            self._compiled()
 
     def _compiled(self) -> FunctionType:
         function = _compile_init(self.fields, self.options)

@@ -21,32 +21,29 @@ else:
     hashlib = LateModule("hashlib")
 
 LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
+TINY: Final = 1 << 13  # up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked
+# process would first read 200 pages of its code
+_MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 
 
 def _built_in() -> Callable[[], hashlib._Hash]:
-    for module in ("_sha256", "_sha2"):  # the name until Python 3.11, and the name since Python 3.12
-        try:
-            found: Callable[[], hashlib._Hash] = import_module(module).sha256
-        except ImportError:
-            continue
-        return found
-    return hashlib.sha256
+    try:
+        found: Callable[[], hashlib._Hash] = import_module(_MODULE).sha256
+    except ImportError:  # a Python that was built without the module
+        return hashlib.sha256
+    return found
 
 
 def sha256(parts: Iterable[Buffer]) -> str:
     """Return the sha256 (hex) of the joined parts."""
-    if "hashlib" in sys.modules:
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        return digest.hexdigest()
+    limit = TINY if "hashlib" in sys.modules else LITTLE
     large: hashlib._Hash | None = None
     waiting: list[bytes] = []
     size = 0
     for part in parts:
         if large is None:
             size += memoryview(part).nbytes
-            if size <= LITTLE:
+            if size <= limit:
                 waiting.append(bytes(part))  # a copy: an iterator may use its buffer again
                 continue
             large = hashlib.sha256(b"".join(waiting))

@@ -32,6 +32,16 @@ _REFUSED = frozenset({
 _NOT_COPIED = _REFUSED | {"__annotations__", "__module__", "__qualname__"}
 
 
+_used: list[_New] = []  # the placeholders that have made an instance
+
+
+def compile_used() -> None:
+    """Compile the `__new__` of each class that has instances; see `flowc_ir.late.dataclass.compile_used`."""
+    for each in _used:
+        each.compile_now()
+    _used.clear()
+
+
 class _New:
     """The placeholder of `__new__`, which makes the first instances of a class itself.
 
@@ -47,6 +57,8 @@ class _New:
 
     def __call__(self, cls: type, /, *args: object, **by_name: object) -> object:
         self.calls += 1
+        if self.calls == 1:
+            _used.append(self)
         names: tuple[str, ...] = getattr(self.cls, "_fields")  # noqa: B009 - mypy: `tuple` does not have the attribute
         if self.calls > _UNCOMPILED or len(args) > len(names):
             return self.compiled()(cls, *args, **by_name)
@@ -61,6 +73,11 @@ class _New:
         if name == "__signature__":
             return inspect.signature(self.compiled())
         return getattr(self.compiled(), name)
+
+    def compile_now(self) -> None:
+        """Replace the placeholder, unless a compiled function has replaced it."""
+        if self.cls.__dict__.get("__new__") is self:
+            self.compiled()
 
     def compiled(self) -> FunctionType:
         """Compile `__new__`, and make it the attribute of the class."""

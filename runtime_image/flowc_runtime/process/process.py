@@ -6,6 +6,7 @@ import faulthandler
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict, final
 
 from flowc_ir.late.dataclass import dataclass
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
+# The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
+# page when it is first used, this costs ten times as much as the system call.
+_signals = import_module("_signal")
+_DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)  # the functions of `_signal` require plain integers
 HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
@@ -199,11 +204,11 @@ def fork(
     parent = os.getpid()
     # Signals are blocked until the child has its own handlers: otherwise the inherited handlers would handle its
     # signals.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = _signals.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         pid = os.fork()
     except OSError:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _signals.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     if pid == 0:
         code = contract.NOT_STARTED  # the exit code if the lines below fail
@@ -211,7 +216,7 @@ def fork(
             # The child must reset the inherited wakeup descriptor first, since it reports the child's signals to the
             # parent.
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _signals.signal(signal.SIGTERM, _DEFAULT)
             os.setsid()
             ending.begin()
             if prctl is not None:
@@ -225,7 +230,7 @@ def fork(
             code = body(writers.control)
         finally:
             leave(code)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    _signals.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
@@ -246,6 +251,7 @@ def _redirect(out: int, err: int) -> None:
 
 _Streams: TypeAlias = "tuple[TextIOWrapper, TextIOWrapper, TextIOWrapper]"
 _prepared: _Streams | None = None
+_replaced: list[object] = []  # the standard streams of the process that forked this one
 
 
 def prepare_streams() -> None:
@@ -280,6 +286,8 @@ def prepare_streams() -> None:
 def open_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
     streams = _prepared or _make_streams()
+    # The replaced streams stay alive: their deallocation writes to memory that a fork would have to copy first.
+    _replaced.extend((sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__))
     sys.stdin, sys.stdout, sys.stderr = streams
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
     # after a crash in native code, the task's log names the Python line that called the native code
@@ -301,13 +309,13 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # set by `nohup`, for example
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: writing to a closed pipe raises OSError
+    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # set by `nohup`, for example
+        _signals.signal(signal.SIGHUP, _DEFAULT)
+    _signals.signal(signal.SIGCHLD, _DEFAULT)
+    _signals.signal(signal.SIGINT, signal.default_int_handler)
+    _signals.signal(signal.SIGPIPE, _IGNORED)  # Python's default: writing to a closed pipe raises OSError
     # unblocks all signals, also those that the caller of this program blocked
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _signals.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def leave(code: int) -> NoReturn:

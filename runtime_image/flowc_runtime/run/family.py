@@ -146,10 +146,12 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     Raises:
         ProtocolError: the task that opened the gang is not done.
     """
+    if not job.graph.analysis.gang_members:
+        return None
     frame = state.frames[-1] if state.frames else None
     split = job.graph.foreach_of(job.node)
     if frame is None or split is None or not isinstance(split.next, Gang):
-        return Parallel(LOCALHOST, 1, 0, None) if job.graph.analysis.gang_members else None
+        return Parallel(LOCALHOST, 1, 0, None)
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)

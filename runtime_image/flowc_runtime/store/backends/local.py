@@ -97,8 +97,10 @@ class LocalObjects:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
         if os.path.exists(self._path(key)):  # avoids writing an object that exists; the link below is the actual check
             return False
-        with self._writing():
+        try:
             return self._link(self._write(parts), key)
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
