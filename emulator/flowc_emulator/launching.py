@@ -22,7 +22,8 @@ from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
     from flowc_emulator.plan import Plan
-    from flowc_emulator.processes.engine import Inherited, Launcher
+    from flowc_emulator.processes.engine import Inherited
+    from flowc_emulator.processes.observer import Launcher
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
@@ -62,6 +63,7 @@ class Attempts:
         self._run = Preloaded(plan.run)
         self._threads = Threads()
         self._prepared = False
+        self._with_cards: set[str] = set()  # the steps whose cards are prepared
 
     def assignment(self, job: Job) -> Assignment:
         """Return the assignment of an attempt."""
@@ -123,6 +125,9 @@ class Attempts:
             self._prepared = True
             prepare_streams()
             warm_up()
+        if assignment.node.cards and assignment.step not in self._with_cards:
+            self._with_cards.add(assignment.step)
+            assignment.program.warm_up_cards(assignment.graph.flow, assignment.step)
         plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
         # If there is an agent, this process must not read the store, and a request to the agent takes longer.
         if plan.agent is None and plan.only is None and len(before) == 1 and isinstance(before[0].next, Foreach):

@@ -224,6 +224,12 @@ class FlowProgram:
 
         return TaskCards(run, flow, attempt, self.cls)
 
+    def warm_up_cards(self, flow: Flow, step: str) -> None:
+        """Do the work for the cards of a step that forked tasks would do again."""
+        from metaflow.plugins.cards._task import warm_up
+
+        warm_up(flow, step, self.cls)
+
     # -- values from the flow's code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc_emulator.forkserver.client import ServerBranch
-    from flowc_emulator.processes.engine import Launcher
+    from flowc_emulator.processes.observer import Launcher
     from flowc_ir import Node
     from flowc_runtime.process.origin import ProcessOrigin
     from flowc_runtime.process.process import Child
