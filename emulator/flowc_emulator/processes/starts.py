@@ -37,8 +37,8 @@ _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 class Rule:
     """Which tasks import the flow themselves: `all`, or those of steps with environment variables (`in_environments`).
 
-    `modules` are the third-party modules that the user's modules import, in order. These modules are imported once for
-    all tasks, unless that is unsafe.
+    `modules` are the third-party modules that the user's modules and the cards import, in order. These modules are
+    imported once for all tasks, unless that is unsafe.
     """
 
     all: bool

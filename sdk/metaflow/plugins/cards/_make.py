@@ -53,7 +53,7 @@ class Maker:
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Prepare a process that renders only this card: set the step's environment variables, and let the client read the run's store."""
+        """Prepare a process that renders only this card: set the step's variables and the client's store."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
         ambient().open_bucket = None  # this process forks no tasks, so it may use a bucket's client itself
         client.metadata(self.run.objects.url)

@@ -41,14 +41,12 @@ class Renderer(Protocol):
         maker: renders and stores the card.
         editable: whether the step can append components.
         updatable: whether a refresh renders the card while the step runs.
-        socket: the connection to the card's process; None if there is none.
     """
 
     card: Card
     maker: Maker
     editable: bool
     updatable: bool
-    socket: socket.socket | None
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
         """Prepare for requests; see `ProcessRenderer.start`."""
@@ -87,8 +85,6 @@ class OwnRenderer:
 
     A refresh is rendered during the call, and the final page after the attempt has been reported.
     """
-
-    socket = None
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
         self.card, self.maker = card, maker
@@ -187,9 +183,9 @@ class ProcessRenderer:
             try:
                 if prctl is not None:
                     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                for other in (ours, *(other.socket for other in others)):
-                    if other is not None:
-                        other.close()
+                for each in (ours, *(other.socket for other in others if isinstance(other, ProcessRenderer))):
+                    if each is not None:
+                        each.close()
                 if os.getppid() == parent:  # false if the parent ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flowc_ir import Card
@@ -55,7 +56,8 @@ def warm_up(flow: Flow, step: str, cls: type) -> None:
     types = {card.type for card in next(node for node in flow.nodes if node.id == step).cards}
     for kind in CARDS:
         if kind.type in types:
-            Maker(run, flow, attempt, Card(type=kind.type), kind.type, cls, kind).make(message, final=True)
+            with suppress(Exception):  # the flow may have changed the class; its tasks report the error
+                Maker(run, flow, attempt, Card(type=kind.type), kind.type, cls, kind).make(message, final=True)
 
 
 class TaskCards:
