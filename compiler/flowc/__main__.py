@@ -15,6 +15,9 @@ def main() -> None:
         if text is not None:
             sys.stdout.write(text)
             return
+    from flowc_runtime.process.collecting import collect_rarely
+
+    collect_rarely()  # the imports make no garbage
     from flowc import cli
 
     cli.main()

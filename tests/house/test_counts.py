@@ -52,13 +52,16 @@ class Program(NamedTuple):
     before: tuple[str, ...] = ()
 
 
+LINEAR = ("linear.py", "run")
+
+
 def completion(words: str) -> Program:
     """Return the program that completes the last word of a command line for bash."""
-    return Program(("-m", "flowc"), (("_FLOWC_COMPLETE", "bash_complete"), ("COMP_LINE", words)))
+    variables = (("_FLOWC_COMPLETE", "bash_complete"), ("COMP_LINE", words))
+    return Program(("-m", "flowc"), variables, before=LINEAR if "/" in words else ())
 
 
 MADE = ("made_pipelines.py:ten", "--count", "0")
-LINEAR = ("linear.py", "run")
 COMPILE = ("-m", "flowc", "compile", "--target", "argo")
 PROGRAMS: dict[str, Program] = {
     "import metaflow": Program(("-c", "import metaflow")),
@@ -69,6 +72,7 @@ PROGRAMS: dict[str, Program] = {
     "flowc show": Program(("-m", "flowc", "show", "LinearBench/latest"), before=LINEAR),
     "completion of a command": completion("flowc ru"),
     "completion of an option": completion("flowc run --"),
+    "completion of a run": completion("flowc show LinearBench/"),
     "a flow of 3 steps": Program(LINEAR),
     "compile 3 steps": Program((*COMPILE, "linear.py", "-o", "argo.yaml")),
     "compile a pipeline of 50 steps": Program((*COMPILE, "made_pipelines.py:fifty", "-o", "argo.yaml")),
