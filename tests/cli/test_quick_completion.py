@@ -10,7 +10,7 @@ from flowc.cli import flowc_group
 from flowc.cli.commands.shells import SHELLS
 from flowc.completion.command_table import ARGUMENTS, GROUPS, OPTIONS
 from flowc.completion.quick import answer
-from flowc.completion.stored import StoredNames
+from flowc.completion.stored_names import StoredNames
 from flowc_runtime.store.backends.layered import BELOW
 from flowc_runtime.store.records.store import Store
 from project import Project

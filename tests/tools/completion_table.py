@@ -36,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
-    Value: TypeAlias = "str | tuple[str, ...]"
+    Completed: TypeAlias = "str | tuple[str, ...]"
 # fmt: off
 '''
 
@@ -111,8 +111,8 @@ def text() -> str:
     rows = [HEAD]
     for name, kind, values in (
         ("GROUPS", "dict[str, tuple[tuple[str, str], ...]]", table.groups),
-        ("OPTIONS", "dict[str, tuple[tuple[tuple[str, ...], str, Value | None, str], ...]]", table.options),
-        ("ARGUMENTS", "dict[str, tuple[tuple[Value, bool], ...]]", table.arguments),
+        ("OPTIONS", "dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str], ...]]", table.options),
+        ("ARGUMENTS", "dict[str, tuple[tuple[Completed, bool], ...]]", table.arguments),
     ):
         rows.append(f"{name}: Final[{kind}] = {{")
         for path, entries in values.items():

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from itertools import islice
 
+from flowc.completion.stored_names import StoredNames
+from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import FlowcError
 
 TYPE_CHECKING = False  # `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from flowc.completion.stored import StoredNames
-
 MOST = 200  # limit of candidates per completion
 
 
@@ -52,10 +52,8 @@ def pathspecs(store: StoredNames, incomplete: str) -> Iterator[str]:
         if len(done) == 2:
             yield from (before + step for step in steps)
         elif len(done) == 3 and done[2] in steps:
-            from flowc_runtime.base.index import task_id
-
-            paths = store.whole.run(done[0], run).attempts(done[2])
-            yield from (before + task_id(done[2], path) for path in paths)
+            paths = store.tasks(done[0], run, done[2])
+            yield from (before + task for task in paths.values())
             if not incomplete.endswith("/"):  # an index path begins with a digit, and a task's id with the step's name
                 yield from (before + path for path in paths)
 
@@ -124,3 +122,25 @@ IN_STORE: dict[str, Callable[[StoredNames, str], Iterable[str]]] = {
     "tags": tags,
 }
 """The function that lists the candidates of a parameter, by the parameter's metavar or name."""
+
+
+def values(kind: str, word: str, command: str) -> list[str]:
+    """Return the candidates of a kind that begin with a word, with the names of the default store.
+
+    Args:
+        kind: a key of IN_STORE, `setting`, `flow file`, or `words`: the argument FLOW of `command`.
+        word: the word at the cursor.
+        command: the command.
+    """
+
+    def found() -> Iterator[str]:
+        if kind == "setting":
+            yield from BY_KEY
+        elif kind in ("words", "flow file"):
+            if command == "retry":
+                yield from flows(StoredNames(default_url()), word)
+            yield from files(word)
+        else:
+            yield from IN_STORE[kind](StoredNames(default_url()), word)
+
+    return matching(found, word)

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
-    Value: TypeAlias = "str | tuple[str, ...]"
+    Completed: TypeAlias = "str | tuple[str, ...]"
 # fmt: off
 
 GROUPS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -66,7 +66,7 @@ GROUPS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("view", "Open a card in the browser."),
     ),
 }
-OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Value | None, str], ...]]] = {
+OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str], ...]]] = {
     "": (
         (("--configuration-file",), "Read this file instead of the flowc.toml of the working directory [$FLOWC_CONFIGURATION_FILE].", "file", "configuration_file"),
         (("--version",), "Print the version.", None, "version"),
@@ -512,7 +512,7 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Value | None, str], .
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
     ),
 }
-ARGUMENTS: Final[dict[str, tuple[tuple[Value, bool], ...]]] = {
+ARGUMENTS: Final[dict[str, tuple[tuple[Completed, bool], ...]]] = {
     "run": (
         ("words", True),
     ),

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from flowc.completion.command_table import Value
+    from flowc.completion.command_table import Completed
 
-    Option: TypeAlias = tuple[tuple[str, ...], str, "Value | None", str]
-    Item: TypeAlias = tuple[str, str, str]  # the kind (plain, file or dir), the candidate and its help
+    Option: TypeAlias = tuple[tuple[str, ...], str, "Completed | None", str]
+    Candidate: TypeAlias = tuple[str, str, str]  # the kind (plain, file or dir), the candidate and its help
 
 _PLAIN = "plain"
 
@@ -61,7 +61,7 @@ def _typed(shell: str) -> tuple[list[str], str]:
     return words[1 : len(words) - bool(word)], word
 
 
-def _lines(shell: str, word: str, items: Iterable[Item]) -> Iterator[str]:
+def _lines(shell: str, word: str, items: Iterable[Candidate]) -> Iterator[str]:
     for kind, value, help in items:
         if shell == "bash_complete":
             begun = word.partition("=")[2] if word.startswith("-") else word
@@ -78,7 +78,7 @@ def _lines(shell: str, word: str, items: Iterable[Item]) -> Iterator[str]:
 # -- the candidates ----------------------------------------------------------------------------------------------------
 
 
-def _candidates(words: Sequence[str], word: str) -> list[Item]:
+def _candidates(words: Sequence[str], word: str) -> list[Candidate]:
     """Return the candidates for a word, by the words between the program's name and the word."""
     path, rest = "", [*words]
     while path in GROUPS:
@@ -94,7 +94,7 @@ def _candidates(words: Sequence[str], word: str) -> list[Item]:
     return _parameters(path, rest, word)
 
 
-def _commands(path: str, word: str) -> list[Item]:
+def _commands(path: str, word: str) -> list[Candidate]:
     if word.startswith("-"):
         options = OPTIONS[f"{path} {SHORT[path]}" if path in SHORT else path]
         return _option_names(options, set(), word)
@@ -102,7 +102,7 @@ def _commands(path: str, word: str) -> list[Item]:
     return found + (_values("pathspec", word) if path in SHORT else [])
 
 
-def _parameters(path: str, words: Sequence[str], word: str) -> list[Item]:
+def _parameters(path: str, words: Sequence[str], word: str) -> list[Candidate]:
     """Return the candidates for a word of a command: names of options, or values of an option or argument."""
     options = {name: option for option in OPTIONS[path] for name in option[0]}
     used: set[str] = set()  # the parameters
@@ -138,7 +138,7 @@ def _parameters(path: str, words: Sequence[str], word: str) -> list[Item]:
     return _values(expected[0], word, path)
 
 
-def _option_names(options: Sequence[Option], used: set[str], word: str) -> list[Item]:
+def _option_names(options: Sequence[Option], used: set[str], word: str) -> list[Candidate]:
     return [
         (_PLAIN, name, " ".join(option[1].split()))
         for option in options
@@ -148,7 +148,7 @@ def _option_names(options: Sequence[Option], used: set[str], word: str) -> list[
     ]
 
 
-def _values(kind: Value, word: str, path: str = "") -> list[Item]:
+def _values(kind: Completed, word: str, path: str = "") -> list[Candidate]:
     """Return the candidates for a value of this kind."""
     if isinstance(kind, tuple):
         return [(_PLAIN, choice, "") for choice in kind if choice.startswith(word)]
@@ -158,24 +158,6 @@ def _values(kind: Value, word: str, path: str = "") -> list[Item]:
         return []
     if kind == "other" or (kind in ("words", "flow file") and ":" in word):
         raise _NeedsCommandError
-    from flowc.completion.candidates import IN_STORE, files, matching
+    from flowc.completion.candidates import values
 
-    def found() -> Iterator[str]:
-        if kind == "setting":
-            from flowc_runtime.base.config.config_keys import BY_KEY
-
-            yield from BY_KEY
-        elif kind in ("words", "flow file"):
-            if path == "retry":
-                yield from stored("FLOW")
-            yield from files(word)
-        else:
-            yield from stored(kind)
-
-    def stored(kind: str) -> Iterable[str]:
-        from flowc.completion.stored import StoredNames
-        from flowc_runtime.base.config.whereabouts import default_url
-
-        return IN_STORE[kind](StoredNames(default_url()), word)
-
-    return [(_PLAIN, name, "") for name in matching(found, word)]
+    return [(_PLAIN, name, "") for name in values(kind, word, path)]

@@ -53,6 +53,10 @@ class Cards(Protocol):
         """
         ...
 
+    def collect(self) -> None:
+        """Render the components that the step has appended, after the attempt was recorded and before its report."""
+        ...
+
     def finish(self) -> None:
         """Render the final version of all cards, after the attempt was recorded and reported."""
         ...

@@ -17,7 +17,7 @@ from flowc.cli.commands.flow_completion import behind_flow, classes_behind, clas
 from flowc.cli.commands.shells import SHELLS
 from flowc.cli.options.common import open_store
 from flowc.completion.candidates import IN_STORE, files, flows, matching, pathspecs
-from flowc.completion.stored import StoredNames
+from flowc.completion.stored_names import StoredNames
 from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:

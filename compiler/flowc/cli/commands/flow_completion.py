@@ -14,7 +14,7 @@ import click
 
 from flowc.cli.options.common import open_store
 from flowc.completion.candidates import pathspecs
-from flowc.completion.stored import StoredNames
+from flowc.completion.stored_names import StoredNames
 from flowc.flow_files import OpeningError
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 from flowc.modules import ModuleError, find_module

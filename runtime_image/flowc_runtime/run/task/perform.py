@@ -63,6 +63,9 @@ def perform_and_report(job: Assignment, control: int) -> int:
         result, cards = _execute_with_cards(job, control)
     except FlowcError as error:
         return refuse(error, control)
+    if cards is not None:
+        cards.collect()
+        flush_streams()
     report(control, result)
     if cards is not None:
         if result.outcome != "failed":

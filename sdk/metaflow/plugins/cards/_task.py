@@ -88,6 +88,7 @@ class TaskCards:
             editable, updatable = card_class.ALLOW_USER_COMPONENTS, card_class.RUNTIME_UPDATABLE
             self._renderers.append(kind(card, maker, editable=editable, updatable=updatable))
         self.current = CurrentCards(self._renderers)
+        self._messages: list[str] = []
 
     def start(self) -> None:
         """Start the processes that render the cards.
@@ -98,6 +99,10 @@ class TaskCards:
         for renderer in self._renderers:
             renderer.start(prctl, self._renderers)
 
+    def collect(self) -> None:
+        """Render the components, whose classes may be the user's; their warnings precede the report of the task."""
+        self._messages = [components.message() for components in self.current.get()]
+
     def finish(self) -> None:
         """Render the final page of each card, after the attempt's record is written and its end is reported.
 
@@ -105,10 +110,9 @@ class TaskCards:
         error.
         """
         began = time.monotonic()
-        messages = [components.message() for components in self.current.get()]
         failures = [
             renderer.begin_final(message, began + renderer.card.timeout)
-            for renderer, message in zip(self._renderers, messages, strict=True)
+            for renderer, message in zip(self._renderers, self._messages, strict=True)
         ]
         for renderer, failure in zip(self._renderers, failures, strict=True):
             why = failure or renderer.finish(began + renderer.card.timeout)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 
+from flowc_ir.late import LateFunction, LateModule
+
 TYPE_CHECKING = False  # `typing` costs start-up time
 if TYPE_CHECKING:
+    from flowc_runtime.base.index import task_id
+    from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
+else:  # most completions need neither
+    task_id = LateFunction("flowc_runtime.base.index:task_id")
+    records_store = LateModule("flowc_runtime.store.records.store")
 
 
 class StoredNames:
@@ -20,9 +27,7 @@ class StoredNames:
     @property
     def whole(self) -> Store:
         """The store. Raises AddressError, StoreError."""
-        from flowc_runtime.store.records.store import Store
-
-        return Store.open(self._url)
+        return records_store.Store.open(self._url)
 
     def flows(self) -> list[str]:
         """Return the names of the flows that have run."""
@@ -40,6 +45,10 @@ class StoredNames:
         simple = flow.isidentifier() and flow.isascii() and run.isascii() and run.replace("-", "").isalnum()
         found = self._inside(f"flows/{flow}/runs/{run}/tasks") if simple else None
         return self.whole.run(flow, run).steps() if found is None else found
+
+    def tasks(self, flow: str, run: str, step: str) -> dict[str, str]:
+        """Return the ids of the started tasks of a step, by index path. Raises StoreError."""
+        return {path: task_id(step, path) for path in self.whole.run(flow, run).attempts(step)}
 
     def _inside(self, prefix: str) -> list[str] | None:
         """Return the sorted names of the directories in a directory; None if the store's own code must read them."""
