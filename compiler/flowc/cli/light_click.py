@@ -47,7 +47,7 @@ class _LateKind(type):
 
 
 class _UUID(metaclass=_LateKind):
-    """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+    """Replaces `uuid.UUID` in the expression `ParamType[uuid.UUID]`, which click evaluates while it is imported."""
 
     module = "uuid"
     real = staticmethod(lambda: uuid.UUID)
@@ -61,7 +61,7 @@ class _Datetime(metaclass=_LateKind):
 
 
 class _StandIn:
-    """Stands for a module in the modules of click."""
+    """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
         self._module, self._name = module, name
@@ -114,7 +114,8 @@ def _may_translate() -> bool:
 class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
-        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
+        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for
+        which `inspect` is not needed."""
         return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
 
 
@@ -140,7 +141,7 @@ def _load(module: str, given: Mapping[str, object]) -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so collections would only cost time
+    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
     try:
         import_module(module)
     finally:

@@ -17,7 +17,7 @@ class Observer(Protocol[J_contra]):
     """The events that the engine reports while it waits."""
 
     def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
-        """Handle output of the job's process."""
+        """Handle bytes that the job's process wrote to stdout or stderr."""
         ...
 
     def cut_short(self, job: J_contra, ended: Ended) -> None:
@@ -33,16 +33,17 @@ class Observer(Protocol[J_contra]):
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle the signal `number`, which ends `running` jobs; `again`: it is the second signal, which kills the
+        """Handle the signal `number`, which ends `running` jobs; `again`: this is the second signal, which kills the
         jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle a hanging job: its process waits for a lock that no thread can release. Its stack was requested."""
+        """Handle a hanging job: its process waits for a lock that no thread can release. The process was asked to print
+        its stack."""
         ...
 
     def note(self, text: str) -> None:
-        """Handle a note for the user."""
+        """Handle a note that the user should see."""
         ...
 
 

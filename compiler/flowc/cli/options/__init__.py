@@ -1,1 +1,2 @@
-"""Options that several commands share. Their values come from the command line, files and environment variables."""
+"""Options that several commands share. The options' values come from the command line, files and environment
+variables."""
