@@ -31,8 +31,9 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
-generate: $(VENV)/.dev ## Generate the IR's reader, writer, limits and JSON Schema after a change of the IR's classes.
+generate: $(VENV)/.dev ## Generate the IR's reader, writer, limits and JSON Schema, and the table of commands for completion.
 	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
+	PYTHONPATH=tests $(BIN)/python -m tools.completion_table
 
 # Each worker of pytest imports all test files; with PYTHONDONTWRITEBYTECODE, which many images set, pytest could not
 # cache their bytecode.

@@ -52,7 +52,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=GROUPS, help="measure this group; may be repeated")
     parser.add_argument("--directory", type=Path, help="measure on this disk, in a new directory")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
-    parser.add_argument("--baseline", metavar="COMMIT", help="also compare compilations with those of this commit")
+    parser.add_argument(
+        "--baseline", metavar="COMMIT", help="also compare compilations and cards with those of this commit"
+    )
     parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows under them")
     parser.add_argument("--report", action="store_true", help="measure everything and write docs/benchmarks.md")
     parser.add_argument("--profile", action="store_true", help="only profile two flows and write docs/hot-path.md")

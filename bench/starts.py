@@ -65,6 +65,7 @@ STARTS = (
     Start("flowc show FLOW/RUN", 5, ("-m", "flowc", "show", "LinearBench/latest"), in_store=True),
     Start("completion of a command", 3, ("-m", "flowc"), line="flowc ru"),
     Start("completion of an option", 3, ("-m", "flowc"), line="flowc run --"),
+    Start("completion of a run", 3, ("-m", "flowc"), line="flowc show LinearBench/", in_store=True),
     Start("10 mocked steps", 12, (*MADE, "--mock")),
     Start("10 steps of a named pipeline", 25, MADE),  # most of the time is the start of the fork server
 )

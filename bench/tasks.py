@@ -14,6 +14,7 @@ import statistics
 import sys
 from typing import TYPE_CHECKING
 
+from bench.environments import make_checkout
 from bench.figures import Bench, Figure
 from bench.measure import FLOWS, ROOT, Use, output, use
 
@@ -45,6 +46,23 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
     speed = [each.wall / alone.wall for each, alone in zip(two, one, strict=True)]
     text = f"{1 / statistics.median(speed):.2f} × faster, steps of 50 ms CPU"
     yield Figure("two workers / one worker", statistics.median(speed), 1 / 1.8, "×", min(speed), text)
+
+    if bench.baseline is not None:
+        python = make_checkout(bench.baseline, "argo")
+        uses = _rounds(
+            bench.times,
+            *(
+                lambda flow=flow, program=program: _task(bench.directory, flow, "--max-workers", "1", python=program)
+                for program in (sys.executable, python)
+                for flow in ("fanout.py", "cards.py")
+            ),
+        )
+        now, before = (
+            [Use(card.wall - plain.wall, card.cpu - plain.cpu) for plain, card in zip(*uses[at : at + 2], strict=True)]
+            for at in (0, 2)
+        )
+        text = f"{_ms(now)} CPU a card, {_ms(before)}"
+        yield _ratio(f"a card / commit {bench.baseline[:7]}", 0.3, now, before, text)
 
     count = {width: _files(bench.directory, width) for width in (FEW, FEW + 20)}
     text = "the record, the record of the start, and no log without output"
@@ -82,19 +100,19 @@ def _ms(uses: Sequence[Use]) -> str:
     return f"{statistics.median(each.cpu for each in uses) * 1e3:.2f} ms"
 
 
-def _whole(directory: Path, flow: str, *options: str) -> Use:
+def _whole(directory: Path, flow: str, *options: str, python: str = sys.executable) -> Use:
     """Return the wall time and the CPU time of a run in a new directory."""
     place = directory / "run"
     place.mkdir()
     try:
-        return use([sys.executable, str(FLOWS / flow), "run", *options], place)
+        return use([python, str(FLOWS / flow), "run", *options], place)
     finally:
         shutil.rmtree(place)
 
 
-def _task(directory: Path, flow: str, *options: str) -> Use:
+def _task(directory: Path, flow: str, *options: str, python: str = sys.executable) -> Use:
     """Return the wall time and the CPU time that one more item adds to a foreach."""
-    few, many = (_whole(directory, flow, "--width", str(width), *options) for width in (FEW, MANY))
+    few, many = (_whole(directory, flow, "--width", str(width), *options, python=python) for width in (FEW, MANY))
     return Use((many.wall - few.wall) / (MANY - FEW), (many.cpu - few.cpu) / (MANY - FEW))
 
 

@@ -7,7 +7,7 @@ pod gets it. The JSON form of each class is generated from its fields (`flowc_ir
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
@@ -65,4 +65,5 @@ def to_json(flow: Flow) -> dict[str, Json]:
 
 def json_schema() -> str:
     """Return the JSON Schema (draft 2020-12) of a flow's JSON."""
-    return (Path(__file__).with_name("generated") / "schema.json").read_text("utf-8")
+    with open(os.path.join(os.path.dirname(__file__), "generated", "schema.json"), encoding="utf-8") as file:
+        return file.read()

@@ -22,7 +22,8 @@ from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
     from flowc_emulator.plan import Plan
-    from flowc_emulator.processes.engine import Inherited, Launcher
+    from flowc_emulator.processes.engine import Inherited
+    from flowc_emulator.processes.observer import Launcher
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
@@ -64,6 +65,7 @@ class Attempts:
         self._run = Preloaded(plan.run)
         self._threads = Threads()
         self._forks = 0
+        self._with_cards: set[str] = set()  # the steps whose cards are prepared
 
     def assignment(self, job: Job) -> Assignment:
         """Return the assignment of an attempt."""
@@ -128,6 +130,9 @@ class Attempts:
         elif self._forks == _MANY:
             dataclass.compile_used()
             namedtuple.compile_used()
+        if assignment.node.cards and assignment.step not in self._with_cards:
+            self._with_cards.add(assignment.step)
+            assignment.program.warm_up_cards(assignment.graph.flow, assignment.step)
         plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
         # With an agent, this process must not read the store itself, and asking the agent takes longer than the
         # attempt's own read.

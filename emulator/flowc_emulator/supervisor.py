@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flowc_emulator.plan import Plan
     from flowc_emulator.processes.engine import Finished
     from flowc_runtime.process import logs
+    from flowc_runtime.process.watch import Ended
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
 else:  # imported for the first output of a task
@@ -44,6 +45,7 @@ else:  # imported for the first output of a task
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
+MOST_REMAINING = 32  # processes that render cards after their tasks; more of them delay the next task
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -148,7 +150,7 @@ class Supervisor:
     def _loop(self) -> None:
         while True:
             self._fill()
-            if not len(self._engine):
+            if not len(self._engine) and not self._engine.remaining:
                 return
             self._console.progress(self._scheduler, self._engine.jobs, stops=self._stops)
             for finished in self._engine.poll(self._patience()):
@@ -169,7 +171,7 @@ class Supervisor:
     def _fill(self) -> None:
         if self._scheduler.ready(1):
             self._places.look()
-        while not self._stops:
+        while not self._stops and self._engine.remaining < MOST_REMAINING:
             count = self._scheduler.startable(self._places.count - len(self._engine), self._places.computing)
             if not count:
                 return
@@ -286,6 +288,12 @@ class Supervisor:
             if told := hangs.note_about(job.task, self._hung[job]):
                 del self._hung[job]
                 self._console.note(told)
+
+    def cut_short(self, job: Job, ended: Ended) -> None:
+        """Report that a process ended before it had rendered the cards of its task, whose result is recorded."""
+        how = f"was killed by {failures.signal_name(ended.signal)}" if ended.signal else f"ended with code {ended.code}"
+        text = f"[@card WARNING] the cards could not be made; the step is not affected: the task's process {how}\n"
+        self.output(job, "stderr", text.encode())
 
     def held(self, job: Job) -> None:
         """Leave the terminal to a task's debugger."""

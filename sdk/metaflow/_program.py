@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow._replacing import replace_step
     from metaflow.client import Run
+    from metaflow.plugins.cards import _task as cards_task
     from metaflow.plugins.cards._task import TaskCards
-else:  # imported late: only runs with patches need the function
+else:  # imported late: only runs with patches or cards need them
+    cards_task = LateModule("metaflow.plugins.cards._task")
     inspect = LateModule("inspect")
     replace_step = LateFunction("metaflow._replacing:replace_step")
 
@@ -221,9 +223,11 @@ class FlowProgram:
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
         """Return the cards of an attempt (step, path, number) of a step with @card."""
-        from metaflow.plugins.cards._task import TaskCards
+        return cards_task.TaskCards(run, flow, attempt, self.cls)
 
-        return TaskCards(run, flow, attempt, self.cls)
+    def warm_up_cards(self, flow: Flow, step: str) -> None:
+        """Do the work for the cards of a step that forked tasks would do again."""
+        cards_task.warm_up(flow, step, self.cls)
 
     # -- values from the flow's code
 

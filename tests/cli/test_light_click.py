@@ -1,4 +1,4 @@
-"""`flowc.cli.light_click` imports click without `inspect` and `uuid`; click works as after a usual import."""
+"""`flowc.cli.light_click` imports click without some modules; click works as after a usual import."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import subprocess
 import sys
 import textwrap
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
 
 from flowc.cli import light_click
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(program: str) -> None:
@@ -85,3 +89,65 @@ def test_a_module_that_click_needs_when_it_is_imported(monkeypatch: pytest.Monke
     assert sys.modules["inspect"] is not stand_in
     monkeypatch.setitem(sys.modules, "uuid", light_click._LateUuid(light_click.uuid, "uuid"))
     assert not isinstance("x", light_click._UUID)
+
+
+def test_click_is_imported_without_datetime_and_gettext() -> None:
+    run("""
+        import sys, flowc.cli
+        assert not {"datetime", "gettext", "locale"} & sys.modules.keys()
+        import datetime, gettext
+        assert datetime.__spec__ is not None and gettext.__spec__ is not None
+    """)
+
+
+def test_clicks_datetime_type() -> None:
+    run("""
+        import flowc.cli, click, sys
+        assert "datetime" not in sys.modules
+        value = click.DateTime().convert("2026-04-01", None, None)
+        import datetime
+        assert type(value) is datetime.datetime and click.DateTime().convert(value, None, None) is value
+        try:
+            click.DateTime().convert("x", None, None)
+        except click.BadParameter as error:
+            assert "does not match the formats" in str(error)
+        else:
+            raise AssertionError
+    """)
+
+
+CATALOG = """
+import os, struct, sys
+place = os.path.join(sys.argv[1], "share", "locale", "de", "LC_MESSAGES")
+os.makedirs(place)
+with open(os.path.join(place, "messages.mo"), "wb") as file:
+    given, other = b"Show this message and exit.", "Zeigt diese Hilfe.".encode()
+    head = struct.pack("<7I", 0x950412DE, 0, 1, 28, 36, 0, 0)
+    table = struct.pack("<4I", len(given), 44, len(other), 44 + len(given) + 1)
+    file.write(head + table + given + b"\\0" + other + b"\\0")
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("de_DE.UTF-8", "Zeigt diese Hilfe."), ("fr", "Show this"), ("C", "Show this")]
+)
+def test_a_catalog_of_the_users_language_translates_clicks_texts(language: str, text: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", CATALOG, str(tmp_path)], check=True)
+    code = f"import sys; sys.base_prefix = {str(tmp_path)!r}; from flowc.__main__ import main; main()"
+    environment = {"LANG": language, "PYTHONPATH": ":".join(sys.path), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert text in done.stdout, done.stderr
+
+
+def test_urllib_is_imported_without_ipaddress() -> None:
+    run("""
+        import sys
+        from flowc.cli.light_click import load_urllib
+        load_urllib()
+        assert "ipaddress" not in sys.modules
+        from urllib.parse import urlsplit
+        assert urlsplit("http://[::1]/x").hostname == "::1"
+        assert "ipaddress" in sys.modules and sys.modules["ipaddress"].__spec__ is not None
+    """)

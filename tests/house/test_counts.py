@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 STORED = ROOT / "tests" / "house" / "counts.json"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCE = 0.05
-FLOWS = ("linear.py", "fanout.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # files in bench/flows
+FLOWS = (
+    "linear.py",
+    "fanout.py",
+    "cards.py",
+    "plain_functions.py",
+    "pipelines.py",
+    "made_pipelines.py",
+)  # files in bench/flows
 
 
 class Program(NamedTuple):
@@ -46,13 +53,16 @@ class Program(NamedTuple):
     before: tuple[str, ...] = ()
 
 
+LINEAR = ("linear.py", "run")
+
+
 def completion(words: str) -> Program:
     """Return the program that completes the last word of a command line for bash."""
-    return Program(("-m", "flowc"), (("_FLOWC_COMPLETE", "bash_complete"), ("COMP_LINE", words)))
+    variables = (("_FLOWC_COMPLETE", "bash_complete"), ("COMP_LINE", words))
+    return Program(("-m", "flowc"), variables, before=LINEAR if "/" in words else ())
 
 
 MADE = ("made_pipelines.py:ten", "--count", "0")
-LINEAR = ("linear.py", "run")
 COMPILE = ("-m", "flowc", "compile", "--target", "argo")
 PROGRAMS: dict[str, Program] = {
     "import metaflow": Program(("-c", "import metaflow")),
@@ -63,6 +73,7 @@ PROGRAMS: dict[str, Program] = {
     "flowc show": Program(("-m", "flowc", "show", "LinearBench/latest"), before=LINEAR),
     "completion of a command": completion("flowc ru"),
     "completion of an option": completion("flowc run --"),
+    "completion of a run": completion("flowc show LinearBench/"),
     "a flow of 3 steps": Program(LINEAR),
     "compile 3 steps": Program((*COMPILE, "linear.py", "-o", "argo.yaml")),
     "compile a pipeline of 50 steps": Program((*COMPILE, "made_pipelines.py:fifty", "-o", "argo.yaml")),
@@ -122,12 +133,18 @@ def files(program: Program, directory: Path) -> int:
     return sum(path.is_file() for path in directory.rglob(".flowc/**/*"))
 
 
-def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
+def imports(program: Program, directory: Path) -> int:
+    """Return the number of imports in a program and its processes; a module that two processes import counts twice."""
+    stderr = run([sys.executable, "-X", "importtime"], program, directory)
+    return len(re.findall(r"^import time: +\d+ ", stderr, re.MULTILINE))
+
+
+def of_a_task(count: Callable[[Program, Path], int], place: Path, flow: str = "fanout.py") -> float:
     """Return the count for one more task of a foreach, computed from runs with 5 and with 25 items."""
     few, many = 5, 25
     counts = {}
     for width in (few, many):
-        program = Program(("fanout.py", "run", "--max-workers", "1", "--width", str(width)))
+        program = Program((flow, "run", "--max-workers", "1", "--width", str(width)))
         counts[width] = count(program, place / f"width-{width}")
     return (counts[many] - counts[few]) / (many - few)
 
@@ -179,17 +196,27 @@ def test_a_task_has_two_files_and_a_log_only_if_it_prints(tmp_path: Path) -> Non
     assert of_a_task(files, tmp_path) == 2
 
 
+@pytest.mark.parametrize("flow", ["fanout.py", "cards.py"])
+def test_a_task_imports_nothing(tmp_path: Path, flow: str) -> None:
+    """Also the modules that render cards are imported before the fork."""
+    assert of_a_task(imports, tmp_path, flow) == 0
+
+
 def test_system_calls_of_a_task(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     skip_without_strace()
-    run([sys.executable], Program(("fanout.py", "run")), tmp_path / "cached")  # writes the bytecode
-    count = round(of_a_task(system_calls, tmp_path))
+    counts: dict[str, int] = {}
+    for name, flow in (("a task", "fanout.py"), ("a task with a card", "cards.py")):
+        place = tmp_path / flow
+        place.mkdir()
+        run([sys.executable], Program((flow, "run")), place / "cached")  # writes the bytecode
+        counts[name] = round(of_a_task(system_calls, place, flow))
     stored = json.loads(STORED.read_text())
     if request.config.getoption("--update-golden"):
-        stored.setdefault(VERSION, {})["system calls of a task"] = count
+        stored.setdefault(VERSION, {})["system calls of a task"] = counts
         STORED.write_text(json.dumps(stored, indent=2, sort_keys=True) + "\n")
     if VERSION not in stored:
         pytest.skip(f"counts.json has no counts for Python {VERSION}; --update-golden adds them")
-    assert differing({"a task": count}, {"a task": stored[VERSION]["system calls of a task"]}) == []
+    assert differing(counts, stored[VERSION]["system calls of a task"]) == []
 
 
 def test_both_directions_are_differences() -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from typing_extensions import Unpack
 
+    from flowc.cli.commands.completion import prepare
+    from flowc.cli.commands.shells import register
     from flowc_runtime.base.config import configuration
     from flowc_runtime.process.collecting import collect_rarely
 
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:  # the help needs neither
+else:  # the help needs none of them
+    prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only for tab completion
+    register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
     configuration = LateModule("flowc_runtime.base.config.configuration")
 
@@ -134,8 +138,6 @@ class LazyGroup(click.Group):
         else:
             command = default_command(cmd_name)
         if ctx.resilient_parsing:  # a shell asks for completions, so no command will run
-            from flowc.cli.commands.completion import prepare
-
             prepare(command)
         return command
 
@@ -307,8 +309,6 @@ def main() -> None:
         collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
-        from flowc.cli.commands.shells import register
-
         register()
     with reporting_failed_output():
         flowc_group().main(prog_name="flowc")

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 from flowc_emulator.processes.guardian import Guardian
 from flowc_emulator.processes.hangs import Hangs
@@ -26,14 +26,14 @@ from flowc_runtime.process.collecting import collect_as_usual
 from flowc_runtime.process.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.process.leftovers import children, end_adopted
 from flowc_runtime.process.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
-from flowc_runtime.process.watch import Called, Ended, Output, Signalled, Watcher, kill_child
+from flowc_runtime.process.watch import Called, Ended, Output, Reported, Signalled, Watcher, kill_child
 from flowc_runtime.run.task import breakpoints, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from flowc_emulator.processes.observer import Launcher, Observer
     from flowc_runtime.base.signals import Wakeup
-    from flowc_runtime.process.logs import Stream
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
 
@@ -41,37 +41,6 @@ MOST_GUARDIANS = 10  # the largest number of killed guardians that are replaced
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
 
 J = TypeVar("J")
-J_contra = TypeVar("J_contra", contravariant=True)
-
-
-class Observer(Protocol[J_contra]):
-    """The events that the engine reports while it waits."""
-
-    def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
-        """Handle bytes that the job's process wrote to stdout or stderr."""
-        ...
-
-    def held(self, job: J_contra) -> None:
-        """Handle the start of a debugger's prompt: the job has borrowed the terminal."""
-        ...
-
-    def released(self) -> None:
-        """Handle the end of a debugger's prompt: the job has returned the terminal."""
-        ...
-
-    def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle the signal `number`, which ends `running` jobs; `again`: this is the second signal, which kills the
-        jobs."""
-        ...
-
-    def hung(self, job: J_contra) -> None:
-        """Handle a hanging job: its process waits for a lock that no thread can release. The process was asked to print
-        its stack."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Handle a note that the user should see."""
-        ...
 
 
 @final
@@ -87,14 +56,6 @@ class Inherited:
     def lease(self) -> breakpoints.Lease | None:
         """Return the object with which a debugger borrows the terminal; call it in the new process."""
         return self.terminal.enter_child() if self.terminal is not None else None
-
-
-class Launcher(Protocol):
-    """Starts one process."""
-
-    def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process; return it and its `Reaper` (None for a child of this process). Raises OSError."""
-        ...
 
 
 @final
@@ -118,7 +79,7 @@ class ForkStart:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """The end of a job's process, which is reported after all its output.
+    """The end of a job, which is reported after its output: the end of its process, or the process's complete report.
 
     `why` is the reason if the engine ended the process. `by_caller` is true if `Engine.end` was called for the job.
     """
@@ -137,6 +98,7 @@ class _Running(Generic[J]):
     began: float
     timed_out: bool = False
     ended_by: str | None = None
+    reported: bool = False  # whether the job has ended, and only its process continues
 
 
 class _Own(frozenset[int]):
@@ -173,16 +135,18 @@ class Engine(Generic[J]):
         self._adopted = False  # whether this process already adopted orphans before the first job
         self._replaced = 0  # number of guardians that were replaced
         self._hurried = False  # a second signal has arrived
+        self.remaining = 0
+        """The number of processes that continue after the end of their jobs."""
         self.signal: int | None = None
         """The signal that interrupted the jobs, or None."""
 
     @property
     def jobs(self) -> list[J]:
         """The active jobs."""
-        return [running.job for running in self._running.values()]
+        return [running.job for running in self._running.values() if not running.reported]
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) - self.remaining
 
     @property
     def wakeup(self) -> Wakeup:
@@ -277,7 +241,7 @@ class Engine(Generic[J]):
         `why` becomes `Finished.why`; a job that is already ending keeps its first reason.
         """
         for pid, running in self._running.items():
-            if running.job == job and running.ended_by is None:
+            if running.job == job and running.ended_by is None and not running.reported:
                 running.ended_by = why
                 kill_child(pid, signal.SIGTERM)
                 self._deadline(GRACE, pid, signal.SIGKILL)
@@ -296,8 +260,10 @@ class Engine(Generic[J]):
             match event:
                 case Output(child, stream, data):
                     self._observer.output(self._running[child.pid].job, stream, data)
+                case Reported(child, report):
+                    finished += self._reported(self._running[child.pid], report)
                 case Ended():
-                    finished.append(self._ended(event))
+                    finished += self._ended(event)
                 case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
                     continue  # Ctrl-C at a debugger's prompt is passed to the debugger
                 case Signalled(number):
@@ -314,7 +280,7 @@ class Engine(Generic[J]):
         """End all jobs because of a signal: the first call asks them to end and waits, the second call kills them."""
         again, self.signal = self.signal is not None, self.signal or number
         self._hurried = again
-        self._observer.interrupted(number, len(self._running), again=again)
+        self._observer.interrupted(number, len(self), again=again)
         for pid in self._running:
             kill_child(pid, signal.SIGKILL if again else signal.SIGTERM)
             self._deadline(GRACE, pid, signal.SIGKILL)
@@ -332,13 +298,28 @@ class Engine(Generic[J]):
         """Return the descriptors that a forked process must not hold."""
         return [*self._watcher.descriptors(), *self._close]
 
-    def _ended(self, event: Ended) -> Finished[J]:
+    def _reported(self, running: _Running[J], report: bytes) -> list[Finished[J]]:
+        """End a job whose process continues. A job that is being ended continues until its process ends."""
+        if running.reported or running.ended_by is not None or self.signal is not None:
+            return []
+        self._show_output(running)
+        running.reported = True
+        self.remaining += 1
+        self._hangs.ended(running.child.pid)
+        return [Finished(running.job, Ended(running.child, 0, None, 0, report), running.began, None, False)]
+
+    def _ended(self, event: Ended) -> list[Finished[J]]:
         pid = event.child.pid
         running = self._running.pop(pid)
         self._guardian.reaped(pid)
         self._hangs.ended(pid)
         if self._lender is not None:
             self._lender.ended(pid)
+        if running.reported:
+            self.remaining -= 1
+            if event.code != 0 and self.signal is None:
+                self._observer.cut_short(running.job, event)
+            return []
         why = None
         if self.signal is not None:
             why = f"interrupted by {failures.signal_name(self.signal)}"
@@ -346,7 +327,12 @@ class Engine(Generic[J]):
             why = running.ended_by
         elif running.timed_out:
             why = "the process was killed: it was still running after its timeout"
-        return Finished(running.job, event, running.began, why, running.ended_by is not None)
+        return [Finished(running.job, event, running.began, why, running.ended_by is not None)]
+
+    def _show_output(self, running: _Running[J]) -> None:
+        for event in self._watcher.drain(running.child.pid):
+            if isinstance(event, Output):
+                self._observer.output(running.job, event.stream, event.data)
 
     def _look_for_hangs(self) -> None:
         for pid in self._hangs.look():
@@ -375,9 +361,7 @@ class Engine(Generic[J]):
         running = self._running.get(pid)
         if running is None:
             return False
-        for event in self._watcher.drain(pid):
-            if isinstance(event, Output):
-                self._observer.output(running.job, event.stream, event.data)
+        self._show_output(running)
         self._observer.held(running.job)
         return True
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc_emulator.forkserver.client import ServerBranch
-    from flowc_emulator.processes.engine import Launcher
+    from flowc_emulator.processes.observer import Launcher
     from flowc_ir import Node
     from flowc_runtime.process.origin import ProcessOrigin
     from flowc_runtime.process.process import Child
@@ -37,8 +37,8 @@ _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 class Rule:
     """Which tasks import the flow themselves: `all`, or those of steps with environment variables (`in_environments`).
 
-    `modules` are the third-party modules that the user's modules import, in order. flowc imports these modules once for
-    all tasks, unless that is unsafe.
+    `modules` are the third-party modules that the user's modules and the cards import, in order. flowc imports these
+    modules once for all tasks, unless that is unsafe.
     """
 
     all: bool

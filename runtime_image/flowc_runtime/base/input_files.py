@@ -82,8 +82,8 @@ class _Opened:
         except ValueError:
             raise OSError(errno.EINVAL, "a file name cannot contain a NUL byte", path) from None
         except OSError as error:
-            number = re.fullmatch(r"/dev/(?:fd/)?(\d+|stdin)", path)
-            if error.errno != errno.ENXIO or number is None:
+            number = re.fullmatch(r"/dev/(?:fd/)?(\d+|stdin)", path) if error.errno == errno.ENXIO else None
+            if number is None:
                 raise
             self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses a socket
         status = os.fstat(self._descriptor)

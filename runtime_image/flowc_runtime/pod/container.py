@@ -23,7 +23,7 @@ from flowc_runtime.pod import coordination, pod_tracker
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
 from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
-from flowc_runtime.process.watch import Ended, Output, Watcher, kill_child
+from flowc_runtime.process.watch import Ended, Output, Reported, Watcher, kill_child
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable, open_program
 from flowc_runtime.run.reuse import Order, Reuse
@@ -154,6 +154,8 @@ class ContainerTask:
                         _pass_on(1 if stream == "stdout" else 2, data)
                     case Ended():
                         return event
+                    case Reported():
+                        continue  # the pod waits for the cards
                     case _:
                         kill_child(child.pid, signal.SIGTERM)
 

@@ -27,6 +27,7 @@ _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)  # the functions o
 HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
+COMPLETE = b"\n"  # the end of a report on the control pipe, if the child continues after the report
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.signals import Wakeup
 from flowc_runtime.process import leftovers
-from flowc_runtime.process.process import HAS_PIDFD, Child, peak_rss
+from flowc_runtime.process.process import COMPLETE, HAS_PIDFD, Child, peak_rss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +50,15 @@ class Ended:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """An event: a child has completed its report, and continues to run. `Ended` follows."""
+
+    child: Child
+    report: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Signalled:
     """An event: this process received a signal."""
 
@@ -63,7 +72,7 @@ class Called:
     event."""
 
 
-Event: TypeAlias = "Output | Ended | Signalled | Called"
+Event: TypeAlias = "Output | Reported | Ended | Signalled | Called"
 
 
 class Reaper(Protocol):
@@ -237,7 +246,7 @@ class Watcher:
         called = self.woken = False
         timeout = self._kill_left(timeout)
         signalled = self._wakeup.seen
-        for descriptor in self._ready(0.0 if events or reports or signalled else timeout):
+        for descriptor in self._ready(0.0 if events or reports or signalled else timeout, events):
             source = self._sources[descriptor]
             if isinstance(source, _Watched):
                 if descriptor == source.pidfd:
@@ -265,9 +274,9 @@ class Watcher:
                 self.detach(reaper)
         return events
 
-    def _ready(self, timeout: float | None) -> list[int]:
-        """Wait, and return the readable descriptors. Data that arrives only on control pipes is read here, since it is
-        no event for the caller.
+    def _ready(self, timeout: float | None, events: list[Event]) -> list[int]:
+        """Wait, and return the readable descriptors. Data that arrives only on control pipes is read here, until it is
+        an event for the caller.
 
         A child reports twice before its end, and returning to the caller costs as much as reading the report.
         """
@@ -282,7 +291,9 @@ class Watcher:
                 return ready
             for source, descriptor in zip(sources, ready, strict=True):
                 assert isinstance(source, _Watched)
-                self._read(source, descriptor, [])
+                self._read(source, descriptor, events)
+            if events:
+                return []
             if until is not None:
                 timeout = max(0.0, until - time.monotonic())
 
@@ -327,6 +338,8 @@ class Watcher:
             return False
         if descriptor == watched.child.control:
             watched.report += data
+            if data.endswith(COMPLETE) and len(watched.report) > len(COMPLETE):
+                events.append(Reported(watched.child, bytes(watched.report)))
         else:
             events.append(Output(watched.child, "stdout" if descriptor == watched.child.stdout else "stderr", data))
         return True

@@ -53,8 +53,12 @@ class Cards(Protocol):
         """
         ...
 
+    def collect(self) -> None:
+        """Render the components that the step has appended, after the attempt was recorded and before its report."""
+        ...
+
     def finish(self) -> None:
-        """Render the final version of all cards, after the attempt's record was written."""
+        """Render the final version of all cards, after the attempt was recorded and reported."""
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:
@@ -173,6 +177,10 @@ class Program(Protocol):
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
         """Return the cards of an attempt (step, index path, number) of a node with cards."""
+        ...
+
+    def warm_up_cards(self, flow: Flow, step: str) -> None:
+        """Before tasks of a step with cards are forked, do the work that each of them would do again."""
         ...
 
     # -- contents of the code

@@ -100,6 +100,21 @@ class MetaflowObject:
         created._namespace_check, created._namespace = near._namespace_check, near._namespace
         return created
 
+    @classmethod
+    def _of(cls: type[Self], reader: RunReader, parts: tuple[str, ...], attempt: int | None = None) -> Self:
+        """Create an object that is known to exist, in the namespace of its run.
+
+        Args:
+            reader: the run.
+            parts: the parts of the pathspec, as many as the class needs.
+            attempt: the number of a task's attempt, from 0.
+        """
+        created = cls.__new__(cls)
+        created._url, created._parts, created._known = reader.store.objects.url, parts, reader
+        created._attempt = attempt
+        created._namespace_check, created._namespace = False, reader.record.get("namespace")
+        return created
+
     # -- for derived classes
 
     def _exists(self) -> bool:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from flowc.cli.commands.stored_names import pathspecs
 from flowc.cli.options.common import open_store
+from flowc.completion.candidates import pathspecs
+from flowc.completion.stored_names import StoredNames
 from flowc.flow_files import OpeningError
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 from flowc.modules import ModuleError, find_module
@@ -192,7 +193,7 @@ def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Ite
 def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
     """Yield candidates for RUN/STEP/TASK of a flow: pathspecs without the flow's name."""
     before = f"{flow}/"
-    for found in pathspecs(store, before + incomplete):
+    for found in pathspecs(StoredNames(store.objects.url), before + incomplete):
         inner = found.removeprefix(before)
         yield inner if "/" in inner else f"{inner}/"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
@@ -19,8 +18,10 @@ from flowc_runtime.base.contract import STORE
 from flowc_runtime.base.errors import AddressError, ConfigurationError, FlowcError, LibraryError, SettingsError
 
 if TYPE_CHECKING:
+    import pathlib
     import shutil
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from click.parser import _OptionParser
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
 else:  # imported at first use, because the import costs start-up time
+    pathlib = LateModule("pathlib")
     shutil = LateModule("shutil")
 
 if not TYPE_CHECKING:  # only some commands use these
@@ -191,7 +193,9 @@ def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
         click.echo(write(facts_of(diagnostics, root), form.name), file=form.file or sys.stderr, nl=False)
         return
     columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color(), columns=columns), err=True, nl=False)
+    click.echo(
+        render(diagnostics, root, cwd=pathlib.Path.cwd(), color=use_color(), columns=columns), err=True, nl=False
+    )
 
 
 class ErrorFormat(NamedTuple):

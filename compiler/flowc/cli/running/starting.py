@@ -41,6 +41,7 @@ else:  # not used if all tasks are forks
 STATE = "flowc.state"  # key in a context's `meta`: the `State` of the process before the import of the flow
 ORIGIN = "flowc.origin"  # key in a context's `meta`: the `ProcessOrigin` of a `flowc` command
 SERVER = "flowc.server"  # key in a context's `meta`: the `ForkServer` that `foresee` has started
+_WITH_CARDS = ("metaflow.plugins.cards._task", "markdown_it")  # what each task with a card would import
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # flowc's own packages, and packages that flowc itself imports.
 _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
@@ -184,7 +185,8 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
     in_environments = not verdict.harmless_elsewhere
     if not everywhere and not (in_environments and any(node.environment for node in checked.flow.nodes)):
         return None
-    rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
+    modules = (*verdict.modules, *(_WITH_CARDS if any(node.cards for node in checked.flow.nodes) else ()))
+    rule = Rule(all=everywhere, in_environments=in_environments, modules=modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
     return Starts(rule, str(checked.package.root), note, _origin(), server=server, debugger=os.isatty(0))
 

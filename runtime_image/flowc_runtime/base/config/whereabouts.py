@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
+from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_file import upward
 from flowc_runtime.base.config.configuration import SettingValue, from_file, from_variable
 from flowc_runtime.base.errors import FlowcError
+
+if TYPE_CHECKING:
+    import shlex
+else:  # imported for the first printed command
+    shlex = LateModule("shlex")
 
 LOCAL_NAME = ".flowc"
 

@@ -272,6 +272,9 @@ class NodesProgram:
         """Refuse: only steps of flow classes have cards. Raises ProtocolError."""
         raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can have cards")
 
+    def warm_up_cards(self, flow: Flow, step: str) -> None:
+        """Do nothing: only steps of flow classes have cards."""
+
     # -- contents of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:

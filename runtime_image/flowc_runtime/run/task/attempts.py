@@ -11,7 +11,7 @@ from flowc_ir import json_text
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.process import ending
-from flowc_runtime.process.process import this_process
+from flowc_runtime.process.process import COMPLETE, this_process
 from flowc_runtime.run.task import failures
 from flowc_runtime.store.records.record_types import RECORD_VERSION, AttemptRecord
 
@@ -116,6 +116,11 @@ _ENDING = b"\n"
 def begin_ending(control: int) -> None:
     """Tell the parent process that the step's code has ended and exit handlers run. The report follows."""
     os.write(control, _ENDING)
+
+
+def begin_rest(control: int) -> None:
+    """Tell the parent process that the report is complete, although this process continues: it renders cards."""
+    os.write(control, COMPLETE)
 
 
 def read_report(report: bytes) -> Result | None:

@@ -9,13 +9,14 @@ from flowc_runtime.base.errors import (
     FlowcError,
 )
 from flowc_runtime.process import ending
-from flowc_runtime.run.task.attempts import Result, begin_ending, outcome_code, refuse, report
-from flowc_runtime.run.task.task import Attempt
+from flowc_runtime.run.task.attempts import Result, begin_ending, begin_rest, outcome_code, refuse, report
+from flowc_runtime.run.task.task import Attempt, flush_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.program import Cards
 
 
 def perform(job: Assignment, end: Callable[[], None]) -> Result:
@@ -32,7 +33,11 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
     Raises:
         FlowcError: the attempt could not be executed or recorded.
     """
-    attempt = Attempt(job, end)
+    return _execute(Attempt(job, end))
+
+
+def _execute(attempt: Attempt) -> Result:
+    job = attempt.job
     attempt.enter()
     try:
         if job.only_catch:
@@ -50,13 +55,31 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
 
 
 def perform_and_report(job: Assignment, control: int) -> int:
-    """In a task's process: execute the attempt, report the result on the pipe `control`, and return the exit code."""
+    """In a task's process: execute the attempt, report the result on the pipe `control`, and return the exit code.
+
+    The cards of the attempt are rendered after the report, so that the parent process does not wait for them.
+    """
     try:
-        result = perform(job, lambda: end_process(control))
+        result, cards = _execute_with_cards(job, control)
     except FlowcError as error:
         return refuse(error, control)
+    if cards is not None:
+        cards.collect()
+        flush_streams()
     report(control, result)
+    if cards is not None:
+        if result.outcome != "failed":
+            begin_rest(control)
+        cards.finish()
+        flush_streams()
     return outcome_code(result.outcome, final=result.final)
+
+
+def _execute_with_cards(job: Assignment, control: int) -> tuple[Result, Cards | None]:
+    """Execute the attempt and return its result and its cards. The step's artifacts are not in memory afterwards."""
+    attempt = Attempt(job, lambda: end_process(control))
+    result = _execute(attempt)
+    return result, attempt.cards
 
 
 def end_process(control: int) -> None:

@@ -375,17 +375,14 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record, and then the cards, which show the record. The caller then reports the end."""
-        self._flush()
+        """Write the record. The caller then reports the end, and finishes the cards, which show the record."""
+        flush_streams()
         if self.constants:
             record["constants"] = self.constants
         if self.job.durable:
             self._finish_durably(record)
         else:
             self.job.run.finish(record)
-        if self.cards:
-            self.cards.finish()
-            self._flush()
 
     def _finish_durably(self, record: AttemptRecord) -> None:
         """Flush the blobs that the record names to disk, then write the record. Raises StoreError."""
@@ -394,10 +391,11 @@ class Attempt:
             disk.flush(lambda message: say(f"flowc: {message}\n"))
         self.job.run.finish(record, disk)
 
-    def _flush(self) -> None:
-        """Flush stdout and stderr, so that the step's output is in the log before the record is written."""
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (AttributeError, ValueError, OSError):  # the step may have closed or replaced the stream
-                continue
+
+def flush_streams() -> None:
+    """Flush stdout and stderr, so that the step's output is in the log before the record is written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError, OSError):  # the step may have closed or replaced the stream
+            continue

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,8 +62,8 @@ _OBJECT: Final = (dict,)
 _TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, up to the year 9999
 _COUNT: Final = Between((int,), 0, 2**63)
 _NUMBER: Final = Between((int,), 1, 2**63)  # the number of an attempt
-DIGEST: Final = Matching(re.compile(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex")
-_PATH: Final = Matching(re.compile(r"0(?:[.~][0-9]+)*", re.ASCII), "an index path")
+DIGEST: Final = Matching(late_pattern(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex")
+_PATH: Final = Matching(late_pattern(r"0(?:[.~][0-9]+)*", re.ASCII), "an index path")
 _NO: Final = type(None)
 
 _PROCESS = ObjectOf(

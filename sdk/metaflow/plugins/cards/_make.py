@@ -1,4 +1,4 @@
-"""Makes one card in the card's own process: finds the card's class, calls it with the task, and stores the HTML."""
+"""Makes one card: finds the card's class, calls it with the task, and stores the HTML."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flowc_ir import json_text
 from flowc_runtime.base.ambient import ambient
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.graph_info import graph_info
 from flowc_runtime.store.records.record_types import RECORD_VERSION, CardRecord
 from metaflow import client
+from metaflow.client.reader import RunReader
 from metaflow.plugins.cards._store import DATA, PAGE
 from metaflow.plugins.cards._types import find_card
 from metaflow.plugins.cards._warn import warn
@@ -25,23 +28,32 @@ _FINAL = "final"
 
 
 class Maker:
-    """Makes one card of an attempt and stores it, in the card's own process.
+    """Makes one card of an attempt and stores it.
 
     Attributes:
         attempt: (step, index path, number of the attempt from 1).
         card: the @card in the intermediate representation.
         key: the key of the card's page in the store.
         cls: the flow's class.
+        kind: the class of the card; None if it is found when the card is made.
     """
 
     def __init__(
-        self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
+        self,
+        run: RunStore,
+        flow: Flow,
+        attempt: tuple[str, str, int],
+        card: Card,
+        key: str,
+        cls: type,
+        kind: type[MetaflowCard] | None = None,
     ) -> None:
         self.run, self.flow, self.attempt, self.card, self.key, self.cls = run, flow, attempt, card, key, cls
+        self.kind = kind
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Prepare the process: set the step's environment variables, and let the client read the run's store."""
+        """Prepare a process that renders only this card: set the step's variables and the client's store."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
         ambient().open_bucket = None  # this process forks no tasks, so it may use a bucket's client itself
         client.metadata(self.run.objects.url)
@@ -76,29 +88,24 @@ class Maker:
         self._put_data(instance.refresh(task, data), token)
 
     def _card(self, data: dict[str, Any]) -> MetaflowCard:
-        cls = find_card(self.card.type, warn)
+        cls = self.kind or find_card(self.card.type, warn)
         arguments: dict[str, object] = {
             "options": json_text.loads(self.card.options),
             "components": list(data["components"].values()) if cls.ALLOW_USER_COMPONENTS else [],
-            "graph": self._graph(),
+            "graph": steps_of(self.flow),
             "flow": self.cls,
         }
         instance = cls(**_accepted_arguments(cls, arguments))
         instance.runtime_data = data
         return instance
 
-    def _graph(self) -> dict[str, Any]:
-        from flowc_runtime.run.graph_info import graph_info
+    def _task(self) -> client.Task:
+        step, path, number = self.attempt
+        reader = RunReader(self.run)
+        reader.flow = self.flow  # it is not read again
+        return client.Task._of(reader, (self.run.flow, self.run.id, step, task_id(step, path)), number - 1)
 
-        return cast("dict[str, Any]", graph_info(self.flow)["steps"])
-
-    def _task(self) -> Any:
-        step, path, _ = self.attempt
-        task = client.Task(f"{self.run.flow}/{self.run.id}/{step}/{path}", _namespace_check=False)
-        task._attempt = self.attempt[2] - 1
-        return task
-
-    def _new_token(self, instance: MetaflowCard, task: Any, data: dict[str, Any]) -> str:
+    def _new_token(self, instance: MetaflowCard, task: client.Task, data: dict[str, Any]) -> str:
         match instance.RELOAD_POLICY:
             case MetaflowCard.RELOAD_POLICY_ALWAYS:
                 return f"refresh-{data['render_seq']}"
@@ -118,6 +125,16 @@ class Maker:
     def _put_data(self, data: object, token: str) -> None:
         record = CardRecord(version=RECORD_VERSION, reload_token=token, data=data, created_on=time.time())
         self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
+
+
+_steps: dict[int, tuple[Flow, dict[str, Any]]] = {}  # by the id of the flow, which is kept so that the id stays valid
+
+
+def steps_of(flow: Flow) -> dict[str, Any]:
+    """Return the steps of a flow in the form of the argument `graph` of a card. A second call returns the same dict."""
+    if id(flow) not in _steps:
+        _steps[id(flow)] = flow, cast("dict[str, Any]", graph_info(flow)["steps"])
+    return _steps[id(flow)][1]
 
 
 def _accepted_arguments(cls: type, arguments: dict[str, object]) -> dict[str, Any]:

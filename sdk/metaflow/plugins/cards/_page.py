@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from html import escape
 
@@ -50,6 +51,7 @@ def page(title: str, body: str, *, vega: bool = False) -> str:
 """
 
 
+@functools.cache
 def asset(name: str) -> str:
     """Return the text of a file of this package."""
     with open(os.path.join(_ASSETS, name), encoding="utf-8") as file:

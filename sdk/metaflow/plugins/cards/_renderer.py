@@ -1,8 +1,8 @@
-"""Makes a card in a separate process, so that a failure of the card cannot harm the step.
+"""Renders the cards of an attempt: built-in cards in the task's process, other cards in a process of their own.
 
-The process is forked before the step's code runs. Later, the task may have threads and connections to a bucket, and a
-process with threads or connections must not fork. The child process waits until it receives the components, as JSON
-through a socket.
+The code of other cards can fail, hang or end its process, and must not harm the step. Their process is forked before
+the step's code runs: later, the task may have threads and connections to a bucket, and a process with threads or
+connections must not fork. The child process waits until it receives the components, as JSON through a socket.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import socket
 import struct
 import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, final
 
+from flowc_runtime.base.errors import StepTimeout
 from metaflow.plugins.cards._warn import Failure, warn
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from flowc_ir import Card
     from metaflow.plugins.cards._make import Maker
@@ -31,8 +33,128 @@ _DONE = b"ok"
 _PR_SET_PDEATHSIG = 1
 
 
-class Renderer:
-    """One card of an attempt: the process that renders the card, and the parent's end of the socket to it."""
+class Renderer(Protocol):
+    """Renders one card of an attempt.
+
+    Attributes:
+        card: the @card.
+        maker: renders and stores the card.
+        editable: whether the step can append components.
+        updatable: whether a refresh renders the card while the step runs.
+    """
+
+    card: Card
+    maker: Maker
+    editable: bool
+    updatable: bool
+
+    def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
+        """Prepare for requests; see `ProcessRenderer.start`."""
+        ...
+
+    def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
+        """Render the current state of the card, and return whether this was possible now.
+
+        Args:
+            message: a function that returns the JSON of the components; called only if the JSON is needed.
+            wait: whether to wait until the previous refresh is done, at most the card's timeout.
+        """
+        ...
+
+    def begin_final(self, message: str, deadline: float) -> Failure | None:
+        """Begin to render the final page from the JSON of the components; return the failure if that is impossible.
+
+        Args:
+            message: the JSON of the components.
+            deadline: the time, on the monotonic clock, until which an unfinished refresh is awaited.
+        """
+        ...
+
+    def finish(self, deadline: float) -> Failure | None:
+        """Wait until the final page is stored, at most until `deadline`, on the monotonic clock; return the failure."""
+        ...
+
+    def leave(self) -> None:
+        """Release the resources without rendering a final page."""
+        ...
+
+
+@final
+class OwnRenderer:
+    """Renders a built-in card in the task's process: its code belongs to flowc, and neither hangs nor ends the process.
+
+    A refresh is rendered during the call, and the final page after the attempt has been reported.
+    """
+
+    def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
+        self.card, self.maker = card, maker
+        self.editable, self.updatable = editable, updatable
+        self._started = False
+        self._message = ""
+
+    def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
+        """Allow `refresh` to write to the store."""
+        self._started = True
+
+    def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
+        """Render and store the current state of the card; an error causes a warning."""
+        text = message()
+        if self._started:  # false in a test that runs one step
+            try:
+                self.maker.make(text, final=False)
+            except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the card
+                raise
+            except Exception as error:
+                warn(f"a refresh of the card '{self.card.type}' failed: {Failure.from_error(error).short}")
+        return True
+
+    def begin_final(self, message: str, deadline: float) -> Failure | None:
+        """Keep the message for `finish`."""
+        self._message = message
+        return None
+
+    def finish(self, deadline: float) -> Failure | None:
+        """Render and store the final page; return the failure, such as a page that is not stored at the deadline."""
+        try:
+            with _limited(deadline - time.monotonic()):
+                self.maker.make(self._message, final=True)
+        except _LateError:
+            return _late(self.card)
+        except BaseException as error:  # also a SystemExit of a signal handler: the attempt is already reported
+            return Failure.from_error(error)
+        return None
+
+    def leave(self) -> None:
+        """Do nothing."""
+
+
+class _LateError(BaseException):
+    """The deadline of a card has passed. It is no Exception, so that only `OwnRenderer.finish` handles it."""
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise _LateError in the block after this time; the step's code, which may use the timer too, has ended."""
+
+    def expire(signum: int, frame: object) -> None:
+        raise _LateError
+
+    signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # a value of 0 would stop the timer
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+
+def _late(card: Card) -> Failure:
+    return Failure.from_text(f"it took longer than its timeout of {card.timeout} s")
+
+
+@final
+class ProcessRenderer:
+    """Renders a card in a process, and holds the parent's end of the socket to it."""
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
         self.card, self.maker = card, maker
@@ -61,9 +183,9 @@ class Renderer:
             try:
                 if prctl is not None:
                     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                for other in (ours, *(other.socket for other in others)):
-                    if other is not None:
-                        other.close()
+                for each in (ours, *(other.socket for other in others if isinstance(other, ProcessRenderer))):
+                    if each is not None:
+                        each.close()
                 if os.getppid() == parent:  # false if the parent ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0
@@ -111,7 +233,7 @@ class Renderer:
             if self._torn:
                 raise EOFError
             if self._busy and self._answer(deadline) is None:
-                return self._late()
+                return self._end_late()
             self._send(_FINAL, message)
         except (OSError, EOFError):
             return Failure.from_text(self._end())
@@ -131,7 +253,7 @@ class Renderer:
         except (OSError, EOFError):
             return Failure.from_text(self._end())
         if answer is None:
-            return self._late()
+            return self._end_late()
         self._end()
         return None if answer == _DONE else Failure.unpacked(answer)
 
@@ -140,9 +262,9 @@ class Renderer:
         if self.socket is not None:
             self._end()
 
-    def _late(self) -> Failure:
+    def _end_late(self) -> Failure:
         self._end()
-        return Failure.from_text(f"it took longer than its timeout of {self.card.timeout} s")
+        return _late(self.card)
 
     def _end(self) -> str:
         """End the process after its last response; return a description of how it ended."""

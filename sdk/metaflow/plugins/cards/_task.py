@@ -4,24 +4,60 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from flowc_ir import Card
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.base.index import ROOT, Graph, task_pathspec
 from flowc_runtime.process.process import load_prctl
+from flowc_runtime.run.task.attempts import begin_record, new_record
+from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.records.run_store import RunStore
-from metaflow.plugins.cards._current import CurrentCards
+from flowc_runtime.store.records.runs import new_run_record
+from flowc_runtime.store.values.codecs import store_value
+from metaflow.plugins.cards._current import CardComponents, CurrentCards
 from metaflow.plugins.cards._make import Maker
-from metaflow.plugins.cards._renderer import Renderer
+from metaflow.plugins.cards._renderer import OwnRenderer, ProcessRenderer
 from metaflow.plugins.cards._store import card_key, cards_of
 from metaflow.plugins.cards._types import find_card
 from metaflow.plugins.cards._warn import Failure, warn
-from metaflow.plugins.cards.card_modules.basic import ErrorCard
+from metaflow.plugins.cards.card_modules.basic import CARDS, ErrorCard
+from metaflow.plugins.cards.card_modules.texts import Markdown
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import OriginRecord
+    from metaflow.plugins.cards._renderer import Renderer
+
+
+def warm_up(flow: Flow, step: str, cls: type) -> None:
+    """Render the built-in cards of a step with a store in memory, before tasks are forked.
+
+    The forks inherit the imported modules, the assets and the picture of the graph, instead of making them again. No
+    code of the user's is called.
+
+    Args:
+        flow: the flow.
+        step: a step with @card.
+        cls: the flow's class.
+    """
+    run, attempt = RunStore(MemoryObjects(), flow.name, "1"), (step, ROOT, 1)
+    run.create(new_run_record(run, flow, 0.0, user="", target="local", parameters={}, tags=[], namespace=None), "")
+    begun = begin_record(0.0)
+    run.begin(*attempt, begun)
+    record = new_record(run, Graph(flow), attempt, "ok", begun, {"code": 0})
+    record["artifacts"] = {"value": store_value(run.objects, 1)}
+    run.finish(record)
+    components = CardComponents()
+    components.append(Markdown("# Title\n\n- text"))
+    message = components.message()
+    types = {card.type for card in next(node for node in flow.nodes if node.id == step).cards}
+    for kind in CARDS:
+        if kind.type in types:
+            with suppress(Exception):  # the flow may have changed the class; its tasks report the error
+                Maker(run, flow, attempt, Card(type=kind.type), kind.type, cls, kind).make(message, final=True)
 
 
 class TaskCards:
@@ -37,38 +73,46 @@ class TaskCards:
         self._run = run
         self._where = task_pathspec(run.flow, run.id, attempt[0], path=attempt[1])
         cards = next(node for node in flow.nodes if node.id == attempt[0]).cards
-        self._renderers = []
+        is_local = "://" not in run.objects.url.removeprefix("file://")
+        self._renderers: list[Renderer] = []
         for number, card in enumerate(cards):
             maker = Maker(run, flow, attempt, card, card_key(run, attempt, number, card.type, card.id), cls)
             try:
                 card_class = find_card(card.type, warn)
             except CardClassFoundException:
-                editable = updatable = False  # the child process reports the unknown type when it makes the card
-            else:
-                editable, updatable = card_class.ALLOW_USER_COMPONENTS, card_class.RUNTIME_UPDATABLE
-            self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
+                # the child process reports the unknown type when it makes the card
+                self._renderers.append(ProcessRenderer(card, maker, editable=False, updatable=False))
+                continue
+            maker.kind = card_class
+            kind = OwnRenderer if card_class in CARDS and is_local else ProcessRenderer
+            editable, updatable = card_class.ALLOW_USER_COMPONENTS, card_class.RUNTIME_UPDATABLE
+            self._renderers.append(kind(card, maker, editable=editable, updatable=updatable))
         self.current = CurrentCards(self._renderers)
+        self._messages: list[str] = []
 
     def start(self) -> None:
         """Start the processes that render the cards.
 
         The processes are forked before this process uses the store or starts a thread.
         """
-        prctl = load_prctl()
+        prctl = load_prctl() if any(isinstance(each, ProcessRenderer) for each in self._renderers) else None
         for renderer in self._renderers:
             renderer.start(prctl, self._renderers)
 
+    def collect(self) -> None:
+        """Render the components, whose classes may be the user's; their warnings precede the report of the task."""
+        self._messages = [components.message() for components in self.current.get()]
+
     def finish(self) -> None:
-        """Render the final page of each card, after the attempt's record is written.
+        """Render the final page of each card, after the attempt's record is written and its end is reported.
 
         A card that fails or exceeds its `timeout` causes a warning and, with `save_errors`, a page that shows the
         error.
         """
         began = time.monotonic()
-        messages = [components.message() for components in self.current.get()]
         failures = [
             renderer.begin_final(message, began + renderer.card.timeout)
-            for renderer, message in zip(self._renderers, messages, strict=True)
+            for renderer, message in zip(self._renderers, self._messages, strict=True)
         ]
         for renderer, failure in zip(self._renderers, failures, strict=True):
             why = failure or renderer.finish(began + renderer.card.timeout)
