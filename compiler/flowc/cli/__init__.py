@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.config import configuration
     from flowc_runtime.process.collecting import collect_rarely
+    from flowc_runtime.process.quick_end import end as end_quickly
 
     class _Attributes(TypedDict, total=False):
         name: str | None
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 else:  # the help needs neither
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
     configuration = LateModule("flowc_runtime.base.config.configuration")
+    end_quickly = LateFunction("flowc_runtime.process.quick_end:end")
 
 __all__ = ["main"]
 
@@ -309,8 +311,12 @@ def main() -> None:
         from flowc.cli.commands.shells import register
 
         register()
-    with reporting_failed_output():
-        flowc_group().main(prog_name="flowc")
+    try:
+        with reporting_failed_output():
+            flowc_group().main(prog_name="flowc")
+    except SystemExit as ended:
+        end_quickly(ended, sys._getframe(1))
+        raise
 
 
 def flowc_group() -> LazyGroup:
