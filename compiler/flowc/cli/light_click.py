@@ -1,8 +1,10 @@
-"""Import click without `inspect`, `uuid` and `platform`, which are half of the time of its import.
+"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`, most of the time of its import.
 
-Click's modules get objects in place of `inspect` and `uuid`. These objects import the real modules when click needs
-them. Every other module, also of users, imports the real modules. If another module has already imported `inspect`,
-`uuid` or click, click's import is not changed.
+Click's modules get objects in place of the first four. These objects import the real modules when click needs them.
+Every other module, also of users, imports the real modules. If another module has already imported one of them or
+click, click gets the real module.
+
+Click's messages are translated only if another module imports `gettext`, as a program does that installs translations.
 """
 
 from __future__ import annotations
@@ -10,32 +12,56 @@ from __future__ import annotations
 import gc
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
+    import gettext
     import inspect
-    import uuid
 else:
-    inspect, uuid = LateModule("inspect"), LateModule("uuid")
+    gettext, inspect = LateModule("gettext"), LateModule("inspect")
 
 # The type of the values is `object`, because some are stand-ins for modules.
 _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
-    """The class of `_UUID`, which makes and recognizes instances of `uuid.UUID`."""
+    """The class of stand-ins for classes: they make and recognize instances of the class, and have its attributes."""
+
+    real: str  # MODULE:CLASS
 
     def __call__(cls, *args: object, **values: object) -> object:
-        return uuid.UUID(*args, **values)  # type: ignore[arg-type]
+        return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return not isinstance(_modules.get("uuid"), (type(None), _StandIn)) and isinstance(instance, uuid.UUID)
+        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):  # so there are no instances yet
+            return False
+        return isinstance(instance, cls.loaded())
+
+    def __getattr__(cls, name: str) -> object:
+        if name.startswith("__"):  # `typing` asks for some
+            raise AttributeError(name)
+        return getattr(cls.loaded(), name)
+
+    def loaded(cls) -> type:
+        """Import the class."""
+        module, _, name = cls.real.partition(":")
+        found: type = getattr(import_module(module), name)
+        return found
 
 
 class _UUID(metaclass=_LateKind):
     """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+
+    real = "uuid:UUID"
+
+
+class _Datetime(metaclass=_LateKind):
+    """Stands for `datetime.datetime` as `_UUID` does."""
+
+    real = "datetime:datetime"
 
 
 class _StandIn:
@@ -56,6 +82,29 @@ class _LateUuid(_StandIn):
     UUID: Final = _UUID
 
 
+class _LateDatetime(_StandIn):
+    datetime: Final = _Datetime
+
+
+class _LateGettext(_StandIn):
+    """Click asks for the translation of its messages, such as "file", when it makes options.
+
+    `gettext` would import `locale` and search for files. No translations can be installed before `gettext` is imported.
+    """
+
+    @staticmethod
+    def gettext(message: str) -> str:
+        """Return the translation of a message."""
+        return gettext.gettext(message) if isinstance(_modules.get("gettext"), ModuleType) else message
+
+    @staticmethod
+    def ngettext(one: str, many: str, number: int) -> str:
+        """Return the translation of a message with a number."""
+        if isinstance(_modules.get("gettext"), ModuleType):
+            return gettext.ngettext(one, many, number)
+        return one if number == 1 else many
+
+
 class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
@@ -67,7 +116,12 @@ def _load_click() -> None:
     """Import click, if it is not imported yet."""
     if "click" in sys.modules:
         return
-    given: dict[str, object] = {"inspect": _LateInspect(inspect, "inspect"), "uuid": _LateUuid(uuid, "uuid")}
+    given: dict[str, object] = {
+        name: kind(LateModule(name), name)
+        for name, kind in (
+            ("inspect", _LateInspect), ("uuid", _LateUuid), ("datetime", _LateDatetime), ("gettext", _LateGettext),
+        )
+    }  # fmt: skip
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()

@@ -11,8 +11,8 @@ from flowc_runtime.base.own_packages import OWN_PACKAGES
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment with
-# setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
+# flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
+# with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
 _KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
 _OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the names in the script `flowc`, which an installer writes
 

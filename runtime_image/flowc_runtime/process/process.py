@@ -6,9 +6,10 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, final
 
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base import contract
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process import ending

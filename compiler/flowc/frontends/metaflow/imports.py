@@ -163,7 +163,9 @@ def _names_of(module: str) -> Iterable[str]:
 def _public(module: str) -> list[str]:
     """Return the public names of a module of `metaflow`, including its submodules."""
     loaded = import_module(module)
-    below = [entry.name for entry in pkgutil.iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
+    below = (
+        [entry.name for entry in pkgutil.iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
+    )
     names = {*getattr(loaded, "__all__", _names_of(module)), *below}
     return sorted(name for name in names if not name.startswith("_"))
 

@@ -6,19 +6,15 @@ is not a string or looks like a tag; `{"$pickle": [type, base64]}` for every oth
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
-from flowc_ir.late import LateModule
 from flowc_runtime.store.values.codecs import Encoded, unpickle
 from flowc_runtime.store.values.descriptions import short_repr, type_name
 
 if TYPE_CHECKING:
-    import base64
-
     from flowc_runtime.store.values.codecs import Finder, UserValue
-else:  # few values contain bytes
-    base64 = LateModule("base64")
 
 _ATOMS: Final = (type(None), bool, int, float, str)
 _GROUPS: Final[dict[type, str]] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
