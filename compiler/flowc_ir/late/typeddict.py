@@ -40,7 +40,7 @@ class _Meta(type):
 
     def __call__(cls, /, *args: object, **values: object) -> dict[str, object]:
         """Return a plain dict."""
-        return dict(*args, **values)  # type: ignore[arg-type]
+        return dict(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
         raise TypeError("TypedDict does not support instance and class checks")

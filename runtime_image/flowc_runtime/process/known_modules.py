@@ -29,10 +29,15 @@ def only_known_modules() -> bool:
             if not _is_known_program(harmless):
                 return False
             continue
-        top = name.partition(".")[0]
-        if not (top in sys.stdlib_module_names or top in _KNOWN or name in harmless):
+        if is_of_others(name) and name not in harmless:
             return False
     return True
+
+
+def is_of_others(name: str) -> bool:
+    """Return whether a module is neither of the standard library, nor of flowc, nor of a package that flowc uses."""
+    top = name.partition(".")[0]
+    return not (top in sys.stdlib_module_names or top in _KNOWN)
 
 
 def _is_known_program(harmless: Collection[str]) -> bool:

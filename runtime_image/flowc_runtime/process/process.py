@@ -274,6 +274,11 @@ def prepare_streams() -> None:
             os.close(descriptor)
 
 
+def prepared_streams() -> tuple[TextIOWrapper, ...]:
+    """Return the streams that `prepare_streams` has created. Nothing is written to them in this process."""
+    return _prepared or ()
+
+
 def open_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
     streams = _prepared or _make_streams()

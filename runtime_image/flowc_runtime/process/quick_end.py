@@ -12,14 +12,23 @@ import gc
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.process import ending, writers
-from flowc_runtime.process.known_modules import only_known_modules
+from flowc_runtime.process.known_modules import is_of_others, only_known_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
+    from flowc_runtime.process.process import prepared_streams
+else:
+    prepared_streams = LateFunction("flowc_runtime.process.process:prepared_streams")
+
+_COMPILED: Final = (".so", ".pyd")
+# Modules of Python whose objects have no `__del__`, but write data or restore the terminal when they are freed.
+_WRITING: Final = frozenset({"_curses", "_dbm", "_gdbm", "_sqlite3", "_tkinter"})
 # With these variables the interpreter continues after the program, or libraries expect that the process ends normally.
 _VARIABLES: Final = ("PYTHONINSPECT", "LD_PRELOAD")
 
@@ -30,7 +39,8 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
     The function returns if:
     - a frame from `caller` outwards could catch `ended`, or does anything after it (such as a test or a debugger);
     - the interpreter continues afterwards (`python -i`), reports what it frees, or is traced;
-    - modules are loaded that may have objects with finalizers (`known_modules`);
+    - modules are loaded that are not known (`known_modules`), and an object has a finalizer, or compiled code of
+      another package is loaded, whose objects may write data when they are freed;
     - a standard stream cannot be flushed.
 
     Args:
@@ -38,7 +48,9 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
         caller: the frame to which the exception would propagate next.
     """
     status = 0 if ended.code is None else ended.code
-    if not isinstance(status, int) or not _is_last(caller) or _is_observed() or not only_known_modules():
+    if not isinstance(status, int) or not _is_last(caller) or _is_observed():
+        return
+    if not only_known_modules() and (_has_other_compiled_code() or _has_finalizers(gc.get_objects())):
         return
     ending.guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     ending.guard(atexit._run_exitfuncs, atexit)
@@ -51,6 +63,45 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
     except (OSError, ValueError):
         return  # the interpreter reports it
     os._exit(status & 0xFF)
+
+
+def _has_other_compiled_code() -> bool:
+    """Return whether compiled modules of other packages are loaded, or of Python, whose objects write when freed."""
+    for name, module in list(sys.modules.items()):
+        if name in _WRITING:
+            return True
+        file = getattr(module, "__dict__", {}).get("__file__")  # not getattr, which may import a submodule
+        if is_of_others(name) and isinstance(file, str) and file.endswith(_COMPILED):
+            return True
+    return False
+
+
+def _has_finalizers(objects: list[object]) -> bool:
+    """Return whether an object has a finalizer, `__del__`; closed files and the standard streams do not count."""
+    try:
+        kinds = {kind for kind in {*map(type, objects)} if any("__del__" in vars(base) for base in kind.__mro__)}
+    except Exception:  # a metaclass defines a hash that fails
+        return True
+    kept = {id(each) for each in _standard_streams()}
+    return any(type(each) in kinds and id(each) not in kept and not _is_closed(each) for each in objects)
+
+
+def _is_closed(found: Any) -> bool:
+    """Return whether an object is a closed file or socket; only instances of Python's own classes are asked."""
+    kind = type(found)
+    if kind.__module__ == "_io":
+        return not writers.is_open(found)
+    return (kind.__module__, kind.__qualname__) == ("socket", "socket") and found.fileno() == -1
+
+
+def _standard_streams() -> Iterator[object]:
+    """Yield the standard streams, and those that are prepared for forked children, with their buffers and files."""
+    prepared = prepared_streams() if "flowc_runtime.process.process" in sys.modules else ()
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__, sys.stdin, sys.stdout, sys.stderr, *prepared):
+        each: object = stream
+        while each is not None:
+            yield each
+            each = getattr(each, "buffer", None) or getattr(each, "raw", None)
 
 
 def _is_last(frame: FrameType | None) -> bool:

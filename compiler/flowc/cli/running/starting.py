@@ -169,6 +169,12 @@ def _is_harmful(file: Path) -> bool:
         return False
 
 
+def note_harmless(verdict: Verdict) -> None:
+    """Record the user's modules in `ambient().harmless_modules`, if importing them has only defined names."""
+    if verdict.harmless and not verdict.finalizers:
+        ambient().harmless_modules = frozenset(verdict.sources)
+
+
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
     """Return the object that starts tasks with an import of their own; None if all tasks are forks of this process.
 
@@ -179,8 +185,7 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
         note: a function that prints a note.
     """
     verdict = judge(checked, before)
-    if verdict.harmless and not verdict.finalizers:
-        ambient().harmless_modules = frozenset(verdict.sources)
+    note_harmless(verdict)
     if choice == "fork":
         if any("thread" in fault for fault in verdict.faults):
             note("the flow started threads when it was imported; they do not exist in its tasks (--start fork)")
