@@ -13,12 +13,16 @@ from bench.cases import GROUPS, SLOW
 from bench.figures import Bench, Figure
 from bench.measure import Floors, measure_floors
 from bench.peers import PeerFigure, measure_peers, version
+from bench.profiling import write_profile
 from bench.report import write_report
 
 
 def main() -> int:
     """Measure and print. Return the exit code: 1 with --check if a target is missed."""
     arguments = _arguments()
+    if arguments.profile:
+        write_profile()
+        return 0
     figures: list[Figure] = []
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="flowc-bench-", dir=arguments.directory) as name:
@@ -51,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--baseline", metavar="COMMIT", help="also compare compilations with those of this commit")
     parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows under them")
     parser.add_argument("--report", action="store_true", help="measure everything and write docs/benchmarks.md")
+    parser.add_argument("--profile", action="store_true", help="only profile two flows and write docs/hot-path.md")
     arguments = parser.parse_args()
     if arguments.report and arguments.only:
         parser.error("--report measures everything: leave out --only")

@@ -85,6 +85,19 @@ FLOWC = Peer("flowc", (), _metaflow_works("metaflow"))
 OTHERS = (
     Peer("Metaflow", (f"metaflow=={API_VERSION}", "numpy"), _metaflow_works("metaflow")),
     Peer(
+        "runnable",
+        ("runnable==0.50.0",),
+        {
+            LINEAR: ["pipelines.py", "runnable", "chain", "3"],
+            FANOUT: ["pipelines.py", "runnable", "map", "100"],
+            IMPORT: ["-c", "import runnable"],
+        },
+        {"RUNNABLE_PRM_count": "0", "RUNNABLE_PRM_width": "100"},
+        # It searches for the pipeline's modules in the working directory.
+        {name: (FLOWS / name).read_text(encoding="utf-8") for name in ("pipelines.py", "plain_functions.py")},
+        note="its local executor, which runs one task at a time",
+    ),
+    Peer(
         "Prefect",
         ("prefect==3.9.1",),
         _works("prefect_tasks.py", "prefect"),

@@ -77,7 +77,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     python, runnable, place = sys.executable, make_environment(*RUNNABLE), bench.directory
 
     pair = program(python, "-c", "import flowc.pipeline"), program(runnable, "-c", "import runnable")
-    yield ratio("import flowc.pipeline / runnable", 1 / 6, alternately(place, bench.times, *pair))
+    yield ratio("import flowc.pipeline / runnable", 1 / 10, alternately(place, bench.times, *pair))
 
     def both(shape: str, number: int, **variables: str) -> tuple[Program, Program]:
         return (
@@ -86,11 +86,11 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
         )
 
     ten = both("chain", 10, RUNNABLE_PRM_count="0")
-    yield ratio("10 steps / runnable", 0.45, alternately(place, bench.times, *ten))
+    yield ratio("10 steps / runnable", 1 / 5, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
     few = max(1, bench.times // 4)  # fewer rounds, as each round takes a minute or more; the caches are filled
-    yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 40, alternately(place, few, *items, cold=0))
+    yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 80, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:
         return both("map", number)[0]

@@ -1,10 +1,11 @@
-"""Executor × store × secrets × pickler: each choice gives the same results, for a pipeline and for a flow class.
+"""Executor × store × secrets × pickler × tracker: each choice gives the same results, for a pipeline and for a flow class.
 
 By default, runs cover each pair of choices; `pytest --slow` runs all combinations. To add a choice, add a row.
 """
 
 from __future__ import annotations
 
+import json
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,16 +19,19 @@ from project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TOKEN = "place-token"
 EXECUTORS = ("local", "mock", "argo", "directory")
 STORES = ("file", "sqlite")
 SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, a Secret replaces this machine's source
 PICKLERS = ("pickle", "cloudpickle", "zipped")
+TRACKERS = ("none", "lines")
 
 STEPS = """
     import os
     from flowc.pipeline import Catalog, Map, Pipeline, PythonTask, ShellTask, pickled
+    from flowc.steps import log_metric
 
     class Model:
         def __init__(self, sizes):
@@ -39,6 +43,7 @@ STEPS = """
         return list(range(rows)), Model([rows, 0.5])
 
     def score(item, model):
+        log_metric("size", item, step=item)
         return item * len(os.environ["TOKEN"]) + model.sizes[1]
 
     def total(scores, model):
@@ -54,7 +59,7 @@ STEPS = """
     """
 FLOW = """
     import os
-    from metaflow import FlowSpec, Parameter, secrets, step
+    from metaflow import FlowSpec, Parameter, current, secrets, step
 
     class Classy(FlowSpec):
         rows = Parameter("rows", default=2)
@@ -67,6 +72,7 @@ FLOW = """
         @secrets(sources=["TOKEN"])
         @step
         def score(self):
+            current.metric("size", self.input, step=self.input)
             self.score = self.input * len(os.environ["TOKEN"]) + 0.5
             self.next(self.join)
 
@@ -85,19 +91,23 @@ EXPECTED = {
 }
 
 
+SENT = ["succeeded", "succeeded", *([f"size/score-0.{n}", n, n] for n in (0, 0, 1, 1, 2, 2))]
+"""What the tracker gets from the two runs."""
+
 PLAIN = ("NoneType", "int", "float", "str", "list", "dict")
 
 
 class Choice(NamedTuple):
-    """One choice of executor, store, source of secrets and pickler."""
+    """One choice of executor, store, source of secrets, pickler and tracker."""
 
     executor: str
     store: str
     secrets: str
     pickler: str
+    tracker: str
 
 
-ALL = [Choice(*each) for each in product(EXECUTORS, STORES, SECRETS, PICKLERS)]
+ALL = [Choice(*each) for each in product(EXECUTORS, STORES, SECRETS, PICKLERS, TRACKERS)]
 
 
 def pairs(choice: Choice) -> set[tuple[object, ...]]:
@@ -120,24 +130,39 @@ OTHERS = [pytest.param(choice, marks=pytest.mark.slow) for choice in ALL if choi
 
 
 class Results(NamedTuple):
-    """The results of a run: parameters, and values and digests of artifacts by task and name."""
+    """The results of a run: parameters; values and digests of artifacts, and metrics, each by task and name."""
 
     parameters: dict[str, object]
     values: dict[str, Any]
     digests: dict[str, str]
+    metrics: dict[str, list[list[Any]]]
 
 
 def results(store: Store, flow: str) -> Results:
     run = store.run(flow, store.runs(flow)[-1])
     assert run.status()["state"] == "succeeded"
-    values, digests = {}, {}
+    values, digests, metrics = {}, {}, {}
     for step in run.steps():
         for path in run.tasks_run(step):
-            for name, ref in run.task(step, path)["artifacts"].items():
+            record = run.task(step, path)
+            metrics[f"{step}/{path}"] = [
+                [name, metric["value"], metric["step"]] for name, metric in record.get("metrics", {}).items()
+            ]
+            for name, ref in record["artifacts"].items():
                 task = f"{step}/{path}/{name}"
                 digests[task] = ref["digest"]
                 values[task] = load_value(run.objects, ref) if ref["type"] in PLAIN else ref["type"]
-    return Results(run.record()["parameters"], values, digests)
+    return Results(run.record()["parameters"], values, digests, metrics)
+
+
+def tracked(file: Path) -> list[object]:
+    """Return the states of runs and the metrics that the package's tracker got, sorted and without run ids."""
+    if not file.exists():
+        return []
+    calls = [json.loads(line) for line in file.read_text().splitlines()]
+    states = [call[1] for call in calls if isinstance(call[1], str) and call[0] != "begin"]
+    points = [point for call in calls if isinstance(call[1], list) for point in call[1]]
+    return [*sorted(states), *sorted(points)]
 
 
 def run_both(project: Project, choice: Choice) -> dict[str, Results]:
@@ -157,6 +182,9 @@ def run_both(project: Project, choice: Choice) -> dict[str, Results]:
     project.write("secrets/TOKEN", TOKEN)
     install_plugins(project)
     environment = {"FLOWC_EXECUTOR": choice.executor, "FLOWC_PICKLER": choice.pickler}
+    lines = root / "metrics.jsonl"
+    if choice.tracker == "lines":
+        environment["FLOWC_TRACKER"] = f"lines:{lines}"
     if choice.secrets == "env":
         environment["TOKEN"] = TOKEN
     with KubernetesApi(project, {"team": {"TOKEN": TOKEN}}) as api:
@@ -170,6 +198,9 @@ def run_both(project: Project, choice: Choice) -> dict[str, Results]:
             done = project.flowc("run", flow, "--rows", "3", FLOWC_SECRETS=chosen, **environment)
             assert done.code == 0, done.err
         assert len(api.workflows) == (2 if choice.executor == "argo" else 0)
+    # Mocked steps record no metrics, and a mocked run sends nothing.
+    sent = choice.tracker == "lines" and choice.executor != "mock"
+    assert tracked(lines) == (SENT if sent else [])
     store = Store.open(url)
     return {flow: results(store, flow) for flow in ("pipe", "Classy")}
 
@@ -190,7 +221,7 @@ def reference(plugins_here: None, tmp_path_factory: pytest.TempPathFactory) -> A
     def find(choice: Choice) -> dict[str, Results]:
         mocked, zipped = choice.executor == "mock", choice.pickler == "zipped"
         if (mocked, zipped) not in _known:
-            plain = Choice("mock" if mocked else "local", "file", "env", "zipped" if zipped else "pickle")
+            plain = Choice("mock" if mocked else "local", "file", "env", "zipped" if zipped else "pickle", "none")
             _known[mocked, zipped] = run_both(Project(tmp_path_factory.mktemp("reference")), plain)
         return _known[mocked, zipped]
 
