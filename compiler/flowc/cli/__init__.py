@@ -315,7 +315,8 @@ def main() -> None:
         with reporting_failed_output():
             flowc_group().main(prog_name="flowc")
     except SystemExit as ended:
-        end_quickly(ended, sys._getframe(1))
+        if "flowc_runtime" in sys.modules:  # otherwise importing the function takes longer than freeing the memory
+            end_quickly(ended, sys._getframe(1))
         raise
 
 

@@ -48,7 +48,7 @@ class _LateKind(type):
     def loaded(cls) -> type:
         """Import the class."""
         module, _, name = cls.real.partition(":")
-        found: type = getattr(import_module(module), name)
+        found: type = getattr(LateModule(module), name)
         return found
 
 

@@ -16,14 +16,14 @@ __all__ = ["TypedDict"]
 class _Meta(type):
     """The class of typed dicts; calling a typed dict returns a plain dict."""
 
-    def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, object], *, total: bool = True) -> _Meta:
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, object], *, total: bool = True) -> _Meta:
         own: dict[str, object] = body.get("__annotations__", {})  # type: ignore[assignment]
         if any(not isinstance(note, str) for note in own.values()):
             raise TypeError(f"{name}: write `from __future__ import annotations` in {body['__module__']}")
         notes: dict[str, object] = {}
         required: frozenset[str] = frozenset()
         for base in bases:
-            if type(base) is not meta:
+            if type(base) is not cls:
                 raise TypeError(f"{name}: cannot inherit from both a TypedDict type and a non-TypedDict base class")
             notes |= base.__annotations__
             required |= getattr(base, "__required_keys__")  # noqa: B009 - mypy: `type` does not have the attribute
@@ -36,7 +36,7 @@ class _Meta(type):
             "__optional_keys__": frozenset(notes.keys() - required),
             "__total__": total,
         }
-        return type.__new__(meta, name, (dict,), namespace)
+        return type.__new__(cls, name, (dict,), namespace)
 
     def __call__(cls, /, *args: object, **values: object) -> dict[str, object]:
         """Return a plain dict."""
