@@ -1,8 +1,8 @@
 # The commands of this repository; `make help` lists them.
 #
 # Each command creates the virtual environment .venv with the installed python3 and installs the packages that it needs.
-# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another
-# directory.
+# The command installs the packages again only after a change of pyproject.toml. PYTHON=… selects another interpreter,
+# VENV=… another directory.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -34,7 +34,8 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 generate: $(VENV)/.dev ## Generate the IR's reader, writer, limits and JSON Schema after a change of the IR's classes.
 	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
 
-# Each worker imports all test files. pytest caches their bytecode unless this variable is set, as it is in many images.
+# Each worker of pytest imports all test files; with PYTHONDONTWRITEBYTECODE, which many images set, pytest could not
+# cache their bytecode.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" are options of pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready
@@ -86,14 +87,14 @@ cluster-up: $(VENV)/.dev ## Create a Kubernetes cluster with Argo and an S3 stor
 cluster-down: $(VENV)/.dev ## Delete that cluster; the programs built for it stay in the cache.
 	$(CLUSTER) down
 
-test-cluster: $(VENV)/.dev ## Run the tests on the running cluster, on the one of KUBECONFIG, or on a new one; ARGO= selects its version, ARGS= are options of pytest.
+test-cluster: $(VENV)/.dev ## Run the tests on the running cluster, on the cluster of KUBECONFIG, or on a new cluster; ARGO= selects its version, ARGS= are options of pytest.
 	$(CLUSTER) test $(ARGS)
 
 clean: ## Delete the files that these commands wrote, except .flowc, which contains your runs.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A broken environment, or one without pip, is created again; a working one is kept.
+# A broken environment, or an environment without pip, is created again; a working environment is kept.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || \
 	  { echo "flowc needs Python 3.10 or newer: make PYTHON=python3.12 …" >&2; exit 1; }

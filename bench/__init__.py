@@ -1,1 +1,1 @@
-"""`python -m bench`: the time and memory that flowc needs, as ratios to the floors of the machine."""
+"""`python -m bench`: measure the time and memory that flowc needs, relative to the least that the machine allows."""

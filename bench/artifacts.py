@@ -1,7 +1,7 @@
 """Measure how long large artifacts take to be saved and loaded, relative to sha256 and to reading the file.
 
 A value of each type is saved in a new store. The times of sha256 and of reading are measured in the same process, just
-before, so that a busy machine slows all of them.
+before saving and loading, so that a busy machine slows all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE = 256 * MIB
-# the name in the table -> the package
+# row of the table -> the package that it needs
 TYPES = {"numpy": "numpy", "bytes": "", "pandas": "pandas", "Arrow": "pyarrow", "torch": "torch"}
 
 
@@ -96,7 +96,7 @@ def main(kind: str, place: str) -> None:
     del value
     measure("read", _read, path)
     pid = os.fork()
-    if pid == 0:  # measured in a child process, because this process has already held the value
+    if pid == 0:  # loaded in a child process, because the peak memory of this process already includes the value
         before = _peak()
         measure("first", load_value, objects, ref)
         loaded = measure("load", load_value, Store.open(place).objects, ref)

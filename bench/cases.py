@@ -22,7 +22,8 @@ from bench.tasks import measure_scale, measure_science, measure_tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratios of the time with the check to the time without
+# largest ratios of a time with the digest check to the time without the check
+CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0
 
 
 def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
@@ -107,7 +108,7 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_checks(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of comparing stored data with its digest. Runs with and without the check alternate."""
+    """Yield the cost of comparing stored data with its digest. Programs with and without the check run alternately."""
     ways: tuple[tuple[str, list[str], dict[str, str]], ...] = (
         ("once", [], {}),
         ("always", ["--verify", "always"], {}),
@@ -141,7 +142,7 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_durability(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of writing a run to the disk before it is reported as ended."""
+    """Yield the cost of waiting until a run is on the disk before the run is reported as ended."""
     none, run, task = bench.together(*(flow("fanout", "--durability", mode) for mode in ("none", "run", "task")))
     for mode, sample, target in (("run", run, 1.15), ("task", task, 1.6)):
         times = Sample(tuple(own / least for least, own in zip(none.seconds, sample.seconds, strict=True)))

@@ -1,7 +1,7 @@
-"""What compiling a flow to Argo costs: the whole process, relative to a Python start, a longer flow and another commit.
+"""Measure the cost of compiling a flow to Argo, relative to a Python start, to a longer flow and to another commit.
 
-As a program: compile a flow's file in this process. The limit of Kubernetes is not applied, because the manifest of a
-flow with thousands of steps exceeds it.
+`python -m bench.compiling FLOW.py` compiles a flow's file in this process. Kubernetes' limit for the size of an object
+is not applied, because the manifest of a flow with thousands of steps exceeds it.
 """
 
 from __future__ import annotations

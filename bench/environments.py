@@ -20,7 +20,7 @@ def cache() -> Path:
 
 
 def make_environment(name: str, packages: tuple[str, ...]) -> str:
-    """Return the Python of an environment with these packages; create it on first use."""
+    """Return the path of the interpreter of an environment with these packages; create it on first use."""
     place = cache() / name
     python = place / "bin" / "python"
     stamp = place / "made"
@@ -33,7 +33,7 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 
 def make_checkout(commit: str, extra: str) -> str:
-    """Return the Python of an environment with flowc as of a commit; create it on first use.
+    """Return the path of the interpreter of an environment with flowc as of a commit; create it on first use.
 
     Args:
         commit: a commit of this repository.

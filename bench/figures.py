@@ -20,7 +20,7 @@ Unit = Literal["s", "ms", "×", "kB", ""]
 @final
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: `value` is the median, `least` the minimum, `ratio` a text that compares with a floor."""
+    """One line of the table: `value` is the median, `least` the minimum, `ratio` a text with a comparison."""
 
     name: str
     value: float
@@ -38,7 +38,7 @@ class Figure:
 @final
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The directory and the number of measurements, the floors, and a commit with which flowc is compared."""
+    """Measures programs `times` times in a directory, and compares them with the machine's least times (`floors`)."""
 
     directory: Path
     times: int

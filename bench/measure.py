@@ -1,4 +1,4 @@
-"""Run programs and measure them, and the floors: the time that the machine needs for the least possible work."""
+"""Run programs and measure them; measure the machine's least times (`Floors`), with which programs are compared."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Use(NamedTuple):
 
 
 class Floors(NamedTuple):
-    """The minimal times of the operating system and Python, measured in the same run as everything else."""
+    """The least times of the operating system and of Python; no program can be faster."""
 
-    python: Sample  # a Python that does nothing
-    fork: Sample  # a fork of a small Python process, with waiting for its end
-    write: Sample  # 256 MiB written to a new file
+    python: Sample  # start a Python that does nothing, and wait for its end
+    fork: Sample  # fork a small Python process, and wait for the child's end
+    write: Sample  # write 256 MiB to a new file
 
 
 def repeat(times: int, action: Callable[[], float]) -> Sample:
@@ -99,7 +99,7 @@ def output(command: Sequence[str], directory: Path, variables: Mapping[str, str]
 
 
 def measure_floors(directory: Path, times: int) -> Floors:
-    """Measure the floors, in a directory on the store's disk."""
+    """Measure the machine's least times, in a directory on the disk of the store."""
     bare = [sys.executable, "-I", "-S", "-c", ""]
     return Floors(
         python=repeat(4 * times, lambda: run(bare, directory)),

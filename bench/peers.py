@@ -1,7 +1,8 @@
-"""The same work under other programs, as black boxes, each in a cached virtual environment, with two workers each.
+"""Measure other programs with the same work as flowc, each in a cached virtual environment and with two workers.
 
-Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are for the other programs. They do the same work
-in the way that the program's documentation recommends. Each task runs in its own process if the program can do so.
+Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each file
+does the same work in the way that its program's documentation recommends. Each task runs in its own process if the
+program can do so.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 LINEAR, FANOUT, ARRAY, IMPORT = "3 trivial steps", "100 small tasks and their sum", "256 MiB array, 3 steps", "import"
 WORKS = (LINEAR, FANOUT, ARRAY, IMPORT)
-SLOW = 30.0  # seconds: a program that needs longer is measured once
+SLOW = 30.0  # seconds: a slower program is measured only once
 PEERS = FLOWS / "peers"
 TWO_WORKERS = ("--max-workers", "2")
 _REDUN = "import sys; from redun.cli import main; sys.exit(main())"
@@ -32,13 +33,14 @@ REDUN_INI = "[executors.default]\ntype = local\n\n[executors.process]\ntype = lo
 @final
 @dataclass(frozen=True)
 class Peer:
-    """A program, its packages on PyPI, and its arguments for each work; `{place}` is the directory of the run."""
+    """A program, its packages on PyPI, and its arguments for each workload; `{place}` is the directory of the run."""
 
     name: str
     packages: tuple[str, ...]
     works: Mapping[str, list[str]]
     variables: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)  # written into the directory of the run
+    # path -> text of further files, which are written into the directory of the run
+    files: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
     def use(self, python: str, work: str, directory: Path) -> Use:
@@ -58,7 +60,7 @@ class Peer:
 @final
 @dataclass(frozen=True)
 class PeerFigure:
-    """The medians of one program at one work, and its wall time relative to flowc's."""
+    """The medians of one program for one workload, and its wall time relative to flowc's."""
 
     work: str
     peer: Peer
@@ -150,7 +152,7 @@ def version(peer: Peer) -> str:
 
 
 def measure_peers(directory: Path, times: int) -> Iterator[PeerFigure]:
-    """Yield the figures of each work, flowc's first. In each of `times` rounds, every program runs once."""
+    """Yield the figures of each workload, flowc's first. In each of `times` rounds, every program runs once."""
     pythons = {FLOWC.name: sys.executable}
     for peer in OTHERS:
         name = f"{peer.name.lower().replace(' ', '-')}-{version(peer)}"
@@ -161,7 +163,7 @@ def measure_peers(directory: Path, times: int) -> Iterator[PeerFigure]:
         slow = {name for name, uses in found.items() if uses[0].wall > SLOW}
         for name, uses in found.items():
             if name not in slow:
-                uses.clear()  # the first run has filled caches
+                uses.clear()  # the first run only filled caches
         for _ in range(times):
             for peer in peers:
                 if peer.name not in slow:

@@ -1,7 +1,7 @@
 """Pipelines under flowc and under runnable: the two programs run the same file alternately.
 
-runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text
-beside it has both wall times, and the CPU times (user and system, of all processes) with their ratio.
+runnable runs in its own virtual environment. A figure is flowc's wall time divided by runnable's; the text beside the
+figure shows both wall times, and the CPU times (user and system, of all processes) with their ratio.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """A command line and its environment variables."""
+    """A command line, and the environment variables that it adds."""
 
     command: list[str]
     variables: Mapping[str, str]
@@ -47,7 +47,7 @@ class Program:
 
 
 def program(python: str, *arguments: str, **variables: str) -> Program:
-    """Return a Python program."""
+    """Return the program that runs an interpreter with these arguments and environment variables."""
     return Program([python, *arguments], variables)
 
 
@@ -89,7 +89,7 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 1 / 5, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    few = max(1, bench.times // 4)  # fewer rounds, as each round takes a minute or more; the caches are filled
+    few = max(1, bench.times // 4)  # fewer rounds, because each takes a minute or more; `ten` has filled the caches
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 80, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:

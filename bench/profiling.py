@@ -1,6 +1,6 @@
-"""Writes docs/hot-path.md: where the time of a run and of a task is, by a sampling profiler.
+"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, by a sampling profiler.
 
-The words of the page are in `bench/hot_path.md`.
+The text of the page is in `bench/hot_path.md`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _IMPORTLIB = ("<frozen importlib", "importlib/")
 
 @final
 class Stack(NamedTuple):
-    """The stack of one process, and the number of samples that found it.
+    """The stack of one process, and the number of samples with this stack.
 
     Attributes:
-        in_task: whether the process is a child of the first one.
+        in_task: whether the process is a child of the first process, as the processes of tasks are.
         frames: the frames, outermost first, each `function (file:line)`.
         samples: the number of samples.
     """
@@ -112,7 +112,7 @@ def _stacks(flow: str) -> Iterator[Stack]:
 def parse(lines: Iterable[str]) -> Iterator[Stack]:
     """Yield the stacks in the profiler's lines, such as `process 7:"…";process 9:"…";frame;frame 12`.
 
-    The guardian, a child process that only waits for the end of the run, is left out.
+    The stacks of the guardian, a child process that only waits for the end of the run, are omitted.
     """
     for line in lines:
         stack, _, samples = line.rpartition(" ")

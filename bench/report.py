@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md and its charts from one run of the bench. The words are in `bench/report.md`."""
+"""Writes docs/benchmarks.md and its charts from one run of the bench. The text of the page is in `bench/report.md`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ WORDS = ROOT / "bench" / "report.md"
 
 
 def write_report(figures: Sequence[Figure], peers: Sequence[PeerFigure], floors: Floors, load: float) -> None:
-    """Write the page and the charts.
+    """Write docs/benchmarks.md and its charts.
 
     Args:
         figures: the figures with targets.
         peers: the figures of flowc and other programs.
-        floors: the floors of the same run.
+        floors: the machine's least times, measured in the same run.
         load: the load average of the machine when the run began.
     """
     charts = PAGE.parent / "benchmarks"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
-# they are copied, because they lie in a git repository
+# copied to a directory outside of the git repository, as most users' flows
 FILES = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")
 LINEAR = ("linear.py", "run")
 PEER = 1 / 12
@@ -38,7 +38,7 @@ class Start:
         name: the figure's name.
         target: the largest ratio of its CPU time to a bare start's.
         arguments: the arguments of Python.
-        line: the command line to complete; empty for a program that completes none.
+        line: the command line to complete; empty for programs other than a completion.
         added: whether the bare start is subtracted from the ratio.
         in_store: whether the program needs a store with runs.
     """
@@ -66,7 +66,7 @@ STARTS = (
     Start("completion of a command", 3, ("-m", "flowc"), line="flowc ru"),
     Start("completion of an option", 3, ("-m", "flowc"), line="flowc run --"),
     Start("10 mocked steps", 12, (*MADE, "--mock")),
-    Start("10 steps of a named pipeline", 25, MADE),  # most of it is the fork server's start
+    Start("10 steps of a named pipeline", 25, MADE),  # most of the time is the start of the fork server
 )
 
 
@@ -116,7 +116,7 @@ def _new(directory: Path, name: str) -> Path:
 
 
 def _used(directory: Path, command: list[str], variables: Mapping[str, str], place: Path | None = None) -> Use:
-    """Measure a program in a directory; None: in a new one, which is deleted afterwards."""
+    """Measure a program in the directory `place`, or in a new one, which is deleted afterwards."""
     if place is not None:
         return use(command, place, variables)
     place = _new(directory, "run")

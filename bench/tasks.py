@@ -1,7 +1,7 @@
-"""The cost of a task beyond the fixed cost of a run, against the floor of a task (`bench.forking`).
+"""Measure the cost of a task without the fixed cost of a run, relative to a fork (`bench.forking`).
 
 All figures here are ratios of CPU times (user and system, of all processes), because the wall time of a task is a few
-milliseconds and depends on what else the machine does; the text beside a figure has wall times too. A task's cost is
+milliseconds and depends on what else the machine does; the text beside a figure shows wall times too. A task's cost is
 the difference of two runs with different numbers of tasks, divided by the difference of the numbers.
 """
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-FEW, MANY = 5, 305  # the widths of the two runs
+FEW, MANY = 5, 305  # the numbers of items in the two runs
 FORKS = 300
-SIZES = (1_000, 50_000)  # the widths between which a task's cost must not grow
+SIZES = (1_000, 50_000)  # the numbers of items between which a task's cost must not grow
 SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
 FILES_A_TASK = 3
 LIBRARIES = ("numpy", "pandas", "sklearn")
@@ -54,7 +54,7 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_science(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of a task in a flow that has imported large libraries, relative to one without."""
+    """Yield the cost of a task in a flow that has imported large libraries, relative to a flow without them."""
     missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
     if missing:
         print(f"not measured: {', '.join(missing)} is not installed", file=sys.stderr)
@@ -100,7 +100,7 @@ def _ms(uses: Sequence[Use]) -> str:
 
 
 def _whole(directory: Path, flow: str, *options: str) -> Use:
-    """Return the use of a run in a new directory."""
+    """Return the wall time and the CPU time of a run in a new directory."""
     place = directory / "run"
     place.mkdir()
     try:
@@ -110,13 +110,13 @@ def _whole(directory: Path, flow: str, *options: str) -> Use:
 
 
 def _task(directory: Path, flow: str, *options: str) -> Use:
-    """Return the use of one more task of a foreach."""
+    """Return the wall time and the CPU time that one more item adds to a foreach."""
     few, many = (_whole(directory, flow, "--width", str(width), *options) for width in (FEW, MANY))
     return Use((many.wall - few.wall) / (MANY - FEW), (many.cpu - few.cpu) / (MANY - FEW))
 
 
 def _floor(directory: Path, flow: str, *options: str) -> Use:
-    """Return the use of a fork, with waiting for its end, of a process that has run the flow."""
+    """Return the wall time and the CPU time to fork a process that has run the flow, and to wait for the child."""
     place = directory / "floor"
     place.mkdir()
     command = [sys.executable, "-m", "bench.forking", str(FORKS), str(FLOWS / flow), "run", *options]

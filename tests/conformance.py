@@ -1,8 +1,8 @@
-"""Flows whose local and cluster runs must have equal results, in addition to those in tests/golden."""
+"""Flows whose local and cluster runs are compared, in addition to the flows in tests/golden."""
 
 from __future__ import annotations
 
-# Flows with features that no golden has: (name, source, final state of the run).
+# (name, source, final state of the run) of flows with features that the golden flows lack.
 FLOWS: dict[str, tuple[str, str]] = {}
 
 

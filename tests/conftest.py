@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# A started program inherits an ignored signal, but not a handler. Handlers therefore give the programs that tests start
-# the default behaviour, while this process still ignores SIGHUP.
+# A started program inherits that a signal is ignored, but does not inherit a signal handler. Therefore a function that
+# does nothing handles SIGHUP: this process survives it, and programs that tests start have the default behaviour.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT):
@@ -43,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     found = locate(str(Path(config.option.basetemp or tempfile.gettempdir()).absolute()))
     if found.source == "default" and found.place != "default":
-        # Without their own store, commands of the tests would use this one, which is above the tests' directories.
+        # Commands in tests without a store of their own would use this store, which is in a parent of the tests'
+        # directories.
         raise pytest.UsageError(f"the tests would use the store {found.value}: remove it, or give another --basetemp")
     if recorded.asks() and config.getoption("--update-golden"):
         recorded.record(anew=not hasattr(config, "workerinput") and not config.getoption("keyword"))
@@ -71,9 +72,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
 @pytest.fixture
 def fresh_imports() -> Iterator[None]:
-    """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
+    """Undo a test's imports and changes of sys.path, because flows of several tests have one module name.
 
-    Installed modules stay imported: importing a library twice gives different objects, and flowc keeps some of them.
+    Installed modules stay imported, because flowc keeps objects of some libraries, and a second import would create
+        different objects.
     """
     modules, path = dict(sys.modules), list(sys.path)
     yield
@@ -90,10 +92,10 @@ def _installed(module: ModuleType) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give the tests and their programs one directory for temporary files, which is removed at the end."""
-    tmp_path_factory.getbasetemp()  # pytest's own directory is not inside
+    """Set one directory for all temporary files of the tests and their programs; it is removed at the end."""
+    tmp_path_factory.getbasetemp()  # create pytest's own directory first, so that it is not inside the new directory
     with ScratchDirectory("tests") as directory, pytest.MonkeyPatch.context() as patch:
-        os.chmod(directory, 0o755)  # other users reach a `public_project` in it
+        os.chmod(directory, 0o755)  # other users must be able to reach a `public_project` inside this directory
         patch.setenv("TMPDIR", directory)
         patch.setattr(tempfile, "tempdir", None)
         yield
@@ -101,7 +103,7 @@ def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Return a user's empty directory with its own store; programs that the test leaves running are ended."""
+    """Return a user's empty directory with its own store; at the end, kill programs that the test has left running."""
     with contextlib.closing(Project(tmp_path)) as project:
         yield project
 

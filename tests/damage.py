@@ -1,4 +1,4 @@
-"""Ways in which a file of a store gets damaged."""
+"""Kinds of damage to a file of a store."""
 
 from __future__ import annotations
 

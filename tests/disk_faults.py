@@ -1,4 +1,4 @@
-"""A library to preload (`disk_faults.c`): it records the order of disk calls, and simulates failing and slow disks."""
+"""A library for LD_PRELOAD (`disk_faults.c`), which records disk calls, and simulates faulty and slow disks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build(directory: Path) -> Path:
 
 
 class Disk:
-    """The disk calls of a project's programs; `fail` and `slow` are rules for programs that start afterwards."""
+    """The disk calls of a project's programs; `fail` and `slow` apply to programs that start later."""
 
     def __init__(self, project: Project, library: Path) -> None:
         self._root = project.root
@@ -44,11 +44,11 @@ class Disk:
         self._environment |= {"LD_PRELOAD": str(library), "FAULTS_LOG": str(self._log)}
 
     def fail(self, *rules: tuple[str, int, str]) -> None:
-        """Make calls fail: the name of the call, the number of the error, and a part of the file's path."""
+        """Let calls fail: each rule is the name of the call, the error number, and a part of the file's path."""
         self._environment["FAULTS_FAIL"] = ",".join(f"{call}:{number}:{part}" for call, number, part in rules)
 
     def slow(self, call: str, seconds: float) -> None:
-        """Delay each call of this name."""
+        """Let each call with this name take longer by this time."""
         self._environment["FAULTS_SLOW"] = f"{call}:{seconds}"
 
     def well(self) -> None:
@@ -57,11 +57,11 @@ class Disk:
         self._environment.pop("FAULTS_SLOW", None)
 
     def forget(self) -> None:
-        """Forget the calls so far."""
+        """Delete the recorded calls."""
         self._log.unlink(missing_ok=True)
 
     def calls(self) -> list[Call]:
-        """Return the calls on the store, in their order."""
+        """Return the recorded calls for files of the store, in order."""
         store = f"{self._root}/.flowc"
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         found = [Call(*line.split(" ", 1)) for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""Blocks of documents that a comment marks: commands and their expected output."""
+"""Code blocks of documents that are marked by a comment: commands and their expected output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-# Texts that differ between runs, machines and versions.
+# Patterns of texts that differ between runs, machines and versions.
 VARIABLE = (
     (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]+\b"), "RUN"),
     (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
@@ -50,7 +50,7 @@ def normal(line: str) -> str:
 
 
 def matches(expected: list[str], printed: list[str]) -> bool:
-    """Return whether the lines are equal; `…` matches any number of lines."""
+    """Return whether the printed lines match the expected ones, in which `…` stands for any number of lines."""
     if not expected:
         return not printed
     if expected[0] == "…":

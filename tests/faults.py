@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Mode = Literal[
-    # The gateway does not see the request.
-    "busy",  # the answer 503
-    "reset-before",  # the connection is reset
-    "hang",  # no answer while the proxy runs
-    "conflict",  # the answer 409, which S3 gives while another writer creates the key
-    # It does.
-    "slow",  # the answer comes late
-    "reset-after",  # the connection is reset instead of an answer
-    "error-after",  # the answer 500 instead of the gateway's answer
-    "cut",  # half of the body, then the connection ends
+    # The proxy does not send the request to the gateway.
+    "busy",  # the proxy answers 503
+    "reset-before",  # the proxy resets the connection
+    "hang",  # the proxy never answers
+    "conflict",  # the proxy answers 409, as S3 does while another writer creates the key
+    # The proxy sends the request to the gateway, and changes the answer.
+    "slow",  # the answer is late
+    "reset-after",  # the proxy resets the connection
+    "error-after",  # the proxy answers 500
+    "cut",  # the connection ends after half of the body
     "flip",  # one bit of the body is changed
-    "noise",  # one byte of the body is changed, a different one each time
-    "renamed",  # the ETag is another MD5, as in a store with encryption
+    "noise",  # one byte of the body is changed, at another position each time
+    "renamed",  # the ETag is an MD5 of other data, as in a store with encryption
 ]
 SLOW = 1.0  # the delay of slow answers, in seconds
 _ANSWERS = {
@@ -39,7 +39,10 @@ _ANSWERS = {
 
 
 class Request(NamedTuple):
-    """A request: `target` is the path with the query; `conditional` is a write that fails if the object exists."""
+    """A request.
+
+    `target` is the path with the query; `conditional` is true for a write that must not replace an object.
+    """
 
     method: str
     target: str
@@ -68,7 +71,7 @@ def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) ->
 
 @dataclass
 class Faults:
-    """A rule for requests to disturb: the first `times` requests that `chosen` selects, or each with a probability.
+    """A rule that selects the requests to disturb: the first `times` that `chosen` selects, or each with a probability.
 
     `log` has each request, and whether it was disturbed. `url` is the URL of the proxy.
     """
@@ -92,7 +95,7 @@ class Faults:
         rate: float = 1.0,
         seed: object = 1,
     ) -> None:
-        """Start disturbing requests; `times` None means without end."""
+        """Start to disturb requests; None for `times` means no limit."""
         with self._lock:
             self.log.clear()
             self.mode, self.chosen, self.times, self.rate = mode, chosen, times, rate
@@ -104,7 +107,7 @@ class Faults:
         return [request for request, spoiled in self.log if spoiled]
 
     def environment(self, gateway: dict[str, str]) -> dict[str, str]:
-        """Return the environment of a client that uses the proxy."""
+        """Return the environment variables with which a client uses the proxy instead of the gateway."""
         return gateway | {"AWS_ENDPOINT_URL": self.url}
 
     def take(self, request: Request) -> Mode | None:
@@ -118,17 +121,17 @@ class Faults:
             return self.mode if hit else None
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait for this time, or until the proxy ends."""
+        """Wait for this time, or until the proxy is closed."""
         self._closed.wait(seconds)
 
     def close(self) -> None:
-        """Release the requests that hang."""
+        """Release the requests that wait for an answer."""
         self._closed.set()
 
 
 @contextlib.contextmanager
 def between(upstream: str) -> Iterator[Faults]:
-    """Run a proxy in front of the gateway at this URL; it disturbs nothing before `begin`."""
+    """Run a proxy for the gateway at this URL; the proxy disturbs no request before `begin` is called."""
     host, _, port = upstream.removeprefix("http://").partition(":")
 
     class Server(socketserver.ThreadingTCPServer):
@@ -136,7 +139,7 @@ def between(upstream: str) -> Iterator[Faults]:
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Ignore clients that have closed their connection."""
+            """Ignore errors of connections that the client has closed."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -192,7 +195,7 @@ def _pass_on(faults: Faults, client: socket.socket, message: tuple[bytes, bytes]
 
 
 def _read(source: Any) -> tuple[bytes, bytes] | None:
-    """Return a request's head and body; None at the end."""
+    """Return the head and the body of a request; None if the connection has ended."""
     lines = []
     while (line := source.readline()) not in (b"\r\n", b""):
         lines.append(line.rstrip(b"\r\n"))
@@ -204,7 +207,7 @@ def _read(source: Any) -> tuple[bytes, bytes] | None:
 
 
 def _ask(gateway: tuple[str, int], head: bytes, body: bytes) -> bytes:
-    """Return the gateway's answer, as bytes that leave the connection open."""
+    """Return the gateway's answer, with headers that keep the client's connection open."""
     answer = bytearray()
     with socket.create_connection(gateway) as upstream:
         upstream.sendall(head + b"\r\nConnection: close\r\n\r\n" + body)

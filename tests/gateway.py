@@ -1,4 +1,4 @@
-"""A real S3 gateway (versitygw) on a directory of this machine, for the tests of the remote store."""
+"""A real S3 gateway (versitygw) that serves a local directory, for tests of stores in buckets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(directory: Path) -> Iterator[Gateway]:
-    """Run a gateway on loopback that ends with the block."""
+    """Run a gateway on loopback until the end of the `with` block."""
     program = or_skip(ready.gateway) / "versitygw"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

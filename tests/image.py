@@ -1,4 +1,4 @@
-"""The contents of the runtime image, from the Dockerfile and .dockerignore, and an equal environment without docker."""
+"""The contents of the runtime image, read from the Dockerfile, and an equal environment without docker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ REQUIREMENTS = ROOT / "runtime_image/dependencies/requirements.txt"
 
 
 def context() -> list[str]:
-    """Return the files that the Dockerfile may copy: those that .dockerignore does not exclude."""
+    """Return the paths that the Dockerfile can copy, which are the exceptions in .dockerignore."""
     return [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")]
 
 
 def requirements() -> dict[str, str]:
-    """Return the installed packages with their versions."""
+    """Return package -> version for the packages that the image installs."""
     lines = (line.strip() for line in REQUIREMENTS.read_text("utf-8").splitlines())
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
@@ -36,7 +36,7 @@ def lay_out(target: Path, parts: list[str]) -> None:
 
 
 def copy_packages(target: Path, work: Path) -> None:
-    """Copy our own packages like the Dockerfile, through a directory with the files that it may copy."""
+    """Copy our own packages as the Dockerfile does, from a directory that contains only files that it may copy."""
     lay_out(work, context())
     copied = re.findall(r"^COPY (\S+) /source/(\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert len(copied) >= 3
@@ -45,7 +45,7 @@ def copy_packages(target: Path, work: Path) -> None:
 
 
 def stand_in(target: Path) -> Path:
-    """Create an environment with the image's packages, third-party ones copied from here; return its Python."""
+    """Create an environment with the image's packages, copied from this environment; return its Python."""
     venv.create(target, with_pip=False, symlinks=True)
     (site,) = target.glob("lib/python3*/site-packages")
     copy_packages(site, target / "context")

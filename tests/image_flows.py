@@ -1,4 +1,7 @@
-"""A flow for each decorator, and for other requirements of the image. Each prints `ran in the image` at its end."""
+"""A flow for each decorator, and flows for other features that the image must support.
+
+Each flow prints `ran in the image` at its end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import textwrap
 
 
 def _flow(names: str, above: str = "", start: str = "pass", end: str = "pass", *, cls: str = "", head: str = "") -> str:
-    """Return a flow of two steps. `names` are imported, `cls` decorates the class, and `above` the first step."""
+    """Return the source of a flow with two steps.
+
+    `names` are imported, `cls` decorates the class, and `above` decorates the first step.
+    """
     step = textwrap.indent(above.strip(), "    ") + "\n" if above else ""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
@@ -27,7 +33,7 @@ class ImageFlow(FlowSpec):
 
 
 def _split(opens: str, above: str, body: str, end: str, *, names: str = "", head: str = "") -> str:
-    """Return a flow that splits by `self.next(self.work, OPENS)`; `above` and `body` belong to the step `work`."""
+    """Return a flow with `self.next(self.work, OPENS)`; `above` decorates the step `work`, and `body` is its code."""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
 {head}
@@ -134,7 +140,7 @@ _ONE_FILE: dict[str, str] = {
     "schedule": _flow("schedule", cls="@schedule(cron='0 6 * * *')"),
     "project": _flow("current, project", start="assert current.project_name == 'p'", cls="@project(name='p')"),
     "exit_hook": _flow("exit_hook", cls="@exit_hook(on_success=[told], on_error=[told])", head=_HOOK),
-    # features that need no decorator
+    # features without a decorator
     "own decorators": _flow(
         "", "@traced\n@Careful", "import os; assert os.environ['ADDED'] == '1'", "assert self.seen == ['start']",
         cls="@Everywhere", head=_OWN,
@@ -171,7 +177,7 @@ _ONE_FILE: dict[str, str] = {
     ),
 }  # fmt: skip
 
-# The functions are in the file of their pipeline, so in the pod their module imports the authoring API.
+# The functions are in the file of the pipeline, so a pod that imports them also imports the authoring API.
 _PIPELINE = """
 import dataclasses
 from flowc.pipeline import (
@@ -221,7 +227,7 @@ pipeline = Pipeline(name="image", steps=[
 FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} for name, text in _ONE_FILE.items()} | {
     "pipeline": {"flow.py": _PIPELINE}
 }
-"""The files of a flow's directory, by the name of the decorator or feature."""
+"""Decorator or feature -> the files of a flow's directory."""
 
 REFUSED: dict[str, str] = {
     "batch": _flow("batch", "@batch(cpu=1)"),
@@ -232,4 +238,4 @@ REFUSED: dict[str, str] = {
     "trigger": _flow("trigger", cls="@trigger(event='e')"),
     "trigger_on_finish": _flow("trigger_on_finish", cls="@trigger_on_finish(flow='Other')"),
 }
-"""Decorators that are refused for the image, and flows that show this."""
+"""Flows with a decorator that is refused for the image, by the decorator's name."""

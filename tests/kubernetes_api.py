@@ -1,4 +1,4 @@
-"""A Kubernetes API on loopback that keeps objects in memory and plays each new Workflow as Argo's controller would."""
+"""A Kubernetes API on loopback that keeps objects in memory, and runs each new Workflow in a simulation of Argo."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from project import Project
 
 MOUNTED = "file:///proc/self/cwd/.flowc"
-"""The store's URL for pods and programs in a project's directory: flowc refuses a volume below /tmp."""
+"""The store's URL for pods, and for programs whose working directory is the project: flowc refuses a volume below
+/tmp."""
 
 
 class KubernetesApi:
-    """The API of one namespace, `mine`. `with KubernetesApi(project) as api` sets the project's KUBECONFIG."""
+    """A simulated Kubernetes API with one namespace, `mine`.
+
+    `with KubernetesApi(project) as api` sets the project's KUBECONFIG.
+    """
 
     def __init__(self, project: Project, secrets: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.project = project
         self.secrets = secrets or {}
         self.objects: dict[str, Any] = {}
         self.requests: list[str] = []
-        self.hold = threading.Event()  # new Workflows begin when this event is set
+        self.hold = threading.Event()  # while this event is cleared, new Workflows do not start
         self.hold.set()
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -1,9 +1,8 @@
-"""One pipeline with every kind of step, as it runs in the emulator, in the simulated controller and on a cluster.
+"""A pipeline with every kind of step, which tests run in the emulator, in the simulated controller and on a cluster.
 
-`FILES` are the files of the user's directory. `every` has shell and Python steps, a map over items that are computed,
-files of a catalog, a conditional that takes its default, and a loop; `noted` adds a notebook, and `short` is a part of
-it for the tests of every change. `handled` and `handled_map` have failure handlers: a task fails in the first, an item
-of a map in the second.
+`FILES` are the files of the user's directory. `every` has shell and Python steps, a map over computed items, catalog
+files, a conditional that takes its default branch, and a loop. `handled` and `handled_map` have failure handlers: in
+`handled` a task fails, in `handled_map` an item of a map.
 """
 
 from __future__ import annotations

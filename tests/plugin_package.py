@@ -1,4 +1,4 @@
-"""A package with a source of secrets and a pickler, which pip installs into its own directory."""
+"""A package with a source of secrets and a pickler; tests install it with pip into a directory of its own."""
 
 from __future__ import annotations
 

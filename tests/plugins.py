@@ -1,4 +1,4 @@
-"""The test package with one plugin of each kind: `every_kind`, installed by a path."""
+"""The test package `every_kind` with one plugin of each kind; programs find it through their import path."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 PLACE = Path(__file__).parent / "every_kind"
 CATALOG = "EVERY_KIND_CATALOG"
-"""The environment variable with the directory of the package's catalog."""
+"""The environment variable that names the directory of the test package's catalog."""
 
 
 def install_plugins(project: Project) -> None:
-    """Let the programs of a project find the package's plugins, whose data is in the project."""
+    """Let programs of a project find the test package; the data of its plugins is in the project."""
     environment = project.environment
     environment["PYTHONPATH"] = os.pathsep.join([str(PLACE), environment["PYTHONPATH"]])
     environment[CATALOG] = str(project.root / "catalog")
 
 
 def install_faulty(project: Project, name: str, points: str, module: str = "") -> None:
-    """Install a distribution with these lines of entry_points.txt, and a module, for a project's programs."""
+    """Install a distribution with this text of entry_points.txt, and optionally a module, for programs of a project."""
     place = project.root / "site" / name
     info = place / f"{name}-1.dist-info"
     info.mkdir(parents=True, exist_ok=True)

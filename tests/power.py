@@ -1,7 +1,7 @@
-"""Cut the power of a file system: ext4 on a loop device is shut down, as when a machine loses its power.
+"""Simulated power loss: an ext4 file system on a loop device is shut down.
 
-`EXT4_IOC_SHUTDOWN` without a flush of the journal: what ext4 has not yet written to its device is lost, and every later
-call fails. The next mount replays the journal, as after any loss of power. It needs root.
+`EXT4_IOC_SHUTDOWN` is called without a flush: data that ext4 has not written to its device is lost, and later calls
+fail. The next mount replays the journal, as after a real power loss. It needs root.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Machine:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
 
     def up(self) -> None:
-        """Mount it. After a shutdown, a mount that a process still uses continues."""
+        """Mount it. Mount the file system; repeat this while a process still uses the mount that was shut down."""
         wait_until(self._mount, f"{self.root} stays shut down")
 
     def _mount(self) -> bool:
@@ -60,7 +60,7 @@ class Machine:
             os.close(descriptor)
 
     def down(self) -> None:
-        """Unmount the file system; processes with open files there have ended, or will end soon."""
+        """Unmount the file system; wait for the end of processes that have files open in it."""
         wait_until(lambda: not os.path.ismount(self.root) or self._unmount(), f"{self.root} stays busy")
 
     def _unmount(self) -> bool:
@@ -69,7 +69,7 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(directory: Path, mebibytes: int = 256) -> Iterator[Machine]:
-    """Return a running machine with such a file system; skip the test if that is impossible."""
+    """Yield a mounted file system whose power can be cut; skip the test if that is impossible."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("to cut the power of a file system needs root and Linux")
     if any(shutil.which(name) is None for name in ("mkfs.ext4", "mount", "umount")):

@@ -24,7 +24,7 @@ PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
 
 
 def run_record(run: RunStore, **fields: Any) -> Any:
-    """Return the record of a run without a user, with only these fields."""
+    """Return the record of a run, with these fields and as few others as possible."""
     return {
         "version": RECORD_VERSION, "flow": run.flow, "run": run.id, "created": 0.0, "user": "me", "target": "local",
         "parameters": {}, "code": "sha256:0", "process": {}, **fields,
@@ -32,7 +32,7 @@ def run_record(run: RunStore, **fields: Any) -> Any:
 
 
 def done_record(run: RunStore, step: str, path: str = "0", **fields: Any) -> Any:
-    """Return the record of a finished task, with only these fields."""
+    """Return the record of a finished task, with these fields and as few others as possible."""
     return {
         "version": RECORD_VERSION, "flow": run.flow, "run": run.id, "step": step, "path": path, "attempt": 1,
         "outcome": "ok", "began": 0.0, "ended": 1.0, "parents": [], "artifacts": {}, "exit": {}, "process": {},
@@ -58,24 +58,24 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
 
 
 def passing(name: str = "go") -> str:
-    """Return a line that waits until the `Project.gate` of this name is open; the program must import `fcntl`."""
+    """Return a line of Python that waits until the gate of this name is open; the program must import `fcntl`."""
     return f'with open("{name}") as gate: fcntl.flock(gate, fcntl.LOCK_SH)'
 
 
 class Gate:
-    """A file that a test keeps locked: programs wait at their line `passing(name)` until `open`, or until the test ends."""
+    """A file that a test locks: programs wait at the line `passing(name)` until `open` is called or the test ends."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w")
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def open(self) -> None:
-        """Release the programs that wait at the gate now or later."""
+        """Release programs that wait at the gate, now or later."""
         self._file.close()
 
 
 def read_until(stream: IO[str] | None, text: str) -> str:
-    """Read lines of a program's output up to one that contains `text`; return all of them."""
+    """Read lines of a program's output until a line contains `text`; return all lines."""
     assert stream is not None
     lines = ""
     while text not in lines:
@@ -86,7 +86,7 @@ def read_until(stream: IO[str] | None, text: str) -> str:
 
 
 class Started(subprocess.Popen[str]):
-    """A program that is killed if its `with` block raises, because the program may wait for an action of the test."""
+    """A program that is killed if its `with` block raises an exception, because it may wait for the test."""
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         if kind is not None:
@@ -114,7 +114,8 @@ class Project:
             "HOME": str(root),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
             "PYTHONWARNINGS": "error",
-            # Otherwise a test that runs pytest deletes the directories of earlier runs of the suite, which takes minutes.
+            # Without this directory, each pytest in a test deletes directories of earlier test runs, which takes
+            # minutes.
             "PYTEST_DEBUG_TEMPROOT": str(root),
             **{
                 name: value
@@ -128,13 +129,13 @@ class Project:
     def close(self) -> None:
         """Kill programs that still run, for example after a failed test."""
         for process in self._started:
-            with process:  # closes its pipes and waits for its end
+            with process:  # the end of this block closes the pipes and waits for the process
                 process.kill()
         for gate in self._gates:
             gate.open()
 
     def gate(self, name: str = "go") -> Gate:
-        """Close a gate: a program waits at its line `passing(name)`."""
+        """Close a gate and return it; programs wait at the line `passing(name)`."""
         gate = Gate(self.root / name)
         self._gates.append(gate)
         return gate
@@ -147,7 +148,7 @@ class Project:
         return path
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start Python with these arguments."""
+        """Start Python with these arguments; return the running program."""
         process = Started(
             [self.executable, *command],
             cwd=self.root,
@@ -162,7 +163,7 @@ class Project:
         return process
 
     def python(self, *command: str, timeout: float = 60, **environment: str) -> Finished:
-        """Run Python with these arguments to its end."""
+        """Run Python with these arguments until it ends; return its exit code and output."""
         with self.start(*command, **environment) as process:
             try:
                 out, err = process.communicate(timeout=timeout)
@@ -176,7 +177,7 @@ class Project:
         return self.python("-m", "flowc", *arguments, **environment)
 
     def run(self, file: str, *arguments: str, **environment: str) -> RunStore:
-        """Run a flow that must succeed."""
+        """Run a flow, which must succeed; return the run."""
         done = self.flowc("run", "--local", file, *arguments, **environment)
         assert done.code == 0, done.err
         return self.latest()

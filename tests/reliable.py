@@ -1,4 +1,4 @@
-"""Kill a process of a run at a given moment, and read everything that it left in the store."""
+"""Kill a process of a run at a given moment, and read everything that the run has left in the store."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ FLOW = """
         Crashes()
     """
 VALUES = [10, 200, 3000, 40000]
-EVENTS = 60  # the approximate number of events of a run
+EVENTS = 60  # the approximate number of lines with events that a run prints
 VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
 class Blow(NamedTuple):
-    """When to kill which process: `victim` is killed `seconds` after the run has printed `events` lines."""
+    """A kill: the process `victim` is killed `seconds` after the run has printed `events` lines."""
 
     victim: str
     events: int
@@ -95,21 +95,21 @@ class Blow(NamedTuple):
 
     @classmethod
     def choose(cls, seed: str, victims: tuple[str, ...] = VICTIMS) -> Blow:
-        """Return a random kill; the same for the same seed."""
+        """Return a random kill, which depends only on the seed."""
         chosen = random.Random(seed)
         events = chosen.randrange(EVENTS)
         return cls(chosen.choice(victims), events, chosen.uniform(0, 0.02 if events else 0.6))
 
 
 def strike(process: subprocess.Popen[str], blow: Blow) -> str:
-    """Kill, and wait until the run and all its processes have ended; return the result."""
+    """Kill a process of the run, wait for the end of all its processes, and return the run's stderr."""
     assert process.stdout is not None
     told = 0
     with contextlib.suppress(StopIteration):
         while told < blow.events:
             next(process.stdout)
             told += 1
-    select.select([], [], [], blow.seconds)  # this is a moment of the test, not a wait for an event
+    select.select([], [], [], blow.seconds)  # wait for the chosen moment of the kill
     family = _family(process.pid)
     victims = {"supervisor": [process.pid], "all": [pid for pids in family.values() for pid in pids]}
     hit = victims.get(blow.victim) or family.get(blow.victim, [])
@@ -124,7 +124,7 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> str:
 
 
 def _family(supervisor: int) -> dict[str, list[int]]:
-    """Return the processes of a run, by their roles."""
+    """Return role -> pids, for the processes of a run."""
     found: dict[str, list[int]] = {"supervisor": [supervisor], "guardian": [], "agent": [], "task": []}
     try:
         with open(f"/proc/{supervisor}/task/{supervisor}/children", encoding="ascii") as file:
@@ -143,7 +143,10 @@ def _family(supervisor: int) -> dict[str, list[int]]:
 
 
 def check_store(store: Store) -> int:
-    """Read everything in a store and return the number of objects; all are complete and name existing objects."""
+    """Read everything in a store, check that it is complete, and return the number of objects.
+
+    Objects that a record names must exist.
+    """
     keys = [f"flows/{key}" for key in store.objects.names_below("flows")]
     for key in keys:
         if key.endswith(".json"):
@@ -153,13 +156,13 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # the record is written last when a run begins
+            if run.exists():  # a run without this record had not started completely
                 check_run(run)
     return len(keys)
 
 
 def check_run(run: RunStore) -> None:
-    """Read all of a run."""
+    """Read all records, artifacts and logs of a run."""
     run.ir()
     run.status()
     for record in records(run):
@@ -173,7 +176,7 @@ def check_run(run: RunStore) -> None:
 
 
 def read_all(run: Run) -> int:
-    """Read a run through the client, perhaps while it is active; finished tasks have all their artifacts."""
+    """Read a run through the client, also while it is active; check that finished tasks have all artifacts."""
     seen = 0
     assert run.status and run.tags and run.created_at
     for step in run:
@@ -205,7 +208,7 @@ def _logs(run: RunStore) -> list[str]:
 
 
 def has_begun(store: Store) -> bool:
-    """Return whether a run can be resumed."""
+    """Return whether the store has a run with a record, which can be resumed."""
     with contextlib.suppress(NotFound):
         return any(store.run("Crashes", run).exists() for run in store.runs("Crashes"))
     return False

@@ -39,7 +39,7 @@ def repository(directory: Path, *ignored: str, commits: bool = False) -> Path:
 
 
 def commit(directory: Path, message: str = "all") -> str:
-    """Commit everything and return the commit."""
+    """Commit all files and return the id of the commit."""
     git(directory, "add", "-A")
     git(directory, "commit", "-q", "--allow-empty", "-m", message)
     return git(directory, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""The screen of a terminal after some output, for the few control sequences that flowc writes."""
+"""What a terminal shows after some output, for the control sequences that flowc writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def screen(written: str, width: int) -> list[str]:
             assert what == "m", f"a sequence that is not known here: {number}{what}"
         elif char == "\r":
             column = 0
-        elif char == "\n":  # terminals of the tests send no carriage return before a newline
+        elif char == "\n":  # the outputs in the tests have no carriage return before a newline
             at, column = at + 1, 0
         else:
             if column == width:

@@ -1,4 +1,4 @@
-"""The flow of most tests: two small steps. The subject of a test is an argument of the function."""
+"""A flow of two small steps, which most tests use. Each test passes the code that it tests as an argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def two_steps(
     end: str = "pass",
     guard: bool = True,
 ) -> str:
-    """Return a flow with the steps start and end, as text for `Project.write`.
+    """Return the source of a flow with the steps start and end, for `Project.write`.
 
     Args:
         name: Name of the flow's class.

@@ -1,4 +1,4 @@
-"""A terminal for tests: a program on a pseudo-terminal, and a user who reads and types."""
+"""A program on a pseudo-terminal, with methods that read and type as a user does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from project import Project
 
-# The terminal controls the program's session, so that Ctrl-C is a signal, as in any shell.
+# The terminal controls the program's session, so that Ctrl-C is sent as a signal, as in a shell.
 _ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 
 
@@ -55,7 +55,7 @@ class Terminal:
             self._control = -1
 
     def until(self, text: str, seconds: float = 30) -> str:
-        """Read until the text is shown; return the output since the last call, including the text."""
+        """Read output until it contains the text; return the output since the last call, up to the text."""
         deadline = time.monotonic() + seconds
         while (at := self.seen.find(text, self._read)) < 0:
             assert time.monotonic() < deadline, f"{text!r} was not shown:\n{self.seen[self._read :]}"
@@ -64,7 +64,7 @@ class Terminal:
         return self.seen[begin : self._read]
 
     def shows(self, text: str) -> bool:
-        """Return whether the text is shown within half a second."""
+        """Return whether the program prints the text within half a second."""
         self._more()
         return text in self.seen[self._read :]
 
@@ -79,18 +79,18 @@ class Terminal:
         return self.until(prompt).removesuffix(prompt)
 
     def end(self, seconds: float = 30) -> int:
-        """Read to the program's end; return its exit code, for a signal the exit code that a shell has."""
+        """Read until the program ends; return its exit code, or -N if signal N ended it."""
         deadline = time.monotonic() + seconds
         while self._more():
             assert time.monotonic() < deadline, f"the program does not end:\n{self.seen[self._read :]}"
         return self.process.wait(20)
 
     def _more(self) -> bool:
-        """Read the available output; return False at the end."""
+        """Read available output for up to half a second; return False if no process uses the terminal any more."""
         if select.select([self._control], [], [], 0.5)[0]:
             try:
                 data = os.read(self._control, 1 << 16)
-            except OSError:  # the last process has closed the terminal
+            except OSError:  # no process uses the terminal any more
                 return False
             self.seen += data.decode(errors="replace").replace("\r\n", "\n")
             return bool(data)

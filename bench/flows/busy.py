@@ -1,4 +1,4 @@
-"""A foreach over items that each compute for some milliseconds: how the work scales with workers."""
+"""A foreach over items that each compute for some milliseconds: measures how the work scales with workers."""
 
 import time
 from typing import Any

@@ -1,6 +1,6 @@
-"""A flow for the cost of checks: tasks of a foreach read numbers of a 256 MiB array; another value is 20 MiB of text.
+"""A flow that measures digest checks: tasks of a foreach read a 256 MiB array, and another value is 20 MiB of text.
 
-With BENCH_UNCHECKED in the environment, mapped files are not hashed.
+If the environment variable BENCH_UNCHECKED is set, mapped files are not hashed.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A foreach over many small items: the cost of a task."""
+"""A foreach over many small items: measures the cost of a task."""
 
 from typing import Any
 

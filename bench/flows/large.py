@@ -1,4 +1,4 @@
-"""A 256 MiB array is created, modified, passed on and read: the cost of data."""
+"""A 256 MiB array is created, modified, passed on and read: measures the cost of data."""
 
 import numpy
 

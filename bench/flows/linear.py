@@ -1,4 +1,4 @@
-"""Three trivial steps: the fixed cost of a run."""
+"""Three trivial steps: measures the fixed cost of a run."""
 
 from metaflow import FlowSpec, step
 

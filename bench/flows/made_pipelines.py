@@ -1,4 +1,4 @@
-"""Pipelines that flowc's command line can name: `made_pipelines.py:ten`, `made_pipelines.py:fifty`."""
+"""Pipelines as attributes of a module, as flowc's command line needs them: `made_pipelines.py:ten`."""
 
 from pipelines import make  # type: ignore[import-not-found] # pipelines.py is beside this file
 

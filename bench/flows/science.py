@@ -1,4 +1,4 @@
-"""The flow of `fanout.py` in a process that has imported large libraries: what a fork of it costs."""
+"""The flow of `fanout.py` with large imported libraries: measures the cost of forking such a process."""
 
 import numpy  # noqa: F401
 import pandas  # noqa: F401

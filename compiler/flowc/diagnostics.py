@@ -68,10 +68,10 @@ def render(
     Args:
         diagnostics: in any order.
         root: the directory that the spans' files are relative to.
-        cwd: files below it are named relative to it, so that a terminal can open them.
+        cwd: the working directory; the names of files below it are relative to it, so that a terminal can open them.
         color: whether to color the text.
-        columns: the width of the terminal; None if there is none. Longer source lines are cut to this width, and at
-            most 160 columns are shown.
+        columns: the width of the terminal; None if there is none. Source lines are cut to this width, and to 160
+            columns.
     """
     ordered = in_order(diagnostics)
     sources, look = SourceLines(root), _Look(_Paint(color), columns)
@@ -209,7 +209,7 @@ class SourceLines:
         return self.paths.get(file, self.root / file)
 
     def lines(self, file: str) -> list[str]:
-        """Return the lines of a file, without their ends; an empty list if it cannot be read."""
+        """Return the lines of a file, without their line ends; an empty list if it cannot be read."""
         if file not in self.files:
             self.files[file] = self._read(file)
         return self.files[file]

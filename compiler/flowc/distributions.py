@@ -67,8 +67,8 @@ def stands_in() -> str | None:
 def repair_commands(source: str | None = None) -> list[list[str]]:
     """Return the commands that remove other packages named `metaflow` from this environment and reinstall flowc.
 
-    flowc and its own distribution `metaflow` are uninstalled first. After that, the name `metaflow` refers only to the
-    other distribution.
+    flowc and its own distribution `metaflow` are uninstalled first. After that, a command that uninstalls `metaflow`
+    uninstalls the other distribution.
 
     Args:
         source: the wheel or directory to install flowc from; None is the source from which it is installed now.

@@ -1,4 +1,4 @@
-"""What all calls of git need: the top of a work tree, and options with which git neither asks for input nor writes
+"""Shared by all calls of git: the top of a work tree, and options with which git neither asks for input nor writes
 files."""
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-"""The command starts neither a daemon nor a hook of a repository's configuration. It also accepts repositories of other
-owners, because the flow's code in them is about to run in any case."""
+"""The command starts neither a daemon nor a hook of a repository's configuration. The command also accepts repositories
+of other owners, because the flow's code in them is about to run in any case."""
 
-# Variables that make git use another repository than the one of the directory (git sets them for hooks), or that change
-# the meaning of paths.
+# Variables that make git use another repository than the directory's repository (git sets them for hooks), or that
+# change the meaning of paths.
 _TAKEN_OUT: Final = frozenset({
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
     "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",
@@ -37,7 +37,8 @@ def environment(top: str | None = None) -> dict[str, str]:
 
 
 def work_tree(directory: str) -> str | None:
-    """Return the top directory of the innermost work tree that contains this directory; None outside of work trees."""
+    """Return the top directory of the innermost work tree that contains this directory; None if no work tree contains
+    it."""
     return _innermost(directory, _is_top)
 
 

@@ -1,7 +1,7 @@
 """Finds the files that git ignores, such as passwords, local settings and generated files: they are not packaged.
 
-Tracked files are never ignored, even if a pattern matches. The patterns are those of `git status`: from `.gitignore`,
-`.git/info/exclude` and the user's own `core.excludesFile`.
+Tracked files are never ignored, even if a pattern matches. The patterns are the same as for `git status`: from
+`.gitignore`, `.git/info/exclude` and the user's own `core.excludesFile`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
 
     Args:
         places: a mapping from the name of each file (a relative path) to the file's path.
-        exceptions: patterns of files that count as not ignored; a pattern describes names (`_version.py`) or paths
+        exceptions: patterns of files to treat as not ignored; a pattern describes names (`_version.py`) or paths
             (`gen/*.py`).
         seconds: the time limit for each call of git.
 

@@ -1,7 +1,7 @@
-"""A check that `import metaflow` finds flowc's own package. It is fast, because every command makes it.
+"""A check that `import metaflow` finds flowc's own package. The check is fast, because every command makes it.
 
 Two distributions that install `metaflow` write into one directory. The later installation overwrites files of the
-earlier one, and uninstalling either deletes files of both.
+earlier installation, and uninstalling one distribution deletes files of both.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class ModuleError(HintedError):
 
 
 def find_module(name: str) -> tuple[str, str]:
-    """Return the directory from which a module is imported, and its file relative to that: `/x`, `pkg/module.py`.
+    """Return the directory from which a module is imported, and the module's file relative to this directory: `/x`,
+    `pkg/module.py`.
 
     The working directory is searched first, then the entries of `sys.path`, like in `python -m`.
 
@@ -141,7 +142,8 @@ def _compiled() -> list[str]:
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
-    """Raise ModuleError for a standard module, and for a package with the name of one that flowc or Python imports."""
+    """Raise ModuleError for a standard module, and for a package that has the same name as a package that flowc or
+    Python imports."""
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

@@ -42,7 +42,7 @@ else:
 
 
 class CodeOf(NamedTuple):
-    """Where the code of an IR is: `place` is a directory or an archive; None is the directory of the IR's file.
+    """The location of an IR's code: `place` is a directory or an archive; None is the directory of the IR's file.
     `suffixes` are the suffixes of further files to package."""
 
     place: str | None = None
@@ -52,8 +52,8 @@ class CodeOf(NamedTuple):
 class CodeWords(NamedTuple):
     """A parsed argument FLOW: `name` names a file or a module; `class_name` is a class in that file or module, or None.
 
-    If `root`, the root directory of the flow's code, is given, `name` is a file relative to `root`. `code` says where
-    the code of an IR is.
+    If `root`, the root directory of the flow's code, is given, `name` is a file relative to `root`. `code` is the
+    location of the code of an IR.
     """
 
     text: str
@@ -89,7 +89,7 @@ def open_flow(
         text: the argument FLOW.
         asked: the decorators, deployment and configs to apply, or a function that returns them for the flow's class.
         class_name: the value of `--flow`.
-        otherwise: a function that chooses a class if neither FLOW nor `class_name` names one. It is called with the
+        otherwise: a function that chooses a class if neither FLOW nor `class_name` names one. The function gets the
             default class or None; it returns the name of another class, or None for the default class.
         root: the root directory of the flow's code; if it is given, FLOW is a file relative to it.
         code: where the code of an IR is.
@@ -242,7 +242,7 @@ def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
         "--config and --config-value": configs is not None and bool(configs.files or configs.values),
     }
     if option := next((option for option, there in given.items() if there), None):
-        hint = f"write it with them: flowc ir FLOW … > {name}" if is_ir(name) else "leave it out"
+        hint = f"write the IR again with the option: flowc ir FLOW … > {name}" if is_ir(name) else "leave it out"
         raise OpeningError(f"{name!r} is {what}, which {option} cannot change", hint)
 
 
@@ -275,8 +275,8 @@ def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], ask: Ask) -> Loaded | None:
-    """Load a pipeline. If `ask` gives suffixes of further files to package, load it a second time with them, because
-    `ask` needs the loaded pipeline."""
+    """Load a pipeline. If `ask` gives suffixes of further files to package, load the pipeline a second time with these
+    suffixes: `ask` needs the loaded pipeline."""
     loaded = read(())
     if loaded is not None and loaded.flow is not None and loaded.cls is not None:
         asked = ask(loaded.cls)
@@ -349,7 +349,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 
     return load(
         path,
-        root=words.root if path.parent != words.root else None,  # a file in the root directory itself needs no root
+        root=words.root if path.parent != words.root else None,  # a file directly in the root directory needs no root
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,

@@ -30,7 +30,8 @@ MAX_FILES = 2_000
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # errors of a dangling link
+# The error numbers for a dangling link.
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 @final
@@ -148,7 +149,8 @@ class _Scan:
 
     def below(self, top: str, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield (relative path, size) of each file below a directory. Raises UnreadableFileError."""
-        # The directories to search. Each has the set of links that lead to it, so that no link is followed in a circle.
+        # The directories to search. Each directory has the set of links that lead to it, so that no link is followed in
+        # a circle.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(top, prefix, frozenset())]
         while waiting:
             directory, prefix, above = waiting.pop()

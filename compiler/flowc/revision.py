@@ -1,7 +1,7 @@
 """The git revision of a flow's code: commit, branch and the kinds of uncommitted changes.
 
 Commit and branch are read from the repository's own files. The changes come from `git status`, which runs in the
-background while a run begins. If it does not answer within a second, the changes are recorded as unknown. Addresses of
+background while a run begins. If git does not answer within a second, the changes are recorded as unknown. Addresses of
 remotes, which may contain passwords, are neither read nor kept.
 """
 
@@ -36,7 +36,7 @@ _STORE = b".flowc"  # flowc's own store does not count as a change of the code
 
 
 class Look:
-    """A query of the git revision of a directory. The constructor starts it, and it runs in the background."""
+    """A query of the git revision of a directory. The constructor starts the query, which runs in the background."""
 
     def __init__(self, directory: str) -> None:
         self._deadline = time.monotonic() + SECONDS
@@ -84,7 +84,7 @@ class Look:
         if (process := self._process) is None:
             return
         self._process = None
-        if process.returncode is None:  # not waited for yet, so no other process can have its id
+        if process.returncode is None:  # this process has not waited for git yet, so no other process can have git's id
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout is not None
@@ -147,8 +147,8 @@ def parse_status(output: bytes) -> RevisionRecord:
 def read_head(top: str) -> RevisionRecord:
     """Return commit and branch of a work tree, read from plain files.
 
-    The record has no branch if the head is detached, and no commit if the branch is new. It is empty if the repository
-    stores its references in the form `reftable`.
+    The result has no branch if the head is detached, and no commit if the branch is new. The result is empty if the
+    repository stores its references in the form `reftable`.
     """
     try:
         directory = _git_directory(top)
@@ -167,8 +167,8 @@ def read_head(top: str) -> RevisionRecord:
 
 
 def _git_directory(top: str) -> str:
-    """Return the directory of a work tree's repository. For a linked worktree, it contains the file `commondir`, which
-    names the directory that all worktrees share."""
+    """Return the directory of a work tree's repository. In a linked worktree, the directory contains the file
+    `commondir`, which names the directory that all worktrees share."""
     place = f"{top}/.git"
     if os.path.isdir(place):
         return place

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
 
-else:  # only tasks with metrics need it
+else:  # needed only in tasks with metrics
     record = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["ExternalFile", "cache", "external_file", "log_metric"]

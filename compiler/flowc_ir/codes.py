@@ -22,7 +22,7 @@ UNREADABLE_FILE: Final = "unreadable-file"
 YAML_SYNTAX: Final = "yaml-syntax"
 YAML_KEY: Final = "yaml-key"
 YAML_VALUE: Final = "yaml-value"
-# the IR as an input
+# faults of an IR that is given as a JSON file
 IR_NOT_JSON: Final = "ir-not-json"
 NO_IR: Final = "no-ir"
 IR_TOO_NEW: Final = "ir-too-new"
@@ -83,7 +83,7 @@ ASSIGNED_PARAMETER: Final = "assigned-parameter"
 BAD_CONFIG: Final = "bad-config"
 CONFIG_VALUE: Final = "config-value"
 CONFIG_EXPRESSION: Final = "config-expression"
-# what Argo and Kubernetes refuse
+# constructs that Argo or Kubernetes refuses
 ARGO_TOO_MANY_TEMPLATES: Final = "argo-too-many-templates"
 ARGO_ARGUMENT_TOO_LONG: Final = "argo-argument-too-long"
 ARGO_TOO_LARGE: Final = "argo-too-large"
@@ -101,7 +101,7 @@ ARGO_DEFAULT_NOT_COMPUTED: Final = "argo-default-not-computed"
 NO_SCHEDULE: Final = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS: Final = "schedule-needs-defaults"
 ARGO_TOO_MANY_TASKS: Final = "argo-too-many-tasks"
-# what Step Functions, AWS Batch and Amazon ECS refuse
+# constructs that Step Functions, AWS Batch or Amazon ECS refuses
 SFN_CONSTRUCT: Final = "stepfunctions-construct"
 SFN_OPTION: Final = "stepfunctions-option"
 SFN_ENVIRONMENT: Final = "stepfunctions-environment"

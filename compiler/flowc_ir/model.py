@@ -3,8 +3,8 @@
 A node describes the tasks of one step. `joins` names the split that the node closes, and `next` is the node's
 transition. The two fields are independent, because a join may also start the next foreach (docs/adr/0002-ir.md). `make
 generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, a class
-in a union is an object if one of its fields has a `Key`. Otherwise it is the value of its only field, or null if it has
-no field.
+in a union is an object if one of its fields has a `Key`. Otherwise the class is the value of its only field, or null if
+it has no field.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "any",
 @final
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a source file. `line` and `column` count from 1. `width` is the number of columns; 0 means up to the
-    line's end.
+    """A place in a source file. `line` and `column` are counted from 1. `width` is the number of columns; 0 means up to
+    the line's end.
 
     `file` is relative to the root of the code package, with forward slashes. Only diagnostics use the width; two places
-    that differ only in it are equal.
+    that differ only in the width are equal.
     """
 
     file: str
@@ -95,8 +95,8 @@ class Foreach:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
-    """A transition to several tasks of the node `body` that all run at the same time. Their number is determined during
-    the run. Exactly one join closes it."""
+    """A transition to several tasks of the node `body`, which all run at the same time. The number of tasks is
+    determined during the run. Exactly one join closes it."""
 
     body: Annotated[NodeId, Key("gang")]
 
@@ -159,7 +159,7 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The retries of a task: up to `times` further attempts after a failed one. On a cluster, `wait_seconds` pass
-    between them."""
+    between two attempts."""
 
     times: Annotated[int, AtLeast(0)]
     wait_seconds: Annotated[int, AtLeast(0)] = 0
@@ -304,7 +304,7 @@ class Merge:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stub:
-    """A step without code. Its tasks only pass their artifacts on."""
+    """A step without code. The tasks of such a step only pass their artifacts on."""
 
 
 Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[Stub, Flag('stub')]"
@@ -363,8 +363,8 @@ class Parameter:
         type: the type of the value. For `json`, users give the value as JSON. For `any`, users give the value as JSON
             too, but a text that is not JSON is the value itself.
         default: the default as canonical JSON text; None if there is no default.
-        computed: whether a user's function computes the default. It is called once: when a run starts or, for a
-            cluster, when the flow is compiled. Until then `default` is None.
+        computed: whether a user's function computes the default. The function is called once: when a run starts or, for
+            a cluster, when the flow is compiled. Until then `default` is None.
         multiple: whether the value is a list of values of the type.
         separator: the string that splits a value, which is a string, into a list; None if values are not split.
         choices: the allowed strings; if it is empty, all strings are allowed.
@@ -400,8 +400,8 @@ class Parameter:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A config of the flow. Its value is determined before a run starts or the flow is compiled; `value` is canonical
-    JSON, or None.
+    """A config of the flow. The value of a config is determined before a run starts or the flow is compiled; `value` is
+    canonical JSON, or None.
 
     `exact` is the value in an encoding of flowc if JSON cannot represent it, for example a tuple; otherwise it is
     empty.

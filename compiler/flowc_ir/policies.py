@@ -146,7 +146,7 @@ class Plugin:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFiles:
     """The files that a step reads and writes, as patterns below its data folder. Files of `get` are read before the
-    step runs; files of `put` are kept after it has run.
+    step runs; files of `put` are kept after the step has run.
 
     If `copy` is false, the store gets only the digests of the kept files, and later steps read the original files.
     `folder` is the data folder, relative to the working directory of the task.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known name that is closest to a misspelt one; None if none is close.
+    """Return the known name that is closest to a misspelt name; None if no name is close.
 
     Args:
         word: the unknown name; a value that is not a string is close to no name.

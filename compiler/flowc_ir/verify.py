@@ -134,7 +134,7 @@ def _gangs(analysis: Analysis, faults: Faults) -> None:
             faults.add(
                 codes.PARALLEL_STEP,
                 body.where,
-                f"the tasks of step '{body.id}' run all at once, but it does not lead straight to their join",
+                f"the tasks of step '{body.id}' run all at once, but this step does not lead straight to their join",
                 hint="keep the parallel work in that one step, and let it lead to a step `def join(self, inputs):`",
             )
 

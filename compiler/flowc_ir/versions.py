@@ -47,7 +47,8 @@ class FormatVersion:
         adds: the fields that are new or have another type, as `Type.field: type`.
         drops: the removed fields, as `Type.field`.
         upgrade: a function that converts an object of the previous version to this version; it gets the object's kind
-            and the object. It is needed if a field gets another name or meaning, or if a new field has no default.
+            and the object. The function is needed if a field gets another name or meaning, or if a new field has no
+            default.
         released: whether a release of flowc writes this version; a released version never changes.
     """
 

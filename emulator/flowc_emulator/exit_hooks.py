@@ -43,7 +43,7 @@ def call_exit_hooks(
 
     start = starts.start_hook if starts is not None and starts.all else None
     run_hooks(flow, run, lambda: program, output, failed, successful=successful, start=start)
-    for job in jobs.values():  # the console holds back an unfinished line
+    for job in jobs.values():  # show the hook's last line, which the console holds back if it has no line end
         console.finish(job)
 
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # not needed if no task is a fork of this process
+else:  # needed only if tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 
 @final
 class Preloaded(RunStore):
-    """A run with one record that was read before the forks, because all of them need it. For example, all items of a
-    foreach need the record of the split.
+    """A run's store that caches one task's record: it is read once before the forks, since all of them need it. For
+    example, all items of a foreach need the record of the split.
 
     The record of a completed task never changes.
     """
@@ -43,8 +43,7 @@ class Preloaded(RunStore):
         self._records: dict[tuple[str, str], AttemptRecord] = {}
 
     def preload(self, step: str, path: str) -> None:
-        """Read the record of a completed task. This record replaces the record that was read before. Raises
-        StoreError."""
+        """Read the record of a completed task. Only the record that was read last is kept. Raises StoreError."""
         if (step, path) not in self._records:
             self._records = {(step, path): super().task(step, path)}
 
@@ -55,7 +54,7 @@ class Preloaded(RunStore):
 
 @final
 class Attempts:
-    """Assignments and launchers of attempts."""
+    """Makes the assignments and the launchers of attempts."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -118,13 +117,14 @@ class Attempts:
         return ForkStart(body)
 
     def _prepare_fork(self, assignment: Assignment) -> None:
-        """Do work in this process that each forked attempt would do again."""
+        """Do work in this process once that each forked attempt would otherwise repeat."""
         if not self._prepared:
             self._prepared = True
             prepare_streams()
             warm_up()
         plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
-        # If there is an agent, this process must not read the store, and a request to the agent takes longer.
+        # With an agent, this process must not read the store itself, and asking the agent takes longer than the
+        # attempt's own read.
         if plan.agent is None and plan.only is None and len(before) == 1 and isinstance(before[0].next, Foreach):
             with suppress(StoreError):  # the attempt reports it
                 depth = len(plan.graph.scopes(before[0].id))

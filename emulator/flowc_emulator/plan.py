@@ -47,14 +47,14 @@ class Plan:
 
     `run` is the store that tasks use in their processes. `records` is the same store for the supervisor, which uses a
     remote store through `agent`. At most `max_workers` tasks run in parallel, and at most `processors` of them compute
-    while the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
-    `isolation` has the steps that run in their own interpreters. The supervisor reports the end of the run when `disk`
-    confirms that all data is on the disk; if `durable` is true, the end of each task waits for the disk, too. `catalog`
-    is the value of the setting `catalog`, which says where files of tasks are kept. `reuse` has the completed tasks of
-    the run that this run resumes. `only` is set if the run executes a single task. `starts` decides which tasks import
-    the flow themselves, and starts their processes; other tasks are forks of this process. `patches` has the
-    replacements for the code of steps (step -> patch). `secrets` and `pickler` are the values of the settings with
-    these names. `tracking` sends metrics to the tracker; None without a tracker.
+    while the others wait (None sets no limit). `max_splits` is the largest number of tasks of a foreach; None sets no
+    limit. `isolation` contains the steps that run in their own interpreters. The supervisor reports the end of the run
+    when `disk` confirms that all data is on the disk; if `durable` is true, the end of each task waits for the disk,
+    too. `catalog` is the value of the setting `catalog`, which says where files of tasks are kept. `reuse` contains the
+    completed tasks of the run that this run resumes. `only` is set if the run executes a single task. `starts` decides
+    which tasks import the flow themselves, and starts their processes; other tasks are forks of this process. `patches`
+    contains the replacements for the code of steps (step -> patch). `secrets` and `pickler` are the values of the
+    settings with these names. `tracking` sends metrics to the tracker; None without a tracker.
     """
 
     run: RunStore

@@ -48,7 +48,8 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
 class Supervisor:
-    """Runs one plan to its end. Raises ProtocolError if the flow has a kind of step that tasks cannot run."""
+    """Runs the tasks of one plan until the run ends. Raises ProtocolError if the flow has a kind of step that tasks
+    cannot run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         check_runnable(plan.graph.flow)
@@ -87,7 +88,8 @@ class Supervisor:
             except OSError as error:
                 if error.errno != errno.EIO or self._engine.signal is not None:
                     raise
-                self._engine.interrupt(signal.SIGHUP)  # the terminal is closed, and its signal has not arrived yet
+                # the terminal is closed, but the SIGHUP for it has not arrived yet
+                self._engine.interrupt(signal.SIGHUP)
                 self._loop()
         except BaseException as error:
             if self._engine.signal is None or not isinstance(error, StoreError):
@@ -124,7 +126,8 @@ class Supervisor:
         taken: list[tuple[str, str, Result]] = []
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # for each task, because there may be many reused tasks
+            # updates the progress line for each task, because there may be many reused tasks
+            self._console.progress(self._scheduler, ())
             record = reuse.find(step, path)
             if record is None:
                 return None
@@ -135,7 +138,8 @@ class Supervisor:
 
         self._scheduler.replay(reused)
         reuse.flush(run)
-        for step, path, result in taken:  # now, because the tracker's process reads the records
+        # only after `flush`, because the tracker's process reads the records from the store
+        for step, path, result in taken:
             self._measured(step, path, 1, result)
         run.set_reused(self._scheduler.done)
         origin = f"{run.flow}/{reuse.origin.id}"
@@ -151,7 +155,7 @@ class Supervisor:
                 self._ended(finished)
 
     def _patience(self) -> float | None:
-        """Return the seconds to wait for an event; None: no limit."""
+        """Return the seconds to wait for an event; None means no limit."""
         waits = [REFRESH] if self._console.live else []
         if not self._stops and self._scheduler.ready(1) and (seconds := self._places.wait()) is not None:
             waits.append(seconds)
@@ -159,7 +163,7 @@ class Supervisor:
 
     @property
     def _stops(self) -> bool:
-        """Return whether no further task starts."""
+        """Return whether the run starts no further task."""
         return bool(self._failures) or self._engine.signal is not None
 
     def _fill(self) -> None:
@@ -274,7 +278,7 @@ class Supervisor:
     # -- events of the engine
 
     def output(self, job: Job, stream: logs.Stream, data: bytes) -> None:
-        """Store and show a task's output."""
+        """Append a task's output to its log, and show it."""
         self._log(job, stream, data)
         self._console.output(job, stream, data)
         if job in self._hung and stream == "stderr":
@@ -288,7 +292,7 @@ class Supervisor:
         self._console.hold(job)
 
     def released(self) -> None:
-        """Take the terminal back."""
+        """Take the terminal back from a task's debugger."""
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics.tracker import EndState
 
 PATIENCE: Final = 30.0  # seconds to wait for the tracker at the end of a run
-_KEPT: Final = "but the store has all of them"
+_KEPT: Final = "but the store contains all metrics"
 
 
 @final
 class Tracking:
     """Sends the metrics of a run's tasks to its tracker, in another process, which continues if this one is killed.
 
-    Hazard: start it before the first task, since the tasks' processes must not keep its pipe open.
+    Hazard: create this object before the first task starts, since the tasks' processes must not keep its pipe open.
     """
 
     def __init__(self, order: PublishOrder) -> None:
@@ -32,7 +32,7 @@ class Tracking:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C on the terminal does not end it
+            start_new_session=True,  # a session of its own: Ctrl-C on the terminal does not end the tracker's process
         )
         self.pid = self._process.pid
         self._send(order)
@@ -43,8 +43,8 @@ class Tracking:
         return self._process.stdin.fileno()
 
     def task_ended(self, step: str, path: str, attempt: int) -> None:
-        """Send the metrics of an attempt. Call it only for attempts that have metrics and are not followed by a
-        retry."""
+        """Send the metrics of an attempt. Call this method only for attempts that have metrics and are not followed by
+        a retry."""
         self._send({"task": (step, path, attempt)})
 
     def end(self, state: EndState, seconds: float = PATIENCE) -> str:

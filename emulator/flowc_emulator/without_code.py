@@ -1,4 +1,4 @@
-"""Tasks that run no user code: the run's own process executes them."""
+"""Run tasks without user code (mocked steps) in the supervisor's process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-Each name is imported on first access, since every task of every flow pays for this import. For the same reason, this
-module and those that it imports do not import `typing`.
+Each name is imported on first access, since every task of every flow pays for this import. For the same reason, neither
+this module nor the modules that it imports import `typing`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 # imported first: an extension may need modules of its own to be imported before all modules of `metaflow`
 from metaflow import _extensions, _hints
 
-TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+TYPE_CHECKING = False  # type checkers treat this name as `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -225,7 +225,7 @@ _LAZY: Mapping[str, str] = {
     "__version__": "metaflow.metaflow_version",
 }
 
-if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
+if not TYPE_CHECKING:  # type checkers do not see this function, so that they report unknown names
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module

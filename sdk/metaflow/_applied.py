@@ -1,4 +1,4 @@
-"""The records that decorators leave on the decorated object: one `Applied` for each use of a decorator, as written."""
+"""What decorators record on the decorated function or class: one `Applied` for each use of a decorator, as written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     _Source: TypeAlias = Mapping[str, object] | str
 
 ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # the attribute with user-written decorators, see metaflow.user_decorators
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # attribute of a step or class: its user-written decorators
 ADDED = "__flowc_added__"
 COMMAND_LINE = "--with"  # the value of `Applied.file` for a decorator that the command line adds
 
@@ -63,7 +63,7 @@ def applied_to(target: object) -> tuple[Applied, ...]:
 
 
 def added_to(cls: type) -> tuple[Applied, ...]:
-    """Return the decorators that the command line adds to each step without a decorator of the same name."""
+    """Return the decorators of the command line, which are added to each step that lacks a decorator of that name."""
     decorators: tuple[Applied, ...] = getattr(cls, ADDED, ())
     return decorators
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# types of click that correspond to one of flowc's parameter types; the front end (`parameter_types`) reads the others
+# click types with a corresponding flowc type; the function `parameter_types` of the front end handles all others
 CLICK_KINDS: Mapping[str, ParameterType] = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",

@@ -62,7 +62,7 @@ def project(*args: object, **kwargs: object) -> object:
 
     Args:
         name: Name of the project.
-        branch: Name of the branch. It cannot be combined with the option `--branch`.
+        branch: Name of the branch. The argument cannot be combined with the option `--branch`.
         production: Use the production branch, like `--production`.
     """
     return _decorate("project", args, kwargs)
@@ -88,7 +88,7 @@ def trigger(*args: object, **kwargs: object) -> object:
         event: The event: its name, or a dict with `name` and `parameters`. `parameters` maps the flow's parameters to
             the event's fields.
         events: Several events; a run starts when all have arrived.
-        options: Options of the event, which the IR keeps.
+        options: Metaflow's options for the event; they are copied into the IR and have no effect.
     """
     return _decorate("trigger", args, kwargs)
 
@@ -112,7 +112,7 @@ def trigger_on_finish(*args: object, **kwargs: object) -> object:
     Args:
         flow: The flow: its name, or a dict with `name`, `project` and `project_branch`.
         flows: Several flows; a run starts when one run of each has succeeded.
-        options: Options of the trigger, which the IR keeps.
+        options: Metaflow's options for the trigger; they are copied into the IR and have no effect.
     """
     return _decorate("trigger_on_finish", args, kwargs)
 
@@ -136,6 +136,6 @@ def exit_hook(*args: object, **kwargs: object) -> object:
     Args:
         on_success: Functions to call if the run has succeeded.
         on_error: Functions to call if the run has failed.
-        options: Options of the hooks, which the IR keeps.
+        options: Metaflow's options for the hooks; they are copied into the IR and have no effect.
     """
     return _decorate("exit_hook", args, kwargs)

@@ -81,7 +81,8 @@ class FlowProgram:
 
             # first restore the arguments as written; `bind_configs` then replaces the configs in them
             restore(self.cls)
-        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # without that module, no config exists
+        # a class with configs has imported the module of `Config`
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:
             bind_configs(self.cls, configs)
         if mutates:
             from metaflow.user_decorators._mutate import mutate
@@ -130,7 +131,7 @@ class FlowProgram:
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> FlowSpec:
-        """Return a flow object: that of a task, or that of an input of a join."""
+        """Return a new flow object: the object of a running task, or an input of a join."""
         flow = self.cls.__new__(self.cls)
         flow.__dict__[PARAMETERS] = parameters
         flow.__dict__[STATE] = state
@@ -285,7 +286,7 @@ def has_own_init(cls: Any) -> bool:
 
 
 def required_by_init(cls: Any) -> list[str]:
-    """Return the required arguments of a class's own `__init__`: it is an error to have any, as tasks pass none."""
+    """Return the required arguments of a class's own `__init__`; any is an error, since tasks pass no arguments."""
     if not has_own_init(cls):
         return []
     own = list(inspect.signature(cls.__init__).parameters.values())[1:]

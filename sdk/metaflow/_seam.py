@@ -34,9 +34,10 @@ command_context: LateFunction[[click.Command], click.Context] = LateFunction("fl
 """Return a click context in which the parameters or subcommands of a command can be read."""
 
 make_program: LateFunction[[type], Program] = LateFunction("metaflow._program:FlowProgram")
-"""Return a flow's class as the `Program` that the runtime runs.
+"""Return the `Program` through which the runtime runs a flow's class.
 
-The module belongs to the API, but derives from classes of the package that imports this table.
+The function is imported late, although it belongs to the API, because its module derives classes from a package that
+imports this table.
 """
 
 show_object: LateFunction[[object], str] = LateFunction("metaflow.client.html:show")

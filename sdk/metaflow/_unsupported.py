@@ -18,7 +18,7 @@ _IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
 _ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
 _CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show the results of runs"
 _GANG = "start the framework in the step's own code, or use a framework that needs one machine"
-_FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
+_FILES = "store models and checkpoints in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
 _INTERNAL = "Metaflow adds it itself when it compiles a flow; leave it out"
 _CODE = "flowc packages the Python files below the flow's directory, and extensions"
@@ -137,7 +137,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "tracing": "trace in the step's own code",
     "tuple_util": "write a NamedTuple",
     "tutorials": "copy the tutorial from Metaflow's repository",
-    "vendor": "import its names from its own package",
+    "vendor": "import each library from its own package, such as `import click`",
     "version": "write `from metaflow.metaflow_version import get_version`",
 }
 """Module below `metaflow` → the alternative.

@@ -1,6 +1,7 @@
 """Decorators for back ends of Metaflow that flowc does not support: AWS Batch, and Airflow's sensors.
 
-Locally, a flow with such a decorator runs with a warning that it has no effect. Compiling the flow for a cluster fails.
+Locally, a flow with such a decorator runs, and a note says that the decorator has no effect. Compiling the flow for a
+cluster fails.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ def batch(*args: object, **kwargs: object) -> Any:
     """Ask for AWS Batch, which flowc does not support: write `@kubernetes` or `@resources`.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect; flowc prints a note
         argo: refused
     """
     return _decorate("batch", args, kwargs)
@@ -26,7 +27,7 @@ def airflow_external_task_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for a task of another DAG, which only Airflow can do.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect; flowc prints a note
         argo: refused
     """
     return _decorate("airflow_external_task_sensor", args, kwargs)
@@ -36,7 +37,7 @@ def airflow_s3_key_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for an object of S3, which only Airflow can do.
 
     Targets:
-        local: no effect; a line reports this
+        local: no effect; flowc prints a note
         argo: refused
     """
     return _decorate("airflow_s3_key_sensor", args, kwargs)

@@ -48,7 +48,7 @@ def step(function: _Function, /) -> _Function: ...
 @overload
 def step(*, start: bool = False, end: bool = False, node_info: object = None) -> Callable[[_Function], _Function]: ...
 def step(*args: object, **kwargs: object) -> object:
-    """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
+    """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` for a join.
 
     The flow starts with the step `start` and ends with the step `end`, unless other steps have `start=True` and
     `end=True`.
@@ -70,7 +70,7 @@ def parallel(function: _Function, /) -> _Function: ...
 @overload
 def parallel() -> Callable[[_Function], _Function]: ...
 def parallel(*args: object, **kwargs: object) -> object:
-    """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`.
+    """Mark a step whose tasks run at the same time: `self.next(self.train, num_parallel=4)`; see `current.parallel`.
 
     Targets:
         local: works

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import traceback
     from collections.abc import Iterable
 else:
-    traceback = LateModule("traceback")  # its import costs start-up time
+    traceback = LateModule("traceback")  # importing `traceback` costs start-up time
 
 __all__ = [
     "METAFLOW_EXIT_ALLOW_RETRY",
@@ -114,7 +114,7 @@ def _restore(cls: type[Exception], args: tuple[object, ...], state: dict[str, ob
 
 
 class MetaflowInternalError(MetaflowException):
-    """An internal error: a condition that should always hold does not."""
+    """An internal error: a condition that should always hold is false."""
 
     headline = "Internal error"
 

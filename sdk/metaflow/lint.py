@@ -90,7 +90,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
 
 
 def _class_of(graph: object) -> type | None:
-    """Return the class to check. None for the graph of a run, which was checked before the run started."""
+    """Return the class to check; None for the graph of a run, which was checked before the run started."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.ambient import Parallel, TaskContext
     from flowc_runtime.run.metrics.recording import record as record_metric
     from metaflow.client import Run, Task
-else:  # imported late: only tasks with metrics need it
+else:  # imported late, because only tasks with metrics need the module
     record_metric = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["Current", "current"]
@@ -61,7 +61,7 @@ class Current:
     def task_id(self) -> str:
         """The task's id, unique in the run: `train-0` outside of any foreach, `train-0.3` for item 3.
 
-        None outside of a run.
+        The id is None outside of a run.
         """
         return self._name("task_id")
 
@@ -136,7 +136,7 @@ class Current:
     def tempdir(self) -> str:
         """The directory for temporary files: METAFLOW_TEMPDIR, or the working directory.
 
-        It is also set outside of runs.
+        The property also has a value outside of runs.
         """
         from flowc_runtime.base.config import settings
 

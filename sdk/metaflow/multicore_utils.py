@@ -106,7 +106,7 @@ def _cores() -> int:
 def _spawn(func: Callable[[Any], object], argument: object, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
     alive, held = os.pipe()  # `held` is closed when the child ends, even if the child is killed
-    sys.stdout.flush()  # otherwise the child would also write the buffered text
+    sys.stdout.flush()  # otherwise the child would also write the text that this process has buffered
     sys.stderr.flush()
     pid = os.fork()
     if pid:

@@ -1,4 +1,4 @@
-"""A run with every component on its cards, created once, and a browser."""
+"""Fixtures: a run whose cards have every component, created once, and a browser."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def other_warnings() -> None:
-    """Forget before each test which warnings of cards were printed, because each is printed once per process."""
+    """Let each test print warnings of cards again, because a process prints each warning only once."""
     from metaflow.plugins.cards import _warn
 
     _warn.printed.clear()

@@ -1,4 +1,4 @@
-"""Cards in a browser: without a network, in the light and the dark theme, and printed."""
+"""Cards in a real browser: without a network, in light and dark mode, and in print."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_nothing_is_loaded_from_anywhere(saved: Opener) -> None:
 
 def test_text_of_others_stays_text(saved: Opener) -> None:
     page = saved("start", "--type", "default")
-    assert page.ask("document.title").startswith("ShowFlow/")  # each injected script would have changed the title
+    # if a browser executed the injected script, the page's title would change
+    assert page.ask("document.title").startswith("ShowFlow/")
     assert page.ask("[...document.links].map((link) => link.protocol)") == []
     assert page.text(".markdown")[0].count("document.title = 'taken over'") == 1
 
@@ -191,7 +192,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
         assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
-        # at first the page shows the other card if that card was created first
+        # the page first shows the card that was created first, which may be the other card
         one.ask("document.querySelector('nav button').click()")
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")

@@ -39,7 +39,7 @@ def flow(project: Project) -> Flow:
 
 
 class Flow:
-    """A flow with the given code in its step `end`; it can be run, and its cards can be read."""
+    """Runs a flow whose step `end` has the given code, and reads the cards of the run."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -260,7 +260,7 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
 
 
 def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
-    """For a step with its own image, an unknown type is no error (otherwise see tests/errors/bad-argument+card.py)."""
+    """An unknown card type is no error for a step with its own image, which may contain the type's package."""
     flow("""
         @card(type="theirs")
         @kubernetes(image="example.org/theirs:1")
@@ -426,7 +426,7 @@ def test_a_card_in_the_flow_s_file(flow: Flow) -> None:
     ],
 )
 def test_cards_of_extensions(flow: Flow, file: str) -> None:
-    """Packages of every form work; a broken module is reported and skipped."""
+    """Card packages of every form work; a broken module is reported and skipped."""
     text = "from metaflow.cards import MetaflowCard\n" + textwrap.dedent(OWN) + "\nCARDS = [Mine, 5]\n"
     flow.project.write(f"metaflow_extensions/{file}", text)
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken.py", "raise RuntimeError('broken')")
@@ -450,7 +450,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> None:
-    """A broken card type is reported before the run and in place of its page; the step can still append components."""
+    """If a card type is broken, a warning before the run and the card's page show the error; `append` still works."""
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken/__init__.py", f"{text}\n\nCARDS = []\n")
     run = flow("""
         @card(type="theirs", id="t")
@@ -639,7 +639,7 @@ def test_a_refresh_that_hangs_does_not_hold_the_step(flow: Flow) -> None:
 
 
 def test_a_step_that_dies_leaves_no_process(flow: Flow) -> None:
-    """The processes of cards end with their task; refreshed pages stay."""
+    """The processes that render cards end with their task; the page of the last refresh remains in the store."""
     flow(
         """
         @card(refresh_interval=0)

@@ -119,7 +119,7 @@ def test_pictures_of_libraries() -> None:
 
 
 def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """If updates are disabled, as for an Image of bytes by default, an update changes nothing and prints a warning."""
+    """If updates are disabled (the default for an Image of bytes), `update` changes nothing and prints a warning."""
     _warn.printed.clear()
     image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
     before = made(image), made(table)
@@ -173,7 +173,7 @@ def test_what_is_shown_instead_can_be_updated() -> None:
 
 
 def test_a_timeout_of_the_step_is_no_failure_of_a_component() -> None:
-    """A timeout may occur at any time, and ends the step."""
+    """`render_safely` does not catch the step's timeout, which can be raised in any component and must end the step."""
 
     class Slow(MetaflowCardComponent):
         @render_safely
@@ -199,7 +199,7 @@ def test_a_component_of_ones_own_may_be_careful() -> None:
 
 
 def test_what_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown theme causes a warning, not an error, because an error would end a step that has run for hours."""
+    """An unknown theme causes a warning and no error, which would end a step that may have run for hours."""
     assert made(ValueBox("a", 1, theme="loud")) == {"type": "valueBox", "title": "a", "value": 1}
     assert "a ValueBox has no theme 'loud'; there are bg-" in capsys.readouterr().err
     events = EventsTimeline()
@@ -229,7 +229,8 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    assert drawn.count('class="number"') == 7  # numbers are marked in cells with and without a heading
+    # cells with numbers have the class for numbers, with and without a heading
+    assert drawn.count('class="number"') == 7
 
 
 def test_a_timeline_keeps_the_newest() -> None:

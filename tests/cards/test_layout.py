@@ -1,4 +1,4 @@
-"""Components for the layout of packages' cards: the dicts that the packages' scripts read, and flowc's rendering."""
+"""Layout components of card packages: their dicts, which the packages' scripts read, and their HTML from flowc."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def size(component: Image) -> tuple[int, int]:
 
 
 def test_figures_of_matplotlib() -> None:
-    """A figure, or a part of it, is drawn with two pixels per pixel of the page, so it is sharp on every screen."""
+    """A figure, or a part of a figure, has two picture pixels per pixel of the page, so it is sharp on every screen."""
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -104,7 +104,7 @@ def test_values_of_libraries() -> None:
 
 
 def test_charts_of_altair(browser: Browser, tmp_path: Path) -> None:
-    """Simple, combined and interactive charts are shown, and one in a table. The browser's console stays empty."""
+    """Simple, combined and interactive charts are shown, also inside a table; the browser's console stays empty."""
     altair: Any = pytest.importorskip("altair")
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"x": range(50), "y": [n * n for n in range(50)], "kind": ["a", "b"] * 25})

@@ -1,4 +1,4 @@
-"""Cards with a store in a bucket, and in a pod: their processes are forked before the bucket is first used."""
+"""Cards if the store is a bucket, and cards in a pod: the processes of cards are forked before the bucket is used."""
 
 from __future__ import annotations
 

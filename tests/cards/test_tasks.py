@@ -1,4 +1,4 @@
-"""The cards of special tasks: of gangs, of failures, of resumed, cached and killed tasks."""
+"""The cards of gangs and failed tasks, and of resumed, cached and killed tasks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def tasks(project: Project) -> Project:
 
 
 def listed(tasks: Project, *arguments: str) -> list[tuple[str, str, str | None]]:
-    """Return the cards of the newest run: run and task, type, id."""
+    """Return (run and task, type, id) for each card of the newest run."""
     done = tasks.python("flow.py", "card", "list", "--as-json", *arguments)
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -136,7 +136,7 @@ def test_a_resumed_run_has_the_cards_of_what_it_has_taken_over(tasks: Project) -
 
 
 def test_a_cached_task_has_the_cards_of_the_one_that_ran(tasks: Project) -> None:
-    """If a run has cached tasks, a run that resumes it also has the cards of these tasks."""
+    """A cached task has the cards of the task whose result it reuses, also in a resumed run."""
     tasks.run("flow.py")
     first = tasks.latest().id
     assert tasks.python("flow.py", "run", END="raises").code == 1
@@ -154,7 +154,7 @@ def test_a_killed_task_keeps_the_cards_of_its_last_refresh(tasks: Project) -> No
 
 
 def test_spin_makes_the_card_of_its_step(tasks: Project) -> None:
-    """`spin` stores the card of its task in its own store; the original run's card is unchanged."""
+    """`spin` stores the card of its task in its own store; the card of the original run is unchanged."""
     tasks.run("flow.py")
     before = get(tasks, "end", "--type", "default")
     assert tasks.python("flow.py", "spin", "end", "--persist", END="raises").code == 1

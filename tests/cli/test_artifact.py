@@ -1,4 +1,4 @@
-"""The versions of artifacts, external files, and the command `flowc gc`."""
+"""Versions of an artifact, files outside the store, and the command `flowc gc`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_versions_in_python(project: Project) -> None:
         (["Train/model", "-o", "file"], 2, "--output needs a version"),
         (["Other/model"], 1, "no run of a flow 'Other'"),
         (["Train/nothing"], 1, "flow 'Train' has no artifact 'nothing'"),
-        (["Train/n"], 1, "'n' is a parameter of flow 'Train', which has no versions in the store"),
+        (["Train/n"], 1, "'n' is a parameter of flow 'Train', and parameters have no versions in the store"),
         (["Train/model@0000"], 1, "flow 'Train' has no version 0000 of artifact 'model'"),
         (["Train/model", "--run", "x"], 1, "flow 'Train' has no run 'x'"),
         (["Train/model", "--step", "x"], 1, "has no artifact 'model' in step x"),
@@ -170,7 +170,8 @@ def test_a_file_is_recorded_and_not_copied(project: Project) -> None:
     (project.root / "data.bin").write_bytes(b"abc" + b"\0" * 5_000_000 + b"xyz")
     run = project.run("flow.py")
     assert project.artifacts(run, "end").items() >= {"first": b"abc", "last": b"xyz", "size": 5_000_006}.items()
-    (blob,) = project.store.objects.names_below("blobs")  # the only blob has the run's Python files
+    # the only blob contains the Python files of the run, not the external file
+    (blob,) = project.store.objects.names_below("blobs")
     assert blob.endswith(run.record()["sources"]["digest"])
     ref = run.task("end", "0")["artifacts"]["data"]
     external = ref["external"]
@@ -207,7 +208,7 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is hashed again if it was so new that a later change could have the same modification time."""
+    """Only a file so new that a later change could have the same modification time is hashed a second time."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 
@@ -266,7 +267,7 @@ def test_in_a_pod_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def make_old(project: Project) -> None:
-    """Make everything in the store two days old."""
+    """Set the age of every file in the store to two days."""
     then = time.time() - 2 * 86400
     for path in (project.root / ".flowc").rglob("*"):
         os.utime(path, (then, then))
@@ -307,7 +308,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
 
 
 def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
-    """`gc` keeps the original run as long as the directory with the task of `spin` exists."""
+    """`flowc gc` keeps the original run of a task of `spin` as long as the directory with that task exists."""
     project.write("flow.py", MODEL)
     first = project.run("flow.py")
     assert project.flowc("spin", "flow.py", "end", "--persist").code == 0

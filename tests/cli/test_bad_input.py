@@ -1,4 +1,4 @@
-"""Unusable input causes a line that names it and the documented exit code, and never a traceback."""
+"""Unusable input causes an error line that names the input, and the documented exit code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # the complete text would be too long for an argument
+    deep = DEEP[:60_000]  # the complete text is longer than the operating system allows for one argument
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")
@@ -157,7 +157,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
 
 
 def shell(project: Project, text: str) -> Finished:
-    """Run a bash script in which `python` is the Python of the tests."""
+    """Run a bash script, in which `python` is the interpreter of the tests."""
     done = subprocess.run(
         ["bash", "-c", text.replace("python", sys.executable)], cwd=project.root, env=project.environment,
         capture_output=True, text=True, check=False,
@@ -192,7 +192,7 @@ def test_pipes(reads: Project, command: str) -> None:
 
 
 def test_a_socket_is_a_file_too(reads: Project) -> None:
-    """A socket as stdin works, as in some services, where /dev/stdin cannot be opened."""
+    """stdin can be a socket, as in some services, in which case /dev/stdin cannot be opened."""
     import socket
 
     ours, theirs = socket.socketpair()
@@ -208,7 +208,7 @@ def test_a_socket_is_a_file_too(reads: Project) -> None:
 
 
 def test_files_of_the_kernel_have_content(reads: Project) -> None:
-    """Files of the kernel are read although their size is 0."""
+    """Files in /proc have content, although their size is 0."""
     run = reads.run("flow.py", "--file", "/proc/sys/kernel/ostype")
     assert reads.artifacts(run, "start")["seen"] == "Linux\n"
 
@@ -218,7 +218,7 @@ def test_files_of_the_kernel_have_content(reads: Project) -> None:
 
 @pytest.fixture(scope="module")
 def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a run, which the tests only read."""
+    """Return a directory with a run; the tests read the run and do not change it."""
     project = Project(tmp_path_factory.mktemp("names"))
     project.write("flow.py", FLOW)
     project.run("flow.py", "--run-id-file", "id")
@@ -227,7 +227,10 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """Return a command's error about the prepared run, whose id replaces `latest`: other tests start newer runs."""
+    """Run a command that must fail, and return its error.
+
+    `latest` in the command stands for the prepared run, because other tests start newer runs.
+    """
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 
@@ -292,7 +295,7 @@ def test_a_store_that_cannot_be_written(reads: Project, command: str, store: str
     refused(reads, "-m", "flowc", *command.split(), "--store", store, code=FAULTY, names=store)
 
 
-# The system call numbers of link(2) and linkat(2), and a seccomp filter that lets both fail, as on a FAT file system.
+# The numbers of the system calls link(2) and linkat(2), and a seccomp filter under which they fail, as on FAT.
 WITHOUT_LINKS = """
     import ctypes, os, struct, sys
 
@@ -355,7 +358,7 @@ def test_a_working_directory_that_is_gone(reads: Project) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root may not change the limits back")
 def test_too_many_open_files(reads: Project) -> None:
-    """flowc's error names the place if the operating system's error names no file."""
+    """The error names the file or directory that flowc opened, even if the operating system's error names none."""
     done = shell(reads, "ulimit -n 12; exec python flow.py run")
     assert "Traceback" not in done.err
     assert done.code == FAULTY

@@ -1,4 +1,4 @@
-"""The commands for a cluster without a cluster: each prints a line with the problem and a hint."""
+"""Commands that need a cluster, when there is none: each prints one line with the problem, and a hint."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_usage(flow: Project, arguments: list[str], message: str) -> None:
 
 
 def test_without_the_client(flow: Project) -> None:
-    """Only these commands need the Kubernetes client, which the core does not install."""
+    """Only commands that need a cluster require the Kubernetes client, which is an extra."""
     code = (
         "import sys; sys.modules['kubernetes'] = None; sys.argv = ['flowc', 'status']; import flowc.cli as c; c.main()"
     )

@@ -1,4 +1,4 @@
-"""The parts of the commands for a cluster that need no cluster: diffs, parameters, Workflows, refusals."""
+"""Parts of the cluster commands that can be tested without a cluster: diffs, parameters, Workflows, refusals."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ SEND = sender(None, MAX_PACKED)  # no store is named
 
 
 def passed(*given: tuple[str, str]) -> dict[str, str]:
-    """Return the arguments by their names."""
+    """Return the arguments as a dict."""
     return {entry["name"]: entry["value"] for entry in arguments_of(TYPED, given, SEND)}
 
 
@@ -312,7 +312,7 @@ def test_deployed_code_keeps_the_revision_that_it_was_deployed_with() -> None:
     assert json.loads(value) == new
     assert "{{" not in value
     assert "$" not in value
-    assert manifest == deployed("code-1")  # the given manifest is unchanged
+    assert manifest == deployed("code-1")  # the function has not changed its argument
     for live, expected in (
         (deployed("code-1"), value),
         (deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}), "old"),

@@ -42,7 +42,7 @@ def test_to_stdout_and_to_a_file(made: Project) -> None:
     assert "kubectl apply --server-side -f build/out.yaml" in done.err
     assert (made.root / "build/out.yaml").read_text() == first.out
     done = made.flowc("compile", "flow.py", "--kind", "workflow", "-o", "build/run.yaml")
-    # `create`, because kubectl cannot apply a Workflow with a generated name
+    # the hint names `kubectl create`, since `kubectl apply` does not work for generated names
     assert "kubectl create -f build/run.yaml" in done.err
     assert made.flowc("compile", "flow.py", PYTHONHASHSEED="7").out == first.out
 

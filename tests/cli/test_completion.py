@@ -40,7 +40,7 @@ FLOW = """
         def end(self):
             pass
     """
-# fish ends immediately if the terminal does not belong to its session.
+# fish needs a terminal that controls the session; otherwise it ends immediately.
 ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 STARTS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -82,9 +82,9 @@ class Shell:
         self._read("really\r\n")
 
     def complete(self, line: str) -> str:
-        """Press Tab after a line and return the completed line, which is passed to `echo` and run.
+        """Type a line and the Tab key, and return the completed line, which the shell prints by `echo`.
 
-        A character is typed after Tab, because zsh removes the blank that it has added if nothing follows.
+        A further character is typed after Tab, because zsh removes the blank that it added if no character follows.
         """
         self._type(f"{line}\tX\x01echo '<\x05>'\n")
         return self._read("X>\r\n").rpartition("\n<")[2].rpartition("X>")[0]
@@ -223,7 +223,7 @@ WRITTEN = """
 
 
 def test_a_flows_own_parameters(typed: Project) -> None:
-    """Completion parses the file without importing it: this file's import would fail and create a file."""
+    """Completion parses the file and does not import it: importing this file would fail and create another file."""
     typed.write("written.py", WRITTEN)
     ours = answers(typed, "flowc run flow.py --")
     parameters = ["--alpha", "--mode", "--learning-rate", "--dry", "--sure", "--data"]
@@ -232,7 +232,7 @@ def test_a_flows_own_parameters(typed: Project) -> None:
     assert answers(typed, "flowc spin written.py start --al") == ["--alpha"]
     assert answers(typed, "flowc run written.py:Another --be") == ["--beta"]
     assert answers(typed, "flowc run --flow Another written.py --be") == ["--beta"]
-    assert answers(typed, "flowc run written --le") == ["--learning-rate"]  # the flow is named as a module
+    assert answers(typed, "flowc run written --le") == ["--learning-rate"]  # here, FLOW is a module name
     assert answers(typed, "flowc run --max-workers 3 written.py --dry --alpha 2 --mod") == ["--mode"]
     assert answers(typed, "flowc run written.py --mode ") == ["fast", "slow"]
     assert answers(typed, "flowc run written.py --mode=f") == ["fast"]

@@ -37,7 +37,7 @@ def below(project: Project, directory: str, *words: str) -> Finished:
 
 
 def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
-    """Return the value of a setting, and its source."""
+    """Return the value and the source of a setting, as `flowc config` prints them."""
     done = project.flowc("config", key, "--json", **environment)
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -48,7 +48,7 @@ def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
 
 
 def test_the_order(small: Project) -> None:
-    """The order is: options, FLOWC_*, METAFLOW_*, the file, Metaflow's file, the default."""
+    """The order of precedence: options, FLOWC_*, METAFLOW_*, flowc.toml, Metaflow's file, defaults."""
     metaflow = {"METAFLOW_ENVIRONMENT": "conda"}
     own = {"FLOWC_ENVIRONMENT": "pypi"}
     assert said(small, "environment") == (None, "default")
@@ -143,7 +143,7 @@ def test_how_tasks_begin_reaches_the_supervisor(small: Project) -> None:
 
 
 def test_the_store(small: Project) -> None:
-    """A directory in the file is relative to the file, a directory in a variable to the working directory."""
+    """A relative store in flowc.toml is relative to the file, and in a variable relative to the working directory."""
     small.write("flowc.toml", 'store = "data/runs"\n')
     assert below(small, "deep/down", "run", f"{small.root}/flow.py").code == 0
     assert (small.root / "data" / "runs" / "flows" / "Small").is_dir()
@@ -201,7 +201,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
 
 
 def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
-    """A file may contain settings for local runs and for a cluster; an option is valid only for one of them."""
+    """A command ignores settings in a file that do not apply to it, but refuses such an option on its command line."""
     small.write("flowc.toml", 'max-workers = 2\nstart = "fresh"\ncluster-store = "/nowhere"\n')
     assert small.flowc("run", "flow.py").code == 0
     done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml")
@@ -222,7 +222,7 @@ def test_the_context_and_the_namespace(small: Project) -> None:
 
 
 def test_a_pod_reads_no_file(small: Project) -> None:
-    """A pod reads no configuration file, because its working directory belongs to an image or a volume."""
+    """A pod reads no flowc.toml, since files in its working directory belong to the image or a volume."""
     small.write("flowc.toml", 'start = "fresh"\n')
     assert said(small, "start", FLOWC_POD="p-1") == ("auto", "default")
     small.write("flowc.toml", "faulty")
@@ -274,7 +274,7 @@ def test_every_way_to_write_the_section(project: Project, text: str) -> None:
 
 
 def test_a_pyproject_of_others_is_not_read(project: Project) -> None:
-    """A pyproject.toml without flowc's section is not parsed: parsing takes time, and errors concern other tools."""
+    """A pyproject.toml without the section [tool.flowc] is not parsed, to save time and to ignore its errors."""
     project.write("pyproject.toml", '[tool.black]\nline-length = "\n')
     code = "import sys, flowc.cli\nsys.argv = ['flowc', 'config']\ntry: flowc.cli.main()\nfinally: print(*sys.modules)"
     done = project.python("-c", code)
@@ -505,7 +505,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    """The code reads every setting: as the key of an option, or by the setting's name."""
+    """Every setting is used somewhere in the code: as the key of an option, or by its name."""
     sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "compiler/flowc/targets", "runtime_image/flowc_runtime/base/config/whereabouts.py")
                         for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
     for setting in SETTINGS:

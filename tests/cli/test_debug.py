@@ -1,4 +1,4 @@
-"""`flowc debug`: runs a task again at a prompt, with its inputs."""
+"""`flowc debug` runs a task again, with the same inputs, at the prompt of a debugger."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_it_stops_at_the_first_line_and_where_the_step_raises(failed: Project) -
         assert "-> return one / other\n" in raised
         assert terminal.say("p one, other") == "(3, 0)\n"
         assert "work()" in terminal.say("up")
-        terminal.say("import time; time.sleep(1.2)")  # the step's timeout does not apply in the debugger
+        terminal.say("import time; time.sleep(1.2)")  # the debugger ignores the step's timeout
         terminal.type("q\n")
         assert terminal.end() == 1
     assert everything(failed.root / ".flowc") == before
@@ -83,7 +83,7 @@ def test_a_task_may_be_brought_to_its_end(failed: Project) -> None:
         terminal.until("(Pdb) ")
         terminal.say("n")
         assert "-> self.share = divide(" in terminal.say("n")
-        # `s` does not stop where self.alpha is read, because that code is not the user's
+        # `s` does not stop inside the code that reads self.alpha, which is not the user's code
         assert "-> def divide(" in terminal.say("s")
         assert "-> return one / other" in terminal.say("n")
         terminal.say("other = 6")
@@ -99,7 +99,7 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    # the task raised no error, so there is no prompt
+    # there is no prompt, because the task raised no error
     done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 0
     assert "share: float" in done.out
@@ -224,7 +224,7 @@ KINDS = """
 
 
 def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
-    """A task of any construct has its original inputs and the run's values in the debugger, also a reused task."""
+    """In the debugger, tasks of loops, gangs and resumed runs have their original inputs, parameters and configs."""
     project.write("flow.py", KINDS)
     given = ("--config-value", "sizes", '{"rate": 5}', "--branch", "mine")
     done = project.python("flow.py", *given, "run", "--tag", "given", FAIL="1")

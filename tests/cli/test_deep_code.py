@@ -1,4 +1,4 @@
-"""Code that is nested deeper than Python's recursion limit: flowc reads every flow that Python itself accepts."""
+"""flowc reads every flow that Python accepts, also code that is nested deeper than Python's recursion limit."""
 
 from __future__ import annotations
 

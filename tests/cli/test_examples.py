@@ -1,4 +1,4 @@
-"""The examples work as in their README: through the command line, in a user's directory."""
+"""The examples work as their READMEs describe, through the command line in a user's directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = ROOT / "examples" / "digits"
 DIGITS = str(FORMS / "digits.py")
-ENDS = {  # the file of each form -> the flow and its last step
+ENDS = {  # the file of each form -> (the flow, its last step)
     "digits.py": ("DigitsFlow", "end"),
     "pipeline.py": ("DigitsPipeline", "conclude"),
     "pipeline.yaml": ("DigitsYaml", "conclude"),
@@ -54,12 +54,12 @@ def _text(value: Any) -> str:
 
 
 def test_digits_checks(digits: Project) -> None:
-    """The example has no faults."""
+    """`flowc check` finds no errors in the example."""
     assert digits.flowc("check", DIGITS) == (0, "DigitsFlow: 7 steps, no faults\n", "")
 
 
 def test_digits_runs(digits: Project) -> None:
-    """The example finds a good model, and shows its stored results."""
+    """The example finds a good model, and the commands show its stored results."""
     done = run(digits, folds=2, models=ONE_OF_A_KIND)
     assert done.code == 0, done.err
     end = digits.artifacts(digits.latest(), "end")
@@ -75,7 +75,7 @@ def test_digits_runs(digits: Project) -> None:
 
 
 def test_digits_is_deterministic(digits: Project) -> None:
-    """Two runs with the same seed give the same bytes, which the store keeps once."""
+    """Two runs with the same seed store identical bytes, so the store has each value once."""
     few = {name: ONE_OF_A_KIND[name] for name in ("near", "trees")}
     runs = []
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_digits_is_deterministic(digits: Project) -> None:
 
 
 def test_digits_survives_a_setting_that_fails(digits: Project) -> None:
-    """A setting that cannot be trained is tried three times, reported, and does not affect the others."""
+    """A model setting that cannot be trained is tried three times and reported; other settings are not affected."""
     done = run(digits, folds=2, models={"near": ONE_OF_A_KIND["near"], "odd": {"kind": "oracle"}})
     assert done.code == 0, done.err
     found = digits.latest()
@@ -108,7 +108,7 @@ def form(digits: Project, file: str, models: Mapping[str, Any]) -> RunStore:
 
 @pytest.mark.parametrize(("file", "steps"), [("pipeline.py", 9), ("pipeline.yaml", 9), ("notebooks.yaml", 6)])
 def test_the_other_forms_check(digits: Project, file: str, steps: int) -> None:
-    """The example as a pipeline has no faults in any form."""
+    """`flowc check` finds no errors in any form of the example that is a pipeline."""
     done = digits.flowc("check", str(FORMS / file))
     assert done.code == 0, done.err
     assert done.out.endswith(f": {steps} steps, no faults\n")
@@ -135,7 +135,7 @@ def test_all_forms_give_the_same_result(digits: Project) -> None:
      ("notebooks.yaml", "KeyError: 'oracle'")],
 )  # fmt: skip
 def test_a_setting_that_fails_is_skipped_in_all_forms(digits: Project, file: str, failure: str) -> None:
-    """A setting that cannot be trained is tried three times, reported, and does not affect the others."""
+    """A model setting that cannot be trained is tried three times and reported; other settings are not affected."""
     run = form(digits, file, {"near": ONE_OF_A_KIND["near"], "odd": {"kind": "oracle"}})
     assert run.attempts("train")["0.1"] == [1, 2, 3]
     found = digits.artifacts(run, ENDS[file][1])

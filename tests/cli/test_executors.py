@@ -1,4 +1,4 @@
-"""The setting `executor`: this machine, mocked, a cluster, or the executor of a package."""
+"""The setting `executor`: local runs, mocked runs, runs on a cluster, and executors of packages."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_flow_s_own_file_runs_here(made: Project) -> None:
     [
         ("directori", "did you mean 'directory'?"),
         ("argoo", "did you mean 'argo'?"),
-        ("cloud", "install the package with it; the executors are local, mock, argo, directory"),
+        ("cloud", "install the package that provides it; the executors are local, mock, argo, directory"),
     ],
 )
 def test_an_unknown_executor_lists_the_known_ones(made: Project, name: str, hint: str) -> None:

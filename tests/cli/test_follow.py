@@ -32,7 +32,7 @@ IR = (
 
 
 class Story:
-    """A simulated run: its clock and its output advance each time the follower sleeps."""
+    """A simulated run: whenever the command sleeps, the clock and the run's output advance."""
 
     def __init__(self, run: RunStore, events: Iterator[Any]) -> None:
         self.run, self.events, self.clock = run, events, 0.0
@@ -70,12 +70,12 @@ Told = tuple[int, str, str]
 
 @pytest.fixture
 def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Told]:
-    """Return a function that follows a story and returns the exit code, stdout and stderr."""
+    """Return a function that follows a simulated run and returns the exit code, stdout and stderr."""
 
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # the story's code before its first yield runs before the command
+        next(made.events, None)  # the story runs up to its first `yield` before the command starts
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -118,7 +118,7 @@ def test_a_task_alone_is_told_as_its_bytes_are(told: Callable[..., Told]) -> Non
 
 
 def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -> None:
-    """On a cluster the run's status becomes failed as soon as this is certain, but running tasks are still followed."""
+    """On a cluster, a run's status may be failed while tasks still run; these are followed to their end."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """The log of an attempt with a record is read only once more, at the run's end, because output may be late."""
+    """The log of an ended attempt is read once more at the end of the run, because output may arrive late."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
@@ -186,7 +186,7 @@ def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str
     ("asked", "hint"), [("Slwo/r1", "Slow"), ("Slow/20261120-101112-123abd", "Slow/20261120-101112-123abc")]
 )
 def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[str], asked: str, hint: str) -> None:
-    """An unknown run may have just been triggered, or be misspelt: the command says so and waits."""
+    """For an unknown run, which may be misspelt or start soon, the command prints a hint and waits."""
     run = store.run("Slow", "20261120-101112-123abc")
     story = Story(run, iter(()))
     story.begin()
@@ -198,7 +198,7 @@ def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[st
 
 
 def test_the_first_run_of_a_flow_is_waited_for(told: Callable[..., Told]) -> None:
-    """The flow was just triggered for the first time, so `latest` has no run yet."""
+    """With `Slow/latest`, the command waits for the first run of a flow that has no runs yet."""
 
     def story(run: Story) -> Iterator[None]:
         yield

@@ -1,4 +1,4 @@
-"""`flowc fsck` finds and names damaged and lost objects, in a directory and a bucket; `--repair` moves them aside."""
+"""`flowc fsck` reports damaged and lost objects, in a directory and in a bucket; `--repair` moves damaged ones away."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def fill(store: Store) -> RunStore:
 
 
 def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
-    """A run's id may be any text, also text that looks like a message of `fsck`."""
+    """A run's id may contain the words of a message of `fsck`."""
     store = Store.open(str(tmp_path / ".flowc"))
     run = store.run("F", "1 is damaged: 2; restore it")
     run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
@@ -102,7 +102,7 @@ def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
 
 
 def faults(found: Any) -> dict[str, str]:
-    """Return the kinds of faults by the keys of the objects."""
+    """Return key -> kind of fault, for the objects in the findings."""
     return {fault["key"]: fault["kind"] for fault in found["faults"]}
 
 
@@ -131,14 +131,14 @@ def test_a_damaged_blob(place: tuple[Store, Path], damage: str) -> None:
     (fault,) = found["faults"]
     assert fault["touched"] == ["F/1/end/end-0/model", "F/1/start/start-0/model"]
     assert found["runs"] == ["F/1"]
-    assert (root / key).read_bytes() == wrong  # nothing is changed without --repair
+    assert (root / key).read_bytes() == wrong  # without --repair, `fsck` changes nothing
     code, found, _ = fsck(store, "--repair")
     assert (code, found["faults"][0]["moved"]) == (1, f"damaged/{key}")
     assert store.objects.get(f"damaged/{key}") == wrong
     assert not store.objects.exists(key)
     code, found, _ = fsck(store)
     assert (code, faults(found), found["aside"]) == (1, {key: "lost-blob"}, 1)
-    store.objects.create_blob([data])  # as a run does that stores the value again
+    store.objects.create_blob([data])  # a run that stores this value writes the blob again
     assert fsck(store)[:1] == (0,)
 
 
@@ -196,7 +196,8 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    store.objects.put(key, b"")  # a second damaged object with this key does not replace the first one in `damaged/`
+    # `damaged/` keeps the first damaged object with this key; a second one gets another name
+    store.objects.put(key, b"")
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
 
@@ -252,7 +253,7 @@ def leave(store: Store, name: str, hours: float) -> Path:
 
 
 def test_leftovers(store: Store) -> None:
-    """A temporary file is kept for 24 hours, as by `flowc gc`, because the writer of a huge blob may be slow."""
+    """`fsck --repair` keeps temporary files for 24 hours, like `flowc gc`, since writing a huge blob may take long."""
     old, young = leave(store, "1-a", 24.1), leave(store, "1-b", 23.9)
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
@@ -273,7 +274,7 @@ def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkey
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`fsck` reads a blob once, whatever its size and the number of tasks that reference it."""
+    """`fsck` reads a blob only once, even if the blob is large and many tasks reference it."""
     import tracemalloc
 
     from flowc_runtime.store.backends.moving import stream
@@ -331,7 +332,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """The inputs of a task of `spin` are in another store, on which the store of `spin` is based."""
+    """`fsck` finds the inputs of a task of `spin` in the original store, which the store of `spin` names."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))

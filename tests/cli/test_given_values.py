@@ -1,4 +1,4 @@
-"""Values in forms that users expect to work: null in a file, names of Enum members, environment variables."""
+"""Parameter values in forms that users expect: null in a file, names of Enum members, environment variables."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_what_an_enum_has_not(flow: Project) -> None:
 
 
 def test_a_generic_type_is_called_as_under_metaflow(flow: Project) -> None:
-    """`check` warns about such a type (tests/errors/parameter-type.txt), but a run is not refused."""
+    """`check` warns about a type such as `list[int]` (tests/errors/parameter-type.txt), but the flow can run."""
     flow.write("flow.py", FLOW.replace('"depth", type=int', '"depth", type=list[int]'))
     assert "warning[parameter-type]" in flow.flowc("check", "flow.py").err
     assert flow.artifacts(flow.run("flow.py"), "end")["seen"][1] is None

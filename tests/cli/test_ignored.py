@@ -113,13 +113,14 @@ def test_the_digest_of_the_code_is_that_of_what_travels(local: Project) -> None:
 
 
 def test_no_other_command_sends_them(local: Project) -> None:
-    """`diff` and `deploy` create the same manifests; the code that a local run records has no ignored files either."""
+    """The manifests of `diff` and `deploy`, and the code that a local run records, do not contain ignored files."""
     assert local.python("flow.py", "run").code == 0
     run = local.latest()
     kept = read_sources(run.objects, run.record())
     assert kept is not None
     assert sorted(kept) == ["flow.py", "helper.py"]
-    assert local.python("flow.py", "resume", "end").code == 0  # `resume` works, because the step needs no ignored file
+    # the resumed run works without the ignored files, which the step does not need
+    assert local.python("flow.py", "resume", "end").code == 0
     assert not any(
         PASSWORD.encode() in path.read_bytes() for path in (local.root / ".flowc").rglob("*") if path.is_file()
     )
@@ -150,7 +151,7 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
 def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
     if fault == "configuration":
         local.write(".git/config", "[core\n")
-    else:  # as after an interrupted copy of the directory; the ignored files are still secret
+    else:  # a directory whose copying was interrupted has such a repository; the ignored files are still secret
         (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0

@@ -1,4 +1,4 @@
-"""The IR as an input, as in `flowc run ir.json`: its code is beside the IR, in a directory or in an archive."""
+"""The IR as an input, as in `flowc run ir.json`; the code is in a directory or an archive beside the IR."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def demo(project: Project) -> Project:
 
 @pytest.fixture
 def apart(demo: Project) -> Project:
-    """Create the IR in one directory, and its code in another."""
+    """Create a directory with the IR of a flow, and another directory with the flow's code."""
     (demo.root / "src").mkdir()
     for name in ("flow.py", "helper.py"):
         (demo.root / name).rename(demo.root / "src" / name)
@@ -124,7 +124,7 @@ def test_manifests_and_records_are_those_of_the_flow(demo: Project) -> None:
 
 
 class Recorder(BaseHTTPRequestHandler):
-    """A Kubernetes API without objects, which returns what is applied."""
+    """A simulated Kubernetes API that has no objects, and returns each applied object."""
 
     applied: ClassVar[list[Any]] = []
 
@@ -208,7 +208,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
     done = apart.flowc("compile", "ir.json", "--code", code, *PLACE)
     assert done.code == 0, done.err
     assert done.out == apart.flowc("compile", "src/flow.py", *PLACE).out
-    # After FLOW, `--code` is the flow's parameter, like any other name.
+    # After FLOW, `--code` is a parameter of the flow, as every other option is.
     run = ran(apart, "--code", code, "ir.json", "--code", "mine")
     assert run.record()["parameters"]["code"] == "mine"
     assert told(run)["tasks"] == told(ran(apart, "src/flow.py", "--code", "mine"))["tasks"]
@@ -219,7 +219,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
 
 
 def test_the_ir_that_a_run_has_left(apart: Project) -> None:
-    """The task runs again with the code of the run."""
+    """The IR that a run has stored can be run again, with the code of that run."""
     run = ran(apart, "src/flow.py")
     (stored,) = (apart.root / ".flowc").rglob("ir.json")
     done = apart.flowc("run", "--code", tar(apart), str(stored))
@@ -295,8 +295,8 @@ def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: P
     project.write("helper.py", "")
     fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is not an IR, so --code has no meaning")
     assert not (project.root / "imported").exists()
-    # After FLOW, `--code` may be a parameter of the flow, which is unknown until the file is imported.
-    fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is the place of an IR's code", "Usage: ")
+    # After FLOW, `--code` may be a parameter of the flow, and flowc learns the parameters by importing the file.
+    fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code names the code of an IR", "Usage: ")
 
 
 def test_a_flows_own_file_has_no_code_option(demo: Project) -> None:
@@ -375,7 +375,7 @@ def test_places_in_json() -> None:
     assert str(span_of("f", text, ["a", 1, "d"])) == "f:3:3"
     assert str(span_of("f", text, ["a", 0, "b"])) == "f:2:14"
     assert str(span_of("f", text, ["e"])) == "f:4:7"
-    # the list has no item 7, so the position is that of the list
+    # the list has no item 7, so the position of the list is returned
     assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"
     assert str(span_of("f", text, [])) == "f:1:1"
     assert span_of("f", text, ["e"]).width == 1

@@ -67,7 +67,7 @@ def write(project: Project, size: int) -> bytes:
 
 
 def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
-    """Return the template, the files of the code package by their paths, and the IR."""
+    """Return the WorkflowTemplate, the files of the code package by path, and the IR."""
     code, template = list(yaml.safe_load_all(text))[:2]
     data = {key: value.encode() for key, value in code["data"].items()}
     data |= {key: base64.b64decode(value) for key, value in code.get("binaryData", {}).items()}
@@ -77,7 +77,7 @@ def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
 
 
 def as_a_pod_reads(template: dict[str, Any], flow: Flow, store: Store, code: Path) -> dict[str, Any]:
-    """Return the parameters that a pod reads for a run without arguments; their files are put into the store."""
+    """Return the parameters that a pod reads in a run without arguments; the function stores the parameters' files."""
     given = json.dumps(template["spec"]["arguments"]["parameters"])
     return store_files(store.objects, flow.parameters, read(given, flow.parameters), str(code))
 
@@ -89,7 +89,7 @@ def test_a_large_file_travels_beside_the_code(project: Project) -> None:
     template, files, flow = compiled(done.out)
     digest = hashlib.sha256(content).hexdigest()
     assert {path: len(data) for path, data in files.items() if path != "code/flow.py"} == {
-        f"code/.flowc-files/{digest}": len(content)  # equal files are stored once
+        f"code/.flowc-files/{digest}": len(content)  # two files with equal content are packaged once
     }
     assert {name: from_text(p.default or "").keys() for p in flow.parameters if (name := p.name)} == {
         "table": {"file", "packed"}, "same": {"file", "packed"}, "small": {"file", "content"},
@@ -208,7 +208,7 @@ def test_a_trigger_sends_what_is_too_large_for_an_argument(
     with pytest.raises(BadParameter, match="has 199,998 bytes, and there is room for 65,536: the store file:///x"):
         arguments_of(accepted, given, sender("file:///x", MAX_PACKED))
     monkeypatch.setenv("FLOWC_STORE_CLAIM", "claim")
-    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # `flowc diff` also only names files
+    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # like `flowc diff`, which sends no files
     assert named["sent"] == hashlib.sha256(content).hexdigest()
     assert list(shared.iterdir()) == []
     (argument,) = arguments_of(accepted, given, sender(f"file://{shared}", MAX_PACKED))

@@ -1,4 +1,4 @@
-"""`flowc logs`: order, form and memory of the output, and `logs scrub`."""
+"""`flowc logs`: the order and form of the output, its need of memory, and `flowc logs scrub`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SECRET = b"the password is swordfish"
 
 
 def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, done: bool = True) -> None:
-    """Create an attempt whose log has these frames."""
+    """Create an attempt whose log has these entries: (time, stream, bytes)."""
     begun: Any = {"version": RECORD_VERSION, "began": 0.0, "process": {}}
     run.begin(step, path, number, begun)
     for entry in entries:
@@ -47,7 +47,7 @@ def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, don
 
 @pytest.fixture
 def run(project: Project) -> RunStore:
-    """Create two tasks that wrote at the same time, one of them in a second attempt."""
+    """Create two tasks that wrote output at the same time; one of them has two attempts."""
     run = project.store.run("Told", "r1")
     assert run.create(run_record(run, target="argo", process={"pod": "p"}), IR)
     run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
@@ -61,7 +61,7 @@ def run(project: Project) -> RunStore:
 
 
 def test_merged_by_time(project: Project, run: RunStore) -> None:
-    """Lines are sorted by the times of their first bytes; a line that ends late comes after lines printed before."""
+    """Lines are sorted by the time of their first byte, even if their end was written later than other lines."""
     done = project.flowc("logs", "Told/r1", "--merge", "--stdout")
     assert done.out.encode("utf-8", "surrogateescape").splitlines() == [
         b"[start/0.0] one", b"[start/0.0] two", b"[start/0.1] first", b"[start/0.1 #2] second",
@@ -153,7 +153,7 @@ def test_a_damaged_log_gives_what_is_before_the_damage() -> None:
 def test_a_hundred_megabytes_take_no_more_memory_than_a_few(
     project: Project, run: RunStore, options: list[str], kind: str
 ) -> None:
-    """Printing a log of 100 MB, in lines or as one line, takes far less memory."""
+    """Printing a log of 100 MB, as lines or as one long line, needs far less than 100 MB of memory."""
     text = b"x" * 999 + (b"\n" if kind == "lines" else b"x")
     block = b"".join(frame(9.0, "stdout", text * 65) for _ in range(160))
     write(run, "end", "0", 1, (8.0, "stdout", b"begin\n"))
@@ -191,7 +191,7 @@ def test_scrubbing_the_latest_attempt(project: Project, run: RunStore) -> None:
 
 
 def test_scrubbing_one_stream(project: Project, run: RunStore) -> None:
-    for _ in range(2):  # the second time changes nothing
+    for _ in range(2):  # the second call changes nothing
         assert project.flowc("logs", "scrub", "Told/r1/start/0.0", "--stderr").code == 0
         assert scrubbed(run, "start", "0.0", 1) == [
             ("stderr", b"[REDACTED runtime stderr]"), ("stdout", b"one\ntw"), ("stdout", b"o\n")
@@ -237,7 +237,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
 
 
 def test_scrubbing_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scrubbed stream is replaced in each chunk of the log; the output of the other stream stays, in its order."""
+    """`scrub` replaces one stream in each chunk of the log, and keeps the output of the other stream in its order."""
     with gateway(tmp_path) as s3:
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)

@@ -64,7 +64,7 @@ def test_a_flow_that_is_called_when_it_is_imported(project: Project) -> None:
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_without_the_guard_a_flow_runs_by_itself(project: Project, start: str) -> None:
-    """As under Metaflow, tasks execute the file only up to the line that calls the flow."""
+    """In a task, the file's code runs only up to the line that calls the flow, as under Metaflow."""
     project.write("flow.py", CLASS + "\nGood()\n1 / 0\n")
     done = project.python("flow.py", "run", "--n", "4", "--start", start)
     assert done.code == 0, done.err
@@ -79,7 +79,8 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    assert project.python("flow.py").err == ""  # no warning without arguments: a test may run the file for its class
+    # without arguments there is no warning: a test may run the file to get its class
+    assert project.python("flow.py").err == ""
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
     project.write("good.py", CLASS + MAIN)
@@ -100,7 +101,7 @@ def test_a_file_with_two_flows(project: Project) -> None:
 
 
 def test_a_flow_in_a_package(project: Project) -> None:
-    """A relative import cannot work in a file that is named by its path; the hint names the file's module."""
+    """A relative import cannot work in a file that the command names by its path; the hint names the file's module."""
     for package in ("outer", "outer/inner"):
         project.write(f"{package}/__init__.py", "")
         project.write(f"{package}/helper.py", "X = 1\n")
@@ -127,7 +128,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
 
 
 def test_a_runner_of_a_notebook(project: Project) -> None:
-    """A notebook is refused: without this check, Python would run its JSON as a program."""
+    """A Runner of a notebook file raises an error; without a check, Python would run the notebook's JSON."""
     project.write("book.ipynb", '{"cells": [], "metadata": {"x": null}, "nbformat": 4}')
     for kind in ("Runner", "Deployer"):
         done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
@@ -152,19 +153,19 @@ def test_a_runner_of_a_notebook(project: Project) -> None:
         (["--quite", "run"], "No such option '--quite'. Did you mean '--quiet'?"),
         (["--nonsense", "run"], "No such option '--nonsense'.\n"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
-        (["runs"], "No such command 'runs' of a flow's file. It is one of flowc: flowc runs Good\n"),
-        (["runs", "--json"], "It is one of flowc: flowc runs Good --json\n"),
-        (["artifact"], "It is one of flowc: flowc artifact Good/NAME\n"),
-        (["artifact", "seen"], "It is one of flowc: flowc artifact Good/seen\n"),
-        (["artefact", "Good/seen"], "It is one of flowc: flowc artifact Good/seen\n"),
-        (["ir"], "It is one of flowc: flowc ir good.py\n"),
-        (["compile", "-o", "x y"], "It is one of flowc: flowc compile good.py -o 'x y'\n"),
-        (["debug", "latest/start/0"], "It is one of flowc: flowc debug Good/latest/start/0\n"),
-        (["debug"], "It is one of flowc: flowc debug Good/RUN/STEP[/TASK]\n"),
-        (["gc", "--delete"], "It is one of flowc: flowc gc Good --delete\n"),
-        (["fsck"], "It is one of flowc: flowc fsck\n"),
-        (["config", "store"], "It is one of flowc: flowc config store\n"),
-        (["status", "x"], "It is one of flowc: flowc status x\n"),
+        (["runs"], "No such command 'runs' of a flow's file. It is a command of flowc: flowc runs Good\n"),
+        (["runs", "--json"], "It is a command of flowc: flowc runs Good --json\n"),
+        (["artifact"], "It is a command of flowc: flowc artifact Good/NAME\n"),
+        (["artifact", "seen"], "It is a command of flowc: flowc artifact Good/seen\n"),
+        (["artefact", "Good/seen"], "It is a command of flowc: flowc artifact Good/seen\n"),
+        (["ir"], "It is a command of flowc: flowc ir good.py\n"),
+        (["compile", "-o", "x y"], "It is a command of flowc: flowc compile good.py -o 'x y'\n"),
+        (["debug", "latest/start/0"], "It is a command of flowc: flowc debug Good/latest/start/0\n"),
+        (["debug"], "It is a command of flowc: flowc debug Good/RUN/STEP[/TASK]\n"),
+        (["gc", "--delete"], "It is a command of flowc: flowc gc Good --delete\n"),
+        (["fsck"], "It is a command of flowc: flowc fsck\n"),
+        (["config", "store"], "It is a command of flowc: flowc config store\n"),
+        (["status", "x"], "It is a command of flowc: flowc status x\n"),
         (["retry"], "No such command 'retry'. Did you mean: python good.py resume\n"),
         (["latest"], "'latest' is not a command. A command comes first: flowc show Good/latest\n"),
         (["Good/latest/start"], "A command comes first: flowc show Good/latest/start\n"),
@@ -210,7 +211,10 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
         (["help"], "No such command 'help'. Did you mean 'flowc --help'?"),
         (["version"], "No such command 'version'. Did you mean 'flowc --version'?"),
         (["list"], "No such command 'list'. Did you mean 'runs'?"),
-        (["output-raw"], "No such command 'output-raw'. A flow's own file has it: python FLOW.py output-raw\n"),
+        (
+            ["output-raw"],
+            "No such command 'output-raw'. The command line of a flow's file has it: python FLOW.py output-raw\n",
+        ),
         (["step", "x"], "No such command 'step'. Instead: it is how Metaflow runs a task: python FLOW.py run starts"),
         (["argo-workflows", "status"], "No such command 'argo-workflows'. Instead: flowc status NAME\n"),
         (["Good/latest"], "'Good/latest' is not a command. A command comes first: flowc show Good/latest\n"),
@@ -324,7 +328,7 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    # flowc adds no .gitignore to a directory that the user has chosen
+    # a directory that the user has chosen gets no .gitignore
     assert not list((good.root / "kept").rglob(".gitignore"))
 
 
@@ -464,7 +468,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # first, because the commands below start newer runs
+            ),  # must be the first command, because the commands below start newer runs
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

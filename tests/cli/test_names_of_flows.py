@@ -1,4 +1,4 @@
-"""Whether an option after FLOW belongs to the flow depends on its final parameters, not on hidden or removed ones."""
+"""An option after FLOW belongs to the flow if the prepared flow has this parameter; hidden ones do not count."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_another_class_may_be_named_where_a_mutator_removes_the_parameter_of_tha
 
 
 def test_a_parameter_that_its_own_value_takes_away(project: Project) -> None:
-    """The error says whether the flow has a parameter with the name of the option."""
+    """A command is refused if an option's value decides whether the flow has a parameter with the option's name."""
     project.write(
         "flow.py",
         f"""{HEAD}
@@ -168,7 +168,7 @@ def test_help_before_other_commands_is_that_of_the_file(project: Project) -> Non
         shown = project.python("flow.py", *words)
         assert shown.code == 0, shown.err
         assert shown.out.startswith("Usage: python flow.py [OPTIONS] [COMMAND]")
-    done = project.python("flow.py", "--tag", "--help", "run")  # here, --help is the tag's value
+    done = project.python("flow.py", "--tag", "--help", "run")  # here, `--help` is the value of `--tag`
     assert done.code == 0, done.err
     assert project.latest().user_tags() == {"--help"}
 

@@ -1,6 +1,6 @@
-"""A parameter may have the name of any option of flowc: after FLOW it is the parameter, before FLOW the option.
+"""A parameter may have the name of any option of flowc: after FLOW, the option means the parameter.
 
-The names are taken from the command lines themselves, so that an option that is added later is under the same rule.
+The tests read the names of options from the commands, so they also cover options that are added later.
 """
 
 from __future__ import annotations
@@ -379,9 +379,9 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
     parameters = accepted(template, loads(definition))
     assert [parameter.name for parameter in parameters] == named
     known = [FlowParameter.from_ir(parameter) for parameter in loads(definition).parameters]
-    # the form that DeployedFlow.trigger(…) gets
+    # the arguments of DeployedFlow.trigger(…)
     given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})
-    assert given == [(name, f"v-{name}") for name in named]  # the form that `flowc trigger --param NAME=VALUE` gets
+    assert given == [(name, f"v-{name}") for name in named]  # the arguments of `flowc trigger --param NAME=VALUE`
     done = project.python(
         *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
         FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),

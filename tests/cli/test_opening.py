@@ -127,7 +127,10 @@ def test_a_package_that_is_a_flow_itself(packaged: Project) -> None:
 
 
 def test_a_module_on_the_path(packaged: Project) -> None:
-    """A module is searched for as under `python -m`; the directory that contains it becomes the root of the code."""
+    """FLOW can be a module, which is searched for as by `python -m`.
+
+    The directory on the path that contains the module is the root of the code.
+    """
     (packaged.root / "src").mkdir()
     (packaged.root / "pkg").rename(packaged.root / "src" / "pkg")
     done = packaged.flowc("ir", "pkg.flows", PYTHONPATH=f"{packaged.root}/src:{packaged.environment['PYTHONPATH']}")
@@ -148,7 +151,7 @@ def test_an_installed_package_travels_alone(packaged: Project) -> None:
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
     text = packaged.flowc("compile", "pkg.flows", "--notes=x", PYTHONPATH=path)
-    assert text.code == 2  # unknown option: the parameters of a compiled flow are given when it is triggered
+    assert text.code == 2  # unknown option: a compiled flow gets its parameters when it is triggered
     pytest.importorskip("hera")
     text = packaged.flowc("compile", "pkg.flows", PYTHONPATH=path)
     assert text.code == 0, text.err
@@ -199,7 +202,7 @@ def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
 
 
 def test_python_m(packaged: Project) -> None:
-    """The flow's module has the same name as in `flowc run pkg.flows`, so pickles of its classes are equal."""
+    """The flow's module has the same name under `python -m` and under `flowc run pkg.flows`, and so in pickles."""
     done = packaged.python("-m", "pkg.flows", "run")
     assert done.code == 0, done.err
     assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")
@@ -401,7 +404,7 @@ def test_the_directory_above_is_named(packaged: Project) -> None:
 
 
 def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
-    """If another package with the same name is imported already, the flow is refused: modules of both would mix."""
+    """The flow is refused if another package with its package's name is imported, since modules of both would mix."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
         "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
@@ -412,7 +415,7 @@ def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
 
 
 def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
-    """`flowc trigger` also accepts names of deployed flows, which contain dots in projects."""
+    """`flowc trigger` also accepts names of deployed flows, which look like modules in projects."""
     from flowc.opening import names_code
 
     before = os.getcwd()

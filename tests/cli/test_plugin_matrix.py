@@ -1,6 +1,7 @@
-"""Executor × store × secrets × pickler × tracker: each choice gives the same results, for a pipeline and for a flow class.
+"""Combinations of executor, store, secrets, pickler and tracker give the same results, for pipelines and flow classes.
 
-By default, runs cover each pair of choices; `pytest --slow` runs all combinations. To add a choice, add a row.
+By default, the combinations contain each pair of choices at least once; `pytest --slow` runs all combinations. To test
+another plugin, add its name to a list.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 TOKEN = "place-token"
 EXECUTORS = ("local", "mock", "argo", "directory")
 STORES = ("file", "sqlite")
-SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, a Secret replaces this machine's source
+SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, values come from a Secret instead of this source
 PICKLERS = ("pickle", "cloudpickle", "zipped")
 TRACKERS = ("none", "lines")
 
@@ -98,7 +99,7 @@ PLAIN = ("NoneType", "int", "float", "str", "list", "dict")
 
 
 class Choice(NamedTuple):
-    """One choice of executor, store, source of secrets, pickler and tracker."""
+    """A combination: an executor, a store, a source of secrets, a pickler and a tracker."""
 
     executor: str
     store: str
@@ -111,13 +112,15 @@ ALL = [Choice(*each) for each in product(EXECUTORS, STORES, SECRETS, PICKLERS, T
 
 
 def pairs(choice: Choice) -> set[tuple[object, ...]]:
-    """Return every pair of choices in a combination, each choice with its position."""
+    """Return all pairs of choices in a combination; the position of a choice tells its kind."""
     return set(combinations(enumerate(choice), 2))
 
 
 def covering() -> Iterator[Choice]:
-    """Yield combinations until every pair of choices has occurred. Each combination is the one with the most new
-    pairs."""
+    """Yield combinations until every pair of choices has occurred.
+
+    Each yielded combination has the largest possible number of new pairs.
+    """
     missing = {pair for choice in ALL for pair in pairs(choice)}
     while missing:
         best = max(ALL, key=lambda choice: len(pairs(choice) & missing))
@@ -130,7 +133,7 @@ OTHERS = [pytest.param(choice, marks=pytest.mark.slow) for choice in ALL if choi
 
 
 class Results(NamedTuple):
-    """The results of a run: parameters; values and digests of artifacts, and metrics, each by task and name."""
+    """The results of a run: its parameters, and the values and digests of artifacts and the metrics, by task and name."""
 
     parameters: dict[str, object]
     values: dict[str, Any]
@@ -166,7 +169,7 @@ def tracked(file: Path) -> list[object]:
 
 
 def run_both(project: Project, choice: Choice) -> dict[str, Results]:
-    """Run the pipeline and the flow with these choices; return the results of both."""
+    """Run the pipeline and the flow class with this combination; return the results of both."""
     root = project.root
     url = f"sqlite://{root}/database" if choice.store == "sqlite" else f"file://{root}/.flowc"
     sources = {
@@ -216,7 +219,10 @@ _known: dict[tuple[bool, bool], dict[str, Results]] = {}
 
 @pytest.fixture
 def reference(plugins_here: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that returns the results with flowc's defaults, except for mocks and the package's pickler."""
+    """Return a function that runs the flows with flowc's default plugins, and returns the results.
+
+    Only the executor `mock` and the pickler `zipped` are taken from the choice.
+    """
 
     def find(choice: Choice) -> dict[str, Results]:
         mocked, zipped = choice.executor == "mock", choice.pickler == "zipped"

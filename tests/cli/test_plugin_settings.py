@@ -1,4 +1,4 @@
-"""Settings that name plugins: an unknown name is refused by every flow, with the known names and exit code 2."""
+"""Settings that name a plugin: an unknown name is an error for every flow, with exit code 2 and the known names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_an_unknown_source_of_the_option_is_refused(plain: Project) -> None:
     done = plain.flowc("run", "--local", "--secrets", "nope:x", "plain.py:one")
     assert done.code == 2
     assert (
-        "Invalid value for '--secrets': there is no source of secrets 'nope'; install the package with it" in done.err
+        "Invalid value for '--secrets': there is no source of secrets 'nope'; install the package that provides it"
+        in done.err
     )
     done = plain.flowc("compile", "--secrets", "nope:x", "plain.py:one")
     assert (done.code, "error: --secrets: there is no source of secrets 'nope'" in done.err) == (2, True)

@@ -26,7 +26,7 @@ def test_the_entry_points_are_those_of_the_test_package() -> None:
     shown = re.findall(r'\[project\.entry-points\."([\w.]+)"\]\n(\w+) = "([\w.:]+)"', TEXT)
     assert len(shown) == 3
     assert all(registered[group] == f"{name} = {value}" for group, name, value in shown)
-    assert {kind.group for kind in KINDS} == registered.keys()  # the package has a plugin of each kind
+    assert {kind.group for kind in KINDS} == registered.keys()  # the test package registers a plugin of each kind
 
 
 def test_the_table_has_every_kind() -> None:

@@ -1,4 +1,4 @@
-"""Defaults and overrides of the configuration file in flows: in their IR, in local runs, and in manifests for Argo."""
+"""The tables of defaults and overrides in flowc.toml: in the IR of flows, in local runs, and in Argo's manifests."""
 
 from __future__ import annotations
 
@@ -80,8 +80,7 @@ def nodes(project: Project, name: str, *options: str, **environment: str) -> dic
 
 
 def templates(project: Project, name: str, *options: str, **environment: str) -> dict[str, Any]:
-    """Return the pod templates of Argo's manifest: the templates of steps by the steps' names, and the exit handler's
-    template."""
+    """Return the pod templates of the manifest: step name -> template, and the template of the exit handler."""
     done = project.flowc("compile", "--target", "argo", name, *options, **environment)
     assert done.code == 0, done.err
     (workflow,) = [each for each in yaml.safe_load_all(done.out) if each["kind"] == "WorkflowTemplate"]
@@ -124,7 +123,11 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 
 
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
-    """By precedence: a step's table, its override, the step's arguments, the override that the step names, defaults."""
+    """The order of precedence of a step's settings is kept.
+
+    A step's table comes first, then its override, the step's arguments, the override that the step names, and the
+    defaults.
+    """
     digits.write(
         "pipe.py",
         """
@@ -208,7 +211,8 @@ def test_defaults_replace_the_amounts_that_nobody_wrote(digits: Project) -> None
     assert nodes(digits, "flow.py")["start"]["resources"] == {
         "cpu": "1", "memory": 8192, "disk": 10240, "assumed": ["cpu", "disk"],
     }  # fmt: skip
-    written = nodes(digits, "flow.py", "--with", "kubernetes:memory=4096")  # --with decorates train and end
+    # `--with` adds the decorator to `train` and `end`
+    written = nodes(digits, "flow.py", "--with", "kubernetes:memory=4096")
     assert written["end"]["resources"]["memory"] == 4096
 
 

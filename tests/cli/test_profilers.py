@@ -1,4 +1,4 @@
-"""A flow's file that another program runs as `__main__`: profilers, tracers, debuggers."""
+"""A flow's file that a profiler, tracer or debugger runs as `__main__`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FLOW = """
     if __name__ == "__main__":
         Profiled()
     """
-# Like kernprof, memray and others, run the file's code in a separate namespace.
+# Run the file's code in a separate namespace, as kernprof, memray and other profilers do.
 OTHER = """
     import sys
     sys.argv = sys.argv[1:]
@@ -84,7 +84,8 @@ def test_a_run_under_a_profiler_is_a_run(profiled: Project, profiler: str, start
     assert run.status()["state"] == "succeeded"
     assert run.record()["parameters"] == {"n": 5}
     left = profiled.artifacts(run, "end")
-    assert (left["total"], left["seen"]) == (15, ("flow", "flow", 5, "x"))  # the same values as without a profiler
+    # the values equal those of a run without a profiler
+    assert (left["total"], left["seen"]) == (15, ("flow", "flow", 5, "x"))
     assert profiled.flowc("dump", f"Profiled/{run.id}/start").code == 0
 
 

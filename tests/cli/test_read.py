@@ -110,7 +110,7 @@ def test_dump(left: Project) -> None:
 
 
 def test_a_value_that_cannot_be_restored_here_is_described(left: Project) -> None:
-    """`dump` shows the error if the files of the run's code are missing from the store too."""
+    """If the store has lost the code of the run too, `dump` prints the error instead of the value."""
     (left.root / "flow.py").unlink()
     left.store.objects.delete(blob_key(left.latest().record()["sources"]["digest"]))
     done = left.flowc("dump", "Left/latest/start/0")

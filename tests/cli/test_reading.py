@@ -1,4 +1,4 @@
-"""Commands that read: all can print JSON, and all have an exit code and a message for missing objects."""
+"""Commands that read runs: each can print JSON, and has an exit code and a message for a missing object."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ READING = {
     "doctor": ["doctor"],
     "config": ["config", "config start"],
 }
-ELSEWHERE = {"status"}  # reads a cluster, and is tested in test_cluster_commands.py
+ELSEWHERE = {"status"}  # `status` reads a cluster; test_cluster_commands.py tests it
 OF_FLOW = {
     "show": ["show"],
     "dump": ["dump latest/start", "dump latest/end/0"],

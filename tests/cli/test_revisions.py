@@ -1,4 +1,4 @@
-"""The revision of the code in the records of runs, and the difference between the code of two runs."""
+"""The revision of the code in records of runs, and `flowc diff` between the code of two runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ GIT_INFO = "from metaflow import Flow; print(Flow('Code').latest_run['end'].task
 
 
 def test_the_client_has_it_by_metaflow_s_names(code: Project) -> None:
-    """The value is a JSON text, as in Metaflow 2.19: unknown facts are left out, a detached head is HEAD."""
+    """The revision is a JSON text, as in Metaflow 2.19: unknown facts are missing, and a detached head is `HEAD`."""
 
     def told() -> object:
         code.run("flow.py")
@@ -57,7 +57,7 @@ def test_the_client_has_it_by_metaflow_s_names(code: Project) -> None:
 
     first = git(code.root, "rev-parse", "HEAD")
     assert told() == {"branch_name": "main", "commit_sha": first}
-    code.write("notes.txt", "x")  # files that git does not know do not count as changes
+    code.write("notes.txt", "x")  # untracked files do not count as changes
     assert told() == {"branch_name": "main", "commit_sha": first}
     git(code.root, "add", "notes.txt")
     assert told() == {"branch_name": "main", "commit_sha": first, "has_uncommitted_changes": True}

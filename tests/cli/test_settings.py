@@ -29,7 +29,7 @@ def small(project: Project) -> Project:
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Remove all settings except the test's."""
+    """Remove all settings from the environment of the tests."""
     for name in [name for name in os.environ if name.startswith("METAFLOW_")]:
         monkeypatch.delenv(name)
     for name in ("SUDO_USER", "USERNAME", "USER", "LOGNAME", "LNAME", "FLOWC_STORE"):

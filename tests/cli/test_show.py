@@ -100,7 +100,7 @@ def test_a_task(shown: Project) -> None:
 
 
 def test_an_attempt_that_vanished_with_its_run(shown: Project) -> None:
-    """After a power loss, an attempt may have a record of its beginning, but no record of its end."""
+    """After a power loss, an attempt may have a start record but no end record."""
     run = shown.latest()
     run.begin("end", "0", 1, {"version": 1, "began": 1.0, "process": {}})
     (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]

@@ -1,4 +1,4 @@
-"""Buckets that do not answer: a line with the address appears soon, and waiting commands can be interrupted."""
+"""Buckets that do not answer: a line with the address is soon printed, and the waiting command can be interrupted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ COMMANDS = {
     "debug": ["-m", "flowc", "debug", "Far/latest/end"],
     "client": ["-c", "from metaflow import Flow; Flow('Far').latest_run"],
 }
-GIVEN_UP = 15  # the seconds that docs/store.md documents
+GIVEN_UP = 15  # the time limit in docs/store.md, in seconds
 ERROR = re.compile(r"cannot reach (s3://\S+) at (http://\S+): (.*?)(?: \(tried for (\d+) s\))?$", re.MULTILINE)
 
 
@@ -73,7 +73,7 @@ def way(s3: Gateway) -> Iterator[Faults]:
 
 @pytest.fixture
 def far(project: Project, s3: Gateway, way: Faults, request: pytest.FixtureRequest) -> Project:
-    """Return a project whose store is a bucket behind the proxy."""
+    """Return a project whose store is a bucket; requests go through a proxy that does not answer."""
     project.write("flow.py", FLOW)
     project.environment |= way.environment(s3.environment)
     project.environment["FLOWC_STORE"] = s3.bucket(f"b{abs(hash(request.node.nodeid))}")
@@ -112,7 +112,7 @@ def test_each_command_tells_it_when_it_gives_up(far: Project, way: Faults, how: 
         ("runs", signal.SIGINT, 130), ("gc", signal.SIGINT, 130), ("run", signal.SIGINT, 130),
         ("resume", signal.SIGINT, 130), ("client", signal.SIGINT, -signal.SIGINT),
         ("run", signal.SIGTERM, 143), ("resume", signal.SIGTERM, 143),
-        # These commands have nothing to record, so the signal itself ends them.
+        # These commands have no record to write, so the signal itself ends them.
         ("runs", signal.SIGTERM, -signal.SIGTERM), ("gc", signal.SIGTERM, -signal.SIGTERM),
         ("client", signal.SIGTERM, -signal.SIGTERM),
     ],
@@ -129,7 +129,7 @@ def test_who_waits_can_be_interrupted(
         finally:
             process.kill()
     assert process.returncode == code, err
-    assert "cannot reach" not in err  # only a command that has given up prints this, and exits with 1
+    assert "cannot reach" not in err  # a command prints this text only after its time limit, and then exits with 1
     assert len(way.spoiled) == 1
 
 

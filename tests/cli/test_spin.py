@@ -117,7 +117,7 @@ def test_a_join_has_what_replaces_the_artifacts_of_its_inputs(project: Project) 
 
 
 def test_the_module_may_give_parameters(project: Project) -> None:
-    """The module may import files beside the flow; the command line takes precedence."""
+    """The module with artifacts may also set parameters, which the command line overrides, and import files."""
     project.write("beside.py", "rate = 9")
     project.write("given.py", "import beside\nARTIFACTS = {'rate': beside.rate, 'scale': 3}")
     words = ("flow.py", "spin", "each", "--artifacts-module", "given.py")
@@ -138,7 +138,7 @@ def test_what_is_kept_is_beside_the_runs(project: Project) -> None:
     assert run.record()["spun_from"] == f"{origin}/end/0"
     refs = run.task("end", "0")["artifacts"]
     assert load_value(run.objects, refs["sum"]) == 30
-    # the blobs of these values are in the store of the original run
+    # the store of `spin` does not copy these values: their blobs are in the store of the original run
     assert load_value(run.objects, refs["values"]) == [0, 10, 20]
     assert project.store.runs("Spins") == [origin]
     assert (
@@ -243,7 +243,10 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
 
 
 def test_loops_gangs_and_configs(tmp_path: Path) -> None:
-    """`spin` runs a loop's last iteration, and a gang's last task (with its index and the size), with new configs."""
+    """`spin` runs the last iteration of a loop, and the last task of a gang, with new configs.
+
+    The task of the gang gets its index and the size of the gang.
+    """
     project = Project(tmp_path)
     project.write(
         "flow.py",

@@ -1,4 +1,4 @@
-"""Every command with a full, closed or unread stdout: its exit code, and no traceback."""
+"""Every command, if stdout is full, closed or never read: the right exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLOW = """
             print("the end")
     """
 FULL = "No space left on device"
-# Commands that run tasks continue without their output, except if the reader of a pipe has ended.
+# Commands that run tasks continue if their output fails, unless stdout is a pipe that is no longer read.
 GO_ON = {"run", "resume", "spin", "retry"}
 WORDS = {
     "run": "run --local flow.py", "resume": "resume flow.py end", "spin": "spin flow.py end", "retry": "retry flow.py",
@@ -77,7 +77,7 @@ def closed(project: Project, words: list[str]) -> Finished:
 
 
 def unread(project: Project, words: list[str]) -> Finished:
-    """Run a command whose reader has ended before anything is written, as in `flowc … | head -0`."""
+    """Run a command with a stdout that no process reads, as in `flowc … | head -0`."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as stdout:

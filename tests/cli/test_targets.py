@@ -93,7 +93,7 @@ OPERATIONS = """
 
 
 def install(project: Project, name: str, entries: dict[str, str], modules: dict[str, str]) -> None:
-    """Install a distribution of this name into the project's own site, like pip."""
+    """Install a distribution of this name into a directory of the project, in the form that pip creates."""
     source = project.root / "sources" / name
     for module, text in modules.items():
         path = source / module
@@ -131,7 +131,7 @@ def with_steps(made: Project) -> Project:
 
 
 def test_the_command_line_names_no_target() -> None:
-    """The command line's code names no target: help, options and commands of a cluster come from the target itself."""
+    """The command line contains no target's name: the target itself provides its help, options and commands."""
     named = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sorted((ROOT / "compiler/flowc/cli").rglob("*.py"))
@@ -142,7 +142,7 @@ def test_the_command_line_names_no_target() -> None:
 
 
 def test_the_deployment_of_a_built_in_target_is_its_own() -> None:
-    """The table of built-in targets names each target's deployment, so that the help loads only the deployment."""
+    """The table of built-in targets names the module with each target's commands, so `--help` loads no other module."""
     assert default_deployment() is default_target().deployment
     assert [*COMMANDS].index("deploy") == [*COMMANDS].index("compile") + 1
     assert set(default_deployment().commands) < set(COMMANDS)
@@ -158,7 +158,7 @@ def test_a_package_brings_a_target(with_steps: Project) -> None:
     assert (with_steps.root / "out.txt").read_text() == "* start\n* end\n"
     assert (
         done.err == "the package is imported\nout.txt: 14 bytes; cat out.txt\n"
-    )  # no warning about a schedule, because the flow has none
+    )  # compiling prints no warning, because the flow has no schedule
     done = with_steps.flowc("compile", "flow.py", "--target", "steps", "--mark", "x")
     assert done.code == 1
     assert "an x marks nothing" in done.err

@@ -73,7 +73,7 @@ def flowc(project: Project, *words: str) -> str:
 
 
 def own(project: Project, *words: str) -> tuple[str, list[str]]:
-    """Return the output of a command of the flow's own file, and the ids of its tasks."""
+    """Run a command of the flow's file; return its output, and the task ids in it."""
     done = project.python("flow.py", *words)
     assert done.code == 0, done.err
     return done.out, [line.rpartition("task_id=")[2] for line in done.err.splitlines() if "task_id=" in line]
@@ -121,7 +121,7 @@ def test_control_tasks_in_the_commands_of_a_flow_s_own_file(opened: Project) -> 
 
 
 def test_the_task_of_the_parameters(opened: Project) -> None:
-    """The task has the constants and the parameters, and an empty log, as under Metaflow."""
+    """The task of `_parameters` has the constants and the parameters as artifacts, and an empty log, as in Metaflow."""
     for path in ("_parameters", "_parameters/0", "_parameters/_parameters-0"):
         out, tasks = own(opened, "dump", f"latest/{path}")
         assert tasks == ["_parameters-0"]
@@ -147,7 +147,7 @@ def test_what_needs_a_process_has_only_those_that_had_one(opened: Project) -> No
 
 def test_a_control_task_is_not_done_before_all_items_are(project: Project) -> None:
     project.write("flow.py", FLOW)
-    # With several workers, the failure in one of the splits may end the run before the other has begun.
+    # With several workers, the failure in one foreach may end the run before the other foreach has started.
     assert project.python("flow.py", "run", "--n", "1", "--max-workers", "1").code == 1
     shown = json.loads(flowc(project, "show", "Open/latest/body/body-0.0", "--json"))
     assert [row["outcome"] for row in shown["attempts"]] == ["vanished"]

@@ -96,7 +96,7 @@ def test_suffixes_take_files_along(files: Project, way: str) -> None:
 
 
 def test_metaflow_s_option_before_the_command(files: Project) -> None:
-    """Local tasks of a gang can read the files, both with and without the option."""
+    """Local tasks of a gang can read the files, with and without the option `--package-suffixes`."""
     for options in ((), ("--package-suffixes", ".sql,.csv")):
         done = files.python("flow.py", *options, "run")
         assert done.code == 0, done.err
@@ -107,7 +107,7 @@ def test_metaflow_s_option_before_the_command(files: Project) -> None:
 
 
 def test_the_program_that_runs_is_no_module_of_the_flow(files: Project) -> None:
-    """`multiprocessing`, which `parallel_map` needs, also imports the file as `__mp_main__`; this causes no warning."""
+    """`multiprocessing` also imports the file, as `__mp_main__`, which causes no warning about a second module."""
     write(files, "from metaflow import *", "import multiprocessing")
     done = files.flowc("compile", "flow.py", *COMPILE)
     assert packed(done) == {"code/flow.py"}
@@ -135,7 +135,7 @@ def test_modules_that_are_found_elsewhere_are_told(files: Project) -> None:
 
 
 def test_an_editable_install_is_told(files: Project) -> None:
-    """An editable installation by setuptools can have an import finder instead of an entry of sys.path."""
+    """An editable installation by setuptools may use an import hook instead of a directory on sys.path."""
     files.write("work/lib/edited/__init__.py", "X = 1\n")
     files.write(
         "finders/sitecustomize.py",

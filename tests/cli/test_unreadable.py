@@ -1,4 +1,4 @@
-"""An unreadable record affects no other object: tests with every kind of record, damage and reader."""
+"""An unreadable record does not prevent the reading of other objects: all kinds of records, damage and commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "nested": lambda _: b"[" * 200_000,
     "newer": lambda data: json.dumps(json.loads(data) | {"version": 99, "flowc": 99}).encode(),
 }
-# Kind of record -> the record in a run that the tests damage.
+# Kind of record -> the path of the record, in a run, that the tests damage.
 KINDS = {
     "run": "run.json",
     "ir": "ir.json",
@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "gc": ("gc", "--older-than", "1s", "--json"),
     "fsck": ("fsck", "--json"),
 }
-# These commands continue, but exit with 1 and a line, because they show the unreadable object itself.
+# Commands that show the unreadable object itself: they continue, print a line, and exit with 1.
 ABOUT_IT = {
     ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
     ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
@@ -108,7 +108,7 @@ class Kept:
 
 
 def names_it(text: str, kept: Kept, key: str, damage: str) -> bool:
-    """Return whether a line names the run, and either the record or a newer flowc."""
+    """Return whether the text names the run, and the damaged record or, for the damage `newer`, a newer flowc."""
     return kept.run.id in text and ("was written by a newer flowc" if damage == "newer" else key) in text
 
 
@@ -119,7 +119,7 @@ def test_every_reader_goes_on(kept: Kept, kind: str, damage: str) -> None:
     for reader, words in READERS.items():
         done = kept.flowc(*words)
         assert done.exception is None or isinstance(done.exception, SystemExit), (reader, done.exception)
-        # only logs contain a traceback: the flow's own
+        # only the output of `logs` contains a traceback: the one that the step printed
         assert ("Traceback" in done.stderr) == (reader in ("logs", "logs merged"))
         about = (reader, kind) in ABOUT_IT
         assert done.exit_code == about, (reader, done.stderr)
@@ -296,7 +296,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
     assert blobs(kept) == before
     record = (kept.root / key).read_bytes()
     assert kept.flowc("fsck", "--repair").exit_code == 1
-    if damage != "newer":  # `fsck --repair` has moved the record, and a user may restore it from a copy
+    if damage != "newer":  # the record is in `damaged/`, and a user may restore it from a copy
         assert (kept.root / "damaged" / key).read_bytes() == record
         assert not (kept.root / key).exists()
         old(kept)
@@ -306,7 +306,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        if kind == "run":  # the record may have named any blob, so all are kept
+        if kind == "run":  # all blobs are kept, because the missing record may have named any of them
             assert "run.json" in kept.flowc("gc", "--delete").stderr
             assert "hint: restore the record of the run from a copy" in kept.flowc("fsck").stderr
             assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout
@@ -366,7 +366,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """All moved records of one run together cause one warning; each moved record of another run has its own line."""
+    """A warning covers all moved records of one run; a moved record of another run has its own warning."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])

@@ -1,4 +1,4 @@
-"""The end of an unsuccessful run: the number of failed tasks, and the next commands, which work as printed."""
+"""The last lines of a failed run: the number of failed tasks, and commands to type next, which work as printed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ending(done: Finished) -> list[str]:
 
 
 def typed(project: Project, line: str, label: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of a line in a shell."""
+    """Run the command that follows `label` in the line, in a shell."""
     assert line.startswith(f"{label}: "), line
     command = line.removeprefix(f"{label}: ")
     flowc, python = f'flowc() {{ {shlex.quote(sys.executable)} -m flowc "$@"; }}', shlex.quote(sys.executable)
@@ -94,7 +94,7 @@ def test_programs_get_the_numbers_too(mixed: Project) -> None:
 
 
 def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
-    """When another task has failed for the last time, no further attempts start, and no retry is announced."""
+    """After the last failed attempt of one task, no task is retried, and no retry is announced."""
     project.write(
         "flow.py",
         """
@@ -218,7 +218,7 @@ def test_the_list_of_runs_has_the_step_and_the_type_of_the_error(mixed: Project)
 
 
 def test_every_hint_names_a_store_that_is_not_the_usual_one(mixed: Project) -> None:
-    """The commands in outputs about a run and in warnings about damaged objects work as printed."""
+    """Hints about a run, and warnings about damaged objects, contain commands that work as printed."""
     mixed.flowc("run", "--store", "my runs", "--max-workers", "1", "flow.py")
     store = f"file://{mixed.root}/my runs"
     named = f"--store {shlex.quote(store)}"

@@ -1,4 +1,4 @@
-"""A store in a bucket without the client library, or with a broken one: a line that says what to do."""
+"""A store in a bucket, without the client library obstore or with a broken one: the error line names the remedy."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Link everything that is installed here except obstore."""
+    """Link all packages of this environment except obstore into a directory."""
     directory = tmp_path_factory.mktemp("installed")
     for place in dict.fromkeys([*site.getsitepackages(), *sysconfig.get_paths().values()]):
         if place.endswith("-packages") and os.path.isdir(place):
@@ -80,7 +80,7 @@ def far(project: Project) -> Project:
 
 
 def without(far: Project, installed: Path, *command: str) -> Finished:
-    """Run a command without obstore: -S leaves out installed packages."""
+    """Run a command without obstore: the option -S hides installed packages, and the path contains all others."""
     path = f"{far.environment['PYTHONPATH']}{os.pathsep}{installed}"
     return far.python("-S", *command, PYTHONPATH=path)
 

@@ -165,7 +165,7 @@ def made_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(source: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Copy a project, and return the copy; the client of this process then reads its store as the user ann."""
+    """Copy a project and return the copy; then the client in this process reads the copy's store, as the user ann."""
     shutil.copytree(source, to)
     project = Project(to)
     project.environment["METAFLOW_USER"] = "ann"

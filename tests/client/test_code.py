@@ -41,7 +41,7 @@ FLOW = """
 def place(
     request: pytest.FixtureRequest, project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """Return the settings of the pods' store."""
+    """Return environment variables that set the store of the pods."""
     if request.param == "directory":
         yield {"FLOWC_STORE": f"file://{project.root}/.flowc"}
         return
@@ -94,7 +94,8 @@ def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatc
         with code.extract() as directory:
             assert sorted(os.listdir(directory)) == ["flow.py", "helpers"]
         assert code.path.startswith(f"{place['FLOWC_STORE']}/blobs/")
-        assert {one.code.path for one in Flow("Far") if one.code} == {code.path}  # the code of both runs is stored once
+        # both runs have the same code, which the store keeps once
+        assert {one.code.path for one in Flow("Far") if one.code} == {code.path}
         assert run["start"].task.code is not None
     finally:
         default_metadata()
@@ -113,7 +114,7 @@ def test_the_same_files_are_the_same_package(tmp_path: Path) -> None:
 
 
 def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
-    """The files of a ConfigMap's volume are links into a hidden directory."""
+    """In a mounted ConfigMap, files are symbolic links into a hidden directory; the code is read nevertheless."""
     (tmp_path / "..2026" / "helpers").mkdir(parents=True)
     (tmp_path / "..2026" / "flow.py").write_text("1")
     (tmp_path / "..2026" / "helpers" / "ours.py").write_text("2")

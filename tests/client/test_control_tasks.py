@@ -1,4 +1,4 @@
-"""The control task of an unbounded foreach in the client and `dump`: one more task than items."""
+"""The control task of an unbounded foreach, which the client and `flowc dump` show in addition to the items' tasks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def newest(project: Project) -> Run:
 
 
 def check(run: Run) -> None:
-    """Both foreach have a control task, with the split's artifacts and the parents and children of the items' tasks."""
+    """Check the control tasks of both foreaches: their artifacts, parents and children."""
     cell = run["cell"]
     ids = ["cell-0.1.2", "cell-0.1.1", "cell-0.1.0", "cell-0.1", "cell-0.0.1", "cell-0.0.0", "cell-0.0"]
     assert [task.id for task in cell] == [task.id for task in cell.tasks()] == ids

@@ -1,4 +1,4 @@
-"""The cost of reading, in store operations; bench/ measures it in seconds."""
+"""The number of store operations that reading needs; bench/ measures seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _spec.loader.exec_module(made)
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the store operations."""
+    """Return a counter of the store operations."""
     counted: Counter[str] = Counter()
     for name in ("get", "exists", "names", "names_below", "map", "appended"):
         real = getattr(LocalObjects, name)
@@ -40,7 +40,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 @pytest.fixture
 def only_good(letters: Project) -> Run:
-    """Return the successful run, alone in its store."""
+    """Delete the failed run, and return the successful one."""
     failed, good = Flow("Letters")
     shutil.rmtree(letters.root / ".flowc/flows/Letters/runs" / failed.id)
     return good
@@ -69,7 +69,7 @@ def test_one_task_of_many_is_found_without_a_listing_of_all(
     assert run.successful
     assert run["each"]["0.40"].data.letter == "A"
     assert looks["get"] <= 6
-    assert looks["names"] <= 4  # listings of the steps, and of the end step's tasks
+    assert looks["names"] <= 4  # one listing of the steps, and one of the end step's tasks
     looks.clear()
     assert sum(task.successful for task in run["each"]) == 50
     assert looks["get"] <= 51

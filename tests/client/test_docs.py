@@ -29,7 +29,7 @@ PUBLIC = PLACES | {name for kind in KINDS for name in dir(kind) if not name.star
 
 
 def words(examples: Iterable[doctest.Example]) -> set[str]:
-    """Return the names in examples."""
+    """Return all names that occur in the examples."""
     return {word for example in examples for word in re.findall(r"\w+", example.source)}
 
 
@@ -77,7 +77,7 @@ FAR = """
 
 @pytest.fixture
 def far(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Create a run as pods do, with its store in the directory `cluster`."""
+    """Create a run as pods do; its store is the directory `cluster`."""
     letters.write("cluster/code/flow.py", FAR)
     letters.write("cluster/code/helpers.py", "def answer():\n    return 42\n")
     ir = letters.write("cluster/ir.json", letters.flowc("ir", "cluster/code/flow.py").out)

@@ -119,7 +119,7 @@ def test_a_task_that_has_not_ended_knows_its_parents(run: Run, shapes: Project, 
 
 
 def test_what_a_resumed_run_took_over(run: Run, shapes: Project) -> None:
-    """A resumed run has the field `origin` in its own record and in the records of reused attempts."""
+    """The field `origin` is in the record of a resumed run and in the records of its reused attempts."""
     runs = shapes.root / ".flowc/flows/Shapes/runs"
     other = runs / "20990101-000000-resumed"
     (other / "tasks/right").mkdir(parents=True)

@@ -55,7 +55,7 @@ def test_how_a_run_went(letters: Project) -> None:
     assert good.finished_at > good.created_at
     assert (
         datetime.fromtimestamp(letters.store.run("Letters", good.id).record()["created"]) == good.created_at
-    )  # the time has no zone: it is local time
+    )  # a time without a zone is local time
     assert failed.finished_at is None
     assert failed.data is None
     assert failed.end_task is None
@@ -143,7 +143,7 @@ LEFT = """
 
 
 def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
-    """Artifacts of each failed attempt are kept if they can be stored; the next attempt does not see them."""
+    """The artifacts of a failed attempt are stored if possible; the next attempt does not see them."""
     letters.write("left.py", LEFT)
     assert letters.flowc("run", "--local", "left.py").code == 1
     run = Flow("Left").latest_run
@@ -152,7 +152,8 @@ def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
         assert task.exception.exception == "as ever"
         assert [artifact.id for artifact in task] == ["changed", "kept", "name", "table"]
         assert (task.data.kept, task.data.changed, task.data.table[999]) == (1, [1, 2], 999)
-    assert Flow("Left").artifact_versions("table") == []  # the artifact of a failed task is no version
+    # an artifact of a failed task is not a version of the artifact
+    assert Flow("Left").artifact_versions("table") == []
 
 
 def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:
@@ -213,7 +214,10 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
 
 
 def test_the_step_of_the_parameters(letters: Project) -> None:
-    """The step `_parameters` is not listed in the run; its task ends when the run begins, and has all properties."""
+    """The run does not list the step `_parameters`.
+
+    The task of `_parameters` ends when the run starts, and has all properties.
+    """
     good, failed = runs()
     for run, n in ((good, 3), (failed, 4)):
         step = run["_parameters"]
@@ -275,7 +279,7 @@ CONSTANTS = """
 
 
 def test_constants_of_the_class_are_artifacts_of_each_task(letters: Project) -> None:
-    """Constants have the values of the run's beginning, and are artifacts if they can be stored."""
+    """Constants have the values of the class at the start of the run, and are artifacts if they can be stored."""
     letters.write("constant.py", CONSTANTS)
     assert letters.flowc("run", "--local", "constant.py").code == 0
     run = Flow("Constant").latest_run
@@ -323,7 +327,7 @@ def test_a_value_is_restored_when_it_is_asked_for_and_not_before(letters: Projec
     assert (artifact.type, artifact.size > 0, len(artifact.sha)) == ("own.Own", True, 64)
     assert run.data.plain == 1
     assert "own" not in sys.modules
-    assert type(artifact.data).__qualname__ == "Own"  # the class is from the code that the run stored
+    assert type(artifact.data).__qualname__ == "Own"  # the client loads the class from the code that the run stored
     assert "own" not in sys.modules
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def ns(**filters: Any) -> list[int]:
-    """Return the parameter n of the found runs: 3 for the successful run, 4 for the failed one."""
+    """Return the parameter `n` of each matching run: 3 for the successful run, 4 for the failed run."""
     return [run._reader.record["parameters"]["n"] for run in Flow("Letters").runs(**filters)]
 
 
@@ -64,7 +64,7 @@ def test_moments() -> None:
     before = datetime.now()
     found = moment("1d")
     times = ((at - timedelta(days=1)).timestamp() for at in (before, datetime.now()))
-    hour = 3600  # daylight saving time may begin or end between the two times
+    hour = 3600  # the clock may change by an hour (daylight saving time) between the two times
     assert next(times) - hour - 1 <= found <= next(times) + hour + 1
     for wrong in ("yesterday", "7 days", "", 3):
         with pytest.raises(ValueError, match="not a time"):

@@ -208,12 +208,12 @@ def test_metadata_selects_the_store(good: Run, letters: Project, monkeypatch: py
     empty = letters.root / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    assert default_metadata() == here  # the store is found in a parent directory
+    assert default_metadata() == here  # the store is in a parent of this directory
     monkeypatch.setenv("FLOWC_STORE", str(empty))
     assert default_metadata() == f"local@{empty}"
     assert list(Metaflow()) == []
     assert Run(good.pathspec, _current_metadata=here) == good
-    assert good.successful  # the object still reads from its store
+    assert good.successful  # an object reads from the store in which it was created
     monkeypatch.delenv("FLOWC_STORE")
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(letters.root))
     assert get_metadata() == here

@@ -1,4 +1,4 @@
-"""The cost of the views of runs: the store operations of each command and each property of the client."""
+"""The number of store operations of each command and each property of the client that shows runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# The number of store operations of each kind. A change may decrease a number, never increase it.
+# The maximum number of store operations of each kind. A change may decrease a number, never increase it.
 COSTS = {
     "flowc runs": {"get": 4, "names": 4},
     "flowc runs --json": {"get": 4, "names": 4},
@@ -55,7 +55,7 @@ COSTS = {
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the store operations."""
+    """Return a counter of the store operations."""
     counted: Counter[str] = Counter()
     for name in ("get", "exists", "names", "names_below", "map", "appended", "pieces"):
         real = getattr(LocalObjects, name)
@@ -95,7 +95,7 @@ def of_failed(look: Callable[[Any], object]) -> Callable[[Project], object]:
 
 
 def served(letters: Project) -> dict[str, Any]:
-    """Read what the page of cards requests repeatedly."""
+    """Return the data that the page of the card server requests repeatedly."""
     return ServedCards(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
 
 
@@ -137,12 +137,12 @@ def test_no_look_more(letters: Project, looks: Counter[str], name: str) -> None:
 
 
 def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> None:
-    """The store has no status of an active run: it is computed from the run's record, which names the process."""
+    """The status of an active run is computed from the run's record, which names the run's process."""
     run = Store.open(str(letters.root / ".flowc")).run("Letters", next(iter(Flow("Letters"))).id)
     run.objects.delete(f"{run.prefix}/status.json")
     looks.clear()
     assert read_status(run).state == "killed"
-    assert looks["get"] <= 4  # the status and the record are read twice, because the run may have ended meanwhile
+    assert looks["get"] <= 4  # the status and the record are read twice, because the run may end between the two reads
     looks.clear()
     assert served(letters)["state"] == "killed"
     assert looks["get"] <= 6

@@ -1,4 +1,4 @@
-"""The harness's commands; the Makefile calls them.
+"""The commands of the cluster harness, which the Makefile calls.
 
 PYTHONPATH=tests python -m cluster up        create a cluster for flows, or update it
 PYTHONPATH=tests python -m cluster down      delete all of it
@@ -58,7 +58,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Allow one command at a time, because commands share a daemon and a cluster."""
+    """Hold a lock, because commands of the harness share a docker daemon and a cluster."""
     with (state() / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ def _test(version: str, arguments: list[str]) -> int:
         try:
             return tests.wait()
         finally:
-            if tests.poll() is None:  # Ctrl-C also reached pytest, which needs time to end
+            if tests.poll() is None:  # pytest has received the same Ctrl-C and needs time to end
                 tests.terminate()
                 tests.wait()
     finally:

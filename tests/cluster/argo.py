@@ -1,4 +1,4 @@
-"""Argo's controller on a cluster: Argo's cluster installation, with full CRDs and without the web server."""
+"""Argo's controller on a cluster, from Argo's manifest for cluster installations, with full CRDs and without a UI."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def version(wanted: str) -> str:
 
 
 def archives(binaries: Path, argo_version: str, work: Path) -> list[Path]:
-    """Return the controller's and the executor's images, under their official names."""
+    """Write archives of the images of the controller and the executor, named like Argo's own images."""
     return [
         images.of_binary(
             binaries / name,
@@ -39,7 +39,7 @@ def archives(binaries: Path, argo_version: str, work: Path) -> list[Path]:
 
 
 def install(kubectl: Kubectl, argo_version: str) -> None:
-    """Apply Argo's manifests with our kustomization over them, and wait for the controller."""
+    """Apply Argo's manifests, changed by our kustomization, and wait for the controller."""
     source = go_builds.downloaded(argo_module(argo_version)) / "manifests"
     with tempfile.TemporaryDirectory(dir=scratch(), prefix="argo.") as work:
         shutil.copytree(source, Path(work) / "manifests", copy_function=shutil.copyfile)

@@ -1,4 +1,4 @@
-"""The tests here need a cluster, which `make test-cluster` creates; without it, one line says that they did not run."""
+"""These tests need a cluster, which `make test-cluster` creates; without a cluster they are skipped with one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Return the running cluster, and set the variables of its store in the process of the tests."""
+    """Return the running cluster, and set the environment variables of its store in this process."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None, f"{description.VARIABLE} names no description of a cluster"
     cluster = Cluster(found)

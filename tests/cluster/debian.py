@@ -1,4 +1,4 @@
-"""Root file systems from Debian's packages: the contents of images if none can be pulled."""
+"""Root file systems made of Debian packages, which replace images if no image can be pulled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def file_system(name: str, packages: tuple[str, ...]) -> Path:
 
 def _debootstrap(target: Path, packages: tuple[str, ...]) -> None:
     target.chmod(0o755)
-    downloads = root() / "deb"  # all file systems share the downloads
+    downloads = root() / "deb"  # all file systems use the same downloaded packages
     downloads.mkdir(exist_ok=True)
     run(
         "debootstrap", "--variant=minbase", f"--cache-dir={downloads}", f"--include={','.join(packages)}", SUITE, target

@@ -1,4 +1,4 @@
-"""The description of the running cluster: `up` writes it last, the tests and `down` read it."""
+"""The file that describes the running cluster: `up` writes it at its end; the tests and `down` read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from cluster.shell import state
 
-VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable that tells the tests the path of the description
+VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable through which the tests get the path of the description
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def write(cluster: Cluster) -> None:
 
 
 def read(file: Path | None = None) -> Cluster | None:
-    """Return the running cluster, according to the file."""
+    """Return the description of the running cluster; None if the file is missing or of another version."""
     try:
         return Cluster(**json.loads((file or path()).read_text()))
     except (FileNotFoundError, TypeError):  # the file is missing, or of another version

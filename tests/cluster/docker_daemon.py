@@ -1,7 +1,7 @@
-"""The harness's own docker daemon, for machines that cannot pull images.
+"""A docker daemon that the harness starts itself, on machines that cannot pull images.
 
-It does not change the machine's network: no docker0, no firewall rules, no forwarding. There is only the bridge of a
-cluster, so pods reach each other and this machine, and nothing else.
+It does not change the machine's network: no docker0, no firewall rules, no forwarding. Its only network is the bridge
+of the cluster: pods reach each other and this machine, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, wait_until
 from cluster.stages import stage
 
-CGROUP = "flowc-cluster"  # the cgroup of all containers, in each cgroup controller
+CGROUP = "flowc-cluster"  # the cgroup that contains all containers, in each cgroup hierarchy
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
-CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),  # in the order of their bit numbers
+CAPABILITIES = (  # in the order of their bit numbers
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),
     *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
     *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),
     *("SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),
@@ -33,7 +33,7 @@ CAPABILITIES = (
 
 
 def run_directory() -> Path:
-    """Return the directory of sockets and pids: below /run, because a socket's path must be short."""
+    """Return the directory of sockets and pid files; it is below /run, because the path of a socket must be short."""
     return Path("/run") / f"flowc-cluster-{hashlib.sha256(str(root()).encode()).hexdigest()[:8]}"
 
 
@@ -42,7 +42,7 @@ def host() -> str:
 
 
 def check() -> None:
-    """Install the daemon's requirements if possible. Raises Missing if such a daemon cannot run."""
+    """Install the packages that the daemon needs, if possible. Raises Missing if such a daemon cannot run."""
     if os.uname().sysname != "Linux":
         raise Missing(
             "without images to pull a cluster can be made on Linux only; start a container engine that can pull"
@@ -55,19 +55,19 @@ def check() -> None:
 
 
 def start() -> None:
-    """Return the daemon; start it if it does not run."""
+    """Start the daemon if it does not run."""
     if _pid() is not None and succeeds("docker", "version", env={"DOCKER_HOST": host()}):
         return
     with stage("docker daemon"):
         run_directory().mkdir(exist_ok=True)
-        (run_directory() / "docker.pid").unlink(missing_ok=True)  # a daemon that was killed has left this file
+        (run_directory() / "docker.pid").unlink(missing_ok=True)  # the file exists if an earlier daemon was killed
         log = (state() / "dockerd.log").open("wb")
         process = subprocess.Popen(
             [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Hazard: a Ctrl-C must reach only the harness, which then ends the daemon in order
+            start_new_session=True,  # Hazard: Ctrl-C must not reach the daemon; the harness stops it at its end
         )
         log.close()
 
@@ -102,14 +102,14 @@ def _options() -> list[str]:
 
 
 def _lacking() -> list[str]:
-    """Return the capabilities that this process may not give to other processes."""
+    """Return the capabilities that the daemon needs and this process lacks."""
     status = Path("/proc/self/status").read_text().splitlines()
     bounding = int(next(line.split()[1] for line in status if line.startswith("CapBnd")), 16)
     return [f"CAP_{name}" for bit, name in enumerate(CAPABILITIES) if not bounding >> bit & 1]
 
 
 def _pid() -> int | None:
-    """Return the daemon's process, if the pid in its file still belongs to our daemon."""
+    """Return the daemon's pid from its file, if a process with this pid is our daemon; otherwise None."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((run_directory() / "docker.pid").read_text())
         if str(root() / "docker").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -122,7 +122,7 @@ def running() -> bool:
 
 
 def crashed() -> bool:
-    """Return whether a daemon ended without `stop`; its containers run until the next daemon ends them."""
+    """Return whether a daemon ended without `stop`; its containers still run until the next daemon stops them."""
     return not running() and (run_directory() / "exec").exists()
 
 

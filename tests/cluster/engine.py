@@ -1,4 +1,4 @@
-"""The container engine: docker or podman, the user's or the harness's; or buildah, which only builds."""
+"""The container engine: docker or podman (installed, or started by the harness), or buildah, which only builds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster import docker_daemon
 from cluster.shell import CommandFailed, run, say, succeeds
 from tools import versions
 
-PROBE = f"registry.k8s.io/pause:{versions.PAUSE}"  # a small image (300 kB) that every cluster needs
+PROBE = f"registry.k8s.io/pause:{versions.PAUSE}"  # a small image (300 kB), which every pod of a cluster needs
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Engine:
         return succeeds(self.program, "inspect", "--type", "image", image, env=self.environment())
 
     def identity(self, image: str) -> str:
-        """Return the digest of the image that now has this name."""
+        """Return the digest of the image with this name."""
         return self.run("inspect", "--type", "image", "--format", "{{.Id}}", image).strip()
 
     def remove_others(self, image: str) -> None:
-        """Remove the images with this name and another tag: each change of an image's contents gives a new tag."""
+        """Remove images that have this name and another tag, which are left from earlier contents of the image."""
         repository = image.rpartition(":")[0]
         for other in self.run("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split():
             if other != image:

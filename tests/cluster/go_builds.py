@@ -1,7 +1,7 @@
-"""The programs of a cluster, built from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, S3.
+"""The programs of a cluster, compiled from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, the S3 gateway.
 
-Each program is built once and kept outside the tree (`tools.gobuild`), under a name with its versions. The programs are
-static, so an image of a program contains one file.
+Each program is built once and kept outside the repository (`tools.gobuild`); its name contains the versions. The
+programs are linked statically, so the image of a program needs only one file.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Build:
     module: Module
     commands: tuple[tuple[str, str], ...]
     replace: tuple[tuple[str, Module], ...] = ()
-    kubernetes: str = ""  # the version of Kubernetes whose staging modules are replaced by the published ones
+    kubernetes: str = ""  # the version of the published staging modules, which replace local directories in go.mod
     link: str = ""  # flags for the linker
-    added: tuple[tuple[str, str], ...] = ()  # files that the published module lacks: path in it -> one of SOURCES
+    added: tuple[tuple[str, str], ...] = ()  # files to add to the module: path in the module -> a name in SOURCES
 
 
 def _kubernetes(version: str) -> Build:
@@ -54,8 +54,10 @@ def _kubernetes(version: str) -> Build:
 
 
 def _crictl(version: str) -> Build:
-    """Return the build of crictl. Its go.mod declares a module path that differs from the path of the published
-    module."""
+    """Return the build of crictl.
+
+    Its go.mod declares a module path that differs from the path of the published module.
+    """
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(
         name="crictl",
@@ -87,7 +89,7 @@ ETCD = _simple("etcd", "go.etcd.io/etcd/server/v3", versions.ETCD)
 COREDNS = _simple("coredns", "github.com/coredns/coredns", versions.COREDNS)
 KIND = _simple("kind", "sigs.k8s.io/kind", versions.KIND)
 S3 = _simple("versitygw", "github.com/versity/versitygw", versions.VERSITYGW, "/cmd/versitygw")
-NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # the contents of the node image
+NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # the programs that the node image contains
 
 
 def build(what: Build, root: Path) -> Path:
@@ -96,7 +98,7 @@ def build(what: Build, root: Path) -> Path:
 
 
 def place(what: Build, root: Path) -> Path:
-    """Return the directory of the binaries below `root`, whether it exists or not."""
+    """Return the directory for the binaries below `root`, without creating it."""
     digest = hashlib.sha256(f"{what} {platform.machine()}".encode())
     for _, source in what.added:
         digest.update((SOURCES / source).read_bytes())
@@ -104,7 +106,7 @@ def place(what: Build, root: Path) -> Path:
 
 
 def build_pause(root: Path) -> Path:
-    """Return the directory with `pause`, the only program without a module."""
+    """Return the directory with the program `pause`, the only program that is not built from a Go module."""
     source = SOURCES / "pause.go"
     digest = hashlib.sha256(source.read_bytes() + platform.machine().encode()).hexdigest()[:12]
     flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]

@@ -1,4 +1,4 @@
-"""Images without an engine: a docker archive is a tar of a config, a manifest and a layer."""
+"""Writing images without a container engine: a docker archive is a tar file with a config, a manifest and a layer."""
 
 from __future__ import annotations
 

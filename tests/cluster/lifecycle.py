@@ -1,6 +1,6 @@
-"""Up and down: the kind of cluster, and the order of its parts.
+"""`up` and `down`: create and delete a cluster in one of three ways.
 
-KUBECONFIG is set                  use that cluster; install Argo and a namespace, variables name the rest
+KUBECONFIG is set                  use that cluster: install Argo and a namespace; variables name the image and the store
 an engine runs and can pull        use kind's node image, and Argo's and the gateway's images from their registries
 otherwise                          build all images from Go modules and Debian packages, in our own docker daemon
 """
@@ -31,14 +31,14 @@ def up(argo_version: str) -> Cluster:
     with stage("up"):
         root().mkdir(parents=True, exist_ok=True)
         given = os.environ.get("KUBECONFIG")
-        ours = str(state() / "kubeconfig")  # KUBECONFIG has this value in a shell after `cluster env`
+        ours = str(state() / "kubeconfig")  # `cluster env` has set KUBECONFIG to the harness's own file in this shell
         cluster = _given(argo_version, given) if given and given != ours else _made(argo_version)
         description.write(cluster)
     return cluster
 
 
 def down() -> None:
-    """Delete everything that `up` started, also after an interruption. Built programs stay in the cache."""
+    """Delete everything that `up` started, also after an interruption. Compiled programs stay in the cache."""
     cluster = description.read()
     if cluster is not None and cluster.origin == "given":
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
@@ -120,7 +120,7 @@ def _made(argo_version: str) -> Cluster:
 
 
 def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str, *, offline: bool) -> Cluster:
-    """Create a kind cluster with everything on it; slow parts run concurrently."""
+    """Create a kind cluster with Argo, the store and the images; slow parts run concurrently."""
     kubectl = Kubectl(kubectl_program, str(kind.kubeconfig))
     before = description.read()
     fresh = not kind.exists()
@@ -172,7 +172,7 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
 
 
 def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: Path) -> None:
-    """Build the images that the node cannot pull; Argo's and the gateway's only with `argo_version`."""
+    """Load the images that the node cannot pull; with `argo_version`, also the images of Argo and of the gateway."""
     if argo_version is not None:
         for archive in argo.archives(_build(go_builds.argo(argo_version)), argo_version, work):
             kind.load(archive)
@@ -197,7 +197,7 @@ def _build(what: go_builds.Build) -> Path:
 
 
 def _binaries(argo_version: str) -> node_image.Binaries:
-    """Build all programs and root file systems of an offline cluster; only the first time takes minutes."""
+    """Build all programs and root file systems for a cluster without a registry; later calls find them in the cache."""
     builds = [*go_builds.NODE, go_builds.KIND, go_builds.argo(argo_version), go_builds.S3]
 
     def compile_all() -> None:

@@ -13,7 +13,7 @@ from cluster.engine import Engine
 from cluster.shell import FILES, Missing, root, run, say, scratch
 from cluster.stages import stage
 
-LIMIT = 0.25  # the runtime may take this number of seconds in addition to the start of Python
+LIMIT = 0.25  # seconds that the runtime may need in addition to the start of Python
 FLOW = """\
 from metaflow import FlowSpec, step
 
@@ -50,7 +50,7 @@ def image() -> None:
 
 
 def _engine() -> tuple[Engine, bool]:
-    """Return an engine to build with, and whether it works without a registry."""
+    """Return an engine for building, and whether to build without a registry."""
     if not docker_daemon.running():
         if (found := engine.find()) is not None and engine.can_pull(found):
             return found, False
@@ -63,7 +63,10 @@ def _engine() -> tuple[Engine, bool]:
 
 
 def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
-    """Return the seconds of a bare Python, and of the runtime until the first line of user code, in one read-only container."""
+    """Measure in a read-only container; return the seconds of a bare Python, and of the runtime.
+
+    The runtime is measured until the first line of the user's code.
+    """
     with tempfile.TemporaryDirectory(dir=scratch(), prefix="coldstart.") as work:
         code = Path(work) / "code"
         code.mkdir()
@@ -78,7 +81,7 @@ def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
 
 
 def size(chosen: Engine) -> int:
-    """Return the size of the image in bytes, with its base."""
+    """Return the size of the image in bytes, including its base image."""
     if chosen.program == "buildah":
         return sum(
             int(entry["size"])

@@ -1,6 +1,6 @@
-"""The image of kind's nodes, after kind's own images/base/Dockerfile: Debian, containerd, kubelet, the control plane.
+"""The image of kind's nodes, built like kind's images/base/Dockerfile: Debian, containerd, kubelet, control plane.
 
-The control plane's images are packed in the node's containerd store, as after `kind build node-image`.
+The images of the control plane are imported into the node's containerd store, as by `kind build node-image`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "k
 
 @dataclass(frozen=True)
 class Binaries:
-    """The directories of a node's programs; building them takes most of the time of a first start."""
+    """The directories of the node's programs; compiling them takes most of the time of the first `up`."""
 
     kubernetes: Path
     etcd: Path
@@ -55,7 +55,7 @@ class Binaries:
 
 
 def name() -> str:
-    """Return the image's name; its tag depends on all contents of the image."""
+    """Return the image's name, whose tag is a digest of everything that the image contains."""
     parts = [repr(go_builds.NODE), go_builds.KIND.module.version, debian.SUITE, *PACKAGES, *UNWANTED_UNITS]
     parts += [(FILES / file).read_text() for file in (*NODE_FILES, "pause.go")]
     parts.append(Path(__file__).read_text())
@@ -64,7 +64,7 @@ def name() -> str:
 
 
 def file_system() -> Path:
-    """Return the Debian of the node."""
+    """Return the root file system of the node: Debian with the necessary packages."""
     return debian.file_system("node", PACKAGES)
 
 
@@ -98,7 +98,7 @@ def _files_of_kind(node: Path) -> None:
 
 
 def _units(node: Path) -> None:
-    """Let the node start containerd, kubelet and the network, and no other service of Debian."""
+    """Enable the services containerd, kubelet and the network in the node, and disable all other services of Debian."""
     for pattern in UNWANTED_UNITS:
         for unit in node.glob(pattern):
             unit.unlink()
@@ -114,7 +114,7 @@ def _units(node: Path) -> None:
 
 def _containerd(node: Path, pause: str) -> None:
     for program in ("containerd", "ctr", "containerd-shim-runc-v2"):
-        _link(node / "usr/local/bin" / program, f"/usr/bin/{program}")  # the place that kind's units expect
+        _link(node / "usr/local/bin" / program, f"/usr/bin/{program}")  # kind's systemd units expect this path
     (node / "opt/cni/bin").mkdir(parents=True, exist_ok=True)
     (node / "etc/cni/net.d").mkdir(parents=True, exist_ok=True)
     (node / "etc/kubernetes/manifests").mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _containerd(node: Path, pause: str) -> None:
     for line in config.read_text().splitlines():
         if line.strip().startswith("sandbox_image"):
             line = f'{line[: len(line) - len(line.lstrip())]}sandbox_image = "{pause}"'
-        # If the OOM score may not be lowered, every sandbox would die with "can't get final child's PID".
+        # If the kernel refuses a lower OOM score, every sandbox would fail with "can't get final child's PID".
         lines.append(line.replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true"))
     config.write_text("\n".join(lines) + "\n")
 
@@ -140,7 +140,7 @@ def _programs(node: Path, binaries: Binaries) -> None:
 
 
 def _images(node: Path, binaries: Binaries, work: Path) -> None:
-    """Import the control plane's images with a containerd of this machine whose root is the node's."""
+    """Import the control plane's images with a containerd of this machine, whose root is the node's directory."""
     store = node / "var/lib/containerd"
     shutil.rmtree(store, ignore_errors=True)
     with _containerd_on(store) as socket:

@@ -1,7 +1,7 @@
-"""The runtime image, from the Dockerfile at the repository's root.
+"""The runtime image, which is built from the Dockerfile in the root of the repository.
 
-If no image can be pulled, the base is our own Debian, and the wheels are fetched before the build, which reaches no
-package index.
+If no image can be pulled, the base image is our own Debian, and wheels are downloaded before the build, which has no
+network.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from cluster.shell import root, run, scratch
 from cluster.stages import stage
 from tools import gobuild
 
-# The packages that the digits example imports, and those that run notebooks.
+# The extra packages of images for the digits example and for notebooks.
 ML = "numpy==2.4.6 scikit-learn==1.9.1 nbclient==0.11.0 ipykernel==7.4.0"
-PYTHON = "3.11"  # the Python of `debian.SUITE`
+PYTHON = "3.11"  # the version of Python in the Debian release `debian.SUITE`
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
             wheels = _wheels(image.extra)
             for wheel in wheels.iterdir():
                 shutil.copy(wheel, context / "runtime_image/dependencies")
-            (pip,) = wheels.glob("pip-*.whl")  # pip runs directly from its wheel
+            (pip,) = wheels.glob("pip-*.whl")  # pip can run directly from its wheel
             arguments |= {"PIP": f"/opt/flowc/bin/python /dependencies/{pip.name}/pip", "PIP_OPTIONS": "--no-index"}
             arguments |= {"BASE": _base(engine)}
             options = ["--network", "none"]
@@ -57,12 +57,12 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
 
 
 def file_system() -> Path:
-    """Return the Debian of the image."""
+    """Return the root file system of the base image."""
     return debian.file_system("runtime", ("python3", "ca-certificates", "tzdata"))
 
 
 def _base(engine: Engine) -> str:
-    """Return a Debian with Python as the base image."""
+    """Build a base image from Debian packages with Python, and return its name."""
     tree = file_system()
     name = f"flowc.test/python:{PYTHON}-{tree.name.rsplit('-', 1)[-1]}"
     if not engine.has(name):
@@ -73,7 +73,7 @@ def _base(engine: Engine) -> str:
 
 
 def _wheels(extra: str) -> Path:
-    """Fetch the wheels that the build installs, and pip's own, for the base's Python."""
+    """Download the wheels that the build installs, and pip's wheel, for the Python of the base image."""
     wanted = ["pip", *extra.split(), *(f"{name}=={version}" for name, version in contents.requirements().items())]
     digest = hashlib.sha256(" ".join([PYTHON, platform.machine(), *wanted]).encode()).hexdigest()[:12]
     machine = platform.machine()

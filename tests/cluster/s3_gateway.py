@@ -1,4 +1,4 @@
-"""An S3 gateway on the cluster, with one address for pods and this machine."""
+"""An S3 gateway in the cluster; pods and this machine use the same address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMAGE = f"ghcr.io/versity/versitygw:v{versions.VERSITYGW}"
 COMMAND = "/usr/local/bin/versitygw"
 PORT = 30900
 STORE = "s3://flowc"
-# these are no secrets, because no other machine can reach the gateway
+# no secrets: only this machine and its cluster can reach the gateway
 ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"
 
 

@@ -18,18 +18,18 @@ FILES = Path(__file__).parent / "files"
 
 
 class Missing(Exception):
-    """This machine lacks something for a cluster; the text tells a person what to do."""
+    """This machine lacks something that a cluster needs; the message says what to do."""
 
 
 class CommandFailed(Exception):
-    """A command failed, is not installed or took too long, or a wait ended without an answer.
+    """A command failed, is not installed or took too long, or an awaited event did not occur in time.
 
     The message has the last lines of the command's output, or names the awaited event.
     """
 
 
 def root() -> Path:
-    """Return the directory of everything that outlives a cluster: binaries, root file systems, the daemon's images."""
+    """Return the directory of files that are kept after `down`: binaries, root file systems, images of the daemon."""
     return gobuild.cache() / "cluster"
 
 
@@ -41,7 +41,7 @@ def state() -> Path:
 
 
 def scratch() -> Path:
-    """Return the directory of work in progress; `down` deletes the remains of a killed harness."""
+    """Return the directory for temporary files; `down` also deletes those of a harness that was killed."""
     directory = root() / "scratch"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
@@ -130,4 +130,5 @@ def install_packages(commands: Mapping[str, str]) -> None:
 
 
 def _search_path() -> str:
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # not in a plain user's PATH on Debian
+    # on Debian, the PATH of ordinary users lacks these directories
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"

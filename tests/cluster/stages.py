@@ -1,6 +1,6 @@
-"""The stages of slow work: a line when a stage starts, with its usual time, and when it ends.
+"""The stages of slow work: a line at the start of a stage, with its usual time, and a line at its end.
 
-The usual time is the time that the stage took last on this machine, or at first the time on a machine with two cores.
+The usual time is the time of the last run on this machine; for the first run, the time on a machine with two cores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _lock = threading.Lock()  # stages run concurrently
 
 @contextlib.contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Report a stage that has work to do; `what` is its constant name."""
+    """Print the start and the end of a stage; `what` is its constant name."""
     last = _times().get(what)
     usual = f"{length(last)} the last time" if last is not None else KNOWN.get(what, "not yet timed on this machine")
     say(f"{what} … ({usual})")
@@ -33,7 +33,7 @@ def stage(what: str) -> Iterator[None]:
         raise
     took = time.monotonic() - began
     say(f"{what}: {length(took)}")
-    if what not in KNOWN:  # the times of stages in KNOWN vary too much
+    if what not in KNOWN:  # the times of the stages in KNOWN vary too much to be stored
         _keep(what, took)
 
 

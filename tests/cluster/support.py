@@ -1,4 +1,4 @@
-"""Shared code of tests on a cluster: compile, apply and submit a flow, wait for it, and read its records here."""
+"""Functions for tests on a cluster: compile and start a flow, wait for its end, and read its records."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FIGURES: list[str] = []  # measurements of the tests, printed at the end of the 
 class Cluster:
     """The cluster of this test run.
 
-    `store` is the address of the store, in pods and here. `store_environment` has the variables with which a program of
-    this machine opens the store; the fixture also sets them in the tests' own process. `environment` is a complete
-    environment for a child process.
+    `store` is the address of the store, which is the same for pods and for this machine. `store_environment` has the
+    variables with which a program of this machine opens the store; the fixture also sets them in the tests' own
+    process. `environment` is a complete environment for a child process.
     """
 
     def __init__(self, description: Description) -> None:
@@ -46,7 +46,10 @@ class Cluster:
         return answer
 
     def flowc(self, *arguments: str | Path, cwd: Path | None = None) -> str:
-        """Run a command of flowc here and return its output. Raises AssertionError with the output if it fails."""
+        """Run a command of flowc on this machine and return its output.
+
+        Raises AssertionError with the output if the command fails.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "flowc", *map(str, arguments)],
             env=self.environment,
@@ -71,7 +74,7 @@ class Cluster:
     def start(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
         """Submit a WorkflowTemplate, like `argo submit --from`; return the name of the Workflow, which is the run's id.
 
-        A busy controller may not know a new template yet: then the template is submitted again.
+        If the controller is busy and does not know a new template yet, the template is submitted again.
         """
 
         def started() -> str | None:
@@ -107,7 +110,10 @@ class Cluster:
         return self.start(self.deploy(flow_file, image=image), parameters)
 
     def wait(self, name: str, seconds: float = 300) -> str:
-        """Wait for the end of the Workflow and return its phase. Raises CommandFailed with its nodes' state."""
+        """Wait for the end of the Workflow and return its phase.
+
+        Raises CommandFailed with the state of the Workflow's nodes.
+        """
         wait_for(lambda: self.phase(name) in ENDED, lambda: f"{self.explain(name)}\n{name} did not end", seconds)
         return self.phase(name)
 
@@ -123,7 +129,7 @@ class Cluster:
         return pods
 
     def explain(self, name: str) -> str:
-        """Return the nodes of a Workflow that did not succeed, and its pods' last lines, for the report of a failed test."""
+        """Return the failed nodes of a Workflow and the last lines of its pods, for the report of a failed test."""
         lines = []
         for node in self.workflow(name)["status"].get("nodes", {}).values():
             if node["phase"] not in ("Succeeded", "Omitted", "Skipped"):

@@ -1,4 +1,4 @@
-"""A namespace for flows: restricted pods, a service account with minimal rights, the store's credentials."""
+"""A namespace for flows, with restricted pods, a service account with minimal rights, and a Secret for the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cluster.kind_cluster import Kubectl
 from cluster.shell import FILES
 
-SECRET = "flowc-store"  # its keys become environment variables of every pod of a flow
+SECRET = "flowc-store"  # the Secret whose keys become environment variables of every pod of a flow
 
 
 def install(kubectl: Kubectl, namespace: str, credentials: Mapping[str, str]) -> None:

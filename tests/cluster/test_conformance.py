@@ -1,4 +1,4 @@
-"""The same flows here and on the cluster have the same tasks, parents, artifacts, attempts, failures and end."""
+"""Local runs and cluster runs of one flow have equal tasks, parents, artifacts, attempts, failures and states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ir.test_golden_ir import CASES
 from project import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# The default memory limit of containers; the flow below uses more.
+# The default memory limit of containers; the flow below needs more memory.
 LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",
@@ -77,7 +77,7 @@ def store(cluster: Cluster) -> Iterator[Store]:
 def started(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Started]]:
-    """Submit the flows of all selected tests before waiting for one: the cluster's slow pods can run concurrently."""
+    """Submit the flows of all selected tests before a test waits, so that the cluster's slow pods run concurrently."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
     found: dict[str, Started] = {}
@@ -104,7 +104,7 @@ def _time(text: str) -> datetime:
 
 
 def _flows() -> dict[str, dict[str, str]]:
-    # Without the golden `kubernetes`, which requires an image, a GPU and volumes that no test cluster has.
+    # The golden `kubernetes` is left out: it requires an image, a GPU and volumes that no test cluster has.
     flows = {
         case.name: {file.name: file.read_text() for file in case.glob("*.py")}
         for case in CASES
@@ -117,7 +117,7 @@ def _flows() -> dict[str, dict[str, str]]:
     return flows
 
 
-# One flow of each construct: `make test-cluster ARGS="-m smoke"` runs these.
+# One flow for each construct, for `make test-cluster ARGS="-m smoke"`.
 SMOKE = {
     "branch",
     "configs",
@@ -184,7 +184,7 @@ PARAMETERS = """
 def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     project = Project(tmp_path)
     template = cluster.deploy(project.write("flow.py", PARAMETERS))
-    # Text and data together are passed to the first pod in one environment variable of at most 128 KiB, in base64.
+    # Argo passes both values to the first pod in one environment variable of at most 128 KiB, in base64.
     given = [(text, {"deep": [text[:1000], None, 1.5]}) for text in AWKWARD]
     names = [
         cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given
@@ -267,7 +267,7 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
     template = cluster.deploy(project.root / "flow.py")
     cron: dict[str, Any] = cluster.get("cronworkflow", template)
     assert cron["spec"]["schedules"] == schedules
-    # As in docs/argo.md: the controller may learn of the CronWorkflow before the template.
+    # The command of docs/argo.md is necessary because the controller may learn of the CronWorkflow before the template.
     cluster.kubectl("annotate", "--overwrite", "cronworkflow", template, "flowc.dev/applied=again")
     selector = f"workflows.argoproj.io/cron-workflow={template}"
     workflows = wait_for(
@@ -280,7 +280,7 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
 
 
 def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """In a foreach over 200 items all artifacts are right, and the Workflow object stays small."""
+    """All artifacts of a foreach over 200 items are right, and the size of the Workflow object stays small."""
     project = Project(tmp_path)
     project.write(
         "flow.py",
@@ -319,7 +319,7 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
 
 
 def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
-    """The store is on a volume claim instead of in a bucket; a pod with the same image reads the store's contents."""
+    """The store can be on a volume claim; another pod with the same image reads the store's contents."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -334,12 +334,13 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
     manifests = cluster.flowc("compile", project.root / "flow.py", *options)
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "name", stdin=manifests)
     (template,) = (name.split("/")[1] for name in applied.split() if name.startswith("workflowtemplate"))
-    cluster.succeed(cluster.start(template))  # the join has read the items' results
+    # the Workflow succeeds only if its last pod has read the results of the other pods
+    cluster.succeed(cluster.start(template))
     cluster.kubectl("delete", "workflowtemplate", template)
 
 
 def _open_to_all(cluster: Cluster) -> None:
-    """Make a volume writable for pods: kind's volumes are directories of root; fsGroup changes only real volumes."""
+    """Make a volume writable for pods: kind's volumes are directories of root, which fsGroup does not change."""
     wait_for(lambda: cluster.get("pvc", "runs")["status"]["phase"] == "Bound", lambda: "the claim was not bound")
     volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
     if "hostPath" in volume:

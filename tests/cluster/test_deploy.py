@@ -1,4 +1,4 @@
-"""flowc's commands for a cluster, against a real one, in a separate namespace."""
+"""flowc's commands for a cluster, run against a real cluster in a namespace of their own."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_deploy_says_what_it_does_and_diff_what_it_would(user: User) -> None:
 
 
 def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
-    """Argo's controller postpones a schedule for 20 minutes if it does not know its template yet."""
+    """Argo's controller postpones a schedule for 20 minutes if it has not seen the schedule's template yet."""
     user.flow("Prompt", scheduled=True)
     user.does("deploy", "prompt/flow.py")
 
@@ -159,7 +159,7 @@ def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
 
 
 def _of_controller(user: User, about: str) -> list[str]:
-    """Return lines of the controller's log."""
+    """Return the lines of the controller's log that contain `about`."""
     log = user.kubectl("-n", "argo", "logs", "deploy/workflow-controller", "--tail=-1")
     return [line for line in log.splitlines() if about in line]
 
@@ -331,7 +331,7 @@ class Mended(FlowSpec):
 
 
 def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
-    """Each resumed run executes only unfinished tasks, and results are the same, wherever the runs were executed."""
+    """Each resumed run executes only unfinished tasks, and has the right results, wherever the first run was."""
 
     def begun(run: RunStore) -> list[str]:
         return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))

@@ -1,5 +1,7 @@
-"""The example exists in four forms: flow class, functions, YAML, notebooks with a command. All forms have the same
-result on the cluster."""
+"""The example exists in four forms: flow class, functions, YAML, notebooks with a command.
+
+Each form of the example has the same result on the cluster.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outputs of commands on a cluster in the guide equal those on this cluster."""
+"""The guide shows the real output of commands on a cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPLOYED = ("prices-flow", "nightly-flow")
 
 @pytest.fixture
 def environment(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Write the guide's settings into flowc.toml, with this cluster's values; delete the guide's flows afterwards."""
+    """Write flowc.toml as in the guide, but with this cluster's values; delete the guide's flows afterwards."""
     (tmp_path / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
     (tmp_path / "flowc").chmod(0o755)
     found = description.read(Path(os.environ[description.VARIABLE]))
@@ -48,7 +48,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_page(page: Path, cluster: Cluster, tmp_path: Path, environment: dict[str, str]) -> None:
     directory = tmp_path / "houses"
     directory.mkdir()
-    runs: dict[str, str] = {}  # id of a run in the page -> id of the run here
+    runs: dict[str, str] = {}  # run id in the guide -> run id in this test
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         if block["name"]:
             (directory / block["name"]).write_text(block["text"], encoding="utf-8")

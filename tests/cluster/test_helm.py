@@ -1,4 +1,4 @@
-"""The chart on a cluster: from `helm install` into a namespace that enforces the restricted standard to `helm uninstall`."""
+"""The chart in a namespace that enforces the restricted standard, from `helm install` to `helm uninstall`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tenant:
         return helm(command, "flowc", *arguments, "--namespace", self.namespace, **self._environment)
 
     def install(self, command: str = "install", **values: dict[str, Any]) -> None:
-        """Install or upgrade, with the cluster's image and store and these values over them."""
+        """Install or upgrade the chart, with the cluster's image and store, and with `values`."""
         store = self.cluster.store_environment
         image, _, tag = self.cluster.image.rpartition(":")
         given: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ class Tenant:
         self.helm(command, CHART, "--values", self.values)
 
     def test(self) -> None:
-        """Run `helm test`; an error contains the output of its pod, which helm does not print."""
+        """Run `helm test`; on failure, the error contains the output of the test's pod, which helm does not print."""
         try:
             self.helm("test")
         except HelmError as error:
@@ -95,7 +95,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
 
 @pytest.mark.smoke
 def test_the_life_of_a_release(tenant: Tenant) -> None:
-    """After install, test, the run of a flow, upgrade, test and uninstall, no object is left."""
+    """After install, test, a run, upgrade, test and uninstall, no object is left in the namespace."""
     before = tenant.objects()
     tenant.install()
     installed = tenant.objects()
@@ -128,19 +128,19 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
     tenant.test()
 
     tenant.helm("uninstall", "--wait")
-    # removes what the flow has made
+    # delete the objects that the flow has created
     tenant.cluster.kubectl("delete", "workflow,workflowtemplate,configmap", "-l", "flowc.dev/flow")
     wait_until(lambda: tenant.objects() == before, "an empty namespace", 60)
 
 
 def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
-    """A deployer deploys, runs and watches a flow; the flow's pods may only report to Argo."""
+    """A deployer can deploy, run and watch a flow; the flow's pods have no rights except to report to Argo."""
     deployer = {"kind": "ServiceAccount", "name": "ci"}
     tenant.install(deployers=[deployer])  # type: ignore[arg-type]
     user = ("--as", f"system:serviceaccount:{tenant.namespace}:ci")
     as_user = copy.copy(tenant.cluster)
     as_user.kubectl = lambda *words, **more: tenant.cluster.kubectl(*user, *words, **more)  # type: ignore[method-assign]
-    for _ in range(2):  # the second deployment changes nothing, which requires other rights
+    for _ in range(2):  # the second deployment finds unchanged objects, which requires other rights than creating them
         template = as_user.deploy(GOLDEN / "linear" / "flow.py")
     run = as_user.start(template)
     as_user.succeed(run)
@@ -162,7 +162,7 @@ def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
 
 
 def test_a_test_that_fails_says_why(tenant: Tenant) -> None:
-    """A failed test shows its error; its objects can be deleted as in the README."""
+    """If `helm test` fails, the output shows the error, and the README's command deletes the test's objects."""
     before = tenant.objects()
     tenant.install(store={"url": "s3://there-is-no-such-bucket"})
     with pytest.raises(HelmError, match="pod flowc-test failed"):

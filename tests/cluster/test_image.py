@@ -40,7 +40,7 @@ print(json.dumps({"missing": [n for n in wanted if not there(n)], "left": [n for
 
 @pytest.fixture(scope="module")
 def host(cluster: Cluster) -> Engine:
-    """Return the engine that built the image; skip the test on a cluster with its own image."""
+    """Return the engine that built the image; skip the test if the image was built elsewhere."""
     found = engine.own() if docker_daemon.running() else engine.find()
     if found is None or not found.has(runtime_image.PLAIN.name):
         pytest.skip("the image was built elsewhere")
@@ -66,7 +66,7 @@ def test_what_it_costs(host: Engine) -> None:
 def pods(
     host: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Callable[[Pod], tuple[int, str]]]]:
-    """Yield a directory, and a function that runs pods below it one after another, in one container to save time."""
+    """Yield a directory, and a function that runs the test's pods one after another in one container, to save time."""
     work = tmp_path_factory.mktemp("pods")
     options = ["--rm", "--detach", "--user", "0", "--network", "none", "--volume", f"{work}:{work}"]
     container = host.run("run", *options, runtime_image.PLAIN.name, "sleep", "infinity").strip()

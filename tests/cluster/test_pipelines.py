@@ -35,7 +35,7 @@ NOTEBOOKS = {"short", "noted"}
 def started(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Project, dict[str, str]]]:
-    """Submit the pipelines of all selected tests; yield their directory, and the Workflows by the pipelines' names."""
+    """Submit the pipelines of all selected tests; yield their directory, and the name of each pipeline's Workflow."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     project = Project(tmp_path_factory.mktemp("pipelines"))
     del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
@@ -95,7 +95,7 @@ RETRIED = """
 
 
 def test_a_pipeline_is_retried_here_and_there(cluster: Cluster, project: Project) -> None:
-    """The pipeline fails on the cluster, its first retry fails here, and the second retry succeeds on the cluster."""
+    """A pipeline fails on the cluster; a local retry fails too; a second retry, on the cluster, succeeds."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None
     del project.environment["PYTHONWARNINGS"]

@@ -54,7 +54,10 @@ VANISHED = "the process vanished without a record: it was killed, or its machine
 
 
 def _pod(cluster: Cluster, workflow: str) -> str:
-    """Return the waiting pod of the workflow, after Argo has seen it run: a pod lost earlier is created again."""
+    """Return the name of the workflow's pod when Argo reports that it runs.
+
+    If a pod is lost before Argo has seen it run, Argo creates it again.
+    """
 
     def pod() -> str | None:
         nodes = cluster.workflow(workflow)["status"].get("nodes", {}).values()
@@ -66,7 +69,7 @@ def _pod(cluster: Cluster, workflow: str) -> str:
 
 
 def _errored(cluster: Cluster, workflow: str) -> None:
-    """Wait until Argo's log says that the step's pod has the status Error; a new pod hides this everywhere else."""
+    """Wait until Argo's log reports the status Error of the step's pod, because other places show only the new pod."""
 
     def logged() -> bool:
         log = cluster.kubectl("logs", "-n", "argo", "deploy/workflow-controller", "--since=10m")

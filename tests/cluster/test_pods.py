@@ -143,7 +143,10 @@ def test_options_secrets_and_a_hook(cluster: Cluster, store: Store, tmp_path: Pa
 
 
 def test_a_loop_without_end_is_ended_with_words(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """The test limits the loop to one level of nested calls, because 970 iterations would take half an hour."""
+    """A loop that exceeds the limit of iterations fails with a message.
+
+    The limit is set to one level of nested calls, because the real limit of 970 iterations would take half an hour.
+    """
     project = Project(tmp_path)
     manifests = cluster.flowc(
         "compile", project.write("flow.py", LONG), "--store", cluster.store, "--image", cluster.image

@@ -30,11 +30,11 @@ def test_a_golden_flow_runs(cluster: Cluster, case: str, flow: str) -> None:
 
 
 def test_the_namespace_is_restricted(cluster: Cluster) -> None:
-    """The namespace of the flows above enforces the restricted standard, and does not only request it."""
+    """The namespace in which these flows ran enforces the restricted standard; it does not only print warnings."""
     labels = cluster.get("namespace", cluster.namespace)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_the_store_is_reached_from_here(cluster: Cluster) -> None:
-    """The tests' own process reads the pods' records at the same address."""
+    """This process reads the pods' records at the store's address, which is the same for pods and here."""
     assert {name: os.environ[name] for name in cluster.store_environment} == cluster.store_environment

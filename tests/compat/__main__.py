@@ -30,7 +30,7 @@ FLOWC = Program("flowc", sys.executable, tuple(str(ROOT / part) for part in PACK
 
 
 def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
-    """Return the differences between the two runs of a case, and between each run and the case's expectation."""
+    """Return the differences between the runs of a case, and between each run and the case's expected result."""
     found: list[str] = []
     dumps = []
     for program in (with_packages(FLOWC, case), with_packages(metaflow, case)):
@@ -42,7 +42,7 @@ def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
 
 
 def print_answers(metaflow: Program) -> int:
-    """Test commands, the client and `Runner` under flowc and under Metaflow; return the number of wrong results."""
+    """Test commands, the client and `Runner`, under flowc and Metaflow; return the number of wrong results."""
     count = 0
     for what, ask in (("commands", wrong), ("client", read), ("runner", run_flows)):
         for program in (FLOWC, metaflow):
@@ -54,7 +54,7 @@ def print_answers(metaflow: Program) -> int:
 
 
 def main() -> int:
-    """Compare everything, print a line for each case, and return the number of differences."""
+    """Compare all cases, print a line for each, and return the number of differences."""
     parser = argparse.ArgumentParser(prog="python -m compat", description=__doc__.partition("\n")[0])
     parser.add_argument("words", nargs="*", help="only cases with one of these words [default: all]")
     parser.add_argument("--python", help="a Python that has Metaflow [default: one made for it, and kept]")

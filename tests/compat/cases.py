@@ -1,4 +1,4 @@
-"""The cases: every flow in `flows/`, and runs with other arguments."""
+"""The cases of the comparison: every flow of `flows/`, and some with arguments."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Case:
     leaves_the_same: bool = True
     """Whether the artifacts of the two runs are compared."""
     home: Path = FLOWS
-    """The directory of the flow and the files beside it."""
+    """The directory with the flow's file and the files that the flow uses."""
     seen: bool = False
-    """Whether only the artifact `seen` of the last step is compared, because others contain times and pages."""
+    """Whether only the artifact `seen` of the last step is compared, because other artifacts contain times or HTML."""
 
     @property
     def packages(self) -> list[str]:
-        """The packages that the flow needs, from its docstring."""
+        """The packages that the flow needs, which are listed in its docstring."""
         first = (self.home / f"{self.flow}.py").read_text(encoding="utf-8").partition("\n")[0]
         return first.strip('"').split() if self.home == PACKAGES else []
 
@@ -168,11 +168,11 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
-    # flowc fails the step whose split is too wide; Metaflow fails the whole run
+    # the expected results differ: flowc fails the step with too many items, Metaflow the whole run
     Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2", leaves_the_same=False),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
     # faults of flows
-    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # under flowc no run begins
+    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # under flowc, the run does not start
     Case(flow="faults/conditional_next", code=1, says="start"),
     Case(flow="faults/exits", code=1),
     Case(flow="faults/foreach_not_joined", code=1, says="join"),
@@ -191,7 +191,7 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-# Flows that need arguments; the cases above run them with arguments.
+# Flows that cannot run without arguments; the cases above run them with arguments.
 _NEED_ARGUMENTS = {
     "current_values",
     "decorator_specs",
@@ -207,7 +207,7 @@ CASES = (
 )
 """Every flow of `flows/`, without and with arguments."""
 
-# Metaflow 2.19 shows an error card instead of a card whose class takes no further arguments.
+# Metaflow 2.19 shows an error card instead of a card whose class does not accept unknown keyword arguments.
 _CARDS_LOST_THERE = {"card_corise", "card_hello", "traincard"}
 
 PACKAGE_CASES = tuple(
@@ -215,4 +215,4 @@ PACKAGE_CASES = tuple(
     for path in sorted(PACKAGES.glob("*.py"))
     if path.stem != "support"
 )
-"""A flow for each package for Metaflow that needs no account of a service; the package is installed for it."""
+"""For each package for Metaflow that needs no account at a service: a flow that uses the installed package."""

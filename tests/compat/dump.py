@@ -2,7 +2,7 @@
 
     python dump.py FLOW_FILE RUN
 
-The program reads the tasks of each step, in no particular order, and their artifacts through the client.
+The program reads the tasks of each step through the client; the order of tasks does not matter.
 """
 
 import enum
@@ -21,11 +21,11 @@ ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
 
 
 def neutral(value):
-    """Return the value as JSON, with the names of types that JSON cannot distinguish."""
+    """Return the value in a JSON form that also contains the names of types that JSON cannot distinguish."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__
-    if hasattr(value, "stacktrace"):  # a failure that @catch keeps; texts of Metaflow's own exceptions may differ
+    if hasattr(value, "stacktrace"):  # an exception stored by @catch; messages of Metaflow's exceptions may differ
         return {"exception": [value.type, None if value.type.startswith("metaflow.") else value.exception]}
     if isinstance(value, dict):
         pairs = sorted(([neutral(k), neutral(v)] for k, v in value.items()), key=json.dumps)
@@ -42,7 +42,7 @@ def neutral(value):
 
 
 def flow_of(file):
-    """Load a flow's file, whose classes this program then uses, and return the name of the flow."""
+    """Run a flow's file, make its classes available to this program, and return the name of the flow."""
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     names = runpy.run_path(file, run_name="flow")
     vars(__main__).update((name, value) for name, value in names.items() if not name.startswith("__"))
@@ -52,7 +52,7 @@ def flow_of(file):
 
 
 def main(file, run):
-    """Return the artifacts of all tasks, by step; steps without tasks are missing."""
+    """Return step -> the artifacts of its tasks; steps without tasks are left out."""
     flow = flow_of(file)
     namespace(None)
     found = {}

@@ -1,6 +1,7 @@
-"""Install packages for Metaflow for a flow that uses them; if the list ends in `+`, also install their requirements.
+"""Install the packages that a flow needs; if the list of packages ends in `+`, also install their requirements.
 
-The packages are kept in the user's cache and are on the path of flowc and of Metaflow, each with its own `metaflow`.
+The packages are kept in the user's cache and are on the import path of flowc and of Metaflow, each with its own package
+`metaflow`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 
 
 def with_packages(program: Program, case: Case) -> Program:
-    """Return the program with the case's packages on its path."""
+    """Return a copy of the program whose import path contains the case's packages."""
     if not case.packages:
         return program
     return program._replace(path=(*program.path, str(_installed(case.packages))))
 
 
 def _installed(packages: list[str]) -> Path:
-    """Return the directory of the packages, for the running Python. Their requirements must not include Metaflow."""
+    """Return the directory with the packages for the running version of Python.
+
+    The requirements of the packages must not include Metaflow.
+    """
     words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *packages]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-packages"
     place = cache / hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Refused features with their errors: the last table of docs/metaflow.md."""
+"""The refused features and their errors, read from the last table of docs/metaflow.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusals() -> list[Refusal]:
 
 
 def refuse(project: Project, written: str) -> Finished:
-    """Put the refused code into a valid flow and check the flow, or run the refused command; return the result."""
+    """Check a valid flow that also contains the refused code, or run the refused command; return the result."""
     on_argo, code = written.startswith(_ON_ARGO), written.removeprefix(_ON_ARGO)
     variables = dict(re.findall(r"^(\w+)=(\S+) python ", code))
     command = re.search(r"\bpython flow\.py (.*)$", code)

@@ -1,4 +1,4 @@
-"""Run a case with one Python interpreter, which has flowc or Metaflow."""
+"""Run a case with a Python interpreter in which `metaflow` is flowc or Metaflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Program(NamedTuple):
     """Directories for PYTHONPATH."""
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return the environment variables of its processes; `python` on the PATH is this interpreter."""
+        """Return the environment variables for processes of this interpreter, which is `python` on their PATH."""
         return {
             "PATH": os.pathsep.join((str(Path(self.python).parent), os.environ["PATH"])),
             "HOME": str(home),
@@ -58,13 +58,13 @@ class Finished(NamedTuple):
 
 
 def make_project(directory: Path) -> None:
-    """Create a directory with its own stores, so that neither program searches directories above."""
+    """Create a directory with its own stores, so that flowc and Metaflow do not search parent directories for one."""
     for store in (".flowc", ".metaflow"):
         (directory / store).mkdir(parents=True)
 
 
 def run_case(program: Program, case: Case, directory: Path) -> Finished:
-    """Run the flow in a new directory that also contains the files beside it."""
+    """Run the flow in a new directory, with copies of the files beside the flow."""
     make_project(directory)
     shutil.copytree(case.home, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     arguments = (f"{case.flow}.py", *case.before, "run", "--run-id-file", "run-id", *case.arguments)
@@ -72,7 +72,7 @@ def run_case(program: Program, case: Case, directory: Path) -> Finished:
 
 
 def dump(program: Program, directory: Path, case: Case) -> Any:
-    """Return the artifacts of every task of the run, in the same form for both programs; None if it has not begun."""
+    """Return the artifacts of every task, in one form for flowc and Metaflow; None if the run did not start."""
     run = directory / "run-id"
     if not run.exists():
         return None
@@ -83,7 +83,7 @@ def dump(program: Program, directory: Path, case: Case) -> Any:
 
 
 def faults(case: Case, finished: Finished) -> list[str]:
-    """Return the differences from the case's expectation."""
+    """Return how the finished run differs from the case's expected result."""
     found = []
     if finished.code != case.code:
         found.append(f"exit code {finished.code}, not {case.code}:\n{finished.out[-2000:]}{finished.err[-2000:]}")

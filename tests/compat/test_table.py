@@ -31,7 +31,7 @@ def rows() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_public_name_is_told_of(name: str) -> None:
-    """The table contains all names of Metaflow's module, decorators, commands and options."""
+    """The tables name every public name of Metaflow's module, and its decorators, commands and options."""
     assert re.search(rf"`[^`]*(?<![\w-]){re.escape(name)}(?![\w-])[^`]*`", TEXT), name
 
 

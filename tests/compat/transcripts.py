@@ -30,7 +30,7 @@ class Command:
     out: tuple[str, ...] = ()
     """Texts on stdout."""
     err: tuple[str, ...] = ()
-    """Texts that stderr contains and stdout does not."""
+    """Texts that must be on stderr and not on stdout."""
 
 
 COMMANDS = (
@@ -121,7 +121,7 @@ COMMANDS = (
 
 
 def wrong(program: Program, directory: Path) -> Iterator[str]:
-    """Run all commands after a run of the flow; return the wrong results."""
+    """Run the flow, then all commands; return a line for each wrong result."""
     make_project(directory)
     (directory / "flow.py").write_text(FLOW.read_text(encoding="utf-8"), encoding="utf-8")
     program.call(directory, "flow.py", "run", "--run-id-file", "run-id", "--tag", "given")
@@ -141,7 +141,7 @@ def wrong(program: Program, directory: Path) -> Iterator[str]:
 
 
 def read(program: Program, directory: Path) -> Iterator[str]:
-    """Run the flow with and without a failure, and read both runs with the client; return the wrong results."""
+    """Read a successful and a failed run with the client; return a line for each wrong result."""
     make_project(directory)
     for name in ("flow.py", "read.py"):
         (directory / name).write_text((HERE / "client" / name).read_text(encoding="utf-8"), encoding="utf-8")
@@ -155,7 +155,7 @@ def read(program: Program, directory: Path) -> Iterator[str]:
 
 
 def run_flows(program: Program, directory: Path) -> Iterator[str]:
-    """Run, resume and spin a flow with `Runner`; return the wrong results."""
+    """Run, resume and spin a flow with `Runner`; return a line for each wrong result."""
     make_project(directory)
     for file in (HERE / "runner").glob("*.py"):
         (directory / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rendering: order, count, color, and carets under tabs, wide characters, long lines and lines of deleted files."""
+"""The text of diagnostics: their order, number and color, and the carets under tabs, wide characters and long lines."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path, line: str, columns: 
 
 
 def columns_of(text: str) -> int:
-    """Return the columns of a string on a terminal: two for wide characters, none for combining ones."""
+    """Return the columns of a string on a terminal: two for wide characters, none for combining characters."""
     return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 
@@ -166,6 +166,6 @@ def test_a_wide_line_is_cut_by_columns_and_marked_to_its_end(tmp_path: Path) -> 
 
 
 def test_marks_without_a_width_of_their_own(tmp_path: Path) -> None:
-    """A variation selector and a vowel sign take no column, although Unicode does not count them as accents."""
+    """A variation selector and a vowel sign have no width, although Unicode does not class them as combining."""
     assert excerpt(tmp_path, "a = '\u2764\ufe0e' + b", 12, 1)[1].index("^") == len("1 | a = '\u2764' + ")
     assert excerpt(tmp_path, "क\u0941 = x", 6, 1)[1].index("^") == len("1 | क = ")

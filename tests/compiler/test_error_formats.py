@@ -1,4 +1,4 @@
-"""`--error-format`: faults in each format, from each command that has the option."""
+"""The option `--error-format`: errors in each format, from each command with this option."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowc_ir.diagnostic import Diagnostic
 if TYPE_CHECKING:
     from project import Project
 
-# The part of the standard's schema that flowc uses, as strict as the whole: no other properties, the same limits.
+# The part of the SARIF schema that flowc uses; like the full schema, it refuses unknown properties and checks limits.
 _MESSAGE = {
     "type": "object",
     "additionalProperties": False,
@@ -110,7 +110,7 @@ if __name__ == "__main__":
 
 
 def sarif(text: str) -> list[dict[str, Any]]:
-    """Return the results of a document that matches the schema."""
+    """Return the results in a SARIF document, which must match the schema."""
     document = json.loads(text)
     jsonschema.validate(document, SARIF, format_checker=jsonschema.FormatChecker())
     (run,) = document["runs"]
@@ -123,7 +123,7 @@ def sarif(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
-    """Return a fault with all fields, a warning with only the required fields, and an error without a position."""
+    """Return three diagnostics: with all fields, with only the required fields, and without a position."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
     (tmp_path / "a,b: c.py").write_text("first = 1\nsecond = 'ü'  \n")

@@ -1,6 +1,6 @@
-"""Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR, or .yaml) beside the exact text in <code>.txt.
+"""The text of every diagnostic: tests/errors/<code>.py (or .yaml, or .json for an IR) causes the text in <code>.txt.
 
-`<code>+<what>.py` is a further case of the same code. Each case is first copied to its own directory.
+`<code>+<what>.py` is another case with the same code. Each case is first copied to its own directory.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ OF_ARGO = {code for code in codes.CODES if code.startswith("argo-")} | {
 
 OF_STEP_FUNCTIONS = {code for code in codes.CODES if code.startswith("stepfunctions-")}
 
-# The codes of errors about IR files, and the value of `--code` in their cases.
+# The codes of errors about IR files, each with the value of the option `--code` in its case.
 OF_IR = {
     codes.IR_NOT_JSON: None, codes.NO_IR: None, codes.IR_TOO_NEW: None, codes.BAD_IR: None, codes.MISSING_CODE: None,
     codes.CODE_DIFFERS: "code", codes.BAD_ARCHIVE: "code.tgz", codes.UNSAFE_ARCHIVE: "code.tgz",
@@ -106,7 +106,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
         for number in range(2_001):
             (tmp_path / "data" / f"f{number}.py").touch()
     if code_of(case) == codes.UNREADABLE_FILE:
-        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # reading this file fails, even for root
+        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # reading `other.py` fails even for root
     if code_of(case) == codes.CODE_DIFFERS:
         (tmp_path / "code").mkdir()
         (tmp_path / "code" / "flow.py").write_text("from metaflow import FlowSpec\n")
@@ -125,7 +125,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
 
 
 def test_codes_are_constants_of_one_file() -> None:
-    """Every constant of `flowc_ir.codes` is a different code."""
+    """The constants of `flowc_ir.codes` are all different."""
     values = [value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)]
     assert len(values) == len(set(values)) == len(codes.CODES)
 

@@ -14,7 +14,7 @@ from repository import git, repository
 
 
 def files(root: Path, *names: str) -> dict[str, str]:
-    """Create files with these names, and return the paths to ask git for."""
+    """Create files with these names; return name -> path."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,10 @@ def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A link is ignored if its target is, because the target would be packaged; git refuses paths beyond a link."""
+    """A link is ignored if its target is ignored, because the target would be packaged.
+
+    git refuses paths that lead through a link.
+    """
     root = repository(tmp_path / "repo", "secret.py", "hidden/")
     other = repository(tmp_path / "other", "theirs.py")
     files(root, "secret.py", "lib/a.py", "lib/secret.py", "hidden/b.py")
@@ -76,7 +79,7 @@ def test_links(tmp_path: Path) -> None:
         "alias.py", "link/a.py", "link/secret.py", "shown/b.py", "other/theirs.py", "other/open.py", "outside/secret.py",
     )}  # fmt: skip
     assert ignored(asked) == {"alias.py", "link/secret.py", "shown/b.py", "other/theirs.py"}
-    for both in (["alias.py", "secret.py"], ["secret.py", "alias.py"]):  # one name is a link to the other
+    for both in (["alias.py", "secret.py"], ["secret.py", "alias.py"]):  # `alias.py` is a link to `secret.py`
         assert ignored({name: str(root / name) for name in both}) == set(both)
 
 
@@ -95,7 +98,7 @@ def test_a_repository_in_a_repository_has_its_own_patterns(tmp_path: Path) -> No
 
 
 def test_a_submodule(tmp_path: Path) -> None:
-    """For a path in a nested repository, git runs inside that repository, because git fails outside of it."""
+    """flowc runs git inside a nested repository, because the outer repository's git refuses paths in it."""
     other = repository(tmp_path / "other", "inner.py", commits=True)
     root = repository(tmp_path / "root", "outer.py", commits=True)
     git(root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "sub")
@@ -117,7 +120,7 @@ def test_outside_of_any_repository_git_is_not_called(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("outer", [False, True])
 @pytest.mark.parametrize("fault", ["empty", "headless", "no objects", "lost link", "lost worktree"])
 def test_a_broken_repository_is_told(tmp_path: Path, fault: str, outer: bool) -> None:
-    """A broken repository is an error: git would use a repository above, with another `info/exclude` and index."""
+    """A broken repository is an error, because git would then use the rules of a repository in a parent directory."""
     if outer:
         repository(tmp_path)
     root = repository(tmp_path / "root", "secret.py")

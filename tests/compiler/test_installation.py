@@ -1,4 +1,4 @@
-"""flowc's wheel in an environment, beside packages that require `metaflow`, and repairs of overwritten installations."""
+"""flowc's wheel beside packages that require `metaflow`, and the repair of installations that Metaflow overwrote."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHADE = f"metaflow-{api_version}+flowc"
 
 
 class Site(NamedTuple):
-    """An environment with flowc's wheel, and other wheels for pip."""
+    """An environment in which flowc's wheel is installed, and a directory of wheels for pip."""
 
     project: Project
     python: Path
@@ -41,7 +41,7 @@ class Site(NamedTuple):
         return self.project.python(*words, timeout=120, **environment)
 
     def pip(self, *words: str) -> Finished:
-        """Run pip, which finds only the wheels of the test."""
+        """Run pip, which finds packages only in the test's directory of wheels."""
         return self.run("-m", "pip", "--disable-pip-version-check", *words)
 
     def flowc(self, *words: str) -> Finished:
@@ -79,7 +79,7 @@ def test_the_json_schema_is_in_the_wheel(wheels: Path) -> None:
 
 @pytest.fixture(scope="module")
 def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment with flowc's wheel, which each test copies before changing it."""
+    """Return an environment with flowc's wheel; tests do not change it, but work on copies."""
     place = tmp_path_factory.mktemp("environment")
     python = make_environment(place)
     (wheel,) = wheels.glob("flowc-*.whl")
@@ -89,7 +89,7 @@ def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(wheels: Path, environment: Path, project: Project) -> Site:
-    """Return an environment with flowc's wheel."""
+    """Return a copy of the environment with flowc's wheel."""
     shutil.copytree(environment, project.root / "environment", symlinks=True)
     python = project.root / "environment" / "bin" / "python"
     project.write("flow.py", FLOW)
@@ -115,14 +115,14 @@ def is_whole(site: Site) -> bool:
 
 
 def test_its_files_say_the_same(wheels: Path) -> None:
-    """The version of the API and the version of flowc are each written in two places, and the two places agree."""
+    """The API's version is in two files with the same value, and so is flowc's version."""
     info = ROOT / "sdk" / "distribution" / f"{SHADE}.dist-info"
     assert f"\nName: metaflow\nVersion: {api_version}{distributions.SUFFIX}\n" in (info / "METADATA").read_text()
     assert sorted(file.name for file in info.iterdir()) == [
         "INSTALLER",
         "METADATA",
         "WHEEL",
-    ]  # there is no RECORD, because pip would uninstall a distribution that has one
+    ]  # RECORD is missing on purpose: pip would uninstall a distribution that has one
     assert f'"sdk/distribution" = "flowc-{__version__}.data/purelib"' in (ROOT / "pyproject.toml").read_text()
 
 
@@ -170,13 +170,13 @@ def test_an_editable_installation_has_it_too(site: Site) -> None:
 
 
 def overwrite(site: Site) -> None:
-    """Install Metaflow over flowc, as pip does if both are requested at once."""
+    """Install Metaflow over flowc, which happens if pip is asked to install both at once."""
     done = site.pip("install", "--ignore-installed", "--no-deps", f"metaflow=={api_version}")
     assert done.code == 0, done.err
 
 
 def repaired(site: Site) -> Finished:
-    """Run the commands that doctor prints."""
+    """Run the commands that `flowc doctor` prints, and return the last result."""
     doctor = site.flowc("doctor")
     assert doctor.code == 1
     commands = set(re.findall(r"run `flowc (.*?)`", doctor.out))
@@ -203,12 +203,12 @@ def test_overwritten(site: Site) -> None:
 
 
 def test_overwritten_and_gone(site: Site) -> None:
-    """`pip uninstall metaflow` removes files of both, if Metaflow and flowc were installed."""
+    """If flowc was installed over Metaflow, `pip uninstall metaflow` also removes files of flowc."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
     for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info"):
-        shutil.rmtree(info)  # otherwise pip would use the metadata that it finds first
+        shutil.rmtree(info)  # otherwise pip might find flowc's own metadata of `metaflow` first
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)
@@ -219,7 +219,7 @@ def test_overwritten_and_gone(site: Site) -> None:
 
 
 def test_below_flowc(site: Site) -> None:
-    """If Metaflow was installed first, flows run, and each command reports the problem."""
+    """If Metaflow was installed before flowc, flows run, and each command reports the problem."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))

@@ -110,7 +110,7 @@ def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
     assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest
 
 
-# Targets of links that are not files: the link itself, a missing file, and an impossible name.
+# Links that lead to no file: to themselves, to a missing file, or to an impossible name.
 NOWHERE = {
     "loop": "loop",
     "first": "second",
@@ -131,7 +131,7 @@ def test_links_that_lead_nowhere_are_no_files(tmp_path: Path, end: str) -> None:
 
 
 def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that cannot be listed or entered is an error, because code would be missing from the package."""
+    """A directory that cannot be read is an error, because the package would lack its code."""
     flow = write(tmp_path, "flow.py")
     write(tmp_path / "inner", "tool.py")
     listing, failing = os.scandir, dict[str, int]()

@@ -1,4 +1,4 @@
-"""Each pass has a fixture, tests/golden/passes/PASS.txt: files, the context, and the IR before and after it.
+"""Each pass has a fixture tests/golden/passes/PASS.txt: files, the context, and the IR before and after the pass.
 
 `--update-golden` compiles the files again and writes the fixture's IR before and after the pass.
 """
@@ -54,7 +54,7 @@ def name_in_store(path: str) -> dict[str, object]:
 
 
 def context_of(told: dict[str, object], beside: Path) -> Context:
-    """Return the context that a fixture's context.json describes; its `room` has two limits for files, in bytes."""
+    """Return the compiler context in a fixture's context.json; `room` is two size limits of files, in bytes."""
     room = told.pop("room", None)
     now = told.pop("now", None)
     file = find_file(str(beside))
@@ -69,7 +69,7 @@ def context_of(told: dict[str, object], beside: Path) -> Context:
 
 
 def written(parts: dict[str, str], root: Path) -> Loaded:
-    """Return the flow of a fixture's files."""
+    """Write the files of a fixture and return the loaded flow."""
     for name, content in parts.items():
         if name not in (TOLD, BEFORE, AFTER):
             (root / name).write_text(content)
@@ -88,7 +88,7 @@ def test_every_pass_has_a_fixture_and_every_fixture_a_pass() -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, "resolve_defaults"])
 def test_the_fixture(name: str, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
-    """The pass turns the fixture's flow into the fixture's result, which is valid."""
+    """The pass converts the flow of the fixture to the expected flow, which is valid."""
     fixture = HERE / f"{name}.txt"
     parts = sections(fixture.read_text())
     loaded = written(parts, tmp_path)

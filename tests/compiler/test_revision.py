@@ -1,5 +1,4 @@
-"""The revision of a directory: the tests make real git repositories that are clean, changed, in conflict, without a
-commit, or damaged."""
+"""The revision of a directory, in real git repositories: clean, changed, in conflict, without a commit, damaged."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def head(root: Path) -> str:
 
 
 def own_children() -> set[str]:
-    """Return the processes that this thread has started; others of this process belong to other tests."""
+    """Return the child processes of this thread; other children of this process belong to other tests."""
     return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
 
@@ -96,7 +95,7 @@ def test_heads_of_every_kind(repo: Path, tmp_path: Path) -> None:
     git(repo, "pack-refs", "--all")
     assert not (repo / ".git" / "refs" / "heads" / "main").exists()
     assert look(repo) == {"commit": first, "branch": "feature/größe", "dirty": []}
-    second = commit(repo)  # the reference's own file takes precedence over packed-refs
+    second = commit(repo)  # git writes the new reference to a file of its own, which takes precedence over packed-refs
     assert read_head(str(repo)) == {"commit": second, "branch": "feature/größe"}
     git(repo, "symbolic-ref", "refs/heads/alias", "refs/heads/main")
     git(repo, "symbolic-ref", "HEAD", "refs/heads/alias")
@@ -125,7 +124,7 @@ def test_a_worktree_and_a_submodule(repo: Path, tmp_path: Path) -> None:
 
 
 def test_a_form_of_references_that_only_git_reads(repo: Path) -> None:
-    """In a repository with `reftable`, HEAD names no branch."""
+    """In the format `reftable`, the file HEAD does not contain the branch."""
     expected = look(repo)
     (repo / ".git" / "reftable").mkdir()
     assert read_head(str(repo)) == {}
@@ -175,11 +174,11 @@ def test_a_git_that_takes_too_long_is_ended(
     program(tmp_path / "bin", f"echo $$ > {tmp_path}/pid; {how}", monkeypatch)
     began = time.monotonic()
     assert look(repo) == {"commit": commit_now, "branch": "main", "dirty": ["unknown"]}
-    # a limit for a busy machine; the program itself would run for ten minutes
+    # 29 seconds of tolerance for a busy machine; without a limit, the program would run for ten minutes
     assert time.monotonic() - began < SECONDS + 29
-    if (pid := tmp_path / "pid").exists():  # on a very busy machine it was ended before its first line
+    if (pid := tmp_path / "pid").exists():  # on a very busy machine the program may end before its first line
         with pytest.raises(ChildProcessError):
-            os.waitpid(int(pid.read_text()), os.WNOHANG)  # the process has ended and was waited for
+            os.waitpid(int(pid.read_text()), os.WNOHANG)  # the process has ended, and flowc has waited for it
 
 
 def test_a_git_that_fails_is_unknown(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +202,7 @@ def test_no_program_of_the_repository_s_is_started_and_no_lock_is_taken(repo: Pa
     marker = repo.parent / "called"
     git(repo, "config", "core.fsmonitor", f"touch {marker}; false")
     index = (repo / ".git" / "index").stat().st_mtime_ns
-    os.utime(repo / "a.py", (1, 1))  # git would update its index, because only the time differs
+    os.utime(repo / "a.py", (1, 1))  # only the file's time changes, which usually makes git update its index
     assert look(repo) == {"commit": head(repo), "branch": "main", "dirty": []}
     assert not marker.exists()
     assert (repo / ".git" / "index").stat().st_mtime_ns == index

@@ -1,4 +1,4 @@
-"""`flowc.testing.run_step`: a unit test calls a step as a function."""
+"""`flowc.testing.run_step`, with which a unit test calls a step like a function."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_what_a_step_sets_and_where_it_goes(flow: Any) -> None:
 def test_artifacts_parameters_and_environment(flow: Any) -> None:
     rows = [1, 2]
     done = run_step(flow, flow.left, artifacts={"rows": rows, "other": 1}, parameters={"alpha": 2})
-    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7; 7 is the default of `size`
+    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # the value is 2 * 3 + 7, where 7 is the default of `size`
     assert "MODE" not in os.environ
     assert not current.is_running_flow
 
@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step may call `run_step`, such as in unit tests that it runs; the state of the step's own attempt stays."""
+    """A step may call `run_step`, for example in unit tests, which does not change the step's own state."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
@@ -203,7 +203,7 @@ def test_a_step_s_state_is_apart_from_that_of_the_process(
 
 def test_what_a_step_raises_comes_through(flow: Any) -> None:
     with pytest.raises(AttributeError, match="no attribute 'rows'"):
-        run_step(flow, "left")  # neither @retry nor @catch applies
+        run_step(flow, "left")  # `run_step` applies neither @retry nor @catch
 
 
 def test_a_timeout_is_one(flow: Any) -> None:
@@ -230,8 +230,8 @@ def test_a_foreach(flow: Any) -> None:
     assert done.artifacts == {
         "got": (5, 3, "work-0.1.3", 0, "work"),
         "seen": [5],
-    }  # also values that are changed in place
-    assert seen == []  # as in a run, a step works on its own copy
+    }  # `run_step` also returns artifacts that the step has changed in place
+    assert seen == []  # the step changes a copy, as in a run
 
 
 def test_a_join_of_a_foreach(flow: Any) -> None:
@@ -265,7 +265,7 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("start", {"input": 1}, "step 'start' is in 0 foreaches, but 1 items are given"),
     ("meet", {}, "step 'meet' is a join: give it inputs"),
     ("meet", {"inputs": [{}]}, "join 'meet' has 2 inputs: left, right"),
-    ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' are those of left, right"),
+    ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' must have the names left, right"),
     ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list with a mapping for each item"),
 ]
 
@@ -366,7 +366,7 @@ GIVEN = """
 
 
 def test_configs(project: Project, fresh_imports: None) -> None:
-    """Configs are given as values, or as texts like on the command line; calls do not affect each other."""
+    """Configs are given as Python values, or as texts like on the command line; a call does not affect later calls."""
     project.write("beside.txt", "")
     flow = load(project, GIVEN).Given
     assert run_step(flow, "start", configs={"needed": "x"})["configs"] == (2, "x", "slow")
@@ -381,7 +381,7 @@ def test_configs(project: Project, fresh_imports: None) -> None:
 
 
 def test_parameters_of_all_kinds(project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file parameter is given as content or as a path; its default file is searched for beside the flow."""
+    """A file parameter is given as its content or its path; a default path is relative to the flow's file."""
     beside = project.write("beside.txt", "beside")
     flow = load(project, GIVEN).Given
     monkeypatch.chdir("/")

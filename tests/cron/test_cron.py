@@ -1,4 +1,4 @@
-"""Schedules have the same meaning as in Argo: important cases (test_cron_go.py compares with Argo's library)."""
+"""Schedules fire at the same times as in Argo: important cases (test_cron_go.py compares with Argo's own library)."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def fires(text: str, zone: str, after: str, count: int = 3) -> list[str]:
         ("0 0 ? JAN,jul ?", "2026-01-31 00:00", ["2026-07-01 00:00Z", "2026-07-02 00:00Z", "2026-07-03 00:00Z"]),
         ("*/25 * * * *", "2026-01-01 00:00", ["2026-01-01 00:25Z", "2026-01-01 00:50Z", "2026-01-01 01:00Z"]),
         ("10/20 0 * * *", "2026-01-01 00:00", ["2026-01-01 00:10Z", "2026-01-01 00:30Z", "2026-01-01 00:50Z"]),
-        # neither day field has a star, so one matching field is enough; */2 is not a star, */1 is
+        # If no day field is `*`, one matching day field is enough; */2 does not count as `*`, but */1 does.
         ("0 0 1 * MON", "2026-01-30 00:00", ["2026-02-01 00:00Z", "2026-02-02 00:00Z", "2026-02-09 00:00Z"]),
         ("0 0 */2 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-03 00:00Z", "2026-02-05 00:00Z"]),
         ("0 0 */1 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-09 00:00Z", "2026-02-16 00:00Z"]),
         ("0 0 29 2 *", "2026-01-01 00:00", ["2028-02-29 00:00Z", "2032-02-29 00:00Z", "2036-02-29 00:00Z"]),
         ("0 0 30 2 *", "2026-01-01 00:00", []),
-        # 2100 is no leap year; the next date is found five years ahead, but not six
+        # 2100 is no leap year; the search for the next date covers five years, but not six
         ("0 0 29 2 *", "2099-06-01 00:00", ["2104-02-29 00:00Z", "2108-02-29 00:00Z", "2112-02-29 00:00Z"]),
         ("0 0 29 2 *", "2098-06-01 00:00", []),
         (", * * * *", "2026-01-01 00:00", []),
@@ -65,7 +65,7 @@ def test_midnight_runs_skip_a_day_where_clocks_change_at_midnight() -> None:
 
 
 def test_a_day_that_a_zone_skipped_does_not_hang_us() -> None:
-    # Samoa skipped 2011-12-30 to cross the date line; Go's library never returns here
+    # Samoa skipped 2011-12-30 to cross the date line; for this day, Go's library loops forever
     assert fires("0 0 1 1 *", "Pacific/Apia", "2011-12-29 00:00", 1) == ["2011-12-31 10:00Z"]
 
 
@@ -127,7 +127,7 @@ def test_a_naive_time_is_refused(text: str) -> None:
         ("@every ", "is not a duration"),
         ("@every 9999999h", "is not a duration"),
         ("CRON_TZ=UTC 0 0 * * *", "`timezone`"),
-        ("CRON_TZ=UTC", "`timezone`"),  # robfig/cron panics for this text
+        ("CRON_TZ=UTC", "`timezone`"),  # robfig/cron, the library of Argo, panics for this text
         ("TZ=UTC 0 0 * * *", "`timezone`"),
         ("+5 0 * * *", "Argo 4"),
         ("@every 1.5h", "Argo 4"),
@@ -160,7 +160,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("30 2 * * MON-FRI", NEW_YORK, []),  # clocks change on Sundays
         ("0 0 * * *", "Africa/Cairo", ["is skipped on 2027-04-30"]),
         ("0 6 * * *", NEW_YORK, []),
-        ("30 * * * *", NEW_YORK, []),  # each real hour has one run
+        ("30 * * * *", NEW_YORK, []),  # the schedule runs once in each real hour, so no run is skipped or doubled
         ("30 2 * * *", "UTC", []),
         ("30 2 * * *", None, []),
         ("30 2 * * *", "Asia/Tokyo", []),
@@ -170,12 +170,12 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("0 0 , * *", None, ["field day of month has no value"]),
         ("0 0 * , *", None, ["field month has no value"]),
         ("0 0 * * ,", None, ["field day of week has no value"]),
-        ("0 0 , * MON", None, []),  # one matching day field is enough
+        ("0 0 , * MON", None, []),  # if neither day field is `*`, one matching field is enough
         (
             "0 12 * * FRI",
             "Africa/Cairo",
             ["is skipped on 2027-04-30 at 12:00"],
-        ),  # midnight is skipped, and the whole day with it
+        ),  # the day has no midnight, and Argo's library then skips the whole day
         ("0 12 * * THU", "Africa/Cairo", []),
         ("0 2 * * *", "Australia/Lord_Howe", ["is skipped on 2026-10-04: "]),
         ("@every 90m", NEW_YORK, ["counts from when the controller starts"]),
@@ -191,7 +191,7 @@ def test_warnings(text: str, zone: str | None, says: list[str]) -> None:
 @pytest.mark.parametrize("zone", [NEW_YORK, "Europe/Paris", "Africa/Cairo"])
 @pytest.mark.parametrize("text", ["30 1 * * *", "30 2 * * *", "15 0 * * *"])
 def test_warnings_agree_with_the_times(zone: str, text: str) -> None:
-    """A warning about a daily run appears exactly if a day of the next year has no run, or two."""
+    """A daily schedule has a warning exactly if some day of the next year has no run, or two runs."""
     days = []
     at: datetime | None = NOW.astimezone(ZoneInfo(zone))
     while (at := cron.parse(text).next(at)) and at < NOW + timedelta(days=365):  # type: ignore[arg-type]

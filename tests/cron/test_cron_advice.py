@@ -36,7 +36,7 @@ _DAYS = ["* * *"] * 4 + [
 
 
 def _changing(choose: random.Random, count: int) -> list[str]:
-    """Return most zones whose clocks change, and some that are other names of the same zone."""
+    """Return most time zones whose clocks change, and some alternative names of zones."""
     zones = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
     choose.shuffle(zones)
     january, july = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7))
@@ -85,7 +85,7 @@ def _end(now: int) -> int:
 
 
 def _said(text: str, zone: str, now: int) -> dict[str, str]:
-    """Return the first day of each kind of warning, if it is within the years for which the library was asked."""
+    """Return flowc's warnings: kind -> first day, without days after the years for which the library was asked."""
     said = cron.warnings(text, zone, now=datetime.fromtimestamp(now, UTC))
     days = {each.kind: each.message.partition(" on ")[2][:10] for each in said}
     last = f"{datetime.fromtimestamp(_end(now), ZoneInfo(zone)):%Y-%m-%d}"
@@ -93,7 +93,7 @@ def _said(text: str, zone: str, now: int) -> dict[str, str]:
 
 
 def _count(text: str) -> int:
-    """Return an upper limit of the number of times at which a schedule fires in these years."""
+    """Return an upper limit for the number of times that a schedule fires in the years that are compared."""
     schedule = cron.parse(text)
     assert isinstance(schedule, cron.CronFields)
     first = datetime(2024, 1, 1)
@@ -102,11 +102,11 @@ def _count(text: str) -> int:
 
 
 def _first(text: str, zone: str, now: int, times: list[int]) -> dict[str, str]:
-    """Return the first day with a skipped time, and the first with a repeated one."""
+    """Return the first day on which a time is skipped, and the first day on which a time is repeated."""
     schedule, clock, end = cron.parse(text), ZoneInfo(zone), _end(now)
     assert isinstance(schedule, cron.CronFields)
     assert not times or times[-1] >= end
-    if len(schedule.hours) == 24:  # an hourly schedule counts real hours, independently of the clock's minute
+    if len(schedule.hours) == 24:  # an hourly schedule fires in each real hour, whatever the local time is
         instants = set(times)
         for at in range(now - now % 60 + 60, end, 60):
             if at not in instants and schedule.matches(local := datetime.fromtimestamp(at, clock).replace(tzinfo=None)):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     A = TypeVar("A")
 
 UTC = timezone.utc
-# Recorded answers are valid for one edition of the time zone data.
+# The recorded answers depend on the edition of the time zone data.
 ANSWERS = f"cron-{versions.ROBFIG_CRON}-tzdata-{importlib.metadata.version('tzdata')}"
 
 ZONES = {  # each has a reason
@@ -178,14 +178,14 @@ def _expression(choose: random.Random) -> str:
         else:
             words.append(",".join(_item(choose, low, high, names) for _ in range(choose.choice([1, 1, 1, 2, 3]))))
     text = " ".join(words)
-    if choose.random() < 0.12:  # a typing error at a random place
+    if choose.random() < 0.12:  # insert a typing error at a random position
         at = choose.randrange(len(text))
         text = text[:at] + choose.choice([*"-/,* 9LW#~+", ""]) + text[at + choose.randint(0, 1) :]
     return text
 
 
 def _moment(choose: random.Random, zone: str) -> int:
-    """Return a moment, half of the time shortly before a clock change."""
+    """Return a random time; half of these times are shortly before a clock change."""
     at = choose.randrange(*(int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2014, 2034)))
     if choose.random() < 0.5:
         clock, day = ZoneInfo(zone), 86400
@@ -198,7 +198,7 @@ def _moment(choose: random.Random, zone: str) -> int:
 
 @contextlib.contextmanager
 def recorded_zones() -> Iterator[None]:
-    """Let Python read the zones of the package `tzdata`, like Go, because editions differ when a law has changed."""
+    """Let Python use the time zones of the package `tzdata`, which Go uses too, because system editions may differ."""
     before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath([])
     ZoneInfo.clear_cache()
@@ -245,8 +245,10 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
 
 
 def _steps(times: list[int]) -> list[int]:
-    """Return the first time, then the difference between each time and the time before it. This makes a shorter
-    record."""
+    """Return the first time, then the difference between each time and the time before it.
+
+    The differences make the recorded file smaller.
+    """
     return [later - earlier for earlier, later in itertools.pairwise([0, *times])]
 
 
@@ -255,7 +257,10 @@ def _unrecorded(_: str, cases: Sequence[T], ask: Callable[[Sequence[T]], list[A]
 
 
 def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) -> list[dict[str, Any]]:
-    """Return the library's answer for each (schedule, zone, moment): its error, or the number of times that `count` gives."""
+    """Return the library's answer for each (schedule, zone, moment): an error, or the next times.
+
+    `count` returns the number of times to ask for.
+    """
     asked = ({"cron": text, "zone": zone, "after": at, "count": count(text)} for text, zone, at in cases)
     lines = "".join(f"{json.dumps(each)}\n" for each in asked)
     environment = os.environ | {"ZONEINFO": str(importlib.resources.files("tzdata") / "zoneinfo")}
@@ -272,7 +277,7 @@ def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) ->
 
 
 def test_check_refuses_what_the_crd_of_argo_4_refuses() -> None:
-    """The CRD of CronWorkflows contains a pattern for schedules; flowc refuses what this pattern refuses."""
+    """flowc refuses schedules that do not match the pattern in the CRD of CronWorkflows."""
 
     def ask(versions: Sequence[str]) -> list[list[str]]:
         return [_patterns(version) for version in versions]
@@ -285,5 +290,5 @@ def _patterns(version: str) -> list[str]:
     (crd,) = (path for path in argo.crds(version) if "cron" in path.name)
     found = re.findall(
         r"^ +pattern: (.*)$", crd.read_text("utf-8"), re.MULTILINE
-    )  # a regular expression, because parsing megabytes of YAML takes long
+    )  # a regular expression is used, because parsing megabytes of YAML takes long
     return sorted(set(found))

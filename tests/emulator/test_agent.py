@@ -1,4 +1,4 @@
-"""The agent makes the supervisor's requests to a bucket; in these tests it no longer reads messages."""
+"""The agent, which makes a supervisor's requests to a bucket, if the agent stops reading messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOW = two_steps("F", guard=False)
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
-    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # ends the agent if the call never returns
+    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # kills the agent if the call never returns
     unless.start()
     agent.limit = 0.2
     try:
@@ -40,7 +40,7 @@ def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
 
 @pytest.fixture
 def silent() -> Iterator[Agent]:
-    """Start an agent that never answers, and is killed a little later."""
+    """Start an agent that never answers, and kill it a little later."""
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
     agent.wakeup = Wakeup()
@@ -85,7 +85,7 @@ def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch
 
 
 def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> None:
-    """When the run has ended, the agent's descriptor is closed, and its number may belong to another file."""
+    """When the run has ended, the agent's file descriptor is closed, and its number may be reused for another file."""
     project.write("flow.py", FLOW)
     project.write(
         "go.py",

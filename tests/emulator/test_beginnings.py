@@ -1,5 +1,4 @@
-"""Signals before a run's first task: they end the program at once, with a line of output, and leave no incomplete
-run."""
+"""A signal before a run's first task ends the program at once, with a line of output, and leaves no incomplete run."""
 
 from __future__ import annotations
 
@@ -62,11 +61,11 @@ PLACES = {
     "import": 'slow("now")',
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SECONDS = 30  # a limit for a busy machine; usually one second is enough
+SECONDS = 30  # seconds; usually one is enough, but a busy machine is slower
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal; return the output until the program ends, in time and without a traceback."""
+    """Send a signal; assert that the program ends in time and without a traceback; return its output."""
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number, err
@@ -75,7 +74,7 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 def begin(project: Project, *words: str) -> subprocess.Popen[str]:
-    """Start a program that calls the flow's slow function, and wait for the call."""
+    """Start a program whose flow calls a slow function, and wait until the function runs."""
     process = project.start(*(words or ("flow.py", "run")))
     wait_until(lambda: (project.root / "pid").exists() or process.poll() is not None, "the function was not called")
     assert process.poll() is None, process.communicate()
@@ -111,7 +110,7 @@ def test_a_second_signal_does_not_wait(project: Project) -> None:
 
 
 def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> None:
-    """Processes that user code starts have no blocked signals, because a pool ends its workers by SIGTERM."""
+    """Processes that user code starts have no blocked signals, because a pool uses SIGTERM to end its workers."""
     body = """
         import multiprocessing, subprocess
         with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -125,7 +124,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
         "            self.next(self.end)",
     )
     project.write("flow.py", flow)
-    # The starting program has blocked signals, like some launchers.
+    # The parent process has blocked signals, as some launchers have.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, signal.SIGUSR1])
     try:
         process = project.start("flow.py", "run")
@@ -158,7 +157,7 @@ def test_a_fifo_without_a_writer(project: Project, words: tuple[str, ...], numbe
 
 @contextmanager
 def held(project: Project) -> Iterator[None]:
-    """Simulate a garbage collection that is deleting in the store."""
+    """Simulate that `flowc gc` is deleting objects of the store."""
     lease = {"version": 1, "until": time.time() + 1000, "process": this_process()}
     project.store.objects.put("gc/sweeps/1-abc", json_text.dumps(lease).encode())
     yield
@@ -167,7 +166,7 @@ def held(project: Project) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_store_s_lease(project: Project, number: signal.Signals) -> None:
-    """A run that resumes another one is recorded before it waits for `flowc gc`, so a signal interrupts the run."""
+    """A resumed run is recorded before it waits for `flowc gc`; a signal during the wait interrupts the run."""
     project.write("flow.py", FLOW.format(body="", member=PLACES["default"]))
     project.run("flow.py")
     with held(project):
@@ -199,7 +198,7 @@ EXTENSION = """
 
 @pytest.mark.parametrize("body", [PAUSE, SWALLOW.replace("\n", "\n    ")], ids=["pauses", "swallows"])
 def test_hooks_before_the_first_task(project: Project, body: str) -> None:
-    """When the hooks run, the run already has its record."""
+    """The run's record exists before the hooks run, so a signal during a hook makes it an interrupted run."""
     waits, _, described = EXTENSION.partition("\n    STEP_")
     project.write("metaflow_extensions/org/plugins/waits.py", waits.replace("BODY", body))
     project.write("metaflow_extensions/org/plugins/mfextinit_org.py", f"    STEP_{described}")
@@ -260,7 +259,7 @@ STEPS = """
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
-    """An ignored signal stays ignored, as under `nohup`, for the run and its tasks."""
+    """A signal that is ignored at the start, as under `nohup`, is also ignored by the run and its tasks."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -279,7 +278,7 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
 
 @pytest.mark.parametrize("term", ["dumb", "xterm"])
 def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> None:
-    """Output to the closed terminal fails before or after the signal; in both cases the record has the run's end."""
+    """Output to the closed terminal may fail before or after SIGHUP; in both cases the record shows the end."""
     project.write("flow.py", STEPS)
     project.gate()
     with Terminal(project, "flow.py", "run", TERM=term) as terminal:
@@ -291,7 +290,7 @@ def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> 
 
 
 def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Project) -> None:
-    """The run continues, and its later output is lost."""
+    """Under nohup, the run continues after its terminal has been closed, and its output is lost."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -308,7 +307,7 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
 
 
 def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
-    """The first task is forked while the buffered output is still unwritten."""
+    """The first task is forked while the process still has unwritten output in its buffer."""
     gate = project.gate()
     flow = FLOW.format(body=passing(), member='print("no end of line", end=""); slow("now")')
     project.write("flow.py", flow)
@@ -329,7 +328,7 @@ def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> No
 
 
 def _guardian(process: int) -> int | None:
-    """Return the child of a run's process that leads its own session and whose stderr is /dev/null."""
+    """Return the guardian of a run: the child that leads a session and whose stderr is /dev/null."""
     with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
         children = [int(pid) for pid in file.read().split()]
     for pid in children:
@@ -359,7 +358,7 @@ def test_a_guardian_that_is_killed_is_replaced(project: Project, start: str) -> 
     gate.open()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert err.count("the guardian process was killed; another one takes its place\n") == 1
+    assert err.count("the guardian process was killed; another guardian was started\n") == 1
     run = project.latest()
     assert b"Traceback" not in run.objects.get(run.log_key("start", "0", 1))
 

@@ -1,6 +1,7 @@
-"""@cache: a task whose code and inputs equal those of an earlier task is not run.
+"""@cache: a task is not executed if its code and inputs equal those of an earlier task.
 
-Each flow notes in a file which steps have run. `ran` returns the steps that have run since its last call.
+The flows write the name of each executed step to a file. The function `ran` returns the steps that have been executed
+since its last call.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def ran(project: Project) -> list[str]:
 
 
 def ran_in(project: Project, *arguments: str, **environment: str) -> list[str]:
-    """Return the steps that are executed in a run of the flow with these arguments."""
+    """Run the flow with these arguments; return the steps that were executed."""
     project.run("flow.py", *arguments, **environment)
     return ran(project)
 
@@ -102,7 +103,7 @@ def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
 
 
 def test_only_what_was_read_counts(project: Project) -> None:
-    """Artifacts that a cached step did not read keep the values of the current run."""
+    """Artifacts that a cached step has not read are passed on with the values of the current run."""
     write(project, LINE)
     assert ran_in(project) == ["work"]
     assert ran_in(project, "--unread", "2") == []
@@ -116,7 +117,7 @@ def test_only_code_that_a_step_may_call_counts(project: Project) -> None:
     write(project, LINE)
     project.write("helper.py", "")
     assert ran_in(project) == ["work"]
-    write(project, LINE.replace("self.result =", "self.answer ="))  # changes the code of another step
+    write(project, LINE.replace("self.result =", "self.answer ="))  # only the code of another step changes
     assert ran_in(project) == []
     write(project, LINE.replace("sum(self.data)", "sum(self.data) + 1"))
     assert ran_in(project) == ["work"]
@@ -280,7 +281,7 @@ def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: P
 
 
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
-    """A step may assign an artifact without reading it, delete it, or try to read an artifact that does not exist."""
+    """A cached step may assign or delete an artifact without reading it, or ask for one that does not exist."""
     write(
         project,
         """
@@ -381,7 +382,7 @@ def test_a_process_that_a_step_forks_may_read_anything(project: Project) -> None
 
 
 def test_failures_are_not_kept(project: Project) -> None:
-    """A failure is never cached, even if @catch handles it; a success after retries is."""
+    """A failure is never cached, even if @catch handles it; a success after failed attempts is cached."""
     write(
         project,
         """
@@ -512,7 +513,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cache key contains modules that only the step imports; the command that runs the flow is not part of it."""
+    """The cache key contains modules that only the step imports, but not the program that starts the run."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
@@ -538,7 +539,7 @@ def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest
 
 
 def test_what_is_reused_may_have_been_cached(project: Project) -> None:
-    """A task reused from the cache has the log and the cards of the original task, with all components."""
+    """The log and the cards of a cached task are those of the original task, also in a resumed run."""
     card = "    @card\n    @cache\n    @step\n    def work(self):\n        current.card.append(Markdown('put on it'))\n"
     head = "from metaflow import card, current\nfrom metaflow.cards import Markdown\n"
     flow = LINE.replace("    @cache\n    @step\n    def work(self):\n", card).replace('note("work")', 'print("once")')
@@ -580,7 +581,7 @@ def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project)
 
 
 def test_decorators_of_the_command_line_count(project: Project) -> None:
-    """A decorator that changes a step is part of the step's key."""
+    """A decorator that `--with` adds and that changes the result of a step is part of the step's cache key."""
     project.write(
         "more.py",
         """

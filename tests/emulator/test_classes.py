@@ -1,4 +1,4 @@
-"""Values of classes whose module cannot be imported any more: the flow's file was renamed or temporary."""
+"""Values whose class cannot be imported any more, because the flow's file was renamed or temporary."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SEEN = "end Res(a=3, version=1) 4 Color.RED [1, 2]"
 
 @pytest.fixture
 def renamed(project: Project) -> Project:
-    """Return a project with a run of a flow whose file was renamed afterwards."""
+    """Return a project with a run of a flow, whose file was renamed after the run."""
     project.write("flow.py", FLOW)
     project.write("helper.py", HELPER)
     done = project.python("flow.py", "run")
@@ -103,13 +103,14 @@ def test_a_program_reads_what_the_flow_left(renamed: Project) -> None:
 
 
 def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The program cannot import the flow's modules; modules from the stored code are not added to `sys.modules`."""
+    """A program that cannot import the flow's modules uses the stored code, without changing `sys.modules`."""
     program: Path = tmp_path_factory.mktemp("elsewhere") / "read.py"
     program.write_text(READ)
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.code == 1
-    assert "RuntimeError: another helper" in read.err  # an existing module is imported, as by any pickle
+    # like any pickle, the value imports an existing module of the right name
+    assert "RuntimeError: another helper" in read.err
     (program.parent / "helper.py").unlink()
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.out == "Res(a=3, version=1) 4 RED [1, 2] 2\nTrue True\n[]\n", read.err
@@ -221,7 +222,7 @@ def test_a_flow_with_secrets_leaves_no_files(project: Project) -> None:
     assert "sources" not in project.latest().record()
     (project.root / "flow.py").unlink()
     read = project.python(str(project.write("read.py", READ)))
-    assert "No module named 'flow'; and the stored code of its run does not have it" in read.err
+    assert "No module named 'flow'; and the stored code of its run does not contain it" in read.err
 
 
 def test_of_the_files_beside_a_flow_those_that_may_hold_secrets_stay_out(project: Project) -> None:
@@ -251,7 +252,7 @@ def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
 
 
 class Counted(MemoryObjects):
-    """A store that counts the requests to write blobs."""
+    """A store that counts the requests to create blobs."""
 
     written = 0
 
@@ -318,7 +319,7 @@ def test_a_name_of_another_module_is_not_taken_from_the_flow_s(project: Project,
 def test_a_run_that_has_lost_its_records_has_no_classes(renamed: Project, lost: str) -> None:
     run = renamed.latest()
     run.objects.delete(f"flows/{run.flow}/runs/{run.id}/{lost}")
-    with pytest.raises(ArtifactError, match="and the stored code of its run does not have it"):
+    with pytest.raises(ArtifactError, match="and the stored code of its run does not contain it"):
         in_task(run).find("nowhere", "Thing")
 
 
@@ -357,7 +358,7 @@ def derived(project: Project) -> Project:
 
 
 def read_derived(project: Project, program: str) -> str:
-    """Return the output of a program that has read the value as `mine`."""
+    """Delete the flow's file, then return the output of a program whose variable `mine` is the stored value."""
     (project.root / "flow.py").unlink()
     read = project.python(
         "-c", f"from metaflow import Flow\nimport lib.helpers\nmine = Flow('Derives').latest_run.data.mine\n{program}"
@@ -368,7 +369,7 @@ def read_derived(project: Project, program: str) -> str:
 
 @pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
 def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
-    """The value has the class of the program's own module, because the package has not changed since the run."""
+    """If the package is unchanged since the run, the value's base class is the class that the program imports."""
     if package is not None:
         derived.write("lib/__init__.py", package)
     assert derived.python("flow.py", "run").code == 0
@@ -383,7 +384,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """Another module of the package has changed since the run; the program keeps the changed module."""
+    """Another module of the package has changed since the run: the program keeps it, and can read the value."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

@@ -1,4 +1,4 @@
-"""Configurations: where values come from, and where flows use them. Each test runs a program and checks its results."""
+"""Configs: the sources of their values, and their uses in flows. Each test runs a program and checks its results."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ if __name__ == "__main__":
 
 
 def seen(project: Project, *words: str, **environment: str) -> Any:
-    """Return the config that a step of `python flow.py …` sees."""
+    """Run `python flow.py …`; return the config's value in a step."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 0, done.err
     return project.artifacts(project.latest(), "start")["seen"]
 
 
 def refused(project: Project, *words: str, **environment: str) -> str:
-    """Return the error about a wrong config: exit code 2, and no run."""
+    """Return the error about an invalid config; assert that the exit code is 2 and that no run has started."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 2, done.err
     assert not project.store.flows()
@@ -230,7 +230,7 @@ def check_everywhere(project: Project, run: Any) -> None:
 
 
 def test_configs_everywhere(project: Project) -> None:
-    """Configs work in decorators of steps and of the class, in parameters, in the class's body, in steps and inputs."""
+    """Configs can be used in decorators, parameters, the body of the class, steps, and the inputs of a join."""
     project.write("flow.py", EVERYWHERE)
     run = project.run("flow.py")
     check_everywhere(project, run)
@@ -244,7 +244,7 @@ def test_configs_everywhere(project: Project) -> None:
 
 
 def test_pods_get_the_same_values(project: Project) -> None:
-    """The values are in the IR: a pod reads neither files nor the environment."""
+    """The IR contains the values of configs; a pod reads neither config files nor variables."""
     project.write("flow.py", EVERYWHERE)
     check_everywhere(project, played(project, "flow.py"))
 
@@ -274,7 +274,7 @@ def test_what_has_no_value_yet_says_so() -> None:
     assert repr(config_expr("config.a + 1").upper()["x"]) == "config.a + 1.upper()['x']"
 
 
-# -- values that JSON does not keep ------------------------------------------------------------------------------------
+# -- values that JSON cannot represent ---------------------------------------------------------------------------------
 
 EXACT = """
 import datetime
@@ -377,7 +377,7 @@ def test_a_config_value_is_a_dict_with_attributes() -> None:
     assert value.inner.b.c == value["inner"]["b"]["c"] == "text"
     assert value.list[1].d == 2
     assert value["key-with-dash"] is None
-    assert value["items"] == 3  # `value.items` is the method of dict
+    assert value["items"] == 3  # `value.items` is the dict's method, not an item
     assert value.get("nope", 4) == 4
     assert (len(value), list(value), "a" in value, "b" in value) == (5, list(DATA), True, False)
     assert value == DATA

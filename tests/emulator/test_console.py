@@ -100,7 +100,7 @@ def test_as_json(shows: Project) -> None:
 
 
 def in_terminal(project: Project, **environment: str) -> str:
-    """Return all output of a run on a terminal of 80 columns."""
+    """Run the flow on a terminal of 80 columns; return all output."""
     gate = project.gate()
     if environment.get("TERM") == "dumb":
         gate.open()
@@ -120,7 +120,7 @@ def in_terminal(project: Project, **environment: str) -> str:
         if select.select([control], [], [], 1)[0]:
             try:
                 data = os.read(control, 65536)
-            except OSError:  # the last process has closed the terminal
+            except OSError:  # the terminal is closed when the last process that uses it has ended
                 break
             if not data:
                 break
@@ -136,7 +136,7 @@ def test_on_a_terminal_there_is_a_progress_line_that_does_not_get_in_the_way(sho
     seen = in_terminal(shows)
     assert re.search(r"\d/\d tasks +\d+ s +work/0\.\d", seen)
     assert "\x1b[36m[work/0.1]\x1b[0m item 2" in seen
-    # What remains on the screen: the text of each line after the last time that the line was erased.
+    # The text that remains on the screen: of each line, the part after its last erasure.
     screen = [line.rpartition("\x1b[2K")[2] for line in seen.replace("\r\n", "\n").split("\n")]
     assert not [line for line in screen if " tasks  " in line]
     assert re.search(r"succeeded\S*: 5 tasks in \d+\.\d s$", screen[-2])
@@ -189,9 +189,9 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
         ["[start]  10%", "[start] 100%"],
         ["[start]  20%", "[start] 100%"],
     )
-    assert out == "[start] windows\n"  # read as text, which normalises line ends
+    assert out == "[start] windows\n"  # reading as text has normalised the line ends
     assert project.flowc("logs", "Bars/latest/start", "--stderr").err == "[start/0] 100%|##########\n"
-    # the log of a task has every byte that was printed
+    # the log of a single task is printed with all its bytes
     assert project.flowc("logs", "Bars/latest/start/0", "--stderr").err.count("%|#") == 3
 
 

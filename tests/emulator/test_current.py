@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(project: Project, body: str, *arguments: str, **environment: str) -> dict[str, Any]:
-    """Run a step with this code and return its `self.seen`."""
+    """Run a flow whose step has this code; return the artifact `seen`."""
     code = "\n".join(f"                {line}" for line in dedent(body).strip().splitlines())
     project.write(
         "flow.py",
@@ -181,7 +181,7 @@ def test_functions_of_defaults_see_the_project(
 
 
 def test_outside_of_a_run(project: Project) -> None:
-    """Programs may test `if current.run_id`, as in Metaflow; unknown names raise an error."""
+    """Outside of a run, `current.run_id` is None, as in Metaflow; unknown names raise AttributeError."""
     project.write(
         "ask.py",
         f"""

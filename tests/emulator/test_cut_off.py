@@ -1,4 +1,4 @@
-"""Runs after a power loss: only complete tasks are reused, and lost ones are reported."""
+"""Runs after a power loss: complete tasks are reused, and tasks with lost records or artifacts run again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ RESULT = "[end] sum 24000 5000 5000000 1000"
 
 @pytest.fixture
 def cut(project: Project) -> Project:
-    """Return a project with a run without a recorded end."""
+    """Return a project with a run that has no record of its end."""
     project.write("flow.py", FLOW)
     project.write("text.txt", "t" * 1_000)
     project.run("flow.py")
@@ -96,7 +96,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
     done = cut.python("flow.py", "resume")
     assert done.code == 0, done.err
     assert f"reused {reused} tasks of" in done.err
-    if damage is not lose:  # a lost record leaves no trace, so there is no message about it
+    if damage is not lose:  # flowc cannot know that a missing record existed, so it prints no message
         step = name.partition("/")[0]
         assert f"{step} runs again: the record of {name.removesuffix('.json')} is lost: " in done.err
     assert RESULT in done.out
@@ -110,7 +110,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
 def test_an_artifact_that_is_lost(
     cut: Project, step: str, path: str, artifact: str, reused: int, damage: Callable[[Project, str], None]
 ) -> None:
-    """The task runs again and stores the lost artifact under the same name."""
+    """The task runs again, and its blob is stored again under the same digest."""
     key = blob(cut.latest(), step, artifact, path)
     whole = os.path.getsize(path_of(cut, key))
     damage(cut, key)
@@ -123,7 +123,7 @@ def test_an_artifact_that_is_lost(
 
 
 def test_everything_is_lost_but_the_names(cut: Project) -> None:
-    """Every file of a run is empty, as on ext4 after a power loss just after the run."""
+    """Every file of a run is empty, which happens on ext4 if the power fails directly after the run."""
     first = cut.latest()
     for directory, _, files in os.walk(cut.root / ".flowc"):
         for name in files:
@@ -151,7 +151,7 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
-    # if the unchanged file were still in its place, flowc would store it again
+    # the file is moved, because flowc would otherwise read it again
     (cut.root / "text.txt").rename(cut.root / "moved.txt")
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
@@ -163,7 +163,7 @@ def test_a_file_that_is_lost(cut: Project) -> None:
 
 @pytest.mark.parametrize("what", ["cache", "blobs"])
 def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
-    """A cache entry that is lost, or whose artifacts are lost, is ignored: the step runs."""
+    """If a cache entry or its artifacts are lost, the entry is ignored and the step runs."""
     assert "\ncached " not in cut.python("flow.py", "run", "--cache").err
     assert cut.python("flow.py", "run", "--cache").err.count("\ncached ") == 6
     for directory, _, files in os.walk(cut.root / ".flowc" / what):
@@ -171,14 +171,14 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
             os.truncate(f"{directory}/{name}", 0)
     done = cut.python("flow.py", "run", "--cache")
     assert done.code == 0, done.err
-    # `end` may also be cached, because it has stored nothing that can be lost
+    # `end` may also come from the cache, because it has stored nothing that can be lost
     assert RESULT in done.out or "\ncached end from " in done.err
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)
 
 
 def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
-    """The lease of an interrupted `flowc gc` may be empty; a run that reuses an old blob does not wait for it."""
+    """A `flowc gc` that was interrupted by a power loss may leave an empty lease, which does not delay a run."""
     lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
     lease.parent.mkdir(parents=True)
     lease.touch()

@@ -95,13 +95,13 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def values(good: Path, project: Project) -> Project:
-    """Return a copy of the directory."""
+    """Return a copy of the directory with the successful run."""
     shutil.copytree(good, project.root, dirs_exist_ok=True)
     return project
 
 
 def blobs(project: Project, step: str = "start", names: tuple[str, ...] = ARTIFACTS) -> dict[str, Path]:
-    """Return the files of artifacts."""
+    """Return the files of the blobs of artifacts, by artifact name."""
     refs = project.latest().task(step, "0")["artifacts"]
     return {name: project.root / ".flowc/blobs" / refs[name]["digest"][:2] / refs[name]["digest"] for name in names}
 
@@ -111,7 +111,7 @@ def assert_whole(done: Finished) -> None:
     assert "read hello 4999950000.0 8" in done.out
 
 
-# Alternate between the array, which is mapped into memory, and the text, which is read whole.
+# The damaged artifact is alternately the array, which is mapped into memory, and the text, which is read.
 CASES = [
     (reader, kind, ARTIFACTS[(row + column) % 2])
     for row, reader in enumerate(READERS)
@@ -133,12 +133,13 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     said = done.out + done.err
     assert f"blobs/{file.parent.name}/{file.name} in file://{values.root}/.flowc is damaged: expected " in said
     assert "flowc fsck" in said
-    assert "Traceback" not in said or reader in ("resume", "spin", "run")  # only the log of the step has a traceback
+    # only these commands print the step's own traceback
+    assert "Traceback" not in said or reader in ("resume", "spin", "run")
     assert "read hello" not in said
     assert done.out.count("value ") == (1 if reader == "client" else 0)
     assert done.code == (0 if reader == "client" else 1)
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [file.name]
-    if kind == "flipped":  # one kind of damage is enough here, because the object has been moved
+    if kind == "flipped":  # tested once: for all kinds of damage, the damaged blob has been moved aside
         assert_whole(values.python("flow.py", "run"))
 
 
@@ -178,7 +179,7 @@ def test_a_file_of_the_run_is_checked(values: Project) -> None:
 
 @pytest.mark.parametrize("again", ["run", "resume", "verify"])
 def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -> None:
-    """No step creates a parameter's file: giving the file again restores a damaged blob, even one of the right size."""
+    """No step can create a parameter's file again, so a damaged blob is restored when the user gives the file again."""
     digest = values.latest().record()["parameters"]["table"]["digest"]
     blob = values.root / ".flowc/blobs" / digest[:2] / digest
     damage(blob, "flipped")
@@ -240,7 +241,10 @@ def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None
 
 @pytest.mark.parametrize("catches", [False, True])
 def test_a_task_whose_input_is_damaged_is_not_retried(values: Project, catches: bool) -> None:
-    """No attempt can succeed, because the blob was moved aside. The log has one error and no stack frames of flowc."""
+    """The task is not retried, because its input has been moved aside and every attempt would fail.
+
+    The log has one error, without stack frames of flowc.
+    """
     policies = "@retry(times=3, minutes_between_retries=0)" + ("\n        @catch" if catches else "")
     flow = FLOW.replace("        @card\n", f"        {policies}\n").replace("card, step", "catch, retry, step")
     values.write("flow.py", flow)
@@ -265,7 +269,7 @@ def test_resume_makes_anew_what_was_found_damaged(values: Project) -> None:
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [
         blobs(values)["array"].name
     ]
-    again = values.python("flow.py", "resume", "end")  # the store is complete again: only the step runs
+    again = values.python("flow.py", "resume", "end")  # `resume` has stored the artifact again, so only `end` runs
     assert_whole(again)
     assert "damaged" not in again.out + again.err
 

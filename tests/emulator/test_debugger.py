@@ -1,4 +1,4 @@
-"""`breakpoint()` in a step, in a terminal: each test types at a real prompt."""
+"""`breakpoint()` in a step: each test types commands at a debugger's prompt in a terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FLOW = """
         Stops()
     """
 FIRST = "breakpoint() if self.index == 0 else None"
-# since Python 3.13 the debugger stops at breakpoint(), before at the next line
+# since Python 3.13, the debugger stops at the call of breakpoint(); earlier versions stop at the next line
 AT_THE_CALL = sys.version_info >= (3, 13)
 
 
@@ -75,7 +75,7 @@ def test_a_breakpoint_stops_in_the_step(project: Project, command: tuple[str, ..
 
 def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
     write(project, "pass")
-    # Python 3.13.0's pdb reads the options of the program as its own.
+    # The variable sets the number of workers, because Python 3.13.0's pdb takes the program's options as its own.
     with Terminal(project, "-m", "pdb", "flow.py", "run", METAFLOW_RUN_MAX_WORKERS="1") as terminal:
         terminal.until("(Pdb) ")
         assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
@@ -113,7 +113,8 @@ def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
         assert "-> self.next(self.join)\n" in terminal.say("s")
         assert terminal.say("s").startswith("--Return--\n")
         terminal.type("s\n")
-        terminal.until("debugger work/0.1\n")  # after the return no user code is left to stop in
+        # the user's code has ended here, so the next prompt is the one of another task
+        terminal.until("debugger work/0.1\n")
         terminal.until("(Pdb) ")
         terminal.type("c\n")
         assert terminal.end() == 0
@@ -140,7 +141,7 @@ def test_one_task_at_a_time_has_the_terminal(project: Project) -> None:
         for _ in range(2):
             terminal.until("(Pdb) ")
             seen.add(terminal.say("p self.index"))
-            assert terminal.say("p self.index") in seen  # the prompt shows the same task for both lines
+            assert terminal.say("p self.index") in seen  # both commands at this prompt go to the same task
             terminal.type("c\n")
         assert terminal.end() == 0
     assert seen == {"0\n", "1\n"}
@@ -160,7 +161,7 @@ def test_others_are_not_heard_while_somebody_types(project: Project) -> None:
             terminal.type("import time; time.sleep(0.3); print('sle' + 'pt')\n")
             shown = terminal.until("slept")
             assert "loud" not in shown
-            assert "tasks" not in shown  # no progress line is shown at the prompt
+            assert "tasks" not in shown  # while the prompt waits, no progress line is shown
         terminal.type("c\n")
         terminal.until("loud")
         assert terminal.end() == 0
@@ -170,7 +171,8 @@ def test_ctrl_c_at_the_prompt_is_the_debugger_s(project: Project) -> None:
     write(project, FIRST)
     with Terminal(project, *RUN) as terminal:
         terminal.until("(Pdb) ")
-        while not terminal.shows("KeyboardInterrupt"):  # readline misses a signal that arrives when it begins to wait
+        # if Ctrl-C arrives while readline starts to wait, it is lost and must be typed again
+        while not terminal.shows("KeyboardInterrupt"):
             terminal.type("\x03")
         terminal.type("p found\n")
         terminal.until("\n13\n")
@@ -192,7 +194,7 @@ def test_quitting_the_debugger_ends_the_run(project: Project, keys: str) -> None
 
 
 def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
-    # On separate lines: the debugger may stop at the line after the breakpoint.
+    # The statements are on separate lines, because the debugger may stop at the line after the breakpoint.
     code = f"""{FIRST}
             print('on', flush=True)
             signal.pause()"""

@@ -49,7 +49,7 @@ TIMEOUT = "metaflow.plugins.timeout_decorator.TimeoutException"
     ],
 )
 def test_catch_timeout_and_retry_together(project: Project, code: str, kind: str, text: str) -> None:
-    """The caught failure of the last attempt is an exception with the original type, text and traceback."""
+    """@catch stores the last attempt's failure as an exception with its original type, text and traceback."""
     decorators = '@catch(var="why", print_exception=False)\n        @timeout(seconds="1")\n        @retry(times="1")'
     project.write("flow.py", FAILS.format(decorators=decorators, code=code))
     run = project.run("flow.py")
@@ -168,7 +168,7 @@ PROJECT = """
 def test_the_branch_of_a_project(
     project: Project, more: str, options: list[str], environment: dict[str, str], branch: str
 ) -> None:
-    """A class inherits the project of its base."""
+    """The derived class `Train` has the project of its base class."""
     project.write("flow.py", PROJECT.format(more=more))
     run = project.run("flow.py", "--flow", "Train", *options, METAFLOW_USER="ann", **environment)
     expected = {
@@ -200,7 +200,7 @@ def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[s
 
 
 def test_a_flow_without_a_project_has_no_branch(project: Project) -> None:
-    """A wrong option is an error, but a variable is ignored, because it may be for other flows."""
+    """The option is an error for a flow without @project, but the variable is ignored: it may be for other flows."""
     project.write("flow.py", WITH)
     done = project.flowc("check", "flow.py", "--production")
     assert (done.code, "--production is for flows with @project, and With has none" in done.err) == (2, True)
@@ -291,7 +291,7 @@ WITH = """
 
 
 def test_with_adds_what_a_step_lacks(project: Project) -> None:
-    """Values are JSON or text; commas inside a JSON value do not separate values."""
+    """A value in `--with` is JSON or text; a comma inside a JSON value does not end the value."""
     project.write("flow.py", WITH)
     run = project.run("flow.py", "--with", "retry:times=2, minutes_between_retries=0",
                       "--with=environment:vars={\"MODE\": \"a,b=c\", \"OTHER\": \"1\"}")  # fmt: skip
@@ -317,7 +317,7 @@ def test_with_reaches_the_ir_and_the_manifests(project: Project, command: str) -
 
 
 def test_a_version_stays_text(project: Project) -> None:
-    """`1.20` is JSON too, but an image is a string."""
+    """`--with kubernetes:image=1.20` sets a string, although `1.20` is also a JSON number."""
     project.write("flow.py", WITH)
     done = project.flowc("ir", "flow.py", "--text", "--with", "kubernetes:image=1.20")
     assert "kubernetes image 1.20\n" in done.out
@@ -339,7 +339,7 @@ def test_with_refuses(project: Project, spec: str, message: str) -> None:
     assert done.code == 2
     assert message in done.err and "--with" in done.err
     own = project.python("flow.py", "run", "--with", spec)
-    # the error has the text of Metaflow's error
+    # the text equals the text of Metaflow's error
     assert (own.code, own.err) == (1, f"error: {done.err.partition('Error: ')[2]}")
     assert not project.store.flows()
 

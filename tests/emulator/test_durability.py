@@ -1,4 +1,4 @@
-"""Power loss (docs/adr/0020-power.md): what is on the disk before a run is reported as ended, and the messages."""
+"""Power loss (docs/adr/0020-power.md): which files are on the disk before a run is reported as ended."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
 
 
 def test_a_disk_that_is_quick_is_waited_for_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal during the sync does not change a successful run."""
+    """A signal that arrives during a quick sync to the disk does not change the status of a successful run."""
     monkeypatch.setattr(durability, "_HURRY", 60)
     monkeypatch.setattr(durability, "PATIENCE", 60)
     disk = durability.Disk(LocalObjects(tmp_path))
@@ -306,7 +306,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
     monkeypatch.setattr(durability, "PATIENCE", patience)
     told: list[str] = []
     never = os.pipe()
-    # The signal SIGUSR1, which a user's handler handles, arrives first.
+    # SIGUSR1 arrives first, which does not end the wait, since the user's program handles it.
     os.write((wakeup := Wakeup()).open(), bytes([signal.SIGUSR1, signal.SIGTERM]))
     try:
         assert wakeup.has_ending() or not looked
@@ -322,7 +322,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
 
 
 class Pods:
-    """The pods of a workflow whose store is on a volume: calls the entry point as they do."""
+    """The pods of a workflow whose store is on a volume: its methods call the entry point as Argo's pods do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -387,7 +387,7 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
 )
 def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
-    """The exit code equals that of other failures of a store, because another attempt may succeed."""
+    """The exit code is 75, as for all failures of a store, because another attempt may succeed."""
     pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
     disk.fail((call, number, part))
     done = pods.task("start")

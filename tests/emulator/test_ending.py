@@ -1,4 +1,4 @@
-"""Tasks end like a Python process, locally and in a pod."""
+"""A task ends like a Python process: threads, exit handlers and files are ended, locally and in a pod."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ FLOW = """
 
 
 class Left(NamedTuple):
-    """The results of the first task of the step `start`."""
+    """The result of a run whose step `start` has executed the test's code."""
 
     done: Finished
     run: RunStore
-    record: Any  # the record of the last attempt
+    record: Any  # the record of the last attempt of `start`
     log: str
 
 
 class Place:
-    """A place in which the first step runs: locally, or like in a pod."""
+    """Runs the first step of a flow, either in a local run or as in a pod."""
 
     def __init__(self, project: Project, *, pod: bool) -> None:
         self.project, self.pod = project, pod
@@ -246,7 +246,7 @@ DEATHS = {
 
 @pytest.mark.parametrize(("code", "exit_", "message"), DEATHS.values(), ids=DEATHS)
 def test_a_process_that_dies_calls_no_handlers(place: Place, code: str, exit_: dict[str, Any], message: str) -> None:
-    """Buffered data is lost in the same cases as in Python."""
+    """If a process dies, its buffered data is lost, as it is in Python."""
     left = place(REGISTER + code)
     assert left.record["outcome"] == "failed"
     assert left.record["exit"].items() >= exit_.items()
@@ -328,7 +328,7 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
-    """flowc waits for handlers for two minutes after the timeout; in this test it waits for one second."""
+    """flowc kills a task whose exit handlers still run two minutes after its timeout; here, after one second."""
     project.write(
         "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
     )
@@ -364,7 +364,7 @@ def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
 
 
 def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project) -> None:
-    """One task fails; SIGTERM ends a second one immediately, as in Python; a third handles it and calls its exit handlers."""
+    """When one task of a gang has failed, SIGTERM ends the others: at once, or after their own signal handlers."""
     project.write("flow.py", """
         import atexit, os, signal, sys
         from metaflow import FlowSpec, current, parallel, step
@@ -456,7 +456,7 @@ def test_an_interrupt_does_not_wait_for_programs_that_ignore_sigterm(project: Pr
 
 
 def test_what_a_pod_s_import_made_is_ended_too(project: Project) -> None:
-    """In a pod the task itself imports the flow, so the objects that the import creates are ended too."""
+    """In a pod, the task imports the flow, so objects that the import creates are ended like the step's objects."""
     place = Place(project, pod=True)
     project.write("helper.py", "")
     flow = FLOW.replace("HELD = []", "HELD = [open('rows', 'w')]\n    atexit.register(lambda: write('late'))\n"
@@ -481,7 +481,7 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
     record = project.latest().attempt("start", "0", 1)
     assert record is not None
     assert record["outcome"] == "failed"
-    _, handled = (place.out() or "").split()  # the first time is from `flowc ir`, the second from the pod
+    _, handled = (place.out() or "").split()  # `flowc ir` wrote the first time, and the pod the second
     assert record["ended"] >= float(handled)
 
 
@@ -497,7 +497,7 @@ with open("up") as up: write(up.read(), "pid")
 
 @pytest.mark.parametrize("options", ["", "start_new_session=True", "process_group=0"])
 def test_a_program_that_is_left_running_gets_sigterm(place: Place, options: str) -> None:
-    options = options.replace("process_group=0", "preexec_fn=os.setpgrp")  # the form that Python 3.10 needs
+    options = options.replace("process_group=0", "preexec_fn=os.setpgrp")  # Python 3.10 has no `process_group`
     left = place(START.format(server=SERVER, options=options), PYTHONWARNINGS="default")
     assert left.done.code == 0, left.done.err
     assert place.out() == "bye\n"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """The events of the engine, in order."""
+    """A listener that stores the engine's events in order."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
@@ -68,7 +68,7 @@ def job(code: Callable[[], int]) -> ForkStart:
 
 
 def finish(engine: Engine[str]) -> dict[str, Finished[str]]:
-    """Run until all jobs have ended."""
+    """Poll the engine until all jobs have ended; return the results."""
     done: dict[str, Finished[str]] = {}
     while len(engine):
         done |= {finished.job: finished for finished in engine.poll(30)}
@@ -140,7 +140,7 @@ def test_an_interrupt_ends_all_jobs_and_a_second_one_does_not_wait(engine: Engin
         engine.poll(10)
     os.kill(os.getpid(), signal.SIGINT)
     first: list[Finished[str]] = []
-    while not first:  # one process ends at the first signal
+    while not first:  # one of the two processes ends at the first signal
         first += engine.poll(10)
     os.kill(os.getpid(), signal.SIGINT)
     done = {finished.job: finished for finished in first} | finish(engine)
@@ -160,7 +160,7 @@ def is_package(module: str) -> bool:
 
 
 def test_it_knows_no_flow() -> None:
-    """Other kinds of runs can use the engine: it imports no plans, tasks or flow classes."""
+    """The engine imports no flow classes, plans or tasks, so other kinds of runs can use it."""
     tree = ast.parse(Path(flowc_emulator.processes.engine.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if not is_package(node.module) else f"{node.module}.{alias.name}"
@@ -175,7 +175,7 @@ def test_it_knows_no_flow() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
 def test_orphans_are_adopted_only_while_there_are_jobs(log: Log) -> None:
-    """After a run, a program must not adopt orphaned processes, because it would keep a zombie of each."""
+    """After a run, a program must not adopt orphaned processes, because no code would remove them as zombies."""
     engine: Engine[str] = Engine(log, guard=(lambda: None, lambda: None))
     assert not adopts_orphans()
     engine.begin()

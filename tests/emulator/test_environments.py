@@ -1,6 +1,6 @@
-"""@pypi and @conda: tasks in their own interpreters, built once and kept.
+"""@pypi and @conda: tasks run in their own interpreters, which are built once and reused.
 
-The packages come from a directory of wheels that the tests build; settings of pip and uv name it.
+pip and uv are configured to find packages only in a directory of wheels that the tests build.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FLOW = """
 
 
 def make_wheel(directory: Path, name: str, version: str) -> None:
-    """Build a wheel of one module with a version and a program."""
+    """Build a wheel with one module that has a version, and with one program."""
     module = name.replace("-", "_")
     program = f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n"
     points = f"[console_scripts]\n{name} = {module}:main\n"
@@ -58,13 +58,13 @@ def make_wheel(directory: Path, name: str, version: str) -> None:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the cache of tests that do not check how it is filled."""
+    """Return the shared cache for tests that do not test how environments are built."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
 def wheels(project: Project, cache: Path) -> Project:
-    """Return a project whose installer finds only two versions of one package."""
+    """Return a project in which pip and uv find only two versions of one package."""
     directory = project.root / "wheels"
     directory.mkdir()
     for version in ("1.0", "2.0"):
@@ -158,7 +158,7 @@ def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> No
 
 
 def test_the_whole_api_is_there_without_what_the_command_line_needs(wheels: Project) -> None:
-    """`from metaflow import *` works, which imports every name, also Runner and Deployer."""
+    """`from metaflow import *` imports every public name, also Runner, without click, rich, yaml and kubernetes."""
     wheels.write(
         "flow.py",
         """
@@ -364,7 +364,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
 
 
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
-    """The step's interpreter replaces the supervisor's child process by exec, so it ends when the supervisor ends."""
+    """The supervisor's child process becomes the step's interpreter by `exec`, so it ends when the supervisor ends."""
     wheels.write(
         "flow.py",
         """
@@ -496,7 +496,7 @@ def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
     assert "environment of step 'start': building environment" in first.err
     assert "flowc-tests-hello==1.0)" in first.err
     built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
-    assert len(built) == 2  # the second environment is for `end`, without packages
+    assert len(built) == 2  # one for the packages of `start`, and one without packages for `end`
     second = wheels.flowc("run", "flow.py", "--environment=pypi")
     assert second.code == 0
     assert "building" not in second.err
@@ -509,11 +509,12 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
     runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
     told = [process.communicate()[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], told
-    assert sum(text.count("building environment") for text in told) == 2  # one environment for each of the two steps
+    # one environment for each step, although two runs needed them at the same time
+    assert sum(text.count("building environment") for text in told) == 2
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:
-    """An environment without its mark file is built again."""
+    """An environment without its mark file was not built completely, and is built again."""
     envs = own_cache(wheels)
     wheels.write("flow.py", FLOW)
     assert wheels.flowc("run", "flow.py", "--environment=pypi").code == 0
@@ -706,7 +707,7 @@ def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Pro
     (lock,) = home.glob("*.lock")
     shutil.rmtree(lock.with_suffix(""))
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # as another process does that builds the environment
+        fcntl.flock(file, fcntl.LOCK_EX)  # a process that builds the environment holds this lock
         with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
             terminal.until("environment of step 'start': waiting for another process that builds")
             terminal.until("environment of step 'start' … 1 s")

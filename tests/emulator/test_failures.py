@@ -1,4 +1,4 @@
-"""Failures of attempts, retries, catches, and the messages for users."""
+"""Failed attempts: retries, @catch, and the messages for users."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ def test_any_failure_can_be_caught(project: Project, code: str, message: str, en
     record = run.task("work", "0")
     assert record["outcome"] == "caught"
     died = ("exit" in code and "_" in code) or "kill" in code
-    assert record["attempt"] == (3 if died else 2)  # a dead process cannot record its failure
+    # after the death of a process, an additional attempt stores the failure
+    assert record["attempt"] == (3 if died else 2)
     if not died and "lock" not in code:
-        assert left["during"] == 1  # artifacts of the last attempt are kept
+        assert left["during"] == 1  # the artifacts that the last attempt had set are stored
 
 
 def test_the_line_that_set_it_is_the_flow_s_own(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a fork server: its messages, and the reports about the ends of its children."""
+"""Parts of the fork server: its messages, and its reports about children that have ended."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_replies_are_put_together_from_pieces(size: int) -> None:
 
 
 class Parent:
-    """A fake of the reaper: it reports that children have ended, even if there were no such processes."""
+    """A simulation of the reaper: it reports ends of children that need not exist as processes."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -116,7 +116,7 @@ class Parent:
 
 
 def child(pid: int, text: bytes) -> Child:
-    """Return a child of another process; its stdout contains this text."""
+    """Return a simulated child of another process; its stdout contains this text."""
     pipes = [os.pipe() for _ in range(3)]
     os.write(pipes[0][1], text)
     for read, write in pipes:
@@ -125,7 +125,7 @@ def child(pid: int, text: bytes) -> Child:
     return Child(pid, *(read for read, _ in pipes))
 
 
-NOBODY = 2**22 + 1  # larger than the largest pid
+NOBODY = 2**22 + 1  # a pid that no process can have
 
 
 def test_a_reaper_reports_ends_after_the_output() -> None:
@@ -142,7 +142,7 @@ def test_a_reaper_reports_ends_after_the_output() -> None:
 
 
 def test_a_number_that_is_used_again_is_another_child() -> None:
-    """The report about the first child is read before a second child with the same pid is watched."""
+    """A pid that is reused belongs to another child: a report about the first child does not end the second one."""
     with closing(Parent()) as parent, closing(Parent()) as other, Watcher() as watcher:
         first = child(NOBODY, b"")
         watcher.add(first, parent)
@@ -158,7 +158,7 @@ def test_a_number_that_is_used_again_is_another_child() -> None:
 
 
 def test_a_server_whose_client_has_gone_ends_without_a_word(project: Project) -> None:
-    """A report about the end of a child may have no reader: the client may close its socket at any moment."""
+    """The client may close its socket at any moment; then the server ends without an error message."""
     program = """
         import os, socket
         from flowc_emulator.forkserver.server import _Server

@@ -1,4 +1,4 @@
-"""Full, failing and read-only disks under the store give a one-line error and the documented exit code."""
+"""A full, failing or read-only disk under the store gives a one-line error and the documented exit code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def full(project: Project) -> Project:
 
 
 def tells(done: Finished, what: str, code: int = 1) -> None:
-    """Assert that the program ends with one line and the exit code, without a traceback of flowc."""
+    """Assert that the program prints one error line that ends in `what`, and no traceback, and has the exit code."""
     lines = done.err.splitlines()
     assert done.code == code, done.err
     assert not any(line.startswith("Traceback") for line in lines), done.err
@@ -115,7 +115,7 @@ def test_commands_that_cannot_delete(full: Project, library: Path, number: int) 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
-# Lists and `flowc gc` warn about an unreadable record and continue; `show` of its run prints what is known and fails.
+# Lists and `flowc gc` warn about an unreadable record and continue; `show` prints the known facts and fails.
 READERS = {
     "runs": (["runs"], "run.json"),
     "show": (["show", "Full/latest"], "run.json"),
@@ -154,7 +154,7 @@ def test_a_directory_that_cannot_be_read(full: Project, library: Path, words: li
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO], ids=name)
 @pytest.mark.parametrize("part", ["/blobs/", "run.json"])
 def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, part: str, number: int) -> None:
-    """Only a read error of the disk's medium means damage; after other errors the object may be intact."""
+    """`fsck --repair` moves an object only if the disk reports a read error, since other errors may be temporary."""
     full.run("flow.py")
     before = {path for path in (full.root / ".flowc").rglob("*") if path.is_file()}
     disk = Disk(full, library)
@@ -172,7 +172,7 @@ def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, par
 
 
 def test_nothing_is_garbage_that_could_not_be_looked_at(full: Project, library: Path) -> None:
-    """Records in a directory that cannot be listed may name any blob."""
+    """`flowc gc` deletes no blob if a directory of records cannot be listed, since the records may name any blob."""
     run = full.run("flow.py")
     for path in (full.root / ".flowc").rglob("*"):
         os.utime(path, (0, 0))
@@ -243,7 +243,7 @@ def test_a_store_that_can_only_be_read(full: Project) -> None:
         full.run("flow.py", "--tag", "mine")
         full.run("flow.py", "--tag", "mine")
         for path in store.rglob("*"):
-            os.utime(path, (0, 0))  # a use of an old file would renew its age
+            os.utime(path, (0, 0))  # old files, because using an old file usually sets its time to now
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         for words in READ_ONLY.values():
             done = full.flowc(*words)

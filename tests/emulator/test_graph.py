@@ -1,4 +1,4 @@
-"""Switches, loops, gangs and a step's access to the surrounding foreach, in real runs."""
+"""Switches, loops and gangs in real runs, and how a step accesses the foreach around it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = "import os\nfrom metaflow import *\n\nclass F(FlowSpec):\n"
 
 
 def steps(**bodies: str) -> str:
-    """Return a flow from the body of each step; a step whose name ends in `_join` takes inputs."""
+    """Return the source of a flow with these step bodies; a step whose name ends in `_join` is a join."""
     text = HEAD
     for name, body in bodies.items():
         marks = "    @parallel\n" if name.startswith("gang") else ""
@@ -142,7 +142,7 @@ def test_a_loop_of_a_thousand_iterations(project: Project) -> None:
 
 
 def test_loops_in_loops_in_a_foreach(project: Project) -> None:
-    """The path of a task in a loop contains the iteration; after a loop it is the outer path again."""
+    """The index path of a task in a loop contains the iteration; after the loop, it is the path before the loop."""
     text = steps(
         start="self.items = [1, 2]\nself.next(self.outer, foreach='items')",
         outer="self.tens = getattr(self, 'tens', 0) + 1\nself.ones = 0\nself.next(self.inner)",
@@ -339,7 +339,7 @@ OVER = steps(
     [
         ("self.items = {4, 5}", [4, 5]),
         ("self.items = {'a': 1, 'b': 2}", ["a", "b"]),
-        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),  # Metaflow looks up the index as a key
+        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),  # Metaflow uses the item's index as a key
         ("self.items = map(str, [1, 2])", ["1", "2"]),
         ("self.items = __import__('numpy').arange(3)", [0, 1, 2]),
         ("self.items = [None, []]", [None, []]),

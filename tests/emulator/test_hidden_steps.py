@@ -1,4 +1,4 @@
-"""An artifact may have the name of a step or of another method of the flow; it then hides this method."""
+"""An artifact may have the name of a step or another method; then the artifact hides the method."""
 
 from __future__ import annotations
 

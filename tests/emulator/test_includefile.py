@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 
 def seen(project: Project, arguments: str, *words: str) -> Any:
-    """Return the value in the start step of a flow with such a file."""
+    """Run a flow whose IncludeFile has these arguments, and return the value that its start step sees."""
     project.write("flow.py", FLOW.format(arguments=arguments))
     return project.artifacts(project.run("flow.py", *words), "start")["seen"]
 
@@ -156,7 +156,7 @@ def test_the_environment_and_a_file_of_parameters_name_a_file(project: Project) 
 
 
 def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The process that writes to the bucket reads the file itself."""
+    """The content of a file is stored in the bucket by a process that reads the file itself."""
     pytest.importorskip("obstore")
     project.write("data.txt", "far away")
     project.write("flow.py", FLOW.format(arguments='default="data.txt"'))
@@ -169,7 +169,7 @@ def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pyt
 
 
 def test_what_a_run_was_given_is_known_without_its_code(project: Project) -> None:
-    """Programs that show runs get parameters by the names that steps use."""
+    """Commands and the client show parameters by their attribute names, without importing the flow's code."""
     project.write("data.txt", "text")
     project.write(
         "flow.py",

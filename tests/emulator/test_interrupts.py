@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGKILL: no process is left, and the run's record has the right status."""
+"""Runs that get Ctrl-C, SIGTERM or SIGKILL: no process is left, and the run's status is right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from project import Project
 
-# Three tasks that report their start: one waits, one ignores SIGTERM, one has a grandchild in its own session.
+# Three tasks that report their start: one sleeps, one ignores SIGTERM, one has a child in a session of its own.
 FLOW = """
     import os, signal, subprocess, sys
     from pathlib import Path
@@ -68,7 +68,7 @@ NAMES = ("plain", "deaf", "child", "parent")
 
 @pytest.fixture
 def sleeping(project: Project) -> tuple[subprocess.Popen[str], list[int]]:
-    """Start a run and wait until all its tasks sleep; return it with their processes."""
+    """Start a run and wait until all its tasks sleep; return the run's process and the pids of the tasks' processes."""
     project.write("flow.py", FLOW)
     process = project.start("-m", "flowc", "run", "flow.py", "--max-workers", "3")
     wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
@@ -86,7 +86,7 @@ def test_a_signal_ends_the_run(
     assert process.returncode == 128 + number
     assert (
         time.monotonic() - began > 4
-    )  # the task that ignores SIGTERM is killed after the grace; it would sleep forever
+    )  # the task that ignores SIGTERM would sleep forever; it is killed after the grace period
     assert all(map(has_ended, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"
@@ -102,7 +102,7 @@ def test_a_signal_ends_the_run(
 
 @pytest.mark.parametrize("shown", ["runs with up to", "done start", "asleep"])
 def test_closing_the_terminal_ends_the_run_with_its_signal(project: Project, shown: str) -> None:
-    """After the signal, the program writes to the closed terminal, which causes no further failure."""
+    """The run ends with the exit code of SIGHUP, although its last output to the closed terminal fails."""
     project.write("flow.py", FLOW.replace('print("asleep")', 'print("asleep", flush=True)'))
     with Terminal(project, "-m", "flowc", "run", "flow.py") as terminal:
         terminal.until(shown)
@@ -130,7 +130,7 @@ def test_an_interrupt_while_the_command_line_is_read(project: Project) -> None:
 
 @pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
 def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
-    """A second signal may arrive after the first has ended the run, but before the last line about the run."""
+    """Lost output ends the program with SIGHUP's exit code, or, if SIGHUP is ignored, with exit code 1."""
     project.write(
         "writes.py",
         f"""
@@ -162,7 +162,7 @@ def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subproc
     assert run.status()["state"] == "interrupted"
     deaf = run.attempt("deaf", "0", 1)
     assert deaf is not None
-    assert deaf["ended"] - began < 5  # only the grace period of one signal has passed
+    assert deaf["ended"] - began < 5  # the second signal ends the grace period of 5 s
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(
@@ -170,7 +170,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
 ) -> None:
     process, pids = sleeping
     process.kill()
-    process.communicate(timeout=60)  # the pipes are closed only when the guardian has closed them too
+    process.communicate(timeout=60)  # returns when the supervisor and the guardian have closed the pipes
     wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out
@@ -184,7 +184,7 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     os.kill(guardian, signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    assert project.latest().status()["state"] == "running"  # no process was left to change the status
+    assert project.latest().status()["state"] == "running"  # no process is left that could change the status
     row = project.flowc("runs").out
     assert "killed" in row
     assert "its process has died" in row
@@ -197,7 +197,7 @@ def _children(pid: int) -> set[int]:
 
 
 def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
-    """The supervisor is killed while it uses the fallbacks of macOS, which has neither prctl nor pidfd."""
+    """The supervisor is killed on a simulated macOS, which has neither prctl nor pidfd; the guardian ends the tasks."""
     project.write("flow.py", FLOW)
     project.write(
         "fallback.py",

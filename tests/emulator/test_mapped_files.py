@@ -1,4 +1,4 @@
-"""Files that become unreadable while they are used: on a failing disk, or truncated by another program."""
+"""Files that fail while a task reads them: because of a faulty disk, or because a program truncates them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_it_can_be_caught(project: Project) -> None:
 
 @pytest.mark.parametrize("is_text", [True, False])
 def test_a_given_file_is_read_by_its_step_and_not_mapped(project: Project, tmp_path: Path, is_text: bool) -> None:
-    """An error of the disk is a Python error, even if the content was hashed before."""
+    """If the disk fails while a step reads its file, the step gets a Python exception and no SIGBUS."""
     project.write("flow.py", INCLUDED.format(is_text=is_text))
     project.write("data.bin", "x" * (1 << 20))
     project.run("flow.py", "--data", "data.bin")

@@ -166,7 +166,7 @@ def test_a_task_without_metrics_writes_no_more_and_imports_nothing(project: Proj
     assert not [name for name in project.artifacts(run, "start")["found"] if "run.metrics" in name or "mlflow" in name]
     assert (
         len(list((project.root / ".flowc" / run.prefix / "tasks/start").iterdir())) == 2
-    )  # the records of the attempt's beginning and end; there is no file for an empty log
+    )  # only the attempt's start record and end record: an empty log and no metrics need no file
     assert "metrics" not in run.task("start", "0")
     assert "metrics" not in run.status()
 
@@ -181,7 +181,7 @@ def test_a_wrong_value_fails_the_step_and_names_the_metric(project: Project) -> 
 
 
 class Measured(FlowSpec):
-    """A flow for `run_step`."""
+    """A flow that records metrics, for `run_step`."""
 
     @step
     def start(self) -> None:
@@ -226,7 +226,7 @@ def test_commands_print_metrics(train: Project) -> None:
 
 
 def test_a_cluster_run_that_has_not_ended_shows_metrics_of_its_records(train: Project) -> None:
-    """The status of an active or killed run has no metrics; commands and the client then read the tasks' records."""
+    """If the run has no final status, which contains the metrics, they are read from the records of the tasks."""
     run = train.run("flow.py")
     run.objects.delete(f"{run.prefix}/status.json")
     assert "loss = 0.125" in train.flowc("show", "Train/latest").out

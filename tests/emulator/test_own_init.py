@@ -1,4 +1,4 @@
-"""A flow's own `__init__` is called in every task, here and in pods, as in Metaflow."""
+"""A flow's own `__init__` is called in every task, locally and in pods, as in Metaflow."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ SAID = {
 
 @pytest.mark.parametrize("words", [["run", "--local", "flow.py", "--number", "4"], ["flow.py", "run", "--number", "4"]])
 def test_what_it_sets_comes_before_what_other_tasks_left(project: Project, words: list[str]) -> None:
-    """`__init__` is also called for the inputs of a join and hides their stored artifacts, as in Metaflow 2.19.39."""
+    """`__init__` is also called for the inputs of a join, where it hides stored artifacts, as in Metaflow 2.19.39."""
     project.write("flow.py", FLOW)
     done = project.flowc(*words) if words[0] == "run" else project.python(*words)
     assert done.code == 0, done.err
@@ -125,7 +125,7 @@ ONE = """
     "arguments", ["self", "self, use_cli=True", "self, *more, **named", "self, other=1", "self, *, use_cli"]
 )
 def test_it_takes_what_it_likes_with_defaults(project: Project, arguments: str) -> None:
-    """An `__init__` may have arguments with defaults; in a task its `super().__init__()` starts no command line."""
+    """`__init__` may have arguments with defaults; in a task, `super().__init__()` starts no command line."""
     project.write("flow.py", ONE.format(arguments=arguments, body="self.x = 'made'", decorators=""))
     done = project.flowc("run", "--local", "flow.py")
     assert (done.code, done.out.count("[start] made\n")) == (0, 1), done.err
@@ -140,7 +140,7 @@ def test_arguments_without_defaults_are_a_fault(project: Project) -> None:
 
 
 def test_what_it_raises_fails_every_attempt_and_is_not_caught(project: Project) -> None:
-    """@catch only applies to the step's code: the flow fails, as in Metaflow."""
+    """@catch applies only to the step's code: an exception of `__init__` fails the flow, as in Metaflow."""
     body, decorators = "raise ValueError('in init')", "@catch(var='why')\n        @retry(times=1)"
     project.write("flow.py", ONE.format(arguments="self, use_cli=True", body=body, decorators=decorators))
     done = project.flowc("run", "--local", "flow.py")
@@ -153,7 +153,7 @@ def test_what_it_raises_fails_every_attempt_and_is_not_caught(project: Project) 
 
 
 def test_only_init_may_set_what_the_class_defines(project: Project) -> None:
-    """A step that assigns a name of the class fails; the check before the run does not see the test's setattr."""
+    """A step that assigns an attribute of the class fails at run time, if `flowc check` cannot see the assignment."""
     one = ONE.format(arguments="self", body="self.y = 1; self.x = 2", decorators="y = 0")
     project.write("flow.py", one.replace("print(self.x)", "print(self.y); setattr(self, 'y', 2)"))
     done = project.flowc("run", "--local", "flow.py")

@@ -1,4 +1,4 @@
-"""The tables of third-party packages: they have versions and reasons, and match the packages' real behaviour."""
+"""The tables of third-party packages give versions and reasons, and describe what the packages really do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_page_lists_what_each_task_imports() -> None:
 
 
 def run(project: Project, package: str, source: str, *more: tuple[str, str]) -> tuple[bool, bool, str]:
-    """Return whether the run's process forked the first task, whether it imported the package, and the notes."""
+    """Return (whether the task was forked by the run's process, whether it imported the package, the notes)."""
     home = project.root / "venv/lib/site-packages"
     for name, text in ((f"{package}.py", f"import os\nIMPORTED = os.getpid()\n{source}"), *more):
         project.write(f"venv/lib/site-packages/{name}", text)

@@ -35,20 +35,20 @@ if __name__ == "__main__":
 
 
 def write(project: Project, *parameters: str) -> None:
-    """Return a flow with these parameters whose start step stores their values."""
+    """Write a flow with these parameters, whose start step stores their values."""
     names = [line.partition(" ")[0] for line in parameters]
     body = "\n".join(f"    {line}" for line in parameters)
     project.write("flow.py", FLOW.format(parameters=body, names=names))
 
 
 def seen(project: Project, *arguments: str, **environment: str) -> dict[str, Any]:
-    """Return the values in the start step."""
+    """Run the flow; return the parameters' values in the start step."""
     found: dict[str, Any] = project.artifacts(project.run("flow.py", *arguments, **environment), "start")["seen"]
     return found
 
 
 def refused(project: Project, *arguments: str, **environment: str) -> str:
-    """Return the error of a run that does not begin: a wrong command line has exit code 2."""
+    """Return the error of a run with an invalid command line; assert that the exit code is 2 and no run has started."""
     done = project.flowc("run", "flow.py", *arguments, **environment)
     assert done.code == 2
     assert not project.store.flows()
@@ -116,7 +116,7 @@ def test_a_required_parameter(project: Project) -> None:
 
 
 def test_precedence(project: Project) -> None:
-    """The order is: the command line, files (the last one first), the environment, the default."""
+    """The order of precedence: the command line, files (the last one first), the environment, the default."""
     write(project, *(f'{name} = Parameter("{name}", default="default")' for name in "abcde"))
     project.write("one.json", '{"a": "one", "b": "one", "c": "one"}')
     project.write("two.toml", 'a = "two"\nb = "two"\n')
@@ -198,7 +198,7 @@ YAML_PARAMETERS = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        # values that are strings only in quotes
+        # values that are strings only if they are quoted in YAML
         (
             "version: 1.10",
             '1.1 is not a string; YAML reads 1.10 as a number: write "1.10" for the string (run.yaml, line 1)',
@@ -208,7 +208,7 @@ YAML_PARAMETERS = (
         ("version: 007", 'YAML reads 007 as a number: write "007" for the string'),
         ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the string'),
         ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the string'),
-        # values that look like other numbers
+        # values that YAML reads as a number that differs from the text
         (
             "mode: 0755",
             'run.yaml, line 1: 0755 is an octal number in YAML and means 493: write 755 or 493 for a number, "0755" for the string',
@@ -287,7 +287,7 @@ def test_a_missing_file_is_refused(project: Project) -> None:
 
 
 def test_the_environment(project: Project) -> None:
-    """Names are in capitals, with `_` for `-`; blanks separate several values; an empty text is a value."""
+    """Variables have names in capitals with `_` for `-`; blanks separate multiple values; empty text is a value."""
     write(
         project,
         'rate = Parameter("learning-rate", default=0.1)',
@@ -414,7 +414,7 @@ def test_help_shows_parameters_as_they_are_given(project: Project) -> None:
 
 
 def test_a_parameter_may_be_called_config(project: Project) -> None:
-    """The configs of a flow's own command line come before the command."""
+    """`--config` after the command is the parameter; before the command, it sets a config of the flow."""
     write(project, 'config = Parameter("config", default="x")')
     done = project.python("flow.py", "run", "--config", "given")
     assert done.code == 0, done.err

@@ -1,4 +1,4 @@
-"""The default number of parallel tasks: a processor for each task that computes, and waiting tasks in addition."""
+"""The default number of parallel tasks: one computing task per processor, and further tasks while tasks wait."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ COMPUTES, WAITS = 10, 0  # ticks in an interval
 
 
 class Machine:
-    """A simulation of processes and of a clock."""
+    """Simulated processes and a simulated clock."""
 
     def __init__(self, most: int = 16, processors: int | None = 2) -> None:
         self.now = 100.0
         self.does: dict[int, int] = {}
         self.ticks: dict[int, int] = {}
-        self.cost = 0.0  # the seconds that reading the activity of one process takes
+        self.cost = 0.0  # the simulated time, in seconds, that reading the activity of a process takes
         self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
 
     def activity(self, pid: int) -> Activity | None:
@@ -44,7 +44,7 @@ class Machine:
         self.places.ended(pid)
 
     def fill(self, does: int, *, kind: str = "work") -> int:
-        """Start as many tasks as may run; return the number of running tasks."""
+        """Start tasks until no more may run; return the number of running tasks."""
         while len(self.does) < self.places.count:
             self.begin(does, kind=kind)
         return len(self.does)
@@ -139,7 +139,7 @@ def test_looks_take_no_more_than_a_twentieth_of_the_time() -> None:
 
 
 def test_where_none_ends_for_long_one_more_starts_and_later_another() -> None:
-    """Tasks that poll for each other without a pause count as computing, so further tasks start only slowly."""
+    """Tasks that wait for each other in a busy loop count as computing, so a further task starts only after a while."""
     machine = Machine()
     began, starts = machine.now, [0.0] * machine.fill(COMPUTES)
     for _ in range(300):
@@ -162,7 +162,7 @@ def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tm
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
-    """The activity of children of this process is not read."""
+    """The reader stops at the first running thread; it does not read the activity of child processes."""
     child = "import signal, time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); signal.pause()"
     command = f"""
 import subprocess, sys
@@ -187,7 +187,7 @@ with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_child_that_computes_and_a_process_that_waits() -> None:
-    """A process that waits for its child counts as computing if the child computes."""
+    """A waiting process counts as computing if its child computes."""
     command = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     with subprocess.Popen([sys.executable, "-c", command], start_new_session=True) as process:
         try:

@@ -16,7 +16,7 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from project import Gate, Project
 
-# Output of tqdm 4.70.1 for nested bars: inner ones that disappear, two that stay, and lines between them.
+# Output of tqdm 4.70.1 for nested bars: inner bars that disappear, two bars that stay, and lines between the bars.
 NESTED = (
     b"\router:   0%|          | 0/2\n\rinner:   0%|          | 0/2\x1b[A\n\rinner: 100%|##########| 2/2\x1b[A\n\r"
     b"                             \x1b[A\router:  50%|#####     | 1/2\n\rinner:   0%|          | 0/2\x1b[A\n\rinner: 100%|"
@@ -69,7 +69,8 @@ def test_a_line_is_given_as_soon_as_it_is_final() -> None:
     assert rows.add(b"\n\r 50%") == [b"more"]
     assert rows.bars() == [" 50%"]
     assert not rows.unsettled
-    assert rows.add(b"\r100%\n") == []  # a progress bar below may move the cursor back to this line
+    # the line is not final: a progress bar in the next line may move the cursor back to it
+    assert rows.add(b"\r100%\n") == []
     assert rows.settle() == [] and rows.unsettled
     now = SETTLED
     assert rows.settle() == [b"100%"] and not rows.unsettled
@@ -116,7 +117,7 @@ FLOW = """
 
 
 def flow(project: Project, items: int = 2) -> Gate:
-    """Write the flow, whose tasks wait until the returned gate is open."""
+    """Write the flow and return a gate; the flow's tasks wait until the gate is open."""
     project.write("flow.py", FLOW.format(nested=repr(NESTED), items=items))
     return project.gate()
 
@@ -168,7 +169,7 @@ def test_in_logs_bars_are_one_clean_line_too(project: Project, options: list[str
     assert told == ["[work/0.0] outer: 100%|##########| 2/2", "[work/0.0] said"]
     assert "\x1b" not in done.err and done.err.count("%") == 1
     raw = project.flowc("logs", "Bars/latest/work/0.0")
-    assert raw.err.count("50%|") > 1  # `logs` of a single task prints the log's bytes
+    assert raw.err.count("50%|") > 1  # for a single task, `logs` prints the bytes of the log unchanged
 
 
 def test_a_dumb_terminal_gets_lines_only(project: Project) -> None:

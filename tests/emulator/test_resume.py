@@ -1,6 +1,6 @@
-"""Resuming a run: finished tasks are not run again, for every form of the graph and every place of the failure.
+"""Resuming a run: finished tasks are not run again, for graphs of every form and failures at every step.
 
-Each flow prints `ran STEP/ITEM` where it runs; `BREAK` in the environment says where it fails.
+Each task prints `ran STEP/ITEM`; the environment variable BREAK names the step that fails.
 """
 
 from __future__ import annotations
@@ -164,12 +164,12 @@ def flow(project: Project, *words: str, **environment: str) -> Finished:
 
 
 def ran(done: Finished) -> list[str]:
-    """Return the tasks that ran, sorted, because items run in parallel."""
+    """Return the tasks that the output names as executed, sorted, because items run in parallel."""
     return sorted(re.findall(r"\] ran (\w+)", done.out))
 
 
 def broken(project: Project, text: str, where: str, *words: str) -> str:
-    """Run the flow so that it fails at this step, and return the run's id."""
+    """Run the flow, in which the step `where` must fail, and return the run's id."""
     write(project, text)
     done = flow(project, "run", *words, BREAK=where)
     assert done.code == 1, done.err
@@ -177,7 +177,7 @@ def broken(project: Project, text: str, where: str, *words: str) -> str:
 
 
 def resumed(project: Project, *words: str) -> list[str]:
-    """Resume the run and return the tasks that ran."""
+    """Resume the run; return the tasks that were executed."""
     done = flow(project, "resume", *words)
     assert done.code == 0, done.err
     return ran(done)
@@ -404,7 +404,8 @@ def test_nothing_is_copied_and_the_logs_are_those_of_then(project: Project) -> N
     assert log.out == "ran each1\n"
     assert "ran start" in flow(project, "logs", f"{second.id}/start").out
     assert "ran more2" in project.flowc("logs", "--follow", f"Each/{second.id}").out
-    assert len(set(project.store.objects.names_below("blobs")) - blobs) <= 1  # the only new artifact is the total
+    # the only new value is the total that `join` stores
+    assert len(set(project.store.objects.names_below("blobs")) - blobs) <= 1
 
 
 def test_steps_know_what_they_resume(project: Project) -> None:
@@ -527,7 +528,10 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """Files are compared by content. The names of the files do not matter, nor whether the files still exist."""
+    """A file given for a parameter is compared by its content.
+
+    A resumed run keeps the file, even if it has been renamed or deleted since.
+    """
     project.write("given.txt", "one")
     write(project, KINDS)
     assert flow(project, "run", "--any", '"json"').code == 0
@@ -556,7 +560,7 @@ def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
 
 
 def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
-    """A resumed run does not keep the project's branch, as in Metaflow: the user must give the branch again."""
+    """New configs and parameters have their defaults; the project's branch must be given again, as in Metaflow."""
     write(project, CONFIGURED)
     assert flow(project, "--config-value", "settings", '{"rate": 3}', "run").code == 0
     more = "    more = Config('more', default_value={'rate': 4})\n    n = Parameter('n', default=5)\n\n    @step\n"
@@ -749,7 +753,7 @@ def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
     done = project.flowc("retry")
     assert (done.code, ran(done)) == (0, ["end", "join", "right"])
     assert project.latest().record()["origin"] == origin
-    done = project.flowc("retry")  # the only failed run was resumed already
+    done = project.flowc("retry")  # no failed run is left, because the only one has been resumed
     assert done.code == 1
     assert "error: user '" in done.err
     assert "' has no failed run of any flow in " in done.err

@@ -54,7 +54,7 @@ def write(project: Project, code: str, decorators: str = "") -> None:
 
 
 def work(project: Project, code: str, **environment: str) -> dict[str, Any]:
-    """Run a step with this code, which must succeed; return its artifacts."""
+    """Run a step with this code, which must succeed; return the step's artifacts."""
     write(project, code)
     run = project.run("flow.py", **environment)
     assert run.status()["state"] == "succeeded"
@@ -183,7 +183,7 @@ def test_a_step_starts_processes_and_threads(project: Project, code: str, comman
 
 @pytest.mark.parametrize("how", ["pass", "raise ValueError('in the child')"])
 def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) -> None:
-    """A child that the step forks and that returns from the step ends, instead of continuing as the task."""
+    """A child that a step forks must not continue as the task: it ends when it returns from the step's code."""
     left = work(project, f"self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)\nelse:\n    {how}")
     assert left["pid"] > 0
     told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
@@ -233,7 +233,7 @@ def test_odd_output(project: Project) -> None:
 
 
 def test_a_line_of_many_megabytes(project: Project) -> None:
-    """A line without an end arrives in pieces: each is read once, and printed a megabyte at a time."""
+    """A very long line arrives in parts; each part is read once, and printed a megabyte at a time."""
     write(project, "sys.stdout.write('x' * 20_000_000)")
     run = project.run("flow.py")
     for arguments in (["logs", f"Robust/{run.id}"], ["logs", f"Robust/{run.id}", "--follow"]):
@@ -247,7 +247,7 @@ def test_much_output(project: Project) -> None:
     """The supervisor forwards output immediately, and keeps no output in memory."""
     write(project, "block = b'0123456789abcde\\n' * 65536\nfor _ in range(20):\n    sys.stdout.buffer.write(block)")
     program = "import re, sys, flowc.cli\nsys.argv = ['flowc', 'run', 'flow.py']\ntry: flowc.cli.main()\n"
-    # Not ru_maxrss, which includes the memory of the process that forked this one.
+    # VmHWM is read instead of ru_maxrss, which includes the memory of the forking process.
     program += "finally: print(re.search('VmHWM:\\\\s*(\\\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
     done = project.python("-c", program)
     run = project.latest()
@@ -485,7 +485,7 @@ def test_two_runs_of_one_flow_at_once(project: Project) -> None:
 
 
 def test_a_clock_that_jumps(project: Project) -> None:
-    """The times in records may be strange, but no wait depends on the system's clock."""
+    """If the system's clock jumps, times in records may be wrong, but no wait is longer or shorter."""
     project.write(
         "jump.py",
         """
@@ -550,7 +550,7 @@ def test_a_full_disk(project: Project, code: str, message: str) -> None:
 
 
 def test_a_run_killed_half_way_leaves_whole_records(project: Project) -> None:
-    """After a kill in the middle of storing, every object is complete or missing."""
+    """If a run is killed while it stores objects, each object is complete or missing."""
     write(project, "for i in range(3000): setattr(self, f'a{i}', os.urandom(1000))\nopen('now', 'w').close()")
     with project.start("-m", "flowc", "run", "flow.py") as process:
         while not (project.root / "now").exists():

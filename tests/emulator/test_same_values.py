@@ -1,4 +1,4 @@
-"""An artifact that a step only reads keeps its digest, so comparisons of digests find it equal."""
+"""An artifact that a step only reads keeps its digest, so it is equal to the earlier artifact in comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheduler, which starts no processes itself: the tests replay histories of runs."""
+"""The scheduler, which starts no processes: the tests tell it the results of jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def scheduler(flow: Flow) -> Scheduler:
 
 
 def play(flow: Flow, count: Callable[[Job], int], pick: random.Random) -> list[Job]:
-    """Run to the end with up to three parallel jobs that end in random order; return the jobs in their order of starting."""
+    """Run a flow with up to three jobs at a time; return the jobs in the order of their starts.
+
+    The jobs end in random order.
+    """
     state = scheduler(flow)
     started: list[Job] = []
     running: list[Job] = []
@@ -45,7 +48,7 @@ def state_node(flow: Flow, job: Job) -> object:
 
 
 def reference(flow: Flow, count: Callable[[Job], int]) -> set[tuple[str, str]]:
-    """Return every task of a run, by walking the graph without scheduling."""
+    """Return all tasks of a run, found by a walk of the graph without the scheduler."""
     by_id, found = flow.by_id(), set()
     todo = [(flow.start, "0")]
     while todo:
@@ -120,7 +123,8 @@ def test_a_gang_starts_when_it_has_its_places_or_all_there_are() -> None:
     assert [job.path for job in members] == ["0.0", "0.1", "0.2"]
     assert len({state.gang(job) for job in members}) == 1
     state.failed(members[1])
-    assert state.startable(-1, 2) == 1  # the running tasks of the gang may wait for the missing one
+    # the failed task's retry may start, because the running tasks of the gang may wait for it
+    assert state.startable(-1, 2) == 1
 
 
 def with_policies(**policies: object) -> tuple[Scheduler, Job]:

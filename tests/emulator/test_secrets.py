@@ -1,4 +1,4 @@
-"""Secrets: environment variables of one step, whose values are stored nowhere."""
+"""Secrets are environment variables of one step; no file contains their values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(project: Project, sources: str, more: str = "") -> None:
 
 
 def kept(project: Project) -> bytes:
-    """Return the bytes of everything that the run has stored."""
+    """Return the bytes of all files that the run has stored."""
     return b"".join(path.read_bytes() for path in (project.root / ".flowc").rglob("*") if path.is_file())
 
 
@@ -152,7 +152,7 @@ def test_a_secret_that_cannot_be_had_can_be_caught(project: Project) -> None:
 
 
 def test_secrets_of_the_command_line(project: Project) -> None:
-    """`--with secrets:sources=[…]` also accepts inline secrets, which are in no file."""
+    """Inline secrets can also be given on the command line, with `--with secrets:sources=[…]`."""
     project.write(
         "flow.py",
         """

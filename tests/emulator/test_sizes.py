@@ -1,4 +1,4 @@
-"""Real sizes, run manually with `make test-slow`. Each test prints its measurements."""
+"""Very large values and many tasks; `make test-slow` runs these tests. Each test prints its measurements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ finally:
 
 
 def run(project: Project, text: str) -> tuple[RunStore, int, float]:
-    """Run a flow; return its run, the supervisor's peak memory in MiB, and the seconds."""
+    """Run a flow; return the run, the supervisor's peak memory in MiB, and the duration in seconds."""
     project.write("flow.py", text)
     began = time.monotonic()
     done = project.python("-c", MEASURED, timeout=590)
@@ -65,8 +65,8 @@ def test_an_artifact_of_2_gib(project: Project, kind: str) -> None:
     assert load_value(left.objects, refs["size"]) == (2 << 30) + 1
     peaks = {step: left.task(step, "0")["exit"]["peak_rss"] / (1 << 30) for step in ("start", "end")}
     print(f"\n2 GiB of {kind}: {seconds:.1f} s, peak GiB {peaks}")
-    assert all(peak < 4.6 for peak in peaks.values())  # 2 GiB for the value, and 2 GiB for at most one copy
-    assert kind == "bytes" or peaks["end"] < 0.5  # an array is mapped, and only accessed pages are read
+    assert all(peak < 4.6 for peak in peaks.values())  # at most the value of 2 GiB, and one copy of it
+    assert kind == "bytes" or peaks["end"] < 0.5  # an array is mapped, so only the pages that the step reads use memory
     shutil.rmtree(project.root / ".flowc")
 
 

@@ -1,4 +1,4 @@
-"""Tasks are forks if importing the flow has no side effects; otherwise each task imports it itself, as in a pod."""
+"""Tasks are forked if importing the flow has no side effects; otherwise each task imports the flow, as in a pod."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write(
 
 
 def found(project: Project, run: RunStore) -> list[Any]:
-    """Return the values that each of the three tasks of the foreach has stored in `found`."""
+    """Return the artifact `found` of each of the three tasks of the foreach."""
     value: list[Any] = project.artifacts(run, "join")["found"]
     return value
 
@@ -75,7 +75,8 @@ def run(project: Project, way: str, *options: str, **environment: str) -> RunSto
     return project.latest()
 
 
-# Objects that an import creates, and what a task finds. Tasks that import the flow themselves find different objects.
+# Modules that create an object when they are imported, and what a task does with the object. If each task imports the
+# flow, each has a different object.
 SHARED = {
     "a uuid": ("import uuid\nKEY = uuid.uuid4().hex", "self.found = KEY"),
     "a generator of numpy's": ("import numpy as np\nRNG = np.random.default_rng()", "self.found = float(RNG.random())"),
@@ -104,7 +105,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """The import starts a worker thread, like sentry or datadog; a forked task would wait for this thread forever."""
+    """The import starts a worker thread, like sentry or datadog; in a forked task the thread would be missing."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -119,7 +120,7 @@ threading.Thread(target=worker, daemon=True).start()
 
 
 def test_a_thread_that_a_package_starts_lives_in_the_task(project: Project) -> None:
-    """The flow's own module is harmless, but a package is not: it is reported once, and each task imports it."""
+    """A package that starts a thread is reported once, and each task imports the flow, whose own code is harmless."""
     _install(project, "threaded", """
         import queue, threading
         Q = queue.Queue()
@@ -143,12 +144,12 @@ def test_packages_that_can_be_shared_are_imported_once(project: Project) -> None
     _install(project, "counted", "import os\nwith open('imports', 'a') as f:\n    f.write(f'{os.getpid()}\\n')\n")
     write(project, "import uuid, counted\nKEY = uuid.uuid4()", "self.found = str(KEY)")
     run(project, "flowc", **_with_packages(project))
-    # Two imports: in the process of `flowc run`, and in the process that forks the tasks.
+    # The package is imported twice: by the process of `flowc run`, and by the process that forks the tasks.
     assert len((project.root / "imports").read_text().split()) == 2
 
 
 def test_a_package_that_cannot_be_imported_is_left_to_the_task(project: Project) -> None:
-    """An import that fails in the process that forks tasks fails in the task too, which reports it."""
+    """If the process that forks tasks cannot import a package, the task tries the import and reports the error."""
     _install(project, "moody", "open('once', 'x').close()\n")
     write(project, "import uuid, moody\nKEY = uuid.uuid4()", "pass")
     done = project.python(*WAYS["flowc"], **_with_packages(project))
@@ -169,7 +170,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """Some packages, such as OpenMP's libraries, read environment variables when they are imported."""
+    """A package is imported after the step's environment variables are set, since some read variables at import."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,
@@ -197,7 +198,7 @@ def test_an_environment_that_nothing_reads_on_import_costs_no_import(project: Pr
 
 
 def test_variables_that_the_interpreter_reads_when_it_begins_count(project: Project) -> None:
-    """The variables are set before the start of the interpreter, as in a pod's container."""
+    """Variables that the interpreter itself reads are set before the interpreter starts, as in a pod's container."""
     write(project, "HASH = hash('x')\nMODE = os.environ.get('X')", "self.found = HASH",
           "@environment(vars={'PYTHONHASHSEED': '7'})")  # fmt: skip
     expected = int(project.python("-c", "print(hash('x'))", PYTHONHASHSEED="7").out)
@@ -252,7 +253,7 @@ def test_resume_and_spin_import_anew(project: Project) -> None:
 
 
 def test_a_flow_that_computes_its_defaults_and_configs(project: Project) -> None:
-    """Code outside of steps runs in the process of the run, and its side effects do not reach the tasks."""
+    """Code outside of steps runs in the process of the run; its side effects do not reach the tasks."""
     project.write("flow.py", """
         import json, random
         from metaflow import Config, FlowSpec, Parameter, step
@@ -403,7 +404,7 @@ def test_a_task_that_is_killed_is_told_as_any_other(project: Project) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
 def test_a_killed_fork_server_fails_its_tasks_and_the_run_goes_on(project: Project) -> None:
-    """If the server that forks tasks dies, its tasks die too; @retry starts them again, in a new server."""
+    """If the process that forks tasks dies, its tasks die too; @retry starts them again in a new process."""
     kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)\n    signal.pause()"
     write(
         project,
@@ -443,7 +444,7 @@ def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
 
 
 def test_a_task_that_hangs_is_told_and_left_alone(project: Project) -> None:
-    """At the fork, another thread of the importing process held a lock, which no thread of the task can release."""
+    """A forked task hangs on a lock that another thread held at the fork: flowc prints a note and does not end it."""
     imports = """
 import threading
 LOCK, HELD = threading.Lock(), threading.Event()
@@ -504,7 +505,7 @@ def test_what_an_import_does_to_its_process_is_not_done_before_that_of_a_task(pr
 
 def test_processes_of_an_import_are_left_to_it(project: Project) -> None:
     write(project, "import multiprocessing\nPOOL = multiprocessing.Pool(1)", "self.found = POOL.map(abs, [-1])")
-    assert project.flowc("run", "flow.py").code == 0  # a pool replaces workers that have ended
+    assert project.flowc("run", "flow.py").code == 0  # a multiprocessing pool replaces workers that have ended
 
 
 @pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: os.waitpid(-1, os.WNOHANG)"])
@@ -544,7 +545,7 @@ def test_doctor_tells_of_packages_and_environments(project: Project) -> None:
 
 
 def _install(project: Project, name: str, source: str) -> Path:
-    """Install a package as pip does, so it counts as third-party code."""
+    """Install a package in the way of pip, so that flowc treats its code as third-party code."""
     return project.write(f"venv/lib/site-packages/{name}.py", source)
 
 
@@ -555,7 +556,7 @@ def _with_packages(project: Project) -> dict[str, str]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way: str) -> None:
-    """A handler counts even if it was registered before flowc was imported: `python flow.py` imports it first."""
+    """Exit handlers are noticed even if they were registered before flowc was imported, as in `python flow.py`."""
     _install(project, "tracker", "import atexit\ndef send(): pass\natexit.register(send)\n")
     _install(project, "pool", "import concurrent.futures.thread, logging, multiprocessing.util, weakref\n")
     write(project, "import tracker", "self.found = os.getppid()")
@@ -569,7 +570,7 @@ def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way
 
 
 def test_a_flow_that_imports_all_of_the_api_is_harmless(project: Project) -> None:
-    """`from metaflow import *` loads modules with exit handlers and decorators, none of which the flow uses."""
+    """`from metaflow import *` loads modules with exit handlers, which flowc knows to be harmless."""
     write(project, "from metaflow import *", "self.found = os.getppid()")
     ran = run(project, "flowc")
     assert set(found(project, ran)) == {ran.record()["process"]["pid"]}
@@ -588,5 +589,5 @@ def test_names_that_a_module_loads_late_are_loaded_once(project: Project) -> Non
         """)  # fmt: skip
     write(project, "import uuid\nfrom late import *\nKEY = uuid.uuid4()", "self.found = a + b")
     assert found(project, run(project, "flowc", **_with_packages(project))) == ["ab"] * 3
-    # Each text occurs twice: once from the process of `flowc run`, and once from the process that forks the tasks.
+    # Each text occurs twice, because two processes import the module: `flowc run`, and the one that forks the tasks.
     assert (project.root / "loaded").read_text() == "abab"

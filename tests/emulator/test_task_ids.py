@@ -1,4 +1,4 @@
-"""Task ids: unique in a run, equal in all outputs, and accepted as the index path alone."""
+"""Task ids: unique in a run, equal in all outputs; commands also accept the index path alone."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def chosen(named: Project) -> Iterator[RunStore]:
-    """Return the run; the client reads its store."""
+    """Return the run, and let the client of this process read its store."""
     metaflow.metadata(str(named.root))
     metaflow.namespace(None)
     yield named.latest()
@@ -117,7 +117,10 @@ def chosen(named: Project) -> Iterator[RunStore]:
 
 
 def test_files_named_by_the_id_are_apart(named: Project, chosen: RunStore) -> None:
-    """Each task creates a new file named by its id; all kinds of steps are in conformance.py, `Ids`."""
+    """Each task creates a file whose name is its id: ids are unique, and valid in file names.
+
+    The flow `Ids` in conformance.py has all kinds of steps.
+    """
     files = {file.name: file.read_text() for file in (named.root / "ids").iterdir()}
     ids = {task_id(step, path) for step in chosen.steps() for path in chosen.attempts(step)}
     assert set(files) == ids == {
@@ -162,7 +165,7 @@ def test_the_index_path_alone_names_the_same_object(chosen: RunStore) -> None:
     assert step["0.1"].index == 1
     assert "0.1" in step
     assert "work-0.1" in step
-    assert Run(top)["start"][0].id == "start-0"  # `Run` accepts the number that a notebook uses
+    assert Run(top)["start"][0].id == "start-0"  # a notebook user may give `Run` a number as the run's id
 
 
 def test_what_names_no_task_is_not_found(chosen: RunStore) -> None:
@@ -255,7 +258,9 @@ def test_a_task_that_is_not_there(named: Project) -> None:
     assert named.flowc("dump", f"{run}/work/start-0").code == 1
     followed = named.flowc("logs", f"{run}/work/nothing", "--follow")
     assert followed.code == 1
-    assert followed.err == ("error: not the id of a task of step 'work': 'nothing'; such as 'work-0' or 'work-0.3'\n")
+    assert followed.err == (
+        "error: not the id of a task of step 'work': 'nothing'; write an id such as 'work-0' or 'work-0.3'\n"
+    )
 
 
 def test_spin_and_debug_take_both(named: Project) -> None:
@@ -280,7 +285,8 @@ def test_spin_and_debug_take_both(named: Project) -> None:
 def test_what_is_printed_is_accepted(named: Project) -> None:
     failed = run(named, "failing", FAIL="b")
     top = f"Named/{failed.id}"
-    told = named.flowc("run", "flow.py", IDS="failing").err  # the files of these task ids exist, so `start` fails
+    # the earlier run created files with these task ids, so `start` fails
+    told = named.flowc("run", "flow.py", IDS="failing").err
     assert "error: step 'start' failed: FileExistsError" in told
     named.latest().delete()
     rows = json.loads(named.flowc("show", f"{top}/work", "--json").out)["tasks"]
@@ -304,7 +310,7 @@ def test_what_is_printed_is_accepted(named: Project) -> None:
     failed.delete()
 
 
-# The forms in which outputs name a task; commands accept all of them.
+# The forms in which commands print a task; every command accepts all forms.
 FORMS = (
     r"Named/[0-9]{8}-[\w-]+/\w+/[\w.-]+",
     r"\b[0-9]{8}-[\w-]+/\w+/\w+-0[0-9.~]*",

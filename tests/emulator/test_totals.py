@@ -1,4 +1,4 @@
-"""The expected number of tasks of a run: known as early as possible, never too large, never decreasing."""
+"""The expected number of tasks of a run is exact as early as possible, is never too large, and never decreases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def told(state: Scheduler) -> str:
 
 
 def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
-    """Return the expected total before each task. Each foreach has `items` items; with a seed, at most as many."""
+    """Return the expected total number of tasks before each task starts.
+
+    Each foreach has `items` items; with a seed, it has a random number of items up to `items`.
+    """
     state, pick = Scheduler(Graph(flow)), random.Random(seed)
     found = []
     while job := state.take():
@@ -43,12 +46,12 @@ def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
         (["start", "a", "end"], ["3", "3", "3", "3"]),
         (["start", ("fork", "join", [["a"], ["b", "c"]]), "end"], ["6"] * 7),
         (["start", ("each", "join", ["a"]), "end"], ["3+", "6", "6", "6", "6", "6", "6"]),
-        # The width of the inner foreach of an item is known when that item has begun.
+        # The number of items of an inner foreach is known when the task before it has ended.
         (
             ["start", ("each", "out", ["a", ("each", "in", ["b"])]), "end"],
             ["3+", "9+", "12+", "15+", *["18"] * 15],
         ),
-        # Arms of equal length: the choice does not matter.
+        # Both branches have the same length, so the choice does not matter.
         (["start", ("choose", "meet", [["a"], ["b"]]), "end"], ["4"] * 5),
     ],
     ids=["linear", "branch", "foreach", "nested", "switch"],

@@ -1,4 +1,4 @@
-"""Trackers: a package's own, MLflow with a real store, trackers that fail, and runs that are killed."""
+"""Trackers: one from a package, MLflow with a real database, failing trackers, and trackers of killed runs."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def made(project: Project) -> Project:
 
 
 def written(project: Project) -> list[list[Any]]:
-    """Return the tracker's lines that are complete; the tracker's own process may write them later than the run ends."""
+    """Return the complete lines that the tracker has written; its process may write them after the end of the run."""
     file = project.root / "lines.txt"
     text = file.read_text() if file.exists() else ""
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
@@ -156,7 +156,7 @@ def test_a_failed_run_sends_the_metrics_of_its_last_attempt(made: Project) -> No
     done = made.flowc("resume", "flow.py", "--mode", "ok")
     assert done.code == 0, done.err
     resumed = written(made)[len(lines) + 1 :]
-    assert logged(resumed) == POINTS, (resumed, done.err)  # the reused tasks are part of the new run
+    assert logged(resumed) == POINTS, (resumed, done.err)  # tasks reused from the failed run are part of the new run
     assert resumed[-1][2][0] == "succeeded"
 
 
@@ -174,8 +174,8 @@ def test_a_run_that_is_ended_does_not_stay_active_in_the_tracker(made: Project, 
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("raises", "the tracker 'lines' has failed, and lacks metrics of Train/RUN: ConnectionError: no network, but the store has all of them"),
-        ("dies", "the tracker 'lines' lacks metrics, since its process has ended with code 7, but the store has all of them"),
+        ("raises", "the tracker 'lines' has failed, and lacks metrics of Train/RUN: ConnectionError: no network, but the store contains all metrics"),
+        ("dies", "the tracker 'lines' lacks metrics, since its process has ended with code 7, but the store contains all metrics"),
     ],
 )  # fmt: skip
 def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown: str) -> None:
@@ -189,7 +189,7 @@ def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown:
 
 @pytest.mark.parametrize(("address", "code"), [("lines.txt", 0), ("raises", 1)])
 def test_the_process_ends_well_while_its_input_is_open(made: Project, address: str, code: int) -> None:
-    """The thread that reads the input may still wait for more when the process ends."""
+    """The tracker's process ends although its input is still open and a thread waits for more input."""
     made.run("flow.py", FLOWC_TRACKER="none")
     run = made.latest()
     store = f"file://{made.root}/.flowc"
@@ -219,7 +219,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     made.write("program.py", program)
     done = made.python("program.py", FLOWC_TRACKER="lines:hangs")
     assert done.code == 0, done.err
-    assert "the tracker 'lines' did not accept all metrics within 1 s, but the store has all of them" in done.err
+    assert "the tracker 'lines' did not accept all metrics within 1 s, but the store contains all metrics" in done.err
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     setting = "mlflow:http://mlflow:5000"
     made.write("two.py", two_steps("Two"))
     text = made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER=setting).out
-    # the variable is in the templates of steps and of the exit handler
+    # templates of steps and of the exit handler set the variable
     assert text.count("name: FLOWC_TRACKER") == text.count("name: FLOWC_STORE") >= 2
     assert text.count(setting) == text.count("name: FLOWC_TRACKER")
     assert "FLOWC_TRACKER" not in made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER="none").out
@@ -337,7 +337,7 @@ def test_an_unknown_tracker_is_refused_when_a_flow_is_compiled(
 
 @pytest.fixture(scope="session")
 def mlflow_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with mlflow-skinny and the packages of its SQLite store, which are too large to require."""
+    """Return a directory with mlflow-skinny and packages for SQLite, which are too large for the test requirements."""
     if find_spec("pip") is None:
         pytest.skip("needs pip")
     site = tmp_path_factory.mktemp("mlflow") / "site"

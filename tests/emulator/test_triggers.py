@@ -36,7 +36,7 @@ FLOW = """
 
 @pytest.fixture
 def first(project: Project) -> Iterator[str]:
-    """Return the pathspec of a successful run, on which the flow in second.py is triggered."""
+    """Write two flows, and return the pathspec of a successful run of the first, which triggers the second."""
     project.write("first.py", FLOW.format(name="First", decorator="", code="self.x = 41"))
     code = 'self.x = current.trigger["First"].data.x + 1 if "trigger" in current else current.trigger'
     decorator = '@trigger_on_finish(flow="First")'

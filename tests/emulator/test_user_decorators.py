@@ -75,7 +75,7 @@ def tools(project: Project) -> Project:
 
 
 def small(project: Project, decorators: str, body: str = "pass", *, above: str = "", more: str = "") -> Path:
-    """Write a flow of two steps; `more` is added to the module with the decorators."""
+    """Write a flow of two steps with these decorators; `more` is added to the module of decorators."""
     project.write("tools.py", textwrap.dedent(DECORATORS) + textwrap.dedent(more))
     return project.write("flow.py", FLOW.format(decorators=decorators, body=body, above=above))
 
@@ -209,7 +209,7 @@ def test_a_decorator_that_breaks_the_protocol_fails_the_step(tools: Project, gen
 
 
 def line_of(project: Project, text: str) -> int:
-    """Return the number of the line of tools.py with this text."""
+    """Return the number of the first line of tools.py that contains this text."""
     lines = (project.root / "tools.py").read_text().splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
@@ -291,7 +291,7 @@ FANOUT = """
 
 
 def test_foreach_branches_and_joins_can_be_decorated(tools: Project) -> None:
-    """A decorator that skips a foreach gives its items; a decorator that replaces a join gets the join's inputs."""
+    """A decorator that skips a step can set its foreach items; a decorator that replaces a join gets the inputs."""
     tools.write("flow.py", FANOUT)
     run = tools.run("flow.py")
     assert [tools.artifacts(run, "work", f"0.{n}")["got"] for n in (0, 1)] == [50, 60]
@@ -331,7 +331,7 @@ def test_a_pod_wraps_and_mutates_as_the_laptop_does(tools: Project) -> None:
 
 
 def policies(project: Project) -> str:
-    """Return the IR's text of the start step with its policies."""
+    """Return the IR as text, which contains the policies of the step `start`."""
     done = project.flowc("ir", "--text", "flow.py")
     assert done.code == 0, done.err
     return done.out
@@ -379,7 +379,7 @@ def test_what_a_mutator_adds_wraps_what_is_written(tools: Project) -> None:
 
 
 def told(project: Project) -> list[str]:
-    """Return the output of mutators when the flow is checked."""
+    """Return the lines that mutators print while the flow is checked."""
     done = project.flowc("check", "flow.py")
     assert done.code == 0, done.err
     return [line for line in done.out.splitlines() if line.startswith(">")]
@@ -410,7 +410,7 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All `pre_mutate` precede all `mutate`; flow mutators precede step mutators; bases and inner ones are first."""
+    """All `pre_mutate` run before all `mutate`; flow mutators before step mutators; those of base classes first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name
@@ -472,7 +472,7 @@ def test_a_flow_mutator_sees_steps_and_parameters_and_changes_them(tools: Projec
 
 
 def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
-    """A derived flow's mutator changes copies: the base and other flows stay unchanged."""
+    """A mutator of a derived flow changes copies: the base class and other derived classes stay unchanged."""
     tools.write(
         "flow.py",
         """
@@ -507,7 +507,7 @@ def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
 
 
 def test_a_class_can_be_prepared_again(tools: Project) -> None:
-    """A second preparation starts from the class as written, not from the result of the first preparation."""
+    """If a class is prepared again, the second preparation starts from the class as written in the source."""
     small(tools, "@change", more=mutating("mutate", "it.add_decorator(noted, duplicates=it.ERROR)"))
     code = "import flow; [flow.Small._flowc_program().prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
     done = tools.python("-c", code)
@@ -584,7 +584,7 @@ def test_a_decorator_as_text(text: str, name: str, arguments: dict[str, object])
 
 
 def attached(project: Project, *arguments: str) -> Finished:
-    """Prepare the flow like a command line with `--with`, and return the decorators of each step."""
+    """Run a program that prepares the flow as `--with` does, and that prints the decorators of each step."""
     code = f"""
 import flow
 flow.Small._flowc_program().prepare({{}}, [{", ".join(arguments)}])
@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """In a mutator that `--with` adds, `duplicates=ERROR` means the same as IGNORE, so it never causes an error."""
+    """In a mutator that `--with` adds, `duplicates=ERROR` has the effect of IGNORE, and causes no error."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

@@ -1,6 +1,6 @@
-"""Random flows of nested switches, loops, branches and foreach: which tasks run, with which paths and parents.
+"""Random flows of nested switches, loops, branches and foreaches: the tasks that run, their index paths and parents.
 
-The reference walks the shape from which the flow was generated, one task after another, and uses no graph.
+The expected result comes from a walk of the shape from which the flow was generated, without a graph or a scheduler.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ At = tuple[str, str]  # a task: its step and its path
 
 
 def number(task: At, most: int) -> int:
-    """Return a step's decision: a number that depends only on the task."""
+    """Return a number from 0 to `most` - 1 that depends only on the task; it stands for the decision of its step."""
     return random.Random(repr(task)).randrange(most)
 
 
@@ -80,7 +80,8 @@ class Walk:
 
     def task(self, step: str, path: str, before: list[At]) -> list[At]:
         for parent in before:
-            self.choices.setdefault(parent, step)  # a loop chooses its exit after the last iteration
+            # a task that continues a loop already has a choice; the loop's last task gets the step after the loop
+            self.choices.setdefault(parent, step)
         self.parents[step, path] = before
         return [(step, path)]
 
@@ -91,7 +92,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 def played(flow: Flow, walk: Walk, pick: random.Random, scheduler: Scheduler | None = None) -> Iterator[Job]:
-    """Return the jobs in the order of their ends, with up to three in parallel."""
+    """Run the flow with up to three jobs at a time; return the jobs in the order of their ends."""
     scheduler, running = scheduler or Scheduler(Graph(flow)), list[Any]()
     by_id = flow.by_id()
     while True:
@@ -147,7 +148,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """A walk of the tree of regions, which targets use, visits the same tasks; paths depend only on scopes."""
+    """The tree of regions, which targets use, leads to the same tasks; the index paths depend only on the scopes."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}
@@ -160,7 +161,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
         )
 
     def run(inside: Region, numbers: dict[object, int]) -> str | None:
-        """Return the header of the loop that continues, None at the end."""
+        """Run a region; return the header of the loop that continues, or None at the region's end."""
         for item in inside.items:
             again: str | None = None
             match item:
@@ -194,9 +195,9 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
 @settings(max_examples=40)
 @given(shapes(), st.integers(0, 2**32))
 def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
-    """A finished task is reused unless it, or a task before it, failed, is named, or has read a changed parameter.
+    """A resumed run reuses a finished task unless the task, or a task before it, has to run again.
 
-    The scheduler and the pods, each of which knows only its own task, reuse the same tasks; every other task runs
+    The scheduler and the pods reuse the same tasks, although a pod knows only its own task; every other task runs
     exactly once.
     """
     pick, flow = random.Random(seed), flows.flow(shape, parameters=(flows.parameter("n", "int", 1),))

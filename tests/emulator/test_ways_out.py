@@ -1,4 +1,4 @@
-"""Ways to end a step: an exit code that forbids retries, and a timeout after which the step continues."""
+"""Special ends of a step: an exit code that forbids retries, and a step that continues after its timeout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(project: Project, code: str, decorators: str, file: str = "flow.py") -
 
 
 def pod(project: Project, *, retry: int = 0) -> Finished:
-    """Run the first task like a pod."""
+    """Run the first task by the entry point of pods."""
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
     environment = {
         "FLOWC_STORE": f"file://{project.root}/.flowc",
@@ -57,7 +57,7 @@ ENDS = ["sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)", "raise SystemExit(METAFLOW_EXI
 @pytest.mark.parametrize("decorators", [RETRY, CAUGHT, "@catch(var='why')", ""])
 @pytest.mark.parametrize("code", ENDS)
 def test_an_exit_that_forbids_retries_ends_the_flow(project: Project, code: str, decorators: str) -> None:
-    """Even @catch does not catch an exit that forbids retries, as in Metaflow 2.19.39."""
+    """@catch does not handle an exit code that forbids retries, as in Metaflow 2.19.39."""
     write(project, code, decorators)
     done = project.flowc("run", "--local", "flow.py")
     assert (done.code, done.out.count("ATTEMPT")) == (1, 1), done.out
@@ -150,7 +150,7 @@ def test_a_step_that_goes_on_after_its_timeout_is_told_of(project: Project, case
 
 @pytest.mark.parametrize("alarm", ["signal.alarm(1)", "os.kill(os.getpid(), signal.SIGALRM)"])
 def test_an_alarm_that_comes_early_is_not_the_timeout(project: Project, alarm: str) -> None:
-    """After an early alarm, the timer is set again to the time of the timeout."""
+    """If the alarm comes before the end of the time limit, the timer is set again for the rest of it."""
     write(project, f"{alarm}; threading.Event().wait()", "@catch(var='why')\n        @timeout(seconds=2)")
     assert project.flowc("run", "--local", "flow.py").code == 0
     record = project.latest().attempt("start", "0", 1)

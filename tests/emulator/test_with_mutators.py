@@ -1,4 +1,4 @@
-"""Mutators see and can change the decorators that `--with` adds; their arguments have Metaflow's types and values."""
+"""Mutators can read and change decorators of `--with`, whose arguments have Metaflow's types and values."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_mutator_may_take_away_what_the_command_line_adds(project: Project, st
     done = project.flowc("run", "flow.py", "--start", start, "--with", "retry:times=1")
     assert done.code == 1
     assert "has it True" in done.err
-    assert "has it False" not in done.out + done.err  # tasks apply the mutators again and must not print this either
+    assert "has it False" not in done.out + done.err  # tasks also apply the mutators, but must not print their text
     assert "trying again: ValueError: no luck" in done.err
     start_node, end_node = lowered(project, "--with", "retry:times=1")["nodes"]
     assert "retry" not in start_node
@@ -111,7 +111,7 @@ def test_inline_secrets_of_the_command_line_are_not_in_the_ir(project: Project) 
 def test_only_a_whole_specification_is_relieved_of_its_defaults() -> None:
     every = dict(STEP_DECORATORS["kubernetes"].defaults)
     assert without_defaults("kubernetes", every, STEP_DECORATORS) == {}
-    # a number, not the text "1"
+    # the default is the text "1", so the number 1 is not a default
     assert without_defaults("kubernetes", every | {"cpu": 1}, STEP_DECORATORS) == {"cpu": 1}
     assert without_defaults("kubernetes", {"qos": "burstable"}, STEP_DECORATORS) == {"qos": "burstable"}
     assert without_defaults("parallel", {}, STEP_DECORATORS) == {}

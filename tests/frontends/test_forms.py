@@ -1,4 +1,4 @@
-"""Forms that Metaflow accepts: of schedules, artifacts' names, a join's signature, a step's `node_info`."""
+"""Forms that Metaflow accepts: of schedules, of artifact names, of a join's signature, and of `node_info`."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
     [
         ("0 10 ? * 2 *", "an AWS schedule with days of the week by numbers"),
         ("0 10 * * ? 2027-2030", "an AWS schedule with a year"),
-        ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # a form with seconds as its first field
+        ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # here the first field is the second
         ("0 0 12 * * ?", "is not a schedule: 6 fields"),
-        # six fields without `?` are ambiguous: seconds first, or a year last
+        # without `?`, the first of six fields may be the second, or the last may be the year
         ("0 10 * * * *", "is not a schedule: 6 fields"),
         ("0 10 L * ? *", "is not a schedule: day of month 'L'"),
     ],
@@ -115,7 +115,7 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
 def test_schedules_that_mean_something_else_to_argo_are_refused(tmp_path: Path, cron: str, what: str) -> None:
     (message,) = messages(tmp_path, f'@schedule(cron="{cron}")\nclass Demo(FlowSpec):{STEPS}')
     assert what in message
-    assert repr(cron) in message  # the message has the schedule as it was written
+    assert repr(cron) in message  # the message quotes the schedule as written
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_flow_of_another_file_can_be_the_one_under_main(tmp_path: Path) -> Non
 
 
 def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flow is verified again after hooks of extensions have run, so no target and no run gets a faulty IR."""
+    """The IR is verified again after hooks of extensions have changed it, so an invalid IR is never used."""
 
     def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
         return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))
@@ -150,7 +150,7 @@ def test_spans_count_characters_and_stop_at_the_colon(tmp_path: Path) -> None:
 
 
 def test_wrapping_decorators_of_the_user(tmp_path: Path) -> None:
-    """A wrapper may lack functools.wraps: then the class's own body contains the step."""
+    """If a wrapper lacks functools.wraps, the front end finds the step in the body of the class."""
     write(
         tmp_path,
         """

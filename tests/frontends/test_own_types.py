@@ -140,7 +140,10 @@ def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], e
 
 
 def test_values_of_parameter_files(project: Project) -> None:
-    """A date of TOML is not JSON, so its text is recorded. For None, steps see the default."""
+    """A date in a TOML file cannot be JSON, so its text is recorded.
+
+    The value None means that steps see the default.
+    """
     project.write("own.py", FLOW.replace("datetime.date.fromisoformat", "to_date").replace("class Color", DATES))
     project.write("given.toml", 'day = 2024-05-06\npath = "c"\npaths = ["d"]\n')
     done = project.python("own.py", "run", "--params-file", "given.toml")
@@ -167,7 +170,7 @@ def test_a_runner_gives_them_too(project: Project) -> None:
 
 
 def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
-    """The default may be a directory that exists only on the cluster, not on the machine that compiles."""
+    """A default is not checked when the flow is compiled, since it may be a path that exists only on the cluster."""
     written = FLOW.replace('type=Path, default="a"', 'type=click.Path(exists=True), default="/nowhere/at/all"')
     project.write("own.py", written.replace("import enum", "import enum\n    from metaflow._vendor import click"))
     compiled = project.flowc("compile", "--target", "argo", "own.py", "--image", "i", "--store", "s3://b/p")

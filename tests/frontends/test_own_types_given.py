@@ -1,4 +1,4 @@
-"""Values that are not texts, for parameters of the author's own types, from every source of values."""
+"""Parameters of the author's own types with values that are not strings, from all sources of values."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_runner(project: Project) -> None:
 
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
-    """Values from a file for a deployed flow, whose class is not on this machine, reach its pods as JSON values."""
+    """Values in a file for a deployed flow, whose class is unknown here, are sent to its pods as JSON values."""
     from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))
@@ -221,7 +221,7 @@ def test_a_cluster(project: Project, fresh_imports: None) -> None:
     assert found == {
         "amount": 3.5, "day": "2024-05-06", "days": ["2024-07-08"], "counts": [3, "4"], "strict": 8, "size": 1,
     }  # fmt: skip
-    for each in loaded.flow.parameters:  # like the values without a file
+    for each in loaded.flow.parameters:  # defaults, which are not in the file, can be encoded too
         if each.default is not None:
             text = arguments.encode_parameter(each, from_text(each.default))
             assert arguments.decode_parameter(each, text) == from_text(each.default)

@@ -1,4 +1,4 @@
-"""The packages of a step in the IR: its own, and those of the flow's class."""
+"""The packages of a step in the IR, from decorators of the step and of the flow's class."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_pyproject_toml(project: Project, asked: str) -> None:
 
 
 def check_taken(project: Project, packages: Mapping[str, str], python: str | None, by: str = "pypi") -> None:
-    """The decorators accept a parser's result, and the IR contains it."""
+    """Assert that the decorators accept the result of a parser and that the IR contains it."""
     loaded = load(
         project.write(
             "flow.py",

@@ -1,4 +1,4 @@
-"""The position of a fault in the source is that of the faulty object, never that of an object with the same name."""
+"""A diagnostic has the position of the faulty object, even if other objects have the same name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ END = """
         pass
 """
 
-# Each file ends with a flow called Flow; the line of its only fault ends in `# here`.
+# Each file defines a flow called Flow, which has one fault; the faulty line ends in `# here`.
 CASES = {
     "a decorator of a class of the same name in the other arm": """
         if not sys.maxsize:
@@ -415,7 +415,7 @@ def test_the_place_of_a_fault(code: str, tmp_path: Path) -> None:
 
 
 def test_a_decorator_that_another_file_applies_is_not_the_one_in_that_line_of_the_flow(tmp_path: Path) -> None:
-    """`careful` applies @retry in line 7 of its own file; so does the flow, in line 7, to another step."""
+    """`careful` applies @retry in line 7 of its file; line 7 of the flow's file applies @retry to another step."""
     (tmp_path / "own.py").write_text(
         "from metaflow import retry\n\n\n\n\ndef careful(step):\n    return retry(times='x')(step)\n"
     )

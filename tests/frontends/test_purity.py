@@ -1,4 +1,4 @@
-"""Which imports of users' modules have no side effects, according to the modules' syntax trees."""
+"""Whether importing a user's module has no side effects, found by analysing its syntax tree."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ HARMFUL = {
 }  # fmt: skip
 
 
-# Side effects that a module's top level causes indirectly, one of each kind.
+# Statements at the top of a module that have side effects indirectly, one of each kind.
 CALLED_IN_TURN = {
     'ne main': "import uuid\nif __name__ != '__main__':\n    X = uuid.uuid4()",
     'not main': "import uuid\nif not __name__ == '__main__':\n    X = uuid.uuid4()",
@@ -178,7 +178,7 @@ CALLED_IN_TURN = {
     'an import that may be None': "try:\n    import requests\nexcept ImportError:\n    requests = None\nX = requests.get('u')",
 }  # fmt: skip
 
-# Usual first lines of flows' files.
+# Statements that are common at the top of flows' files.
 USUAL = {
     'argparse': "import argparse\nparser = argparse.ArgumentParser(description='x')\nparser.add_argument('--n', type=int, default=3)\n",
     'dotenv': "import os\nfrom dotenv import load_dotenv\nload_dotenv()\nKEY = os.getenv('API_KEY', '')\n",

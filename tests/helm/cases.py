@@ -1,4 +1,4 @@
-"""Values with which several tests render the chart."""
+"""Values for the chart that several tests use."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ EVERYTHING: Values = {
 CASES: dict[str, Values] = {
     "default": {},
     "everything": EVERYTHING,
-    "existing": {  # all objects that the chart can create exist already
+    "existing": {  # the user names existing objects instead of letting the chart create them
         "serviceAccount": {"create": False, "name": "argo"},
         "store": {"url": "s3://bucket", "existingSecret": "bucket-keys"},
     },

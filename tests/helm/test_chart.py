@@ -1,4 +1,4 @@
-"""The rendered chart: helm and Kubernetes accept it, it equals the goldens, and gives only the necessary rights."""
+"""The rendered chart is accepted by helm and Kubernetes, equals the golden files, and grants only necessary rights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
 def test_helm_takes_the_values_of_a_page(page: str) -> None:
-    """The command that installs the chart, as the documents show it, has values that helm accepts."""
+    """The documented commands that install the chart have values that helm accepts."""
     text = (ROOT / page).read_text(encoding="utf-8")
     (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
     store = re.search(r"store\.url=([^,]+)", values)
@@ -65,7 +65,7 @@ def test_kubernetes_takes_it(values: Values) -> None:
 
 
 def test_kubernetes_would_not_take_a_slip() -> None:
-    """The check of the tests above finds a fault in a broken manifest."""
+    """`schema_errors`, which the tests above use, finds faults in a manifest that is broken on purpose."""
     role = find(objects(), "Role", "flowc-executor")
     role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
     unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)
@@ -87,7 +87,7 @@ def test_metadata(values: Values) -> None:
 
 
 def test_names_that_look_like_numbers() -> None:
-    """Numbers as names are quoted, because the YAML parser reads them as text only in quotes."""
+    """Names that look like numbers are quoted, because the YAML parser would otherwise read them as numbers."""
     values = {
         "image": {"repository": "123", "tag": "1e3", "pullSecrets": ["0x10"]},
         "serviceAccount": {"name": "1e3"},
@@ -141,7 +141,7 @@ def test_rights_of_deployers() -> None:
 
 
 def test_rights_of_the_test() -> None:
-    """The test's rights are hooks, so they exist only during the test; the account of flows does not get them."""
+    """The test has its own account and role, which are helm hooks: they exist only during the test."""
     docs = [doc for doc in objects() if is_test(doc)]
     assert rules(find(docs, "Role", "flowc-test")) == [("argoproj.io", "workflows", "create get")]
     assert find(docs, "RoleBinding", "flowc-test")["subjects"] == [
@@ -158,7 +158,7 @@ def test_nothing_reaches_beyond_the_namespace(values: Values) -> None:
 
 
 def test_the_test_pod_is_restricted() -> None:
-    """The pods meet the "restricted" Pod Security Standard."""
+    """The pods satisfy the Pod Security Standard "restricted"."""
     spec = find(objects(), "Pod", "flowc-test")["spec"]
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -190,7 +190,7 @@ def test_secret_is_nowhere_else() -> None:
 
 
 def test_secret_without_keys() -> None:
-    """Empty keys are left out, because they would hide the cloud identity of the pods."""
+    """If no keys are given, the Secret has none: empty keys would override the cloud identity of the pods."""
     assert find(objects(CASES["cloud-identity"]), "Secret", "flowc-store")["stringData"] == {"AWS_REGION": "us-west-2"}
 
 
@@ -203,7 +203,7 @@ def test_no_secret(case: str) -> None:
 
 
 def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the Workflow that the test's pod submits."""
+    """Return the Workflow that the pod of `helm test` submits."""
     (workflow,) = argo.load(find(docs, "ConfigMap", "flowc-test")["data"]["workflow.json"])
     assert isinstance(workflow, dict)
     return workflow
@@ -211,7 +211,7 @@ def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_embedded_workflow(values: Values, argo_version: str) -> None:
-    """Argo accepts the Workflow, which contains its code, and the template has filled in all values."""
+    """Argo accepts the test's Workflow, which contains the flow's code and no placeholder of the chart."""
     docs = objects(values)
     workflow = embedded(docs)
     assert argo.schema_errors([workflow], argo_version) == []
@@ -225,7 +225,7 @@ def test_embedded_workflow(values: Values, argo_version: str) -> None:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Return the notes of `helm install`; without a cluster helm prints them only as a part of a manifest."""
+    """Return the notes of `helm install`, which helm prints without a cluster only as a part of the manifest."""
     chart = tmp_path / "flowc"
     shutil.copytree(CHART, chart)
     (chart / "templates" / "NOTES.txt").rename(chart / "notes")
@@ -249,9 +249,10 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 
 
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
-    """A flow that is compiled with the chart's values uses the chart's account, Secret, image and store."""
+    """A flow that is compiled with the exported values uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
-    keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")  # the chart's store is a bucket
+    # the store has this key, because it is a bucket
+    keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")
     assert set(exported) == {BY_KEY[key].variable for key in keys}
     flow = CHART / "files" / "test" / "flow" / "flow.py"
     project.environment |= exported

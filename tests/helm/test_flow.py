@@ -1,5 +1,4 @@
-"""The flow of `helm test`: its manifests equal the output of the current compiler, and run.py recognises each end of a
-run."""
+"""The flow of `helm test`: its stored Workflow is up to date, and run.py recognises all ways in which a run ends."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ FILES = CHART / "files" / "test"
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_workflow_is_up_to_date(golden: Callable[[Path, str], None]) -> None:
-    """Compile the flow with names that the chart's template replaces."""
+    """The stored Workflow equals the compiler's output; the chart's template replaces some of its names."""
     loaded = load(FILES / "flow" / "flow.py")
     assert loaded.flow is not None
     settings = Settings(
@@ -47,7 +46,7 @@ def program(fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 class Cluster:
-    """An API server whose Workflow has one status after another; the last one stays."""
+    """A simulated API server: each request returns the next status of the Workflow, and later requests the last one."""
 
     def __init__(self, *statuses: dict[str, Any] | None) -> None:
         self.statuses = list(statuses)
@@ -68,7 +67,7 @@ def pod(name: str, phase: str, finished: str | None = "2026-01-01T00:00:00Z", **
 def test_success(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     start = pod("start-0", "Succeeded")
     cluster = Cluster(
-        None,  # no status yet, because the controller has not handled the Workflow
+        None,  # the Workflow has no status before the controller has seen it
         {"phase": "Running", "nodes": {"a": pod("start-0", "Running", None)}},
         {"phase": "Running", "nodes": {"a": start, "b": {"type": "DAG", "displayName": "main", "phase": "Running"}}},
         {"phase": "Succeeded", "nodes": {"a": start, "c": pod("end-0", "Succeeded", "2026-01-01T00:00:01Z")}},

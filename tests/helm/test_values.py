@@ -1,4 +1,4 @@
-"""The chart's values: wrong ones are refused, and values.yaml, the schema and the README agree."""
+"""The chart's values: invalid values are refused; values.yaml, the schema and the README are consistent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET: Values = {"create": True, "accessKeyId": "k", "secretAccessKey": "s"}
 
 @dataclass(frozen=True)
 class Wrong:
-    """Values, and a part of helm's error about them."""
+    """Invalid values, and a part of the error that helm prints."""
 
     values: Values
     says: str
@@ -62,7 +62,7 @@ WRONG = {
     "a key with a blank": Wrong({"store": SECRET | {"secretAccessKey": "a b"}}, "store.secretAccessKey"),
     "not a quantity": Wrong({"defaultRequests": {"memory": "256 MB"}}, "defaultRequests.memory"),
     "a quota of text": Wrong({"quota": {"hard": {"pods": "many"}}}, "quota.hard.pods"),
-    # values that are valid only in certain combinations
+    # combinations of valid values that are invalid
     "two Secrets": Wrong({"store": SECRET | {"existingSecret": "mine"}}, "store.existingSecret"),
     "endpoint without a Secret": Wrong({"store": {"endpoint": "https://s3.local"}}, "store.endpoint"),
     "region without a Secret": Wrong({"store": {"region": "eu-west-1"}}, "store.region"),
@@ -108,7 +108,7 @@ def test_refused(name: str) -> None:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_as_a_part_of_another_chart(values: Values, tmp_path: Path) -> None:
-    """As a part of another chart, the chart also gets helm's value `global`."""
+    """If the chart is a subchart, helm adds the value `global`, which the schema must accept."""
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "flowc").symlink_to(CHART)
     (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: platform, version: 1.0.0}")
@@ -124,7 +124,7 @@ def schema() -> dict[str, Any]:
 
 
 def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return each value in values.yaml, also groups, by its path."""
+    """Yield (path, schema) for each value in values.yaml, including groups of values."""
     for name, below in schema.get("properties", {}).items():
         if path or name != "global":
             yield f"{path}{name}", below
@@ -151,7 +151,7 @@ def test_values_and_schema_tell_the_same() -> None:
 
 
 def objects_of(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield each schema of an object, at any depth."""
+    """Yield all schemas of objects, at any depth."""
     if isinstance(value, dict):
         if value.get("type") == "object":
             yield value
@@ -163,7 +163,10 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object allows no other keys, or is a map whose values have a type; only helm's own `global` is free."""
+    """Every object in the schema refuses unknown keys, or is a map whose values have a type.
+
+    The exception is `global`, a value of helm itself.
+    """
     whole = schema()
     del whole["properties"]["global"]
     for found in objects_of(whole):

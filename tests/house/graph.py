@@ -1,4 +1,4 @@
-"""The graph of imports between our modules, from the syntax trees: at run time, in functions, for types."""
+"""The import graph of our modules, read from syntax trees: imports at run time, in functions, and for types."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Import(NamedTuple):
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return the files of our modules by the modules' names."""
+    """Return the modules of our packages: module name -> file."""
     found = {}
     for root in (ROOT / parent for parent in PACKAGES):
         for path in sorted(root.rglob("*.py")):
@@ -58,13 +58,13 @@ def _imports(name: str, path: Path) -> Iterator[Import]:
 
 
 def edges(found: Mapping[str, Path]) -> dict[str, dict[str, int]]:
-    """Return our modules that each module imports, with the line of one of the imports."""
+    """Return module -> the modules of ours that it imports, each with the line of one import statement."""
     edges: dict[str, dict[str, int]] = {}
     for name, path in found.items():
         own = edges.setdefault(name, {})
         for each in imports(name, path):
             target = each.name
-            while target and target not in found:  # find the module that contains the imported name
+            while target and target not in found:  # an imported name may be a module, or a name in a module
                 target = target.rpartition(".")[0]
             if target and target != name:
                 own[target] = each.line
@@ -100,7 +100,7 @@ def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
 
 
 def way_around(edges: Mapping[str, Mapping[str, int]], circle: list[str]) -> str:
-    """Return a shortest path around a cycle, as `a:12 → b:3 → a`: each module with the line of its import."""
+    """Return a shortest import cycle as `a:12 → b:3 → a`: each module with the line of its import."""
     ways: list[list[str]] = []
     for start in circle:
         paths, seen = [[start]], {start}

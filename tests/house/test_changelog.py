@@ -1,7 +1,7 @@
-"""The form of the changelog: each change once, in a group of its kind and area, in at most five lines.
+"""The form of the changelog: each change once, in the group of its kind and its area, in at most five lines.
 
-A union merge of two branches can bring back lines that one of them rewrote. In that case keep main's text, and add the
-branch's own new lines to it.
+A union merge of two branches can bring back lines that one of them rewrote. In this case, keep the lines of main, and
+add to them the new lines of the branch.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def sections(text: str) -> list[tuple[str, str]]:
 
 
 def entries(text: str) -> list[str]:
-    """Return the list items of a string, each with its further lines."""
+    """Return the list items in a text, including their continuation lines."""
     return re.findall(r"^- (?:.*\n?(?:  .*\n?)*)", text, re.MULTILINE)
 
 
 def faults(text: str) -> list[str]:
-    """Return the errors in the form of a changelog's first version."""
+    """Return the errors in the first version of a changelog."""
     version = re.split(r"^## ", text, flags=re.MULTILINE)[1]
     found, kinds, seen = [], [], set()
     for heading, body in sections(version):

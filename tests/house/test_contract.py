@@ -1,4 +1,4 @@
-"""The contract with pods is in one module: no other file of the packages contains its literals."""
+"""The names and codes that pods and manifests share are defined in one module; no other module repeats them."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py"
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
-# Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is a setting
-# and a variable of pods.
+# Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is the exception:
+# users set it, and pods have it too.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
-OWNERS = {  # other files that may contain a literal, with the reason
+OWNERS = {  # files other than the contract that may contain a literal, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
-    ),  # the setting and the pod's variable have this name
-    ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing, so its versions name their annotation
+    ),  # the variable is also a setting
+    ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR may not import the contract, which is in the runtime
 }
 NUMBERS = {
     contract.NOT_STARTED,
@@ -46,12 +46,12 @@ NUMBERS = {
     contract.TIMEOUT_GRACE,
 }
 TEXTS = (contract.OUT_DIRECTORY, contract.IR_FILE, "lastRetry", "flowc.dev/")
-# `--status` is not here, because `flowc runs` has an option of this name
+# `--status` cannot be checked, because `flowc runs` also has an option of this name
 WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}
 
 
 def literals(text: str) -> Iterator[tuple[int, str]]:
-    """Return (line, literal) of the contract's literals in a file. Docstrings are ignored."""
+    """Return (line, text) for each literal in a file that belongs to the contract. Docstrings are ignored."""
     tree = ast.parse(text)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -97,7 +97,7 @@ def test_what_is_for_readers_is_left_alone() -> None:
 
 
 def test_every_constant_is_used_and_explained() -> None:
-    """Every constant is used; an earlier constant, FLOWC_USER, was not."""
+    """Every constant is used and has a comment."""
     text = "".join(path.read_text("utf-8") for path in FILES)
     own = CONTRACT.read_text("utf-8")
     unused = [
@@ -112,7 +112,8 @@ def test_every_constant_is_used_and_explained() -> None:
 
 def test_variables_say_who_writes_and_who_reads_them() -> None:
     own = CONTRACT.read_text("utf-8")
-    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # the comment about POD describes these two as well
+    # the comment about POD also describes these two variables
+    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:
         told = own.partition(f'"{variable}"\n')[2].partition('"""')[2].partition('"""')[0]
         assert "ritten by" in told, variable
         assert re.search(r"read (?:only )?by|for the user's code|under Metaflow's name", told), variable
@@ -140,7 +141,7 @@ def test_attempts_are_counted_once_for_compiler_and_runtime(policies: dict[str, 
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_manifests_say_what_the_runtime_reads() -> None:
-    """The entry point's parser accepts the arguments of the manifests, and the entry point reads their variables."""
+    """The entry point accepts the arguments in manifests, and reads the variables that manifests set."""
     loaded = load(ROOT / "tests" / "golden" / "policies" / "flow.py")
     assert loaded.flow is not None
     _, template, *_ = compile_flow(loaded.flow, loaded.package, Settings(image="i")).manifests
@@ -179,7 +180,7 @@ def test_the_image_has_what_the_command_needs() -> None:
 
 
 def test_the_chart_s_workflow_says_the_same() -> None:
-    """The chart's test contains a compiled flow, which must fit this version's runtime."""
+    """The Workflow in the chart's test, which is a compiled flow, uses only names of the current contract."""
     text = (ROOT / "helm" / "flowc" / "files" / "test" / "workflow.yaml").read_text("utf-8")
     assert set(re.findall(r"FLOWC_[A-Z_]+", text)) <= VARIABLES
     (spec,) = (document["spec"] for document in yaml.safe_load_all(text) if document["kind"] == "Workflow")

@@ -1,7 +1,8 @@
-"""What short programs cost, as counts that do not depend on the machine's speed: imported modules and system calls.
+"""The cost of short programs, in counts that do not depend on the machine: imported modules, system calls, files.
 
-`counts.json` has the counts for each version of Python, minus those of `python -c pass`. A count that is more than
-5 % above or below is a failure, so that improvements are recorded. After an intended change:
+`counts.json` has the counts for each version of Python; the counts of `python -c pass` are subtracted. A count that
+differs by more than 5 % is a failure, also if it is smaller, so that improvements are recorded. After an intended
+change:
 
     pytest tests/house/test_counts.py --update-golden
 """
@@ -37,7 +38,7 @@ class Program(NamedTuple):
     Attributes:
         arguments: the arguments of Python.
         variables: environment variables of the program.
-        before: the arguments of a program that runs before, in the same directory, and is not counted.
+        before: the arguments of a program that runs first, in the same directory, and is not counted.
     """
 
     arguments: tuple[str, ...]
@@ -69,14 +70,16 @@ PROGRAMS: dict[str, Program] = {
     "10 steps of a named pipeline": Program(("-m", "flowc", "run", "--local", *MADE)),
     "10 mocked steps": Program(("-m", "flowc", "run", "--local", "--mock", *MADE)),
 }
-# Calls whose number depends on which process is faster.
+# System calls that are not counted, because their number depends on timing.
 TIMING = {"futex", "epoll_wait", "epoll_pwait", "poll", "select", "pselect6", "wait4", "waitid", "restart_syscall",
           "clock_nanosleep", "sched_yield", "rt_sigreturn"}  # fmt: skip
 BARE = Program(("-c", "pass"))
 
 
 def run(counter: list[str], program: Program, directory: Path) -> str:
-    """Run a program without settings in a new directory with the flows, outside of a repository. Return its stderr.
+    """Run a program without settings, in a new directory with the flows and outside of a git repository.
+
+    Return the program's stderr.
 
     Args:
         counter: Python's command and its options, which may begin with a program that counts.
@@ -98,13 +101,13 @@ def run(counter: list[str], program: Program, directory: Path) -> str:
 
 
 def modules(program: Program, directory: Path) -> int:
-    """Return the number of modules that a program and its processes import."""
+    """Return the number of modules that a program and its child processes import."""
     stderr = run([sys.executable, "-X", "importtime"], program, directory)
     return len({*re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", stderr, re.MULTILINE)})
 
 
 def system_calls(counted: Program, directory: Path) -> int:
-    """Return the number of system calls of a program and its processes, without those that depend on timing."""
+    """Return the number of system calls of a program and its children, without calls that depend on timing."""
     strace = program("strace")
     assert strace is not None
     table = directory.with_suffix(".calls")
@@ -120,7 +123,7 @@ def files(program: Program, directory: Path) -> int:
 
 
 def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
-    """Return the count of one more task of a foreach that runs on one worker and prints nothing."""
+    """Return the count for one more task of a foreach, computed from runs with 5 and with 25 items."""
     few, many = 5, 25
     counts = {}
     for width in (few, many):
@@ -130,7 +133,7 @@ def of_a_task(count: Callable[[Program, Path], int], place: Path) -> float:
 
 
 def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
-    """Compare the counts of all programs with the stored counts. With `--update-golden`, store the counts first."""
+    """Compare the counts of all programs with counts.json. With `--update-golden`, write counts.json first."""
     for number, each in enumerate(PROGRAMS.values()):
         run([sys.executable], each, place / f"cached-{number}")  # writes the bytecode
     bare = count(BARE, place / "bare")
@@ -145,7 +148,7 @@ def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Confi
 
 
 def differing(counts: dict[str, int], stored: dict[str, int]) -> list[str]:
-    """Return a line for each count that is not within 5 % of the stored one."""
+    """Return a line for each count that differs by more than 5 % from the stored count."""
     return [
         f"{name}: {counts.get(name)}, stored {stored.get(name)}"
         for name in counts | stored

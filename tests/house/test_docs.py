@@ -1,4 +1,4 @@
-"""The documents are true: their quoted outputs equal those of the programs, and the things that they name exist.
+"""The documents are correct: commands print the quoted outputs, and all named files, commands and options exist.
 
 A code block after `<!-- file: NAME -->` is written to an empty directory; a console block after `<!-- checked -->` is
 run there, after the files before it. The blocks after `<!-- cell -->` are the cells of one notebook, and a block after
@@ -50,7 +50,7 @@ class Small(FlowSpec):
 if __name__ == "__main__":
     Small()
 """
-# Options of other programs, and of flows that documents show.
+# Options in documents that belong to other programs or to flows of the documents.
 OTHERS = {
     "--server-side",
     "--only",
@@ -65,7 +65,8 @@ OTHERS = {
 GUIDE = ROOT / "docs" / "guide"
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 
-# Run the cells from stdin and print the output of each; an exception of a cell is its last line.
+# A program that executes the cells on its stdin and prints each cell's output; an exception is printed as its last
+# line.
 EXECUTE = """
 import json, sys
 import nbformat
@@ -82,7 +83,7 @@ NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).e
 print(json.dumps(["".join(map(shown, cell.outputs)) for cell in notebook.cells]))
 """
 
-# A small `humanize` for the guide's page about packages, which is checked without a network.
+# A small package `humanize`, which the guide's page about packages uses; the check needs no network.
 HUMANIZE = """
 def intcomma(number):
     return f"{number:,}"
@@ -100,7 +101,7 @@ def relative(path: Path) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with an empty home, in which the command `flowc` is the one under test."""
+    """Return environment variables with an empty home directory, and with the tested `flowc` as the command."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
@@ -121,7 +122,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def shell(command: str, directory: Path, environment: dict[str, str]) -> list[str]:
-    """Return the output of a command, stdout and stderr in their order. `make` runs in the project's root directory."""
+    """Run a shell command; return the lines of its output, stdout and stderr mixed in order.
+
+    `make` runs in the project's root directory.
+    """
     where = ROOT if command.startswith("make ") else directory
     done = subprocess.run(
         ["sh", "-c", f"{command} 2>&1"],
@@ -186,7 +190,7 @@ def test_cells_of_a_notebook(document: Path, tmp_path: Path, environment: dict[s
             assert printed == [], cells[number]
         elif "…" in expected[number]:
             assert matches(expected[number], printed), f"{cells[number]}\n{output}"
-        else:  # a kernel sends stdout and stderr in any order
+        else:  # the order of stdout and stderr is not fixed in a kernel
             assert sorted(printed) == sorted(expected[number]), cells[number]
 
 
@@ -219,8 +223,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """The commands in the migration table exist: the commands of flowc, and the commands of a flow's file that the
-    table calls "the same"."""
+    """The commands in the migration table exist, under flowc and, where the table says "the same", in a flow's file."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
@@ -237,13 +240,13 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     """An option in a document belongs to a command of flowc, to another program, or to a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
     (tmp_path / "flow.py").write_text(FLOW)
-    for command in ("run", "resume", "spin"):  # their options depend on the flow
+    for command in ("run", "resume", "spin"):  # the options of these commands depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
-    for target in ("argo", "stepfunctions"):  # the options of compile depend on the target
+    for target in ("argo", "stepfunctions"):  # the options of `compile` depend on the target
         lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
         known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
-    # these documents also name options of Metaflow, of earlier versions and of the benchmark
+    # documents that also name options of other programs: Metaflow, earlier versions of flowc, and the benchmark
     others = {
         ROOT / "docs" / "metaflow.md",
         ROOT / "docs" / "migrating.md",
@@ -264,7 +267,7 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     "page", [path for path in DOCUMENTS if path.parent == GUIDE and path.name != "index.md"], ids=relative
 )
 def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
-    """The page starts with a file, ends with a mistake and its error, and links to the next page."""
+    """A page of the guide starts with a file, ends with a mistake and its error, and links to the next page."""
     text = page.read_text()
     first, wrong = text.partition("\n## What goes wrong\n")[::2]
     kinds = [block["kind"] for block in BLOCK.finditer(first)]
@@ -278,7 +281,7 @@ def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
 
 
 def test_each_module_says_what_it_does() -> None:
-    """`docs/architecture.md` names directories and not modules, so it relies on the modules' docstrings."""
+    """Every module has a docstring, because `docs/architecture.md` describes only directories."""
     files = [path for parent in PACKAGES for path in (ROOT / parent).rglob("*.py") if "_vendor" not in path.parts]
     without = [
         path for path in files if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
@@ -287,14 +290,14 @@ def test_each_module_says_what_it_does() -> None:
 
 
 def test_architecture_names_directories() -> None:
-    """The page names only existing directories, and all our packages."""
+    """docs/architecture.md names only directories that exist, and names all our packages."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     rows = [re.findall(r"`([\w./]+)/`", line) for line in text.splitlines()]
     named = {name for row in rows for name in row}
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # the first directory of a row is a path; the others are paths, or names below the first
+    assert missing == []  # in each row, the first directory is a path; other directories may be names below the first
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES
@@ -305,7 +308,7 @@ def test_architecture_names_directories() -> None:
 
 
 def test_changelog_has_this_version() -> None:
-    """The current version has a section."""
+    """CHANGELOG.md has a section for the current version."""
     from flowc import __version__
 
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,4 +1,4 @@
-"""The modules that imports load, and the public names: start-up time and the direction of imports are promised."""
+"""The modules that each import loads, and the public names; these tests protect start-up time and layering."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def modules_of(package: str) -> list[str]:
 
 
 def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
-    """Every task of every flow pays for `import metaflow`."""
+    """`import metaflow` loads few modules, because every task of every flow imports it."""
     modules = loaded("import metaflow")
     assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator", "pathlib"})
     assert not any(name.startswith(("flowc.frontends", "flowc.targets", "flowc.cli")) for name in modules)
-    # only readers of runs need the 33 classes of the IR and the shapes of records
+    # these modules are needed only to read runs, and are large
     assert not modules & {
         "flowc_ir.model",
         "flowc_runtime.store.records.stored",
@@ -83,7 +83,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
 
 
 def test_flowc_is_empty(loaded: Callable[[str], set[str]]) -> None:
-    """`import flowc` loads only a version."""
+    """`import flowc` loads only a module with the version."""
     assert loaded("import flowc") == {"flowc"}
 
 
@@ -115,7 +115,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc_ir.late",
         "flowc_ir.late.namedtuple",
     }
-    assert "dataclasses" not in modules  # importing it would take a third of the time of `flowc --help`
+    assert "dataclasses" not in modules  # importing this module would take a third of the time of `flowc --help`
 
 
 def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str]]) -> None:
@@ -137,7 +137,7 @@ def test_reading_a_flow_is_light(project: Project, command: str) -> None:
 
 @pytest.mark.parametrize("module", modules_of("flowc_ir"))
 def test_ir_needs_the_standard_library_only(loaded: Callable[[str], set[str]], module: str) -> None:
-    """A pod contains the IR without the compiler."""
+    """The IR imports only the standard library, because a pod contains it without the compiler."""
     modules = loaded(f"import {module}")
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc_ir"}
 
@@ -146,7 +146,8 @@ def test_runtime_needs_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
     """The runtime imports neither the authoring API nor the compiler."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_runtime")))
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_ir", "flowc_runtime"}
-    assert not any(name.startswith("flowc.") for name in modules)  # `flowc` itself contains only the version
+    # the package `flowc` itself contains only the version
+    assert not any(name.startswith("flowc.") for name in modules)
 
 
 def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
@@ -183,7 +184,7 @@ def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[
 
 
 def test_the_compiler_imports_neither_hera_nor_pydantic(loaded: Callable[[str], set[str]]) -> None:
-    """Their import would take more than half of the time of `flowc compile`."""
+    """Importing Hera or pydantic would take more than half of the time of `flowc compile`."""
     pytest.importorskip("hera")
     modules = loaded("import flowc.targets.argo.compiler as c; c.hera_models.m.Template, c.hera_models.m.Container")
     assert "flowc.targets.argo.hera.plain_models" in modules
@@ -191,7 +192,7 @@ def test_the_compiler_imports_neither_hera_nor_pydantic(loaded: Callable[[str], 
 
 
 def test_only_the_models_of_hera_are_imported(loaded: Callable[[str], set[str]]) -> None:
-    """If the models are imported, other parts of Hera, such as an HTTP client, are not."""
+    """Code that imports Hera's models does not import other parts of Hera, such as its HTTP client."""
     pytest.importorskip("hera")
     modules = loaded("from flowc.targets.argo import hera_models\nwith hera_models.imported(): hera_models.m.Template")
     assert "hera.workflows.models" in modules
@@ -222,13 +223,13 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
         assert m.Template is not models.Template
         """
     project.write("program.py", program)
-    project.environment.pop("PYTHONWARNINGS")  # a warning of Hera's own module is no error here
+    project.environment.pop("PYTHONWARNINGS")  # importing Hera may print warnings, which are not errors here
     done = project.python("program.py")
     assert done.code == 0, done.err
 
 
 def test_public_names(golden: Callable[[Path, str], None]) -> None:
-    """The public names change only on purpose: with `--update-golden` and a line in CHANGELOG.md."""
+    """A change of public names needs `--update-golden` and a line in CHANGELOG.md."""
     pytest.importorskip("hera")
     lines = []
     for name in PUBLIC:

@@ -1,4 +1,4 @@
-"""Imports go one way: between packages, through the one table of the API, and without import cycles."""
+"""The direction of imports: each package imports only those below it, and there are no large import cycles."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BELOW = {
     "metaflow": {"flowc_ir", "flowc_runtime"},
     "flowc_emulator": {"flowc_ir", "flowc_runtime"},
 }
-"""The packages that each of our packages may import, also for types and in functions; `flowc` may import all."""
-NAME = {"flowc.__version__"}  # the distribution's version, which is all that `flowc` contains
+"""Package -> the packages that it may import, also in functions and for types; the package `flowc` may import all."""
+NAME = {"flowc.__version__"}  # `flowc` contains only the version, so every package may import it
 
 
 @pytest.mark.parametrize("package", BELOW)
@@ -43,7 +43,7 @@ def test_the_seam_s_rows_are_functions() -> None:
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """Only the table in `_seam.py` names modules above the API; other files of the API contain no such names."""
+    """Only the table in `_seam.py` names modules of packages above the API."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()
@@ -56,7 +56,10 @@ def test_only_the_seam_names_modules_above() -> None:
 
 
 def test_one_function_makes_the_contexts_of_commands() -> None:
-    """A context made elsewhere may lack `-h`, and click keeps the command without it (see `flowc.cli.context_of`)."""
+    """Only `flowc.cli.context_of` creates click contexts: other contexts may lack the option `-h`.
+
+    click caches the help option of the first context in the command, so all later contexts would lack the option too.
+    """
     others = [
         f"{name}:{node.lineno}"
         for name, path in modules().items()
@@ -73,7 +76,7 @@ def test_a_circle_is_told() -> None:
 
 
 def test_only_the_commands_of_a_target_import_the_command_line() -> None:
-    """A target has commands; lowering a flow needs no command line."""
+    """Only modules in `commands` import the command line; lowering a flow to a target does not need it."""
     upward = [
         f"{name}:{each.line} imports {each.name}"
         for name, path in modules().items()
@@ -85,17 +88,17 @@ def test_only_the_commands_of_a_target_import_the_command_line() -> None:
 
 
 def test_no_circle_has_more_than_two_modules() -> None:
-    """Imports in functions and for types count too, so that a reader of a module sees on which modules it depends."""
+    """Import cycles have at most two modules; imports in functions and for types count too."""
     graph = edges(modules())
     told = [f"{len(circle)} modules: {way_around(graph, circle)}" for circle in circles(graph) if len(circle) > 2]
     assert told == []
 
 
-MOST_INNER = 181  # the number of import statements in functions, which may only decrease
+MOST_INNER = 181  # the number of imports inside functions; reduce it when you remove imports
 
 
 def test_few_imports_stand_in_functions() -> None:
-    """Late imports save start-up time; they go through a table of names, a module's `__getattr__` or a `LateModule`."""
+    """Few imports are inside functions: late imports use `flowc_ir.late` or a module's `__getattr__`."""
     inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
     assert len(inner) <= MOST_INNER, f"{len(inner)} imports are in functions; at most {MOST_INNER} may be"
     assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"

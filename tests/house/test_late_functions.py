@@ -1,4 +1,4 @@
-"""Late imports name modules and functions by strings; each of these names exists."""
+"""Late imports name modules and functions in strings; all these modules and functions exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTRAS = {"obstore"}
 
 
 def late_names() -> list[str]:
-    """Return the names in all calls of LateFunction and LateModule."""
+    """Return the names that calls of LateFunction and LateModule contain."""
     calls = [node for path in modules().values() for node in ast.walk(ast.parse(path.read_text("utf-8")))
              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS]  # fmt: skip
     found = {node.args[0].value for node in calls if isinstance(node.args[0], ast.Constant)}
@@ -36,7 +36,7 @@ def test_a_late_function_is_called() -> None:
 
 
 def test_one_module_has_the_classes_of_late_names() -> None:
-    """Each package has late imports for this purpose: `flowc --help` loads no runtime, and the API no compiler."""
+    """Only `flowc_ir.late` defines classes for late imports; all packages use them."""
     homes = [
         name
         for name, path in modules().items()

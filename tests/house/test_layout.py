@@ -1,4 +1,4 @@
-"""The layout of the packages: the runtime's floors, and the number of modules in a directory."""
+"""The layout of the packages: the order of the runtime's directories, and the number of modules in a directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOORS = ("base", "process", "store", "run", "pod")
 
 
 def floor(module: str) -> int | None:
-    """Return the floor of a module of the runtime; None for other modules."""
+    """Return the position of a runtime module's directory in FLOORS; None for modules outside of these directories."""
     package, _, rest = module.partition(".")
     room = rest.partition(".")[0]
     return FLOORS.index(room) if package == "flowc_runtime" and room in FLOORS else None
@@ -43,7 +43,8 @@ def test_no_room_is_crowded(package: str) -> None:
 
 
 CLI = ("options", "words"), ("rendering",), ("running",), ("commands",), ("flow_file",)
-"""Each directory of the command line imports only itself and the directories before it. `flowc.cli` may import all."""
+"""The directories of the command line in order: a directory imports only itself and directories before it. The module
+`flowc.cli` may import all of them."""
 
 
 def test_a_room_of_the_command_line_imports_no_later_one() -> None:
@@ -64,7 +65,7 @@ def test_a_room_of_the_command_line_imports_no_later_one() -> None:
 
 
 def test_only_the_collector_makes_diagnostics() -> None:
-    """A check reports to `Faults`, so that all faults are reported together."""
+    """Only the class `Faults` creates diagnostics; checks report to it, so that all faults are printed together."""
     calls = [
         f"{name}:{node.lineno}"
         for name, path in modules().items()

@@ -1,4 +1,4 @@
-"""A name has one meaning: no two public classes of our packages share a name, and few modules do."""
+"""Names are unique: no two public classes of our packages have the same name, and few modules do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-# The names in sdk/ come from Metaflow.
+# Names in sdk/ are not checked, because Metaflow determines them.
 PACKAGES = ("compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime")
 
 CLASSES: dict[str, str] = {
@@ -56,7 +56,7 @@ def test_a_shared_name_is_found() -> None:
     assert list(classes(ast.parse(source))) == ["A", "C"]
 
 
-# Modules in these directories have the names that users type: a command, an option, a decorator.
+# Modules in these directories are named after what users type: a command, an option, a decorator.
 TYPED = ("flowc/cli/", "flowc/targets/argo/commands/", "flowc/frontends/metaflow/decorators/")
 MODULES = {
     "__main__": "Python's name",
@@ -81,7 +81,7 @@ MODULES = {
     "targets": "of the compiler; of commands on a cluster",
     "task": "the directory and its main module",
 }
-"""Names of several modules or directories, with their meanings."""
+"""Names that several modules or directories share: name -> the meanings."""
 
 
 def test_few_modules_share_a_name() -> None:

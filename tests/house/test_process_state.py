@@ -1,4 +1,4 @@
-"""The changing state of a process is in one object, `ambient()`: functions rebind no other names of modules."""
+"""State of a process that changes is in the object `ambient()`: functions rebind no names of modules."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ALLOWED = {
     "metaflow.plugins.datatools.s3.channel:_process": "the helper process of this process; a forked process starts its own",
     "metaflow.plugins.datatools.s3.channel:_lock": "as `_process`",
 }
-"""Names by their module, with the reason why they are not in `Ambient`."""
+"""Names that functions may rebind, `MODULE:NAME`, with the reason why they are not in `Ambient`."""
 
 
 def rebound(name: str, tree: ast.Module, known: set[str]) -> set[str]:
-    """Return MODULE:NAME of the names that functions rebind with `global` or set on another of our modules."""
+    """Return MODULE:NAME for each name that a function rebinds with `global` or sets in another module of ours."""
     found = {f"{name}:{each}" for node in ast.walk(tree) if isinstance(node, ast.Global) for each in node.names}
     ours: dict[str, str] = {}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""The reference matches the programs: docs/reference/generate.py generates it, and it is complete."""
+"""The reference in docs/ equals the output of docs/reference/generate.py, and describes all commands and names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_page_is_what_the_generator_writes(generator: Any, page: str) -> None:
 
 
 def test_reading_the_commands_leaves_their_short_option_for_help() -> None:
-    """The test runs in one process, because click keeps the help option of the first context of a command."""
+    """Generating the page of commands does not remove `-h` from the commands, which click caches per process."""
     code = (
         "import generate, click.testing, flowc.cli as cli\n"
         "generate.commands_page()\n"
@@ -52,7 +52,7 @@ def test_the_pages_are_all_there_are(generator: Any) -> None:
 
 
 def test_every_decorator_is_described_with_every_argument(generator: Any) -> None:
-    """The front end accepts, the API declares and its docstrings describe the same arguments of each decorator."""
+    """The front end accepts the same arguments of each decorator that the API declares and describes."""
     from flowc.frontends.metaflow.decorators.environments import TABLES
     from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
     from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
@@ -81,7 +81,7 @@ SAMPLES = {
 @pytest.mark.usefixtures("fresh_imports")
 @pytest.mark.parametrize("argument", SAMPLES)
 def test_what_is_said_to_be_refused_is_refused(generator: Any, argument: str, tmp_path: Path) -> None:
-    """The description of an argument says whether `argo` refuses it, or some of its values."""
+    """The reference says of an argument whether `argo` refuses it, or some values; the compiler does so."""
     from flowc.frontends.metaflow.flowspec import load
     from flowc.targets import BackendError
     from flowc.targets.argo import Settings, compile_flow
@@ -107,7 +107,7 @@ def test_every_argument_of_kubernetes_has_a_sample(generator: Any) -> None:
 
 
 def test_every_command_is_described(generator: Any) -> None:
-    """Every subcommand is described too, as in `flowc --help` and its own help."""
+    """The reference describes every command and subcommand that `flowc --help` shows."""
     from flowc.cli import COMMANDS, FLOW_COMMANDS
     from flowc.cli.words.exit_codes import EXIT_CODES_OF
 

@@ -1,4 +1,4 @@
-"""The documentation's site: `make docs` builds it, finds broken links, and the pages load nothing from other hosts."""
+"""The documentation site: `make docs` builds it and reports broken links; its pages load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tools.chromium import Browser
 
 pytest.importorskip("material", reason="the site is built by mkdocs-material")
 
-# Attributes of tags whose value a browser loads. `a` is missing, because only the reader follows a link.
+# Attributes of HTML tags whose URL a browser loads by itself. `a` is not in the table, because its URL is loaded only
+# when the reader clicks.
 LOADS = {
     "audio": "src", "embed": "src", "iframe": "src", "img": "src", "input": "src", "link": "href", "object": "data",
     "script": "src", "source": "src", "track": "src", "video": "src",
@@ -54,14 +55,14 @@ class Reader(HTMLParser):
 
 
 def read(page: Path) -> Reader:
-    """Read a page of the site."""
+    """Return the parsed page of the site."""
     reader = Reader()
     reader.feed(page.read_text(encoding="utf-8"))
     return reader
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """Build the site of the documents below `root`, as `make docs` does."""
+    """Build a site from the documents below `root`, as `make docs` does."""
     command = [
         "-m",
         "mkdocs",
@@ -84,7 +85,7 @@ def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site of this documentation."""
+    """Build the site of this project's documentation, and return its directory."""
     site = tmp_path_factory.mktemp("site")
     done = build(ROOT, site)
     assert done.returncode == 0, done.stderr
@@ -108,7 +109,7 @@ def test_styles_load_nothing_from_other_hosts(site: Path) -> None:
 
 
 def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> None:
-    """Scripts load nothing from other hosts either: a page is opened, and the search is used."""
+    """A browser loads the page and uses its search; no script requests anything from another host."""
     pytest.importorskip("websocket")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -137,7 +138,7 @@ def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> 
 
 
 def test_pages_show_no_markup(site: Path) -> None:
-    """Every list, table and fence is rendered; one that Python-Markdown reads as text would show its markup."""
+    """Every list, table and fence is rendered: no page shows Markdown that Python-Markdown has read as text."""
     raw = re.compile(r"^\s*(?:- |\||```)|\*\*|`|\]\(|<!--", re.MULTILINE)
     for path in site.rglob("*.html"):
         body = read(path).text

@@ -1,4 +1,4 @@
-"""Tests wait for events: a gate, a pipe, the end of a process (project.py). No test sleeps for a guessed time."""
+"""Tests wait for events: a gate, a pipe, the end of a process (project.py). No test sleeps for a fixed time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from project import ROOT
 TESTS = ROOT / "tests"
 SLEEP = re.compile(r"\btime(?:\W+import \w*|['\")]*\.)sleep\b|\basyncio\.sleep\b(?!\(0[,)])")
 
-# The number of lines of a file or directory that sleep, with the reason.
+# The number of lines with `sleep` that a file or directory may contain, with the reason.
 ALLOWED = {
     "project.py": (1, "`wait_until`, for conditions without an event"),
     "cluster/": (5, "a cluster is polled in one place; a flow waits for another task, others last long"),

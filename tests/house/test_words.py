@@ -1,4 +1,4 @@
-"""The words of the project: constructions that make a reader read twice are refused.
+"""Constructions that are hard to read are refused in the project's texts.
 
 Each row of `REFUSED` is a construction, and what to write instead. Docstrings, comments, help texts, errors, pages of docs and
 the changelog are searched; the tests are not, since they quote what users see.
@@ -48,7 +48,7 @@ REFUSED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")
-MOST = 0  # the number of lines with such constructions, which may only decrease
+MOST = 0  # the number of lines that may contain such constructions; reduce it when you rewrite lines
 
 
 def odd(line: str) -> str:
@@ -58,7 +58,7 @@ def odd(line: str) -> str:
 
 
 def rows() -> list[str]:
-    """Return `file:line: construction: text` for each line that contains a refused construction."""
+    """Return `file:line: construction: text` for each line with a refused construction."""
     files = [file for top in SEARCHED for kind in ("*.py", "*.md") for file in (REPOSITORY / top).rglob(kind)]
     out = []
     for file in sorted([*files, *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md"))]):

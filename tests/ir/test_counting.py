@@ -1,4 +1,4 @@
-"""The function that writes a number of things in words."""
+"""The function that writes a number with a noun, such as `3 steps`."""
 
 from __future__ import annotations
 

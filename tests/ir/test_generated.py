@@ -1,4 +1,4 @@
-"""The generated files match the classes, and values that the fields' marks forbid are refused everywhere."""
+"""The generated files match the classes of the IR, and values outside of a field's limits are refused everywhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_header_says_how_to_regenerate(name: str) -> None:
 
 
 def test_reading_a_flow_evaluates_no_annotation() -> None:
-    """Nothing evaluates the annotations of the model, because their marks are never imported at run time."""
+    """Reading and writing a flow does not evaluate the model's annotations, and imports no marks."""
     program = (
         "import sys; from flowc_ir import schema\n"
         "flow = schema.loads(sys.stdin.read()); schema.dumps(flow)\n"
@@ -105,7 +105,7 @@ def test_what_is_stored_validates_once_it_is_of_the_current_version(path: Path) 
 
 
 def mutations(document: Any) -> Iterator[Any]:
-    """Yield copies of a document, each with one faulty record: an unknown or missing field, or one of a wrong type."""
+    """Yield copies of a document with one fault each: an unknown field, a missing field, or a wrong type."""
 
     def changed(change: Callable[[Any], None]) -> Any:
         copy = json.loads(json.dumps(document))
@@ -249,7 +249,7 @@ def test_every_mark_has_an_example() -> None:
 
 
 def test_a_branch_with_one_target_is_found_by_verify() -> None:
-    """`verify` refuses a branch with one target, because the reader would refuse its JSON, a list with one item."""
+    """`verify` refuses a branch with one target: its JSON is a list of one item, which the reader refuses."""
     flow: Flow = schema.loads(json.dumps(everything()))
     nodes = tuple(replace(node, next=Branch(targets=("meet",))) if node.id == "a" else node for node in flow.nodes)
     assert verify(replace(flow, nodes=nodes)) != []

@@ -1,4 +1,4 @@
-"""Flows and their exact IR: tests/golden/<case>/flow.py beside ir.txt; and the JSON of the IR."""
+"""Golden flows: tests/golden/<case>/flow.py is lowered to ir.txt; the IR survives a round trip through JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_json_is_valid_and_comes_back_the_same(case: Path) -> None:
 
 
 def test_same_source_same_bytes() -> None:
-    """Two processes with different hash seeds print the same JSON."""
+    """Two processes with different hash seeds print identical JSON."""
     program = (
         "import sys; from pathlib import Path; from flowc.frontends.metaflow.flowspec import load; from flowc_ir import schema\n"
         "print(schema.dumps(load(Path(sys.argv[1])).flow))"
@@ -74,7 +74,7 @@ def test_same_source_same_bytes() -> None:
 
 
 def everything() -> Any:
-    """Return a document with every field of the IR."""
+    """Return an IR document in which every field of every class occurs."""
     span = "flow.py:1:1"
     node = {"where": span, "run": {"method": "start"}}
     document = {
@@ -134,7 +134,7 @@ def everything() -> Any:
                       "project": "other", "branch": "prod", "options": "{}"}],
         "exit_hooks": [{"on": "success", "function": "notify", "where": span, "options": "{}"}],
     }  # fmt: skip
-    return json.loads(json.dumps(document))  # a deep copy: a change of one `span` does not change the others
+    return json.loads(json.dumps(document))  # a deep copy, so that a change of one `span` does not change the others
 
 
 Place = tuple[Any, ...]
@@ -206,7 +206,7 @@ REQUIRED = {
 
 
 def is_free(place: Place) -> bool:
-    """Return whether the object maps names that the user chooses."""
+    """Return whether the keys of the object at this path are chosen by the user, such as names of parameters."""
     return place[-1:] == ("parameters",) if place[:1] == ("triggers",) else bool(place) and place[-1] in FREE_KEYS
 
 
@@ -218,7 +218,7 @@ def is_required(place: Place) -> bool:
 
 
 def refers(place: Place) -> bool:
-    """Return whether the value at this place is the name of a step."""
+    """Return whether the value at this path is the name of a step."""
     value = value_at(everything(), place)
     if not isinstance(value, str) or place[:1] not in (("nodes",), ("start",)):
         return False

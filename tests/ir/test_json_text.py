@@ -1,4 +1,4 @@
-"""Valid JSON for every reader, with all numbers in values: in commands, files and manifests."""
+"""JSON in commands, files and manifests: every reader accepts it, and it represents all floats."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 def strictly(text: str | bytes) -> Any:
-    """Read JSON like a reader without the word NaN."""
+    """Read JSON strictly: NaN and Infinity are errors."""
 
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON: {text!r:.300}")
@@ -53,7 +53,7 @@ def test_what_is_written_is_json_and_is_read_back(value: Any) -> None:
         assert json.loads(text) == value
     assert repr(json_text.loads(json.dumps(value))) == repr(value) or "$float" in repr(
         value
-    )  # an older flowc wrote this text
+    )  # a dict with the key `$float` is read as a float, which older versions wrote in this form
     for form in (json_text.shown, json_text.page):
         strictly(form(value))
 
@@ -96,7 +96,7 @@ def test_any_json_parameter_arrives_by_argo(value: Any) -> None:
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_number_arrives_by_argo(value: float) -> None:
     parameter = Parameter(name="p", type="float", where=Span("f", 1, 1))
-    assert arguments.encode_parameter(parameter, value) == repr(value)  # the text that a person would type
+    assert arguments.encode_parameter(parameter, value) == repr(value)  # the text that a user would type
     assert repr(arguments.decode_parameter(parameter, repr(value))) == repr(value)
 
 
@@ -156,7 +156,7 @@ def numbers(project: Project) -> Project:
 
 
 def check_files(project: Project) -> None:
-    """Every JSON file of the store is valid JSON, and so is every other file that begins like JSON."""
+    """Assert that every file in the store that begins with `{` is valid JSON."""
     files = [path for path in (project.root / ".flowc").rglob("*") if path.is_file()]
     read = [strictly(data) for path in files if (data := path.read_bytes())[:1] == b"{"]
     assert len(read) > 5

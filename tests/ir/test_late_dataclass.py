@@ -130,7 +130,7 @@ def test_it_behaves_like_one_of_the_standard_library(make, args, kwargs) -> None
             "qualname": cls.__init__.__qualname__,
             "repr": repr(one),
             "match": cls.__match_args__,
-            # Python 3.10 repeats the slots of a base class, which later versions do not.
+            # Python 3.10 repeats the slots of a base class in a derived class, which later versions do not.
             "slots": cls.__dict__.get("__slots__") if sys.version_info >= (3, 11) else None,
             "equal": one == same,
             "unequal": one == 1,
@@ -246,7 +246,7 @@ def test_pickles_of_the_standard_library_can_be_read(library) -> None:
 
 
 def test_another_attribute_of_a_frozen_class_is_refused() -> None:
-    """Unlike here, the dataclasses of Python 3.11's standard library raise a TypeError about `super`."""
+    """In Python 3.11, the standard library raises a TypeError about `super` here, instead of this error."""
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'another'"):
         plain(late)(1).another = 5
 

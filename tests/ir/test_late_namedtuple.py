@@ -15,7 +15,7 @@ BASES = pytest.mark.parametrize("base", [typing.NamedTuple, late.NamedTuple], id
 
 
 class Stored(late.NamedTuple):
-    """A class that pickle finds."""
+    """A class in this module, which pickle can find."""
 
     x: int
     note: str = "a"

@@ -1,4 +1,4 @@
-"""Regular expressions, tables and digests that do their work at the first use."""
+"""Values that are computed at first use: regular expressions, tables and digests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_digests_are_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, loaded: b
     content = content[:size]
 
     def pieces() -> Iterator[memoryview]:
-        buffer = bytearray(1000)  # each piece overwrites the buffer
+        buffer = bytearray(1000)  # all parts are views of this buffer, which is overwritten for the next part
         for start in range(0, size, 1000):
             piece = content[start : start + 1000]
             buffer[: len(piece)] = piece

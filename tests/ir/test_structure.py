@@ -1,4 +1,4 @@
-"""The structure of graphs: structured flows are accepted with the right joins, others are refused without a crash."""
+"""The structure of graphs: a structured flow is accepted with the right joins; other flows are errors, not crashes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def vertex(name: str, following: Transition | None, takes_inputs: bool = False) 
     return Vertex(id=name, where=HERE, takes_inputs=takes_inputs, next=following)
 
 
-# A block is a step, or a split with a list of arms; an arm is a list of blocks.
+# A block is a pair: ("step", []), or the kind of a split with its arms; an arm is a list of blocks.
 Block = tuple[str, list[list["Block"]]]
 BLOCKS: st.SearchStrategy[list[Block]] = st.recursive(
     st.lists(st.just(("step", [])), min_size=1, max_size=3),
@@ -42,12 +42,12 @@ BLOCKS: st.SearchStrategy[list[Block]] = st.recursive(
 
 
 def build(blocks: list[Block]) -> tuple[list[Vertex], dict[str, str]]:
-    """Return the vertices of `start`, the blocks in sequence, `end`; and the join of each split."""
+    """Return the vertices of a flow with these blocks between `start` and `end`, and the join of each split."""
     vertices: list[Vertex] = []
     closes: dict[str, str] = {}
 
     def lay(blocks: list[Block], after: str) -> str:
-        """Add the blocks before `after`; return the name of the first."""
+        """Add the vertices of the blocks, which lead to `after`; return the name of the first vertex."""
         for kind, arms in reversed(blocks):
             name = f"n{len(vertices)}"
             if kind == "step":
@@ -82,7 +82,7 @@ def test_structured_flows_are_accepted(blocks: list[Block]) -> None:
 
 @given(BLOCKS, st.data())
 def test_one_wrong_signature_is_one_fault(blocks: list[Block], data: st.DataObject) -> None:
-    """A join without inputs, or inputs without a split, is reported anywhere in a structured flow."""
+    """A join without `inputs`, or a step with `inputs` that joins no split, is reported wherever it is."""
     vertices, _ = build(blocks)
     index = data.draw(st.integers(0, len(vertices) - 2))  # all but the start
     vertices[index] = replace(vertices[index], takes_inputs=not vertices[index].takes_inputs)
@@ -128,7 +128,7 @@ def graphs(draw: st.DrawFn) -> list[Vertex]:
 @settings(max_examples=300)
 @given(graphs())
 def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
-    """There is no crash, each fault is reported once, and the regions of a valid graph contain every step once."""
+    """No graph causes a crash; each fault is reported once; the regions of a valid graph contain every step once."""
     shape = analyse("start", vertices)
     assert len({(fault.code, fault.message) for fault in shape.faults}) == len(shape.faults)
     if shape.faults or any(v.next is None for v in vertices):
@@ -140,7 +140,7 @@ def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
 
 @st.composite
 def switch_graphs(draw: st.DrawFn) -> list[Vertex]:
-    """Return graphs of steps and switches with any cycles; each step is reached, and each reaches the end."""
+    """Return a random graph of steps and switches, with any cycles; the end is reachable from every step."""
     arms: dict[str, list[str]] = {name: [] for name in NAMES[:-1]}
     reached = ["start"]
     for name in [*draw(st.permutations(NAMES[1:-1])), "end"]:
@@ -163,7 +163,10 @@ def step_or_switch(goals: list[str]) -> Transition:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(switch_graphs(), st.integers(0, 2**32))
 def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None:
-    """Random walks of an accepted graph reach the end: each path occurs once, and each parent is found again."""
+    """Random walks of a valid graph reach the end, and no index path occurs twice.
+
+    The parents that the graph finds for a task equal those of the walk.
+    """
     shape = analyse("start", vertices)
     assume(not shape.faults)
     flow = as_flow(vertices, {})
@@ -187,7 +190,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:
-    """Yield every form that the step `order[index]` can have in a graph without cycles."""
+    """Yield every vertex that the step `order[index]` can be in an acyclic graph."""
     later = order[index + 1 :]
     ways: list[Transition] = [End()] if not later else []
     ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]
@@ -196,11 +199,11 @@ def outcomes(order: list[str], index: int) -> list[Vertex]:
 
 
 def is_structured(vertices: tuple[Vertex, ...]) -> bool:
-    """Return whether the graph can be parsed from its start as nested sequences: another definition of structured."""
+    """Return whether a graph is structured, found in another way: by parsing it as nested sequences."""
     by_id = {v.id: v for v in vertices}
 
     def parse(here: str) -> tuple[list[str], str | None]:
-        """Return the steps of the sequence that starts here, and the join that ends it."""
+        """Return the steps of the sequence that starts at `here`, and the join that ends the sequence."""
         found: list[str] = []
         joined = False
         while joined == by_id[here].takes_inputs:
@@ -224,7 +227,7 @@ def is_structured(vertices: tuple[Vertex, ...]) -> bool:
 
 
 def test_every_small_graph() -> None:
-    """All 26,000 graphs of five steps are accepted exactly if they are structured."""
+    """Of all 26,000 graphs with five steps, exactly the structured ones are accepted."""
     order = ["start", "a", "b", "c", "end"]
     accepted = 0
     for vertices in itertools.product(*(outcomes(order, index) for index in range(len(order)))):
@@ -235,7 +238,7 @@ def test_every_small_graph() -> None:
 
 
 def test_one_cause_one_fault() -> None:
-    """A step that cannot be reached is reported alone, without its successors."""
+    """A step that cannot be reached is reported, and the steps that only it leads to are not."""
     vertices = [
         vertex("start", Goto(target="end")),
         vertex("lost", Branch(targets=("a", "b"))),

@@ -1,4 +1,4 @@
-"""`verify` finds the faults that only an IR from another front end, or a pass, can have."""
+"""`verify` reports faults that cannot come from flowc's front ends, but from other front ends or from passes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ FAULTS = {
             END,
         ),
         codes.PARALLEL_STEP,
-        "the tasks of step 'work' run all at once, but it does not lead straight to their join",
+        "the tasks of step 'work' run all at once, but this step does not lead straight to their join",
     ),
     "another split's join": (
         flow(

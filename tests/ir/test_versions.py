@@ -1,4 +1,4 @@
-"""Versions of stored objects: every field has one, and objects of a newer flowc are refused, each kind with its text."""
+"""Versions of stored objects: each field has a version, and each kind of object of a newer flowc is refused."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def fields_now(format: Format) -> dict[str, str]:
 
 
 def _marks_of_manifests() -> set[str]:
-    """Return the labels and annotations of all objects in the golden manifests, without users' own."""
+    """Return the labels and annotations of flowc in the golden manifests, without those of users."""
     found: set[str] = set()
     for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "targets/argo/golden").glob("*.yaml")]:
         for manifest in yaml.safe_load_all(path.read_text()):
@@ -94,8 +94,7 @@ def snapshot(format: Format, number: int) -> Path:
 
 
 def listed(format: Format, number: int) -> dict[str, str]:
-    """Return the fields of a version: the fields of the oldest version, with the additions and removals of later
-    versions."""
+    """Return the fields of a version: those of the oldest version, with all later additions and removals applied."""
     oldest, *others = format.versions
     text = snapshot(format, oldest.number).read_text()
     found = dict(_parsed(line) for line in text.splitlines())
@@ -113,7 +112,7 @@ def _parsed(line: str) -> tuple[str, str]:
 
 
 def difference(format: Format, now: Mapping[str, str]) -> str:
-    """Return the instruction for fields that the table does not list; empty if it lists all."""
+    """Return what to change in the table of versions; empty if the table lists the current fields."""
     known = listed(format, format.current)
     added = [lines({name: kind}).strip() for name, kind in now.items() if known.get(name) != kind]
     dropped = sorted(known.keys() - now.keys())
@@ -161,7 +160,7 @@ def test_a_released_version_stays_as_it_is(format: Format, request: pytest.Fixtu
 
 
 def test_what_is_released_is_marked() -> None:
-    """Before a release every version gets `released=True`, and its snapshot by `pytest --update-golden`."""
+    """A release marks all versions with `released=True`, and stores their snapshots by `pytest --update-golden`."""
     headings = re.findall(r"^## .*", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
     for format in FORMATS:
         numbers = [version.number for version in format.versions]
@@ -192,7 +191,7 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """A user's value, such as that of a parameter, may be a dict with the key `$float`."""
+    """A dict with the key `$float` is a float only in new versions; in older versions it is a user's dict."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
@@ -261,7 +260,7 @@ def kept(project: Project) -> Kept:
 
 
 class Kept:
-    """The golden store of the newest version, in a user's directory."""
+    """A copy of the golden store of the newest version in a user's directory."""
 
     def __init__(self, project: Project) -> None:
         opened(STORES[-1], project)
@@ -272,7 +271,7 @@ class Kept:
         self.directory = self.root / self.run.prefix
 
     def fails(self, *command: str) -> str:
-        """Return the error of a command that exits with 1, without a traceback."""
+        """Run a command, which must exit with 1 and without a traceback; return its error."""
         done = self.project.flowc(*command)
         assert (done.code, done.out) == (1, "")
         assert "Traceback" not in done.err
@@ -337,7 +336,7 @@ def test_a_status(kept: Kept, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["logs", "show"])
 def test_the_ir_among_others(kept: Kept, command: str) -> None:
-    """If the graph cannot be read, the steps are in the order of their names."""
+    """If a run's graph cannot be read, the steps are sorted by name."""
     change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
     done = kept.project.flowc(*words(kept, command))
     assert done.code == 0
@@ -385,7 +384,7 @@ def test_an_artifact(kept: Kept) -> None:
 
 @pytest.mark.parametrize("kind", ["entry", "reads"])
 def test_a_cache_entry(kept: Kept, kind: str) -> None:
-    """The entry stays unchanged, and the task runs."""
+    """A cache entry of a newer flowc stays unchanged, and the task runs."""
     kept.project.run("kept.py", "--cache")
     paths = [
         path
@@ -426,7 +425,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # until the lease's owner can no longer be deleting
+    assert waited  # the lease has expired, so its owner cannot be deleting any more
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:
@@ -450,7 +449,7 @@ def test_the_ir_of_a_pod(kept: Kept) -> None:
 
 
 class Cluster:
-    """A cluster with one template, which only returns objects."""
+    """A simulated cluster that returns the objects of one WorkflowTemplate and changes nothing."""
 
     namespace = "default"
 
@@ -574,7 +573,10 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """Keys of the first release were computed from these texts, the `repr` of nodes, so they must never change."""
+    """Cache keys of the first release are digests of these texts, so the texts must never change.
+
+    The texts are the `repr` of nodes.
+    """
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]
@@ -593,7 +595,7 @@ def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict
 
 
 def identity(packages: Any) -> Any:
-    """Return the cache key of a step with these packages."""
+    """Return the cache key of a step that has these packages."""
     flow = schema.loads((STORES[-1] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], packages=packages)
     situation = object.__new__(caching.Situation)

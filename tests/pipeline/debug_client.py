@@ -23,7 +23,7 @@ _SECONDS = 100
 
 
 def _connected(port: int) -> socket.socket:
-    """Return a connection to a port on which an adapter listens soon."""
+    """Connect to a port on which an adapter will soon listen; return the connection."""
     found: list[socket.socket] = []
 
     def connects() -> bool:
@@ -44,7 +44,10 @@ class Event(NamedTuple):
 
 
 class DebugSession:
-    """A session with an adapter for one process. A thread reads its messages: events go to a queue of all sessions."""
+    """A session with an adapter for one process.
+
+    A thread reads the adapter's messages and puts events into a queue that all sessions share.
+    """
 
     def __init__(self, port: int, events: queue.Queue[Event]) -> None:
         self._socket = _connected(port)
@@ -58,7 +61,8 @@ class DebugSession:
     def begin(self, attach: Mapping[str, Any], file: Path, lines: list[int]) -> None:
         """Attach to the process, set breakpoints at lines of the file (from 1), and let it run."""
         self.request("initialize", {"adapterID": "test", "clientID": "test", "pathFormat": "path"})
-        self._send("attach", attach)  # the response to `attach` arrives only after the response to configurationDone
+        # `attach` is answered only after configurationDone, so do not wait for the answer here
+        self._send("attach", attach)
         assert self._initialized.wait(_SECONDS)
         points = {"source": {"path": str(file)}, "breakpoints": [{"line": line} for line in lines]}
         self.request("setBreakpoints", points)
@@ -95,7 +99,7 @@ class DebugSession:
                     self._initialized.set()
                 else:
                     self._events.put(Event(self, message["event"], message.get("body", {})))
-        except (OSError, ValueError):  # this side has closed the connection
+        except (OSError, ValueError):  # `close` has closed the connection
             return
 
     def _message(self) -> Any:
@@ -108,12 +112,12 @@ class DebugSession:
 
 
 class DebugClient:
-    """An editor that debugs a program and the processes that it starts. Use as a context manager.
+    """A client that debugs a program and all processes that the program starts. Use as a context manager.
 
     Args:
         port: the adapter's port on loopback.
         file: the file with breakpoints.
-        lines: their lines, from 1.
+        lines: the lines of the breakpoints, from 1.
     """
 
     def __init__(self, port: int, file: Path, lines: list[int]) -> None:
@@ -135,7 +139,7 @@ class DebugClient:
         session.begin(arguments, self._file, self._lines)
 
     def until_stopped(self) -> Event:
-        """Attach to each new process until one stops; return its event."""
+        """Attach to each new process until one stops at a breakpoint; return the event."""
         while True:
             event = self._events.get(timeout=_SECONDS)
             if event.name == "debugpyAttach":
@@ -144,7 +148,7 @@ class DebugClient:
                 return event
 
     def until_ended(self, process: subprocess.Popen[str]) -> None:
-        """Attach to each new process until the program has ended, because each process waits for this."""
+        """Attach to each new process, since it waits for a debugger, until the program has ended."""
         deadline = time.monotonic() + _SECONDS
         while process.poll() is None:
             assert time.monotonic() < deadline, "the program does not end"

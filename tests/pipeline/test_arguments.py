@@ -1,4 +1,4 @@
-"""Arguments by name and annotation, and the values that functions return."""
+"""The arguments of a step's function, by name and annotation, and the conversion of its return values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 
 
 class Model:
-    """A stand-in for pydantic's models, with the methods that flowc uses."""
+    """A class with the methods of pydantic's models that flowc uses."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -58,13 +58,13 @@ class Shape(TypedDict):
 
 
 class Named(Protocol):
-    """A protocol that cannot be checked at run time."""
+    """A Protocol that is not runtime_checkable."""
 
     name: str
 
 
 class Plain:
-    """A class without a form in JSON."""
+    """A class whose objects cannot be written as JSON."""
 
 
 class Color(enum.Enum):
@@ -115,7 +115,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (1.5, int, "is 1.5 (float), not int"),
     (True, int, "is True (bool), not int"),
     (None, str, "is None (NoneType), not str"),
-    ({"x": 1, "z": 2}, Point, "has 'z', which Point has no field for"),
+    ({"x": 1, "z": 2}, Point, "contains 'z', but Point has no such field"),
     ({}, Point, "is not a Point"),
     ({"x": "q"}, Point, "x of argument 'a' of f() is 'q' (str), not int"),
     ({}, Model, "is not a Model: value: field required"),

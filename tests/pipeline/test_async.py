@@ -1,4 +1,4 @@
-"""Asynchronous functions and generators as steps, and the events of a run."""
+"""Steps that are asynchronous functions or generators, and the events of an asynchronous run."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ asyncio.run(main())
 
 
 def test_branches_run_at_the_same_time(project: Project) -> None:
-    done = program(project, "asyncio.run(events(branches))")  # each branch waits for the other
+    done = program(project, "asyncio.run(events(branches))")  # each branch waits until the other branch has started
     assert done.code == 0, done.err
     outputs = [event["outputs"] for event in events(done) if event["type"] == "task_completed"]
     assert {"l": 1} in outputs

@@ -1,4 +1,4 @@
-"""The setting `catalog`: files of tasks are kept in the store, not at all, or in the catalog of a package."""
+"""The setting `catalog`: a task's files are kept in the store, in the catalog of a package, or not at all."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_without_a_catalog_a_file_that_is_gone_fails_the_step(piped: Project) ->
 
 
 def test_a_run_is_resumed_with_another_catalog(piped: Project) -> None:
-    """Each file is read from the catalog that its record names."""
+    """A file is read from the catalog in its record, even if the resumed run stores new files in another catalog."""
     assert run(piped, "directory", BREAK="1").code == 1
     done = piped.flowc("resume", "pipe.py:pipe", FLOWC_CATALOG="store")
     assert done.code == 0, done.err

@@ -1,4 +1,4 @@
-"""An editor's debugger stops in the functions of a pipeline: a real debug adapter, and a client on loopback."""
+"""An editor's debugger stops in a pipeline's functions; the test uses a real debug adapter and its own client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of pipelines: `Catalog(get, put, store_copy, compute_data_folder)` for every kind of task."""
+"""Files of pipelines: the arguments of `Catalog`, for every kind of task."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(project: Project, pipeline: str, *words: str) -> Any:
 
 
 def found_by(project: Project, pipeline: str) -> dict[str, str]:
-    """Run a pipeline whose last step is `read`, and return the files that it has found."""
+    """Run a pipeline whose last step is `read`; return the artifact `found`: the files in the data folder."""
     done = run(project, pipeline)
     assert done.code == 0, done.err
     found: dict[str, str] = project.artifacts(project.latest(), "read")["found"]
@@ -356,13 +356,14 @@ SECRET = 'a "quoted" s3cr3t'
     [
         ["copied", "--text", "the key is KEY."],
         ["copied", "--text", '{"key": JSON}'],
-        ["copied", "--text", "." * ((1 << 20) - 5) + "KEY"],  # where two pieces of the file meet
+        # flowc searches a file in parts of 1 MiB, and this secret is in two parts
+        ["copied", "--text", "." * ((1 << 20) - 5) + "KEY"],
         ["shell"],
     ],
 )
 def test_a_file_with_the_value_of_a_secret_is_refused(project: Project, words: list[str]) -> None:
     project.write("leaks.py", LEAK)
-    if len(words) == 3 and len(words[2]) > 1000:  # longer than an argument may be
+    if len(words) == 3 and len(words[2]) > 1000:  # the operating system limits the length of an argument
         project.write("values.json", json.dumps({"text": words[2]}))
         words = [words[0], "--params-file", "values.json"]
     done = project.flowc("run", "--local", f"leaks.py:{words[0]}", *words[1:], KEY=SECRET)
@@ -391,7 +392,7 @@ def test_a_name_of_a_file_with_the_value_of_a_secret_is_refused(project: Project
 def test_secrets_in_files_are_found_like_those_in_returns(
     project: Project, pipeline: str, text: str, key: str, code: int
 ) -> None:
-    """A file without a copy is not stored, and a short secret counts only if it is the whole file."""
+    """Files without a copy are not searched; a short secret is found only if it is the whole file."""
     project.write("leaks.py", LEAK)
     done = project.flowc("run", "--local", f"leaks.py:{pipeline}", "--text", text, KEY=key)
     assert done.code == code, done.err

@@ -1,4 +1,4 @@
-"""Pipelines become flows: the nodes of each composite, the parameters, and faults with their positions."""
+"""Pipelines are lowered to flows: the nodes of each composite, the parameters, and errors with their positions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def lowered(*steps: Any, **more: Any) -> Flow:
 
 
 def shape(flow: Flow) -> list[str]:
-    """Return the lines about the nodes, without the code that they run."""
+    """Return the printed lines of the nodes and their transitions."""
     return [line.strip() for line in print_flow(flow).splitlines() if line.startswith("  ") and "->" in line]
 
 

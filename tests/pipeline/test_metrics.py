@@ -1,4 +1,4 @@
-"""Metrics of pipelines: returns of the kind `metric`, and series from functions, shell commands and notebooks."""
+"""Metrics of pipelines: return values of the kind `metric`, and points from functions, shell commands and notebooks."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_a_metric_with_a_secret_fails_the_step(made: Project, name: str, message
     assert tasks(made) == []
     assert (made.root / "lines.txt").read_text() == "begin\nend\n"
     files = [path for path in (made.root / ".flowc").rglob("*") if path.is_file()]
-    # A secret that Python code returns as a value is stored; only a metric with a secret is refused.
+    # A secret in a value that Python code returns is not detected and is stored; a secret in a metric is refused.
     held = [] if name == "python_value" else [token.encode(), pin.encode()]
     assert not [path for path in files if any(each in path.read_bytes() for each in held)]
     assert token not in done.out + done.err

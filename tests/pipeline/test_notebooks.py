@@ -1,4 +1,4 @@
-"""Notebooks as steps, in a real kernel: inputs, returns, the executed notebook, failures, and notebooks that run alone."""
+"""Notebooks as steps, in a real kernel: inputs, returns, the executed notebook, failures, and use outside of flowc."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def notebook(*cells: str, tagged: str = "", language: str = "python") -> str:
-    """Return a notebook: its parameters cell, if it has one, and cells of code; a cell that begins with # is text."""
+    """Return a notebook with these cells; a cell that begins with `# ` is Markdown.
+
+    If `tagged` is given, it becomes the first cell, tagged `parameters`.
+    """
 
     def cell(source: str, tags: list[str]) -> dict[str, Any]:
         if source.startswith("# "):
@@ -84,7 +87,7 @@ def notebooks(project: Project) -> Project:
 
 
 def run(project: Project, name: str) -> dict[str, Any]:
-    """Run a pipeline, which must succeed; return its values."""
+    """Run a pipeline, which must succeed; return the values at its end."""
     done = project.python("-c", f"import pipeline; print('OUT', pipeline.{name}.execute().outputs)", timeout=120)
     assert done.code == 0, done.err
     (line,) = (line for line in done.out.splitlines() if line.startswith("OUT "))
@@ -102,7 +105,7 @@ def test_objects_and_values_go_in_and_out(notebooks: Project) -> None:
 
 
 def executed(project: Project, step: str, path: str = "0") -> dict[str, Any]:
-    """Return the executed notebook of the newest run."""
+    """Return the executed notebook that the newest run has stored for this task."""
     found: dict[str, Any] = json.loads(project.artifacts(project.latest(), step, path)["executed_notebook"])
     return found
 

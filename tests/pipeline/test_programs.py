@@ -1,4 +1,4 @@
-"""Programs that execute pipelines: notebooks, debuggers, interrupts, threads, steps that execute pipelines, variables."""
+"""Programs that call `execute`: notebooks, debuggers, interrupts, threads, and steps that execute pipelines."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ for cell in book.cells[2:]:
     project.write("book.py", cells)
     done = project.python("book.py", PYTHONWARNINGS="default", IPYTHONDIR=str(project.root / "ipython"))
     assert done.code == 0, done.err
-    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # the kernel prints what cells show
+    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # other lines are printed by the kernel
     assert shown == ["CELL ['6'] True", "CELL ['15'] True"]
 
 
@@ -109,7 +109,7 @@ def test_ctrl_c_interrupts_the_program_and_its_run(project: Project) -> None:
     with Terminal(project, "program.py") as terminal:
         terminal.until("[work] waiting")
         terminal.type("\x03")
-        assert terminal.end() == 0  # the terminal ends with its last process
+        assert terminal.end() == 0  # returns when all processes on the terminal have ended
         assert "the program was interrupted" in terminal.seen
     gate.open()
     assert project.latest().status()["state"] == "interrupted"
@@ -299,7 +299,7 @@ def test_a_program_without_a_guard_reads_values_of_its_own_classes_without_runni
         """)  # fmt: skip
     done = project.python("program.py")
     assert done.code == 0, done.err
-    # lines with [make] are from the task's own import of the file
+    # lines that begin with [make] come from the task, which imports the file again
     shown = [line for line in done.out.splitlines() if not line.startswith("[make] ")]
     assert shown == ["BEGINS __main__", "IS True __main__"]
     assert len(project.store.runs("own")) == 1

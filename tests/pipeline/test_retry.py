@@ -1,4 +1,4 @@
-"""Failed pipelines are retried: by the name of their flow, by the name of a run, and by a variable for programs."""
+"""Failed pipelines are retried by the name of the flow or of the run, or, for programs, by a variable."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def test_a_run_is_retried_by_its_name(flaky: Project, form: str) -> None:
     done = flaky.flowc("retry", form.format(flow="second", run=origin))
     assert (done.code, ran(done)) == (0, ["fails"]), done.err
     assert newest(flaky, "second").record()["origin"] == origin
-    done = flaky.flowc("retry", f"second/{origin}", "base")  # the same run again, from the step `base`
+    # retry the original run once more, starting at the step `base`
+    done = flaky.flowc("retry", f"second/{origin}", "base")
     assert (done.code, ran(done)) == (0, ["base", "fails"]), done.err
 
 
@@ -152,7 +153,7 @@ def test_a_variable_retries_the_run_of_a_program(flaky: Project, variable: str, 
     again = flaky.python("program.py", **{variable: form.format(origin)})
     assert (again.code, ran(again)) == (1, []), again.err  # it fails again
     mend(flaky)
-    # the parameter has the value of the failed run
+    # the retried run has the parameter's value of the failed run
     done = flaky.python("program.py", GIVEN="{}", **{variable: form.format(origin)})
     assert (done.code, ran(done), done.out.splitlines()[-1]) == (0, ["fails"], "y 21"), done.err
     assert newest(flaky, "inner").record()["origin"] == origin
@@ -235,7 +236,7 @@ def test_what_reads_a_changed_parameter_runs_again(project: Project) -> None:
     assert project.flowc("run", "reads.py").code == 1
     mend(project)
     for words, again in (
-        # `shell` runs again, because a shell command can read all parameters
+        # `shell` always runs again, because flowc cannot know which parameters a shell command reads
         (["--c", "4"], ["shell", "three", "fails"]),
         (["--b", "5"], ["two", "shell", "three", "fails"]),
     ):
@@ -289,7 +290,7 @@ def test_the_records_of_a_pipeline_have_the_revision_of_its_code(flaky: Project,
     git("add", "flaky.py", "program.py")
     git("commit", "-q", "-m", "first")
     mend(flaky)
-    git("add", "mended")  # git has the file staged, but in no commit
+    git("add", "mended")  # the file is staged in git but not committed
     assert flaky.python("program.py").code == 0
     assert newest(flaky, "inner").record()["revision"] == {
         "commit": git("rev-parse", "HEAD"),

@@ -1,4 +1,4 @@
-"""Examples of runnable 0.50's documentation work after a change of the import line, or are refused with an error."""
+"""Examples of runnable 0.50's documentation work with another import line, or are refused with an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from project import ROOT
 if TYPE_CHECKING:
     from project import Project
 
-# All names of runnable 0.50 that do not begin with `_`.
+# All public names of runnable 0.50.
 NAMES = [
     "AsyncPipeline",
     "AsyncPythonTask",
@@ -122,7 +122,7 @@ def test_each_row_of_the_table_names_a_test() -> None:
 
 
 def run(project: Project, body: str, **environment: str) -> str:
-    """Run a program with the functions of STEPS; return what the program prints after VALUES."""
+    """Run a program with the functions of STEPS; return what it prints after the word VALUES."""
     project.write("steps.py", STEPS)
     project.write("program.py", f"from json import dumps\nfrom flowc.pipeline import *\nfrom steps import *\n{body}\n")
     done = project.python("program.py", **environment)

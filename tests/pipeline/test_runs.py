@@ -1,4 +1,4 @@
-"""Pipelines run on this machine: composites, failures, and the programs that execute them."""
+"""Local runs of pipelines: composites, failures, and programs that call `execute`."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ OWN_FAULTS = {
     "own_parallel": "'base' is 20, but the branches are 'x', 'y'",
     "own_failed": "boom",
 }
-"""The pipelines in which a composite itself fails, and the messages of their failures."""
+"""Pipelines that fail in a composite node itself, not in a task: name -> error message."""
 
 
 @pytest.fixture

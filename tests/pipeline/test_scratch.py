@@ -1,5 +1,7 @@
-"""No run leaves temporary directories, also after Ctrl-C. If a run is killed, the next run removes the directories of
-the killed run."""
+"""No run leaves temporary directories, not even after Ctrl-C.
+
+If a run is killed, the next run removes the directories of the killed run.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +49,7 @@ def waits(project: Project) -> Iterator[Project]:
     project.write("waits.ipynb", json.dumps(NOTEBOOK))
     project.write("flow.py", PROGRAM)
     del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
-    with tempfile.TemporaryDirectory(
-        dir="/tmp"
-    ) as short:  # `execute` uses /tmp instead of a directory with a long path
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a short path: with a long one, `execute` would use /tmp
         project.environment["TMPDIR"] = short
         yield project
         project.close()
@@ -78,10 +78,10 @@ def test_the_run_after_a_killed_one_removes_its_temporary_directories(waits: Pro
         assert left(waits) != []
         run = waits.store.run(name, waits.store.runs(name)[-1])
         os.kill(run.record()["process"]["pid"], signal.SIGKILL)
-        process.kill()  # the program of the run, or the same process
+        process.kill()  # this may be the process that was just killed
         process.communicate(timeout=60)
 
-    def swept() -> bool:  # the guardian ends the killed run's tasks at about the same time
+    def swept() -> bool:  # repeated, because the killed run's guardian ends its tasks at about the same time
         assert waits.flowc("run", "--local", "flow.py:quick").code == 0
         return left(waits) == []
 

@@ -1,4 +1,4 @@
-"""The configuration chooses the source of secrets: the same flow with every source, locally and in Argo's manifests."""
+"""The setting `secrets` selects the source of secrets; a flow works with every source, locally and in Argo."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def team(project: Project, plugins: Path) -> Project:
-    """Return a project with a pipeline, every source of secrets, and an installed package with plugins."""
+    """Return a project with a pipeline, data for every source of secrets, and an installed package with plugins."""
     project.environment["PYTHONPATH"] += f"{os.pathsep}{plugins}"
     project.write("flow.py", PIPELINE)
     project.write(".env", f"export TOKEN='{VALUE}'\nUSERNAME=ada\n")
@@ -80,12 +80,12 @@ def team(project: Project, plugins: Path) -> Project:
 
 
 def with_source(team: Project, source: str) -> dict[str, str]:
-    """Return the variables of the environment that make a run read its secrets from a source."""
+    """Return environment variables that make a run read its secrets from this source."""
     return {"TOKEN": VALUE, "USERNAME": "ada"} if source == "env" else {"FLOWC_SECRETS": source}
 
 
 def has_no_secret(team: Project, *done: Finished) -> bool:
-    """Return whether neither the outputs nor a stored byte contains the secret."""
+    """Return whether the secret is neither in the outputs nor in any file of the store."""
     files = [path for path in (team.root / ".flowc").rglob("*") if path.is_file()]
     assert files
     found = [path for path in files if VALUE.encode() in path.read_bytes()]
@@ -128,7 +128,7 @@ def test_a_flow_class_reads_the_same_setting(team: Project, source: str) -> None
 
 
 def test_where_the_setting_comes_from(team: Project) -> None:
-    """A path in flowc.toml is relative to the file; the option and the variable take precedence over the file."""
+    """A path in flowc.toml is relative to that file; an option or a variable takes precedence over the file."""
     team.write("below/flow.py", PIPELINE)
     team.write("flowc.toml", 'secrets = "dotenv:conf/team.env"\n')
 
@@ -171,7 +171,7 @@ VARIABLES = """
 @pytest.mark.parametrize(("source", "start"), [("env", "fork"), ("env", "fresh"), ("dotenv", "fork")])
 @pytest.mark.parametrize("name", ["python", "shell", "overrides"])
 def test_a_variable_of_the_step_is_not_the_secret(team: Project, name: str, source: str, start: str) -> None:
-    """Every source has the same value, also that of the environment in which the run was started."""
+    """A step's own variable with the name of a secret does not replace the secret: its value comes from the source."""
     team.write("variables.py", VARIABLES)
     team.write("flowc.toml", '[overrides.one]\nenvironment = { TOKEN = "of-the-step" }\n')
     run = team.run(f"variables.py:{name}", "--start", start, **with_source(team, source))
@@ -269,7 +269,7 @@ def test_a_package_is_not_imported_unless_it_is_named(team: Project) -> None:
     assert "the package is imported" not in team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="dotenv").err
     run = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS="vault:team.txt")
     assert run.code == 0
-    assert "the package is imported" in run.err  # the tasks import the package
+    assert "the package is imported" in run.err  # the tasks import the package, because the setting names it
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Shell commands as steps: their variables, their returns, their output, their end, and secrets."""
+"""Shell commands as steps: their variables, return values, output, end, and secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["bash", "sh"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let commands run in this shell; `sh` is used where bash is not on the PATH."""
+    """Let commands run in bash or in sh; flowc uses sh if the PATH contains no bash."""
     if request.param == "sh":
         programs = tmp_path / "programs"
         programs.mkdir()
@@ -49,7 +49,7 @@ def own_state() -> Iterator[None]:
 
 
 def run(command: str, *returns: str | Return, values: dict[str, Any] | None = None, **secrets: str) -> dict[str, Any]:
-    """Run a command as the step `s`, which is defined in line 3 of flow.py."""
+    """Run a command as the step `s`; in errors, the step is at line 3 of flow.py."""
     named = tuple(each if isinstance(each, Return) else Return(name=each, kind="json") for each in returns)
     action = Shell(command=command, returns=named)
     ambient().secrets = secrets
@@ -254,8 +254,7 @@ def test_a_timeout_ends_all_processes(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, expire)
     try:
         with pytest.raises(TimeIsUpError):
-            # The output is larger than a pipe's buffer, so the alarm comes while this process reads, not while the
-            # shell starts.
+            # The output fills the pipe, so the alarm arrives while this process reads, and not while the shell starts.
             output = "head -c 300000 /dev/zero | tr '\\0' x"
             run(f"sleep 1000 & echo $! > {tmp_path}/pid; {output}; kill -ALRM {os.getpid()}; wait")
     finally:
@@ -279,7 +278,7 @@ def test_a_timeout_that_comes_through_another_thread_ends_the_program_at_once(
     ask = signal.getsignal
 
     def interrupted(number: int) -> object:
-        """Let the alarm come when the program runs and this process reads the handler of SIGTERM."""
+        """Deliver the alarm when flowc, after the program's start, reads the handler of SIGTERM."""
         monkeypatch.setattr(signal, "getsignal", ask)
         assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         thread = threading.Thread(target=deliver)

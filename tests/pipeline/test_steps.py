@@ -121,7 +121,7 @@ def test_fail_as_the_last_step_makes_the_pipeline_fail() -> None:
 
 
 def _assign(path: str, value: object) -> None:
-    """Make a pipeline, assign a value to one of its attributes, and execute the pipeline."""
+    """Create a pipeline, assign a value to an attribute at this path, and execute the pipeline."""
     task = PythonTask(name="work", function=len, catalog=Catalog(put=["x"]))
     inner = Pipeline(steps=[task])
     pipeline = Pipeline(name="later", steps=[Map(name="all", branch=inner, iterate_on="rows", iterate_as="obj")])

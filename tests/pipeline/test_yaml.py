@@ -1,4 +1,4 @@
-"""Pipelines in YAML: both forms give the same flow as the form in Python, run, and are checked completely."""
+"""Pipelines in YAML: both forms are lowered to the same flow as Python code, can be run, and are checked completely."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def in_python() -> Pipeline:
 
 
 def add_notebook(directory: Path, name: str) -> None:
-    """Write an empty notebook to `books/`."""
+    """Write an empty notebook to the directory `books`."""
     path = directory / "books" / f"{name}.ipynb"
     path.parent.mkdir()
     path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', encoding="utf-8")
@@ -229,7 +229,7 @@ def flow_of(loaded: Loaded) -> Flow:
 
 
 def without_places(flow: Flow) -> Any:
-    """Return the IR as JSON without positions, code, and the help of parameters, which comes from the source."""
+    """Return the IR as JSON without the parts that YAML lacks: positions, code, and help of parameters."""
 
     def cleaned(value: Any) -> Any:
         if isinstance(value, dict):
@@ -241,7 +241,7 @@ def without_places(flow: Flow) -> Any:
 
 @pytest.mark.parametrize("text", [LIST, DAG], ids=["list", "dag"])
 def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    # an interactive session has no `__file__` either
+    # as in an interactive session, where `__main__` has no `__file__`
     monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
     monkeypatch.chdir(tmp_path)
     add_notebook(tmp_path, "report")
@@ -454,7 +454,10 @@ def test_check_compile_and_ir(project: Project) -> None:
 
 
 def test_modules_of_the_working_directory(project: Project) -> None:
-    """The root of the code is the nearest directory with its modules, from the file's up to the working directory."""
+    """The root of the code is the nearest directory that contains the modules.
+
+    flowc searches the file's directory and its parents, up to the working directory.
+    """
     project.write("src/steps.py", STEPS)
     project.write("steps/__init__.py", STEPS)
     project.write("pipelines/daily/run.yaml", RUN)

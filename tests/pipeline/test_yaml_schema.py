@@ -1,4 +1,4 @@
-"""The JSON Schema of pipelines in YAML: it accepts what flowc accepts, and refuses wrong keys and types."""
+"""The JSON Schema for pipelines in YAML accepts what flowc accepts, and refuses unknown keys and wrong types."""
 
 from __future__ import annotations
 

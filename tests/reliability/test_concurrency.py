@@ -1,4 +1,4 @@
-"""Runs, readers and changes of tags at the same time on one store: nothing is read incompletely, and nothing is lost."""
+"""Runs, readers and changes of tags on one store at the same time: all data is complete, and none is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(project: Project) -> Iterator[Project]:
-    """Return a store that the client reads."""
+    """Return a project whose store the client of this process reads."""
     (project.root / ".flowc").mkdir()
     metadata(str(project.root))
     namespace(None)
@@ -36,7 +36,7 @@ def store(project: Project) -> Iterator[Project]:
 
 @pytest.mark.parametrize(("writers", "count"), [(3, 30), pytest.param(10, 200, marks=pytest.mark.slow)])
 def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int) -> None:
-    """Each reader reads everything repeatedly until the runs have ended."""
+    """While runs write to the store, each reader repeatedly reads all runs, and never finds an incomplete record."""
     store.write("flow.py", FLOW)
     runs = [store.start("flow.py", "--quiet", "run", "--max-workers", "2", "--tag", f"t{n}") for n in range(writers)]
     ended = threading.Event()
@@ -66,7 +66,7 @@ def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int)
 
 
 def test_a_record_that_is_replaced_is_read_whole(tmp_path: Path) -> None:
-    """While two processes replace a record repeatedly, a reader always sees a complete record of one of them."""
+    """While two processes replace a record again and again, a reader always sees a complete record."""
     program = (
         "import sys\nfrom flowc_runtime.store.backends.local import LocalObjects\n"
         "objects = LocalObjects(sys.argv[1])\n"
@@ -86,7 +86,7 @@ def test_a_record_that_is_replaced_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_tags_changed_by_many_at_once(store: Project) -> None:
-    """Eight processes add their own tags and a common one, and remove existing tags: no change is lost."""
+    """Eight processes add their own tags and a common tag, and remove existing tags: no change is lost."""
     store.write(
         "flow.py",
         two_steps("Tagged", guard=False),

@@ -1,7 +1,6 @@
-"""SIGKILL of any process at any moment: everything in the store can be read, and a resumed run gives the right result.
+"""SIGKILL of a run's processes at any moment: the store stays readable, and a resumed run has the right result.
 
-`make test` kills runs at the first of these moments; `make test-reliability` uses all moments. FLOWC_SEED selects other
-moments.
+`make test` uses only the first moments; `make test-reliability` uses all of them. FLOWC_SEED determines the moments.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(autouse=True)
 def client() -> Iterator[None]:
-    """Return the client, which reads every run."""
+    """Let the client in this process read all runs, in any namespace."""
     namespace(None)
     yield
     default_metadata()
@@ -49,7 +48,7 @@ def client() -> Iterator[None]:
 
 
 def survive(project: Project, store: Store, *blows: Blow) -> None:
-    """A run and the runs that resume it are killed, until one succeeds or the last is resumed successfully."""
+    """Kill a run and the runs that resume it, as `blows` say; then a last resumed run must succeed."""
     project.write("flow.py", FLOW)
     (project.root / ".flowc").mkdir()
     metadata(store.objects.url if "://" in store.objects.url else str(project.root))
@@ -61,7 +60,10 @@ def survive(project: Project, store: Store, *blows: Blow) -> None:
 
 
 def hit(project: Project, store: Store, blow: Blow) -> str:
-    """Kill a run, or one that resumes the last; check that the remains can be read. Return its result."""
+    """Start or resume a run, kill one of its processes, and check that the store can be read.
+
+    Return the run's status, or `not begun`.
+    """
     process = project.start("flow.py", next_command(store), "--log-format", "json", "--max-workers", "3")
     err = strike(process, blow)
     assert "Traceback" not in err, err
@@ -70,7 +72,7 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
     if has_begun(store):
         run = newest(store)
         state = status_of(run)["state"]
-        # A process that is killed after it reported the run's end leaves a run that has succeeded.
+        # If the process is killed after it has reported the run's end, the run has succeeded.
         assert state in (("succeeded",) if process.returncode == 0 else ("failed", "killed", "succeeded")), err
         read_all(Run(f"Crashes/{run.id}"))
         commands += [
@@ -87,7 +89,7 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
 
 
 def next_command(store: Store) -> str:
-    """Resume the run like a user who wants the result."""
+    """Return the command that a user would call next: `resume` if a run has started, otherwise `run`."""
     return "resume" if has_begun(store) else "run"
 
 
@@ -98,18 +100,18 @@ def newest(store: Store) -> RunStore:
 
 
 def check_result(store: Store) -> None:
-    """Check that the newest run equals a run without a crash."""
+    """Check that the newest run has the same results as a run without a kill."""
     run = newest(store)
     assert status_of(run)["state"] == "succeeded"
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    assert "as ever" in failure or "SIGKILL" in failure  # @catch also catches the kill
+    assert "as ever" in failure or "SIGKILL" in failure  # the kill of the last attempt is a failure that @catch handles
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    """For every second moment of a kill, the run that resumes the killed run is killed as well."""
+    """The run is killed; for every second moment, the run that resumes it is killed too."""
     resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
     survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 
@@ -118,7 +120,7 @@ def test_a_run_that_is_killed(project: Project, moment: int) -> None:
 def test_a_run_with_its_store_in_a_bucket(
     project: Project, s3: Gateway, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a bucket the supervisor's requests go through an agent, which may be killed as well."""
+    """If the store is a bucket, an agent makes the supervisor's requests; the agent may be killed as well."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
         project.environment[name] = value

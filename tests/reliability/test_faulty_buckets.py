@@ -1,4 +1,4 @@
-"""Runs whose store is a bucket behind a proxy that disturbs requests: they succeed, and no attempt is doubled or lost."""
+"""Runs with a bucket whose requests a proxy disturbs: they succeed, and no attempt is lost or repeated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """The requests to disturb during a run, the fault, and the number of disturbed requests."""
+    """A fault (`mode`), the requests that it disturbs during a run, and how many or how often."""
 
     mode: Mode
     chosen: Callable[[Request], bool]
@@ -37,7 +37,7 @@ def any_request(request: Request) -> bool:
     return True
 
 
-# Each name says which requests are disturbed.
+# The name of a case describes the requests that are disturbed.
 CASES = {
     "begin": Case("error-after", names(r"begin\.json", is_create), 1),
     "task": Case("reset-after", names(r"/tasks/\w+/[0-9.]+\.json", is_create), 1),
@@ -107,5 +107,5 @@ def test_a_run_and_what_is_asked_of_it(
 
 
 def attempts(run: RunStore) -> dict[str, dict[str, list[int]]]:
-    """Return the attempts of each task of each step."""
+    """Return step -> task -> numbers of attempts."""
     return {step: run.attempts(step) for step in run.steps()}

@@ -1,4 +1,4 @@
-"""A bucket whose answers are lost: each fault of the network, with each operation, against the real gateway."""
+"""Requests to a bucket whose answers are lost: each fault of the network with each operation, on a real gateway."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def way(s3: Gateway) -> Iterator[Faults]:
 def objects(
     s3: Gateway, way: Faults, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[RemoteObjects]:
-    """Return a new prefix, through the proxy; a request that hangs is lost after half a second."""
+    """Return a store with a new prefix in the bucket, through the proxy; requests time out after half a second."""
     for name, value in way.environment(s3.environment).items():
         monkeypatch.setenv(name, value)
     for name in ("AT_FIRST", "LATER"):
@@ -57,7 +57,7 @@ def objects(
 
 
 def begin(objects: RemoteObjects) -> None:
-    """Claim an attempt like a task: it must belong to this task alone."""
+    """Claim an attempt as a task does: the second claim of the same attempt must fail."""
     run = Store(objects).run("F", "1")
     record = begin_record(time.time())
     assert run.begin("start", "0", 1, record)
@@ -90,7 +90,7 @@ def get(objects: RemoteObjects) -> None:
 
 
 def large(objects: RemoteObjects) -> None:
-    """Create one object with a single request, and another object with several requests."""
+    """Create a blob that is sent in one request, and a larger blob that is sent in parts; read both."""
     for size in (LARGE + 1, PART + 1):
         digest = objects.create_blob([b"x" * size])
         assert bytes(objects.map(blob_key(digest))) == b"x" * size
@@ -150,7 +150,7 @@ def test_an_operation_survives_a_fault_at_each_of_its_requests(
 
 
 def filled(objects: RemoteObjects, name: str) -> RemoteObjects:
-    """Return a prefix with the objects that the operations expect, and a new client without open connections."""
+    """Return a store with the objects that the operations need, and with a client that has no open connections."""
     found = RemoteObjects(f"{objects.url}/{name}")
     for key in ("k", "l/a", "l/b/c"):
         objects.put(f"{name}/{key}", b"value")
@@ -158,13 +158,13 @@ def filled(objects: RemoteObjects, name: str) -> RemoteObjects:
 
 
 def nth(number: int) -> Callable[[Request], bool]:
-    """Select the request of this number, from 0."""
+    """Return a function that selects only the request with this number, counted from 0."""
     numbers = itertools.count()
     return lambda request: next(numbers) == number
 
 
 def test_a_creation_that_was_applied_is_not_taken_for_another_s(objects: RemoteObjects, way: Faults) -> None:
-    """Several answers are lost one after another, also those to requests that read the stored object."""
+    """Several answers in a row are lost, including answers to requests that read the object in order to compare it."""
     for mode in ("error-after", "reset-after"):
         way.begin(mode, times=6)
         assert objects.create(mode, [b"mine"])
@@ -200,7 +200,7 @@ def test_of_many_creators_one_wins_whatever_is_lost(objects: RemoteObjects, way:
 
 
 def test_a_conflict_without_an_object_is_no_object(objects: RemoteObjects, way: Faults) -> None:
-    """S3 answers 409 while another request creates the key; that request may fail."""
+    """S3 answers 409 while another request creates the key; since that request may fail, flowc must try again."""
     way.begin("conflict", is_create, times=2)
     assert objects.create("k", [b"mine"])
     way.begin("conflict", is_create, times=2)

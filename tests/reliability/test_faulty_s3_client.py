@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from project import Project
 
 pytest.importorskip("obstore")
-LARGE = 12_000_000  # bytes: uploaded in several parts
+LARGE = 12_000_000  # size in bytes of an object that is uploaded in several parts
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_bytes_that_come_wrong_every_time_are_an_error(s3: S3, way: Faults) -> N
 
 
 def test_objects_that_are_not_named_by_their_md5_are_fetched(s3: S3, way: Faults, tmp_path: Path) -> None:
-    """The ETag of a multipart or encrypted object is not an MD5 of the content, so it is not compared."""
+    """The ETag of an object that was uploaded in parts or encrypted is no MD5, so it is not compared."""
     (tmp_path / "file").write_bytes(b"x" * LARGE)
     s3.put_files([("parts", "file")])
     s3.put_many([("a", "a" * 100), ("b", "b" * 100)])
@@ -195,7 +195,7 @@ PROGRAM = """
 def test_who_waits_can_be_interrupted(
     project: Project, store: Gateway, way: Faults, call: str, number: signal.Signals
 ) -> None:
-    """No process that holds the program's output outlives the program: `communicate` waits for the end of both."""
+    """After a signal, the program and its worker process end; `communicate` would otherwise wait for the worker."""
     way.begin("hang", times=None)
     project.write("program.py", PROGRAM.format(call=call))
     with project.start("program.py", **way.environment(store.environment)) as process:

@@ -1,6 +1,6 @@
-"""The power is cut at random moments: runs that were reported as ended are complete, and interrupted ones are resumed.
+"""Runs while the power is cut at random moments: ended runs are complete, and interrupted runs can be resumed.
 
-`make test-reliability` cuts the power 6 times, with FLOWC_CUTS=100 100 times; FLOWC_SEED selects other moments.
+`make test-reliability` cuts the power 6 times, or FLOWC_CUTS times; FLOWC_SEED determines the moments.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def powered(tmp_path: Path) -> Iterator[Machine]:
 
 
 def home(machine: Machine) -> Project:
-    """Return the user's directory on the machine."""
+    """Return the project whose files are on the machine's file system."""
     root = machine.root / "home"
     root.mkdir(exist_ok=True)
     project = Project(root)
@@ -54,7 +54,7 @@ def home(machine: Machine) -> Project:
 
 
 def journal(machine: Machine) -> None:
-    """Simulate another program's fsync: ext4 then writes the names of all files, but the content of only one."""
+    """Simulate another program's fsync, after which ext4 has written all names, but the content of one file."""
     with (machine.root / "other").open("wb") as file:
         file.write(b"other")
         file.flush()
@@ -63,7 +63,7 @@ def journal(machine: Machine) -> None:
 
 @pytest.mark.parametrize("number", range(CUTS // 2))
 def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int) -> None:
-    """Runs follow each other while the power is cut twice; the third time they succeed."""
+    """Runs follow each other, and the power is cut twice; then the last run is resumed and succeeds."""
     chosen = random.Random(f"{SEED}/{number}")
     ended: dict[str, str] = {}  # run -> its reported end
     mode = chosen.choice(["run", "run", "task"])
@@ -88,7 +88,7 @@ def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int
 
 
 def test_without_it_all_is_lost(powered: Machine) -> None:
-    """The simulation works: without syncing, no run that was reported as ended is complete."""
+    """Without syncing, no run that was reported as ended is complete, which shows that the simulation works."""
     project = home(powered)
     project.write("flow.py", FLOW)
     os.sync()
@@ -103,7 +103,7 @@ def test_without_it_all_is_lost(powered: Machine) -> None:
 
 
 def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dict[str, str]) -> None:
-    """Start runs, one after another, until the power is cut at a random moment."""
+    """Start runs one after another, and cut the power at a random moment."""
     project, cut = home(machine), threading.Event()
     unclear: list[str] = []
 
@@ -116,7 +116,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
             if own_tracebacks(err):
                 unclear.append(err)
             for line in out.splitlines():
-                with contextlib.suppress(ValueError):  # the last line may be incomplete
+                with contextlib.suppress(ValueError):  # the cut may leave an incomplete last line
                     event = json.loads(line)
                     if event["event"] == "run_ended":
                         ended[event["run"].rpartition("/")[2]] = event["state"]
@@ -129,7 +129,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
         for moment in moments:
             select.select(
                 [], [], [], max(0.0, began + moment - time.monotonic())
-            )  # this is a moment of the test, not a wait for an event
+            )  # wait for the chosen moment of the cut
             journal(machine)
         if chosen.random() < 0.5:
             select.select([], [], [], chosen.uniform(0, 1))
@@ -141,7 +141,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
 
 
 def own_tracebacks(err: str) -> bool:
-    """Return whether flowc itself ended with a traceback; tracebacks of tasks come after the tasks' names."""
+    """Return whether flowc printed a traceback; tracebacks of tasks are not meant, whose lines begin with the task."""
     return any(line.startswith("Traceback") for line in err.splitlines())
 
 
@@ -151,7 +151,7 @@ def readable(project: Project) -> bool:
 
 
 def check_ended(project: Project, mode: str, ended: dict[str, str]) -> None:
-    """Check that all runs that the program or the store reported as ended are complete."""
+    """Check that every run is complete whose end was printed or is recorded in the store."""
     root = project.root / ".flowc" / "flows" / "Crashes" / "runs"
     names = sorted(os.listdir(root)) if root.exists() else []
     for name in names:

@@ -1,4 +1,4 @@
-"""`Deployer` and `DeployedFlow` without a cluster: refusals. tests/cluster has the rest."""
+"""`Deployer` and `DeployedFlow` without a cluster: the errors of invalid calls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def directory(project: Project) -> Project:
 
 
 def said(project: Project, expression: str) -> str:
-    """Return the error that an expression raises: its type and text."""
+    """Run an expression in a program; return the type and the text of the error that it raises."""
     project.write(
         "program.py",
         f"""
@@ -82,7 +82,7 @@ def test_refusals(directory: Project, expression: str, message: str) -> None:
 
 
 def test_a_cluster_that_does_not_answer(directory: Project) -> None:
-    """The error contains the output of `deploy`, wherever the kubeconfig was given."""
+    """The error contains the stderr of `deploy`, for each way to name the kubeconfig."""
     no_answer = "the cluster does not answer at http://127.0.0.1:1: Connection refused"
     deployer = "Deployer('flow.py', show_output=False{}).argo_workflows().create({})"
     assert no_answer in said(directory, deployer.format("", "kubeconfig='kubeconfig'"))
@@ -93,7 +93,7 @@ def test_a_cluster_that_does_not_answer(directory: Project) -> None:
 
 
 def test_options_of_a_deployment(directory: Project) -> None:
-    """The Deployer's arguments are the options of `flowc deploy`, or Metaflow's names if these differ."""
+    """`create` accepts the options of `flowc deploy` by name, and Metaflow's names for them."""
     directory.write(
         "program.py",
         """
@@ -119,7 +119,7 @@ def test_a_flow_with_a_fault(directory: Project) -> None:
 
 
 def test_names_and_limits_of_templates(directory: Project) -> None:
-    """`compile` has options for `argo_workflows(name=…)` and `create(max_workers=…, workflow_timeout=…)`."""
+    """The options of `compile` correspond to arguments of `argo_workflows` and `create`."""
     options = ["--name", "nightly", "--max-workers", "7", "--workflow-timeout", "60"]
     done = directory.flowc("compile", "flow.py", *options)
     assert done.code == 0, done.err
@@ -131,12 +131,12 @@ def test_names_and_limits_of_templates(directory: Project) -> None:
 
 
 def parameter(name: str, kind: Any, **more: Any) -> FlowParameter:
-    """Return a parameter as a deployed flow has it."""
+    """Return a parameter in the form in which a deployed flow declares it."""
     return FlowParameter.from_ir(Parameter(name=name, type=kind, where=Span("flow.py", 1, 1, 1), **more))
 
 
 def test_values_of_a_trigger() -> None:
-    """Values are checked like those of a Runner, and converted to texts of the command line."""
+    """The values of a triggered run's parameters are checked and converted to text, like those of a Runner."""
     parameters = [parameter("alpha", "float"), parameter("n-items", "int"), parameter("data", "json")]
     given = {"alpha": 2, "n_items": -1, "data": {"a": [None]}}
     assert pairs(parameters, given) == [("alpha", "2"), ("n-items", "-1"), ("data", '{"a": [null]}')]

@@ -66,7 +66,7 @@ def notebook(project: Project) -> Project:
 
 
 def executed(project: Project, *cells: str) -> list[str]:
-    """Return the output of each cell."""
+    """Execute the cells in a kernel; return the output of each cell."""
     texts = [textwrap.dedent(cell).strip() for cell in cells]
     project.write("cells.json", json.dumps(texts))
     code = "import sys; sys.stdin = open('cells.json'); exec(open('execute.py').read())"
@@ -77,7 +77,10 @@ def executed(project: Project, *cells: str) -> list[str]:
 
 
 def test_a_flow_in_a_notebook(notebook: Project) -> None:
-    """The cell may start the flow itself and contain magics. The cell's text is kept when the class is defined."""
+    """The cell of the flow may contain magics, and code that starts the flow.
+
+    The Runner uses the text that the cell had when the class was defined.
+    """
     printed = executed(
         notebook,
         FLOW,
@@ -118,7 +121,7 @@ def test_a_flow_in_a_notebook(notebook: Project) -> None:
 
 
 def test_the_example_of_the_document(notebook: Project) -> None:
-    """The flow is in one cell, the code of docs/runner.md in the next."""
+    """A cell with a flow, followed by a cell with the code of docs/runner.md."""
     text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
     flow, *_, of_notebook = re.findall(
         r"^```python\n(.*?)^```$", text.partition("## Deployer")[0], re.MULTILINE | re.DOTALL
@@ -161,7 +164,7 @@ READ = """
 
 
 def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
-    """The notebook that defines the class gets its own class; other notebooks and programs get the run's class."""
+    """In the notebook that defines a class, a stored value has this class; elsewhere, the class of the run's code."""
     run = "run = NBRunner(Results, show_output=False).nbrun()"
     assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
     assert executed(notebook, READ)[0] == "Result(a=3) False\n"

@@ -43,7 +43,7 @@ GIVEN = 'dict(config_value=[("sizes", {"rate": 10})])'
 
 
 def program(project: Project, text: str) -> list[str]:
-    """Return the lines that a program prints beside the flow."""
+    """Run a program in the directory of the flow; return the lines that it prints."""
     project.write("sums.py", FLOW)
     project.write("program.py", text)
     done = project.python("program.py")
@@ -52,7 +52,7 @@ def program(project: Project, text: str) -> list[str]:
 
 
 def test_resume(project: Project) -> None:
-    """The run has the configs of the earlier run, so a parameter that depends on them is known."""
+    """`resume` accepts a parameter that depends on a config, because the new run has the earlier run's configs."""
     assert program(
         project,
         f"""
@@ -90,7 +90,7 @@ def test_resume(project: Project) -> None:
 
 
 def test_spin(project: Project) -> None:
-    """The task can be read until the Runner cleans up; with `persist`, it can also be read afterwards."""
+    """The task of `spin` can be read until the Runner cleans up, and, with `persist`, afterwards."""
     project.write("other.py", "ARTIFACTS = {'sum': 7}")
     assert program(
         project,

@@ -1,4 +1,4 @@
-"""`Runner`: flows run by programs. Each test runs a user's program beside a flow's file."""
+"""`Runner`: flows run by programs. Each test runs a program in the directory of a flow's file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def flow(project: Project) -> Path:
 
 
 def program(project: Project, text: str, **environment: str) -> list[str]:
-    """Return the lines that a program prints."""
+    """Run a program; return the lines that it prints."""
     project.write("program.py", text)
     done = project.python("program.py", **environment)
     assert done.code == 0, done.err
@@ -83,7 +83,7 @@ def test_a_run(project: Project, flow: Path) -> None:
 
 
 def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
-    """The run stays in the store; the Runner reports that the run's output files were deleted."""
+    """After `cleanup`, the run is still in the store, and reading the Runner's logs raises an error that says why."""
     printed = program(
         project,
         """
@@ -113,7 +113,7 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
 
 
 def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
-    """The kernel kills the run because memory is short; the output up to then can be read."""
+    """A run is killed, as the kernel does if memory is short; its output up to then can be read."""
     printed = program(
         project,
         """
@@ -148,7 +148,7 @@ def test_a_flow_that_fails_raises_nothing(project: Project, flow: Path) -> None:
 
 
 def test_output_is_shown(project: Project, flow: Path) -> None:
-    """By default the run's output is forwarded immediately, and kept."""
+    """By default, the Runner prints the run's output as soon as it arrives, and also stores it."""
     project.write(
         "program.py",
         "from metaflow import Runner\n"
@@ -161,7 +161,7 @@ def test_output_is_shown(project: Project, flow: Path) -> None:
 
 
 def test_typed_values(project: Project, flow: Path) -> None:
-    """A step gets Python's values unchanged, whatever a shell or a command line would make of their texts."""
+    """A value reaches the step unchanged, also if a shell or a command line would change its text."""
     printed = program(
         project,
         """
@@ -179,7 +179,7 @@ def test_typed_values(project: Project, flow: Path) -> None:
 
 
 def test_bad_arguments(project: Project, flow: Path) -> None:
-    """Unknown names and values of a wrong type are refused before anything runs; the error names what is possible."""
+    """Unknown names and values of a wrong type are refused before a process starts; the error lists the valid names."""
     project.write("need.py", FLOW.replace('"text", default="none"', '"text", type=str, required=True'))
     printed = program(
         project,
@@ -222,7 +222,7 @@ def test_bad_arguments(project: Project, flow: Path) -> None:
 
 
 def test_what_cannot_begin(project: Project, flow: Path) -> None:
-    """Errors: a missing file, a file without a flow, a flow with a fault, an option that the command line refuses."""
+    """Errors at the start: a missing file, a file without a flow, a flow with a fault, an option with a wrong value."""
     project.write("empty.py", "x = 1\n")
     project.write("uncalled.py", FLOW.partition("if __name__")[0])
     project.write("faulty.py", FLOW.replace("self.next(self.end)", "self.next(self.nowhere)"))
@@ -242,14 +242,14 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # the same error when the Runner reads the parameters and when it starts the run
+    for line in printed[4:]:  # for a parameter, the Runner first reads the flow's parameters; the error is the same
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6
 
 
 def test_where_it_runs(project: Project, flow: Path) -> None:
-    """`cwd` and `env` apply to the run; the path of the flow's file is relative to the program's working directory."""
+    """`cwd` and `env` apply to the run; a relative path of the flow's file is relative to the program's directory."""
     (project.root / "elsewhere").mkdir()
     printed = program(
         project,
@@ -280,7 +280,7 @@ def test_options_before_the_command(project: Project, flow: Path) -> None:
 
 
 def test_several_at_once(project: Project, flow: Path) -> None:
-    """`async_run` returns when the run has begun; `wait` and `stream_log` continue from there."""
+    """`async_run` returns when the run has started; `wait` and `stream_log` work from then on."""
     printed = program(
         project,
         """
@@ -343,7 +343,7 @@ def test_what_takes_too_long_is_ended(project: Project, flow: Path) -> None:
 
 
 def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> None:
-    """A run that was started in one event loop can be read without a loop, and another loop can wait for it."""
+    """A run that one event loop has started can be read without a loop, and awaited in another loop."""
     printed = program(
         project,
         """
@@ -359,7 +359,7 @@ def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> N
 
 
 def test_from_threads(project: Project, flow: Path) -> None:
-    """The Runner never forks a process that has threads, so many threads can start runs at once."""
+    """Many threads can start runs at the same time, because the Runner does not fork this process."""
     printed = program(
         project,
         """
@@ -438,7 +438,7 @@ INTERRUPTED = {
 
 @pytest.mark.parametrize("kind", INTERRUPTED)
 def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> None:
-    """Ctrl-C in a notebook, or the signal of a supervisor, reaches only the program, which ends the run."""
+    """Ctrl-C in a notebook, or a supervisor's signal, reaches only the program; the program then ends the run."""
     begin = """
         import asyncio
         from metaflow import Flow, Runner
@@ -459,7 +459,7 @@ def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> N
 
 
 def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> None:
-    """A process that a command leaves running keeps its pipes open; the command still counts as ended."""
+    """If a command leaves a process running that holds its pipes, the command still counts as ended."""
     printed = program(
         project,
         """
@@ -477,7 +477,7 @@ def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> 
 
 
 def test_a_flow_that_changes(project: Project, flow: Path) -> None:
-    """A Runner reads the file when a run begins; files with the same name in two directories are independent."""
+    """A Runner reads the flow's file at each start; files with one name in two directories are independent."""
     project.write("other/train.py", FLOW.replace('"n-items"', '"count"'))
     printed = program(
         project,
@@ -496,7 +496,7 @@ def test_a_flow_that_changes(project: Project, flow: Path) -> None:
 
 
 def test_processes(project: Project) -> None:
-    """The Runner's parts can also run any other command."""
+    """The class that manages a Runner's processes can run any command."""
     printed = program(
         project,
         """
@@ -544,7 +544,7 @@ def test_processes(project: Project) -> None:
 
 
 def test_configs_and_parameters_of_all_kinds(project: Project) -> None:
-    """A list is an option given several times, a file is given by its path, and configs have their values."""
+    """A Runner accepts lists, files by their paths, and configs, and converts them to options."""
     project.write(
         "train.py",
         """

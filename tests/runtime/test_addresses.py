@@ -95,7 +95,8 @@ def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
         project.flowc("runs", "--store", url),
         project.flowc("compile", "flow.py", "--store", url),
         project.flowc("compile", "flow.py", FLOWC_CLUSTER_STORE=url),
-        project.python("-c", client, ADDRESS=url),  # Python 3.13 shows this code in a traceback
+        # Python 3.13 prints this code in a traceback, so the address is passed in a variable
+        project.python("-c", client, ADDRESS=url),
     ]
     for done in ways:
         assert done.code != 0

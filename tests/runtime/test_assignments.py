@@ -1,4 +1,4 @@
-"""The error about an artifact that cannot be stored has a line of the code that ran, not of code with the same name."""
+"""The error about an artifact that cannot be stored names the line of its assignment in the code that ran."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Artifacts' values are converted to bytes and back."""
+"""The conversion of artifacts' values to bytes and back."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_an_array_lies_out_of_band_aligned_and_comes_back_writable(local: LocalO
     for name, array in value.items():
         np.testing.assert_array_equal(back[name], array)
     assert back["a"].ctypes.data % codecs.PAGE == 0
-    back["a"] += 1  # the array is a private copy: the blob is unchanged
+    back["a"] += 1  # changes only this process's copy, not the blob
     np.testing.assert_array_equal(load_value(local, ref)["a"], value["a"])
 
 
@@ -171,7 +171,7 @@ def test_nesting_too_deep_is_refused(local: LocalObjects) -> None:
         value = [value]
     with pytest.raises(ArtifactError, match="nested too deeply"):
         store_value(local, value)
-    while value:  # freed in a loop: freeing the whole value at once would recurse
+    while value:  # a loop frees level by level, because freeing all levels at once would exceed the stack
         value = value[0]
 
 

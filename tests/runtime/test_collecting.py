@@ -1,4 +1,4 @@
-"""Python's garbage collector runs rarely while a command starts, and as usual in tasks."""
+"""Python's garbage collection is rare while a command starts, and has its usual thresholds in tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def kept() -> Iterator[None]:
-    """Restore the threshold of garbage collection in the tests' process."""
+    """Restore this process's threshold of garbage collection after the test."""
     before = gc.get_threshold()
     yield
     collect_as_usual()
@@ -62,7 +62,7 @@ def test_the_program_decides() -> None:
         assert gc.get_threshold()[0] == own
     gc.set_threshold(700, 10, 10)
     collect_rarely()
-    gc.set_threshold(5, 10, 10)  # as a flow's file does when it is imported
+    gc.set_threshold(5, 10, 10)  # a flow's file may set a threshold when it is imported
     collect_as_usual()
     assert gc.get_threshold()[0] == 5
 

@@ -1,4 +1,4 @@
-"""A gang's tasks wait for the address of its first task, for a limited time."""
+"""The tasks of a gang wait for the address of the gang's first task, up to a time limit."""
 
 from __future__ import annotations
 

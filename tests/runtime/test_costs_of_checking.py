@@ -1,4 +1,4 @@
-"""The number of requests of `flowc fsck` and `flowc gc` to a bucket: one for each object to read, and few others."""
+"""The requests of `flowc fsck` and `flowc gc` to a bucket: one for each object that is read, and few others."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TASKS = 150  # tasks of the run besides the first; each has its own blob
-FEW = 25  # the most other requests of a whole check or collection
+TASKS = 150  # the number of tasks besides the first; each task has its own blob
+FEW = 25  # the maximum number of further requests of a whole check or garbage collection
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ buckets = itertools.count()
 
 @pytest.fixture
 def store(s3: Gateway, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return a bucket with a run whose tasks all follow its first one."""
+    """Return a store in a bucket with one run: a first task, and TASKS tasks after it."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     store = Store.open(s3.bucket(f"costs{next(buckets)}"))
@@ -100,7 +100,7 @@ def test_much_that_is_lost_is_found_by_a_listing(store: Store, monkeypatch: pyte
 def test_a_collection_lists_what_is_stored_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     garbage, requests = asked(monkeypatch, lambda: find_garbage(store, ()))
     assert (garbage.blobs, garbage.young, garbage.unreadable) == ({}, {}, {})
-    assert requests <= TASKS + 3 + FEW  # one request for the record of each task, and for each of the run's own records
+    assert requests <= TASKS + 3 + FEW  # one request for each task's record, and for each of the run's own records
 
 
 def test_blobs_are_deleted_many_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

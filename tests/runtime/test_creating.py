@@ -1,4 +1,4 @@
-"""An object is created once even if answers are lost: the store and the S3 client use the same method."""
+"""The method by which the store and the S3 client create an object exactly once, even if answers are lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ exceptions = pytest.importorskip("obstore.exceptions")
 
 
 class Bucket:
-    """A client that stores one object, and whose answers may be lost."""
+    """A simulated client of a bucket with one object; its answers may be lost."""
 
     def __init__(self, there: str | None = None) -> None:
         self.there, self.losing, self.read = there, False, 0

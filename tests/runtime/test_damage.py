@@ -1,4 +1,4 @@
-"""Damaged blobs are reported, moved to `damaged/` and stored again: every reader, with each kind of damage."""
+"""Damaged blobs are reported, moved to `damaged/`, and stored again: every kind of reader and of damage."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def aside_of(objects: LocalObjects, digest: str) -> Path:
     return Path(objects.root, "damaged", blob_key(digest))
 
 
-# Each function stores an object, and returns its file and its reader.
+# Each function stores an object; it returns the digest, and a function that reads the object.
 
 
 def _blob(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
@@ -139,7 +139,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
     with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
-    assert local.create_blob([good]) == digest  # the next writer stores it again
+    assert local.create_blob([good]) == digest  # the next writer of the value stores the blob again
     assert read() == whole
 
 
@@ -220,7 +220,7 @@ def test_the_content_of_an_external_file_is_checked_if_that_is_asked_for(
     external = external_file(file)
     status = file.stat()
     damage(file, "flipped")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # as when a disk flips a bit: no process has written
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # a disk that flips a bit changes no time either
     monkeypatch.setenv("FLOWC_VERIFY", "always")
     with pytest.raises(ArtifactError, match="its content differs"):
         external.read_bytes()
@@ -311,7 +311,7 @@ def test_what_was_stored_anew_meanwhile_stays(tmp_path: Path) -> None:
         LocalObjects(late.root).create_blob([DATA])
 
     late.before = anew
-    with pytest.raises(Damaged, match="the object in the store is whole now"):
+    with pytest.raises(Damaged, match="the object in the store is correct now"):
         late.read_blob(digest)
     assert late.read_blob(digest) == DATA
     assert not aside_of(late, digest).exists()
@@ -338,7 +338,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # objects of the upper store are read from the upper store
+        above.create_blob([DATA[1:]])  # the upper store's own objects are still read from the upper store
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         assert content(above, sha256([DATA[1:]])) == DATA[1:]
         with pytest.raises(NotFound):
@@ -409,7 +409,7 @@ def test_a_blob_of_the_wrong_size_in_a_bucket_is_stored_anew(
 
 
 class _Wrong(RemoteObjects):
-    """A store behind a network that changes a byte in each of the first answers; `wrong` has the positions."""
+    """A store whose first answers each have one changed byte; `wrong` contains the positions of these bytes."""
 
     wrong: list[int]
 
@@ -426,9 +426,12 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
     digest = remote.create_blob([DATA])
     wrong.wrong = [5]
     assert wrong.read_blob(digest) == DATA
-    for places, told in (([5, 6], "each time with different bytes"), ([5, 5], "the object in the store is whole now")):
+    for places, told in (
+        ([5, 6], "each time with different bytes"),
+        ([5, 5], "the object in the store is correct now"),
+    ):
         wrong.wrong = places
         with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)
-        assert remote.read_blob(digest) == DATA  # the fault was not in the store
+        assert remote.read_blob(digest) == DATA  # the store itself is intact
         assert not remote.exists(f"damaged/{blob_key(digest)}")

@@ -1,4 +1,4 @@
-"""A forked child ends its own threads, handlers and files, and nothing of the process that forked it."""
+"""A forked child ends its own threads, handlers and files, but none of the process that forked it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_directory_of_the_forking_process_stays_until_its_end(project: Project
 
 
 def test_processes_and_executors_of_the_forking_process_go_on(project: Project) -> None:
-    """A child must not end the processes of multiprocessing: they may be its parent's workers."""
+    """A child must not end processes of multiprocessing that belong to its parent."""
     out = parent(
         project,
         "worker = multiprocessing.get_context('fork').Process(target=signal.pause, daemon=True); worker.start()\n"
@@ -135,7 +135,7 @@ def test_processes_and_executors_of_the_forking_process_go_on(project: Project) 
 
 
 def test_an_archive_that_was_inherited_is_not_closed(project: Project) -> None:
-    """Buffered bytes are written once: each child would write them, and the forking process again."""
+    """Buffered bytes of an inherited file are written only by the process that opened it, not by each child."""
     parent(project, "import gzip; f = gzip.open('out.gz', 'wb'); f.write(b'parent')", "pass", "f.close()", count=2)
     done = project.python("-c", "import gzip; print(gzip.open('out.gz').read())")
     assert done.out == "b'parent'\n", done.err
@@ -153,7 +153,7 @@ def test_native_output_is_written_once(project: Project) -> None:
 
 
 def test_proxies_are_left_alone(project: Project) -> None:
-    """The search for open files uses an object's own class: asking a lazy proxy for its class would create its object."""
+    """The search for open files does not ask a lazy proxy for its class, which would create the proxy's object."""
     out = parent(
         project,
         "class Proxy:\n"
@@ -220,7 +220,7 @@ def test_coverage_sees_the_steps(
 
 
 def test_coverage_sees_the_steps_of_a_flow_that_each_task_imports(project: Project) -> None:
-    """Coverage also measures tasks that are not forks of the process of `coverage run`."""
+    """coverage.py also measures tasks that are not forked from the process of `coverage run`."""
     project.write("flow.py", "import uuid\n\nKEY = uuid.uuid4()\n" + textwrap.dedent(COVERED).lstrip("\n"))
     done = project.python("-m", "coverage", "run", "--include=flow.py", "flow.py", "run", PYTHONWARNINGS="default")
     assert done.code == 0, done.err
@@ -238,7 +238,10 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("way", OUTSIDE)
 def test_a_service_that_another_process_starts_outlives_the_run(project: Project, way: str, tmp_path: Path) -> None:
-    """The cases of docs/metaflow.md; the first represents systemd and docker, whose daemons start the programs."""
+    """Services that are started as in docs/metaflow.md outlive the run.
+
+    The first case stands for systemd and docker, whose daemons start the service.
+    """
     if way == "tmux" and not shutil.which("tmux"):
         pytest.skip("tmux is not installed")
     socket = f"flowc-{tmp_path.name[-40:]}-{time.time_ns()}"

@@ -1,4 +1,4 @@
-"""The exit codes of a pod that could not run its attempt: 79 if every attempt would fail, 75 if another may succeed."""
+"""The exit codes of pods that cannot run an attempt: 79 if a retry cannot succeed, 75 if it may."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FLOW = """
 
 
 class Pods:
-    """The pods of a workflow whose first task is done: calls the entry point as they do."""
+    """The pods of a workflow whose first task is done; the methods call the entry point as pods do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project

@@ -1,4 +1,4 @@
-"""Garbage collection: what is deleted, what stays, and that concurrent flows lose nothing."""
+"""Garbage collection: which objects are deleted, which stay, and that flows that run at the same time lose nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """Create a run that has had this state since the time of its creation."""
+    """Create a run; `state` is its status, which has not changed since the run's creation."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
@@ -58,13 +58,13 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
 
 
 def finish(run: RunStore, step: str, **values: object) -> None:
-    """Create a finished task with these artifacts."""
+    """Create a finished task with these artifacts in the run."""
     refs = {name: store_value(run.objects, value) for name, value in values.items()}
     run.finish(done_record(run, step, artifacts=refs))
 
 
 def big(letter: str) -> str:
-    """Return a value that is too large for a record."""
+    """Return a value that is stored as a blob, because it is too large for a record."""
     return letter * 2000
 
 
@@ -80,7 +80,7 @@ def everything(store: Store) -> list[Path]:
 
 
 def age(store: Store, seconds: float = 2 * DAY) -> None:
-    """Set the age of everything in the store."""
+    """Set the age of all files in the store to this number of seconds."""
     assert isinstance(store.objects, LocalObjects)
     then = time.time() - seconds
     for path in Path(store.objects.root).rglob("*"):
@@ -139,7 +139,8 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # nested too deeply for the record's short description
+    # the short description in the record does not contain values that are nested so deeply
+    large = [big("x"), [[[[[[[[reference]]]]]]]]]
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
     if names == "resumed":
@@ -171,7 +172,7 @@ def test_what_extensions_keep_stays_if_a_run_comes_to_need_it_meanwhile(store: S
 
 
 def send(store: Store, path: Path, content: str = "x" * 3000) -> str:
-    """Upload a file ahead of runs and return its digest."""
+    """Upload a file to the store before a run starts, and return its digest."""
     path.write_text(content)
     return str(send_file(store.objects, str(path))["sent"])
 
@@ -239,7 +240,7 @@ def test_which_runs_go(store: Store) -> None:
 def test_a_run_that_may_go_on_stays(store: Store) -> None:
     begin(store, "here", state="running", process=this_process())
     begin(store, "elsewhere", state="running", process={"host": "another", "pid": 1})
-    begin(store, "on-the-cluster", state="failed", target="argo")  # a task has failed, but others may still run
+    begin(store, "on-the-cluster", state="failed", target="argo")  # a failed task does not mean that the run has ended
     begin(store, "killed", state="running", process={**this_process(), "started": "0"})
     chosen = choose(store, ALL)
     assert {run for _, run in chosen.doomed} == {"killed"}
@@ -259,7 +260,7 @@ def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
 
 
 def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
-    """Original runs of tasks of `spin`, and runs that they resumed, are kept; for other machines' tasks for 30 days."""
+    """Runs that a task of `spin` needs are kept: as long as the task exists, or 30 days if it is on another machine."""
     now = time.time()
     for number, more in enumerate([{}, {"origin": "0"}, {}, {}]):
         begin(store, str(number), created=now - 40 * DAY, **more)
@@ -281,7 +282,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    """A running task has stored its artifacts, and no record names them yet."""
+    """Blobs of a running task are young, and are kept although no record names them yet."""
     store_value(store.objects, big("a"))
     assert collect(store) == set()
     assert len(blobs(store)) == 1
@@ -291,7 +292,7 @@ def test_what_is_young_stays(store: Store) -> None:
 
 
 def test_whatever_in_a_run_s_records_looks_like_a_digest_is_needed(store: Store) -> None:
-    """References count in every place: items of a foreach, files of parameters, and places in later versions."""
+    """A digest anywhere in a run's records keeps its blob, also in fields that only later versions have."""
     run = begin(
         store, "1", parameters={"data": {"file": "x", "digest": store.objects.create_blob([b"content"]), "size": 7}}
     )
@@ -311,7 +312,7 @@ def test_what_killed_writers_left_goes(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
-    """A killed collection leaves a lease whose process is gone, and a run without its tasks."""
+    """A killed `flowc gc` leaves the lease of a dead process, and a run whose tasks are already deleted."""
     dead = {"until": time.time() + 1000, "process": {**this_process(), "started": "0"}}
     store.objects.put("gc/sweeps/1-abc", json.dumps(dead).encode())
     finish(begin(store, "1"), "start", x=big("a"))
@@ -329,7 +330,7 @@ def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
     age(store)
     garbage = find_garbage(store, set())
     assert set(garbage.blobs) == {ref["digest"]}
-    store_value(store.objects, big("a"))  # as a task does that writes its record later
+    store_value(store.objects, big("a"))  # a running task stores the value, and writes its record later
     assert sweep(store, choose(store, Selection()), garbage).blobs == 0
     assert blobs(store) == {ref["digest"]}
 
@@ -356,7 +357,7 @@ def test_a_run_on_which_a_step_was_tried_meanwhile_stays(store: Store, tmp_path:
 
 
 def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
-    """A writer finds a blob that a garbage collection is about to delete; it stores the blob again afterwards."""
+    """A writer that finds a blob which `flowc gc` may be deleting waits, and then stores the blob again."""
     ref = store_value(store.objects, big("a"))
     age(store)
     with sweeps.Sweep(store.objects):  # type: ignore[arg-type]
@@ -370,7 +371,7 @@ def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
 
 
 class Turns:
-    """Threads that run one at a time and switch before each operation on the store, in an order that a seed determines."""
+    """Runs threads one at a time: before each operation on the store, a seed determines which thread continues."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -397,7 +398,7 @@ class Turns:
         self._running = set(bodies)
         self._speeds = {
             name: self._random.choice([1, 3, 9, 27]) for name in bodies
-        }  # some threads are much faster than others
+        }  # a larger weight makes a thread be chosen more often
         threads = [threading.Thread(target=body, args=(name,), name=name) for name in bodies]
         for thread in threads:
             thread.start()
@@ -408,7 +409,7 @@ class Turns:
             raise faults[0]
 
     def step(self, name: str) -> None:
-        """Wait until this thread may run."""
+        """Wait until it is this thread's turn."""
         with self._condition:
             self._waiting.append(name)
             self._choose()
@@ -423,7 +424,7 @@ class Turns:
 
 
 class Interleaved(LocalObjects):
-    """A store in a directory whose operations run in the order that `turns` determines."""
+    """A store in a directory, whose operations run in an order that `turns` determines."""
 
     turns: Turns
 
@@ -431,7 +432,7 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        # each operation calls at least one of these methods
+        # each operation on the store calls at least one of these methods
         if name in ("_path", "names", "listing", "_write", "exists"):
             self._turn()
         return super().__getattribute__(name)
@@ -439,7 +440,7 @@ class Interleaved(LocalObjects):
 
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """While `flowc gc` runs, a flow stores an old value again, and another resumes an old run: no object is lost."""
+    """While `flowc gc` runs, one flow stores an old value again and another resumes an old run: no object is lost."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     for seed in range(first, first + 50):
         plain = Store(LocalObjects(tmp_path / str(seed)))
@@ -456,7 +457,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
         def resumes(shared: Store = shared) -> None:
             run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
-            with suppress(NotFound):  # if the old run was deleted before, this is reported and nothing is reused
+            with suppress(NotFound):  # the old run may have been deleted; then nothing is reused
                 run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
                 run.reuse(
@@ -472,7 +473,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
 
 def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either spin reports that the run was deleted, or its results can be read."""
+    """While `flowc gc` runs, spin either reports that the run was deleted, or stores results that can be read."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     kept: list[bool] = []
     for seed in range(60):
@@ -502,7 +503,7 @@ def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same holds in a bucket, where the store itself copies old objects."""
+    """A bucket loses no objects either; there the store itself copies old objects to renew them."""
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -526,7 +527,7 @@ def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
 
 
 def lose(run: RunStore, name: str, *, aside: bool) -> None:
-    """Remove a record of the run, like a person or `fsck --repair`."""
+    """Delete a record of the run, or move it to `damaged/` as `fsck --repair` does."""
     objects: Any = run.objects
     key = f"{run.prefix}/{name}"
     if aside:
@@ -552,7 +553,7 @@ def test_a_run_without_its_record_is_not_the_newest_and_keeps_all_of_its_flow(st
         assert list(garbage.unreadable) and not garbage.blobs
         assert collect(store, selection) == set()
     assert [path for path in everything(store) if "/gc" not in str(path)] == before
-    assert collect(store) == {f"G/{other.id}"}  # the run belongs to another flow
+    assert collect(store) == {f"G/{other.id}"}  # the other run is deleted, since it belongs to another flow
 
 
 @pytest.mark.parametrize("name", ["status.json", "ir.json", "tasks/start/0.json"])

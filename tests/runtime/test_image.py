@@ -1,4 +1,4 @@
-"""The runtime image is complete: flows run in an environment with exactly its packages, and every import is there."""
+"""The runtime image is complete: flows run with only the image's packages, and all imports succeed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of an environment with the image's contents."""
+    """Return the Python interpreter of an environment with the image's contents."""
     return image.stand_in(tmp_path_factory.mktemp("image") / "flowc")
 
 
@@ -74,7 +74,7 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 # -- imports -----------------------------------------------------------------------------------------------------------
 
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
-OTHERS = {  # packages that the image lacks: a module of flowc imports them if the user's code provides them
+OTHERS = {  # packages that the image lacks; the module is imported only if the user's image has the package
     "IPython": "metaflow.runner._notebook",
     "mlflow": "flowc_runtime.run.metrics.mlflow_tracker",
     "jupyter_client": "flowc_runtime.run.nodes.programs.notebook_kernel",
@@ -100,7 +100,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def imports(name: str, path: Path) -> Iterator[str]:
-    """Return the imports of a module, also in functions, without those for type checkers."""
+    """Return the imports of a module, including those in functions, but not those for type checkers."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
     while waiting:
@@ -150,7 +150,7 @@ def test_packages_of_others_are_in_the_image(modules: dict[str, Path]) -> None:
 
 
 def test_requirements_are_complete() -> None:
-    """The packages that the image's packages require are in the image too, for each Python that it may have."""
+    """The image contains all requirements of its packages, for each version of Python that it may have."""
     listed = image.requirements()
     for name in listed:
         needed = (text for text in metadata.requires(name) or () if "extra ==" not in text)
@@ -160,7 +160,7 @@ def test_requirements_are_complete() -> None:
 
 
 def test_each_module_can_be_imported_in_the_image(python: Path, modules: dict[str, Path]) -> None:
-    """All imports exist, except in `metaflow.runner`, which starts and deploys flows and is not used in pods."""
+    """All modules except `metaflow.runner` can be imported; pods do not use `metaflow.runner`, which starts flows."""
     names = [name for name in modules if not name.startswith("metaflow.runner") and not name.endswith("__main__")]
     program = (
         "import importlib, json, sys\n"

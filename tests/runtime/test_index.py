@@ -1,4 +1,4 @@
-"""Index paths and the facts about them in the graph."""
+"""Index paths of tasks, and what the graph says about them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_not_a_path(path: str) -> None:
 def test_the_id_of_a_task(step: str, path: str) -> None:
     assert task_id(step, path) == f"{step}-{path}"
     assert path_of(step, task_id(step, path)) == path_of(step, path) == path
-    assert task_id(step, path).rpartition("-")[::2] == (step, path)  # no other step and path have this id
+    assert task_id(step, path).rpartition("-")[::2] == (step, path)  # the step and the path can be read from the id
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_id_of_a_task(step: str, path: str) -> None:
 )
 def test_not_the_id_of_a_task(task: str) -> None:
     with pytest.raises(
-        ProtocolError, match=r"not the id of a task of step 'train': .*; such as 'train-0' or 'train-0.3'"
+        ProtocolError, match=r"not the id of a task of step 'train': .*; write an id such as 'train-0' or 'train-0.3'"
     ):
         path_of("train", task)
 

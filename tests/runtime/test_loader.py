@@ -1,4 +1,4 @@
-"""Loading a flow's file: its module's name, a single import, the same pickles in all modes."""
+"""Loading a flow's file: the module has the right name, is imported once, and gives the same pickles in all modes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_edited_file_is_run_again(tmp_path: Path) -> None:
     file = tmp_path / "edited_flow.py"
     file.write_text("VALUE = 1\n")
     first = load_module(tmp_path, "edited_flow.py")
-    file.write_text("VALUE = 2\n")  # the new text has the same length, and perhaps the same time
+    file.write_text("VALUE = 2\n")  # the new file has the same size, and may have the same modification time
     second = load_module(tmp_path, "edited_flow.py")
     assert (first.VALUE, second.VALUE) == (1, 2)
     assert sys.modules["edited_flow"] is second

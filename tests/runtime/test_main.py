@@ -1,4 +1,4 @@
-"""The entry point of pods, called like in a manifest: a process with arguments and environment."""
+"""The entry point of pods, called as a manifest calls it: as a process, with arguments and environment variables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FLOW = """
 
 
 class Cluster:
-    """The pods of a workflow: calls the entry point as they do."""
+    """The pods of a workflow; the methods call the entry point as pods do."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -144,7 +144,7 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
 
 
 def test_a_flow_in_a_package(cluster: Cluster) -> None:
-    """The code's root is the directory with the package: relative imports work, and pickles name the same module."""
+    """The root of the code is the directory that contains the package, so relative imports and pickles work."""
     flow = """
         from metaflow import FlowSpec, step
 
@@ -168,7 +168,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
         """
     project = cluster.project
     for name, text in {
-        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package imports the flow's module
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package also imports the flow's module
         "code/pkg/flows.py": flow,
         "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
         "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",
@@ -188,7 +188,10 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
 
 
 def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
-    """Ids are unique in the run without a counter; all kinds of steps are in conformance.py, `Ids`."""
+    """Each pod computes its task's id, which is unique in the run.
+
+    The flow `Ids` in conformance.py has all kinds of steps.
+    """
     cluster.project.write(
         "code/flow.py",
         """
@@ -247,7 +250,7 @@ def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
 
 
 def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
-    """A pod whose task is cached does not run the step, but writes the outputs that Argo reads, such as `count`."""
+    """A pod with a cached task does not run the step; it writes the outputs that Argo reads, such as `count`."""
     cluster.project.write("code/flow.py", """
         from flowc.steps import cache
         from metaflow import FlowSpec, step
@@ -320,7 +323,7 @@ def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> No
 
 
 def test_an_attempts_number_is_the_stores(cluster: Cluster) -> None:
-    """After `argo retry`, Argo counts attempts from 0 again, but the store continues its numbers."""
+    """After `argo retry`, Argo counts attempts from 0 again; the store continues with the next number."""
     cluster.start("raise")
     for _ in range(3):
         cluster.call("task", "work", "--path", "0.0", "--retry", "0")
@@ -392,7 +395,8 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # such a file is left by an import
+    # importing the flow leaves such a file, which does not belong to the code
+    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0
     marker = f"open({str(root / 'imported')!r}, 'w')\n"
@@ -415,7 +419,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     )
     assert done.err.endswith("its ConfigMap was changed: deploy the flow again\n")
     ended = cluster.call("finish", "--status", "Failed")
-    assert ended.code == 0  # an exit handler that fails would fail the workflow
+    assert ended.code == 0  # if this exit handler failed, Argo would report the whole workflow as failed
     assert "is not the code that was compiled" in cluster.run.status()["message"]
     assert not (root / "imported").exists()
 
@@ -491,7 +495,7 @@ def test_a_run_that_has_hardly_begun_does_not_spoil_the_list(cluster: Cluster) -
 
 
 def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) -> None:
-    """Exit hooks run in their own process: its death changes neither the record nor the pod's exit code."""
+    """Exit hooks run in a process of their own, whose death changes neither the record nor the pod's exit code."""
     hooks = """
         import os
         from metaflow import FlowSpec, exit_hook, step
@@ -520,6 +524,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n")
-    assert "in dies" in done.err  # the traceback of the native crash names the function
+    assert "in dies" in done.err  # the traceback of the crash contains the function's name
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

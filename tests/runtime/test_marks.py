@@ -1,5 +1,7 @@
-"""A mapped file is hashed once per machine: a mark then records that it was checked. If the mark is missing, damaged or
-cannot be read, the file is hashed again."""
+"""A file that is mapped into memory is hashed once per machine; then a mark records that it was checked.
+
+If the mark is missing, damaged or cannot be read, the file is hashed again.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return how often a file was hashed."""
+    """Return a counter of the files that are hashed during the test."""
     counted: Counter[str] = Counter()
     real = marks._hash
 
@@ -50,7 +52,7 @@ def objects(tmp_path: Path) -> LocalObjects:
 
 
 def stored(objects: LocalObjects, size: int = SIZE) -> str:
-    """Return a blob that is older than a tick of the kernel's clock."""
+    """Create a blob whose modification time is in the past, and return its digest."""
     digest = objects.create_blob([os.urandom(size)])
     file = Path(objects.root, blob_key(digest))
     os.utime(file, (1, 1))
@@ -59,7 +61,7 @@ def stored(objects: LocalObjects, size: int = SIZE) -> str:
 
 
 def settle(file: Path) -> None:
-    """Wait until a change of the file would give it another modification time."""
+    """Wait until the system's clock would give a changed file another modification time."""
     probe = file.with_name("probe")
 
     def later() -> bool:
@@ -135,7 +137,7 @@ def test_another_file_of_the_name_is_hashed(objects: LocalObjects, table: Path, 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "f" * 64])
 def test_a_mark_is_of_one_digest(objects: LocalObjects, table: Path, digest: str) -> None:
-    """A mark belongs to the blob that was hashed, not to another blob that is later at the same path."""
+    """A mark is valid for the digest that was checked, not for another blob that is later at the same path."""
     good = stored(objects)
     objects.map_blob(good)
     assert table.exists()

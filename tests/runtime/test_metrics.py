@@ -1,4 +1,4 @@
-"""Metrics of a task: accepted values, names and steps, the record and its series, points of other processes."""
+"""Metrics of a task: valid values, names and steps; the record; the file with all points; points of other processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TaskMetrics]:
-    """Treat this process as the process of an attempt. Its child processes write metrics below `tmp_path`."""
+    """Treat this process as the process of an attempt.
+
+    Processes that this process starts write their metrics below `tmp_path`.
+    """
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with apart():
         ambient().metrics = found = TaskMetrics.begin()

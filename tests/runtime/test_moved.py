@@ -1,4 +1,4 @@
-"""Values that name a module of an earlier flowc can be read."""
+"""Stored values that name a class under a module of an earlier flowc can be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNTIME = ROOT / "runtime_image" / "flowc_runtime"
-# Created by the commit 271b10f, whose runtime was one directory of modules.
+# Pickled by the commit 271b10f, in which the runtime had no subpackages.
 EXTERNAL_FILE = (
     "gAWVggAAAAAAAACMFmZsb3djX3J1bnRpbWUuZXh0ZXJuYWyUjAxFeHRlcm5hbEZpbGWUk5QojAhkYXRhLnR4dJRLEEsAjEAyOWMzNjEzZDQ2"
     "MjhmY2U3MmE0MGUyZGFkNTVkNjI4MWQ5NWUyNTJhYjUxYzEyYTdiNjM4MTBjYWQwMmVkMmNmlHSUUpQu"
@@ -47,7 +47,7 @@ def test_an_error_of_an_earlier_flowc() -> None:
 
 
 def test_a_class_that_is_gone_is_asked_for() -> None:
-    """A class of a module that neither the program nor flowc has is searched for in the stored sources of the flow."""
+    """A class whose module no longer exists is searched for in the flow's sources in the store."""
     asked: list[tuple[str, str]] = []
 
     def find(module: str, name: str) -> object:
@@ -95,12 +95,12 @@ def test_each_class_that_was_renamed_is_found(module: str) -> None:
 
 
 def test_a_class_that_was_renamed_and_whose_module_was_moved() -> None:
-    """A run of an earlier flowc, whose modules had other places, can be read: its step stored an error of a configuration file."""
+    """An exception that an earlier flowc stored under another module and name can be read."""
     fault = unpickle(b"cflowc_runtime.errors\nFault\n(X\x01\x00\x00\x00aX\x01\x00\x00\x00bt\x81.")
     assert fault == ConfigurationFault("a", "b")
 
 
-# Objects that a stored value may name: their module in an earlier flowc, and their module now.
+# Names in pickles of earlier versions: (earlier name, current name).
 MOVED = [
     *((f"flowc.ir.model.{name}", f"flowc_ir.model.{name}") for name in (
         "Branch", "Catch", "Code", "Config", "End", "Flow", "Foreach", "Function", "Gang", "Goto", "Method", "Node",

@@ -1,4 +1,4 @@
-"""The objects of a store in a directory: bytes with a key."""
+"""A store in a directory: objects are bytes with a key."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_append_that_fails_leaves_what_was_there(local: LocalObjects, monkeyp
 
 
 def old_object(local: LocalObjects) -> str:
-    """Write an object that `flowc gc` may delete; return its path."""
+    """Write an object that is old enough for `flowc gc` to delete it; return its path."""
     local.put("a", b"bytes")
     path = f"{local.root}/a"
     os.utime(path, (1, 1))
@@ -214,7 +214,7 @@ def test_addresses(tmp_path: Path) -> None:
 
 
 def test_a_row_of_chunks_is_read_from_anywhere() -> None:
-    """A bucket cannot append to an object, so a growing object is stored as a series of chunks."""
+    """A growing object in a bucket is a series of chunks, which can be read from any offset."""
     store = pytest.importorskip("obstore.store").MemoryStore()
     remote = RemoteObjects("s3://nobody", Asker("s3://nobody", lambda *_: store))
     for chunk in (b"one ", b"two ", b"three"):

@@ -1,4 +1,4 @@
-"""Whether `self` in the source of a method is the flow object, or a name of an inner scope, by Python's rules."""
+"""Whether the name `self` in a method's source means the flow object or a name of an inner scope, by Python's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The precedence of a parameter's values, compared with a reference of ten lines; errors name the value's source."""
+"""The precedence of the sources of parameters, compared with a ten-line reference; errors name the source."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ maps = st.dictionaries(st.sampled_from(NAMES), st.integers())
 
 
 def reference(name: str, sources: Mapping[str, Mapping[str, int]]) -> tuple[int, str]:
-    """Return the value of a parameter and its source."""
+    """Return the value of a parameter and the name of its source."""
     if name in sources["given"]:
         return sources["given"][name], "given"
     if name in sources["files"]:
@@ -70,7 +70,7 @@ def test_the_first_source_counts(values: dict[str, dict[str, int]]) -> None:
     maps,
 )
 def test_the_first_pod_decides_alike(passed: dict[str, int], named: set[str] | None, before: dict[str, int]) -> None:
-    """The first pod uses, by precedence: values given to a resumed run, values of the earlier run, values from Argo."""
+    """The first pod uses, in this order: values given to a resumed run, the resumed run's values, Argo's values."""
     text = json.dumps([{"name": name, "value": str(number)} for name, number in passed.items()])
     found = arguments.read(text, [replace(NUMBER, name=name) for name in NAMES], named, before)
     given_values = {name: number for name, number in passed.items() if named is None or name in named}

@@ -1,4 +1,4 @@
-"""Values of parameters: from text, from defaults, and as attributes of a flow."""
+"""The values of parameters: given as text, from defaults, and as attributes of a flow object."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_every_json_value_comes_back(value: object) -> None:
     if isinstance(value, str):
-        value = json.dumps(value)  # text for a JSON parameter is JSON text
+        value = json.dumps(value)  # a JSON parameter reads a string as JSON text
     checked = check_value("json", value)
     assert from_text(to_text(checked)) == checked
     assert parse_value("json", json.dumps(checked)) == checked

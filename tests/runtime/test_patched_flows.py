@@ -1,4 +1,4 @@
-"""Patches that replace the code of a flow class's steps."""
+"""Patches that replace the code of steps in flow classes."""
 
 from __future__ import annotations
 

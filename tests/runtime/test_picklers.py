@@ -1,4 +1,4 @@
-"""The setting `pickler` determines how artifacts are written; readers find the pickler's name in the artifact."""
+"""The setting `pickler` selects how artifacts are written; each artifact records its pickler for readers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def team(project: Project, plugins: Path) -> Project:
 
 @pytest.fixture
 def chosen(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let this process find the plugins, and restore its state afterwards."""
+    """Let this process import the plugins; restore the process's state after the test."""
     monkeypatch.syspath_prepend(str(plugins))
     picklers._find.cache_clear()
     picklers.plugin.cache_clear()
@@ -115,13 +115,13 @@ def chosen(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def written_by(run: RunStore, step: str, path: str = "0") -> dict[str, str]:
-    """Return the name of the pickler of each artifact of a task."""
+    """Return artifact name -> name of the pickler, for the artifacts of a task."""
     refs = run.task(step, path)["artifacts"]
     return {name: ref.get("pickler", {}).get("name", "pickle") for name, ref in refs.items()}
 
 
 def artifacts(team: Project, run: RunStore, step: str, path: str = "0") -> Any:
-    """Return the artifacts of a task as the client shows them, in a process without the setting."""
+    """Return a task's artifacts as read by the client, in a process without the setting `pickler`."""
     code = (
         "import json, metaflow\n"
         f"task = metaflow.Task('{run.flow}/{run.id}/{step}/{step}-{path}', _namespace_check=False)\n"
@@ -172,10 +172,10 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
     a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
-    # another pickler wrote the value and may have ordered the items differently
+    # flowc pickles again and compares the digest, because another pickler may have ordered the set differently
     left = a_set.left(a_set.value, Mappings())
     assert left is None or a_set.reads_as(left.encoded)
-    # the same pickler wrote the value, so one comparison is enough
+    # the same pickler gives equal bytes, so no second comparison is necessary
     assert a_list.left(a_list.value, Mappings()) is None
     origin = ValueOrigin(objects, refs[1])
     origin.value.append(2)
@@ -209,7 +209,7 @@ def test_an_artifact_of_a_missing_plugin_names_the_command_that_installs_it() ->
 
 
 def test_without_cloudpickle(project: Project) -> None:
-    """Only the setting `cloudpickle`, and reading values that cloudpickle wrote, need the package cloudpickle."""
+    """The package cloudpickle is needed only by the setting `cloudpickle` and to read values that it wrote."""
     code = """
         import sys
         from flowc_runtime.base.ambient import ambient
@@ -249,7 +249,8 @@ def test_a_flow_class(team: Project, pickler: str) -> None:
     first, second = team.run("kept.py"), team.run("kept.py")
     team.write("flowc.toml", "")
     assert set(written_by(first, "end").values()) == {pickler}
-    assert written_by(first, "each", "0.1")["why"] == "pickle"  # a value of flowc's own, which every reader can read
+    # flowc pickles the stored failure itself, so that every reader can read it
+    assert written_by(first, "each", "0.1")["why"] == "pickle"
     assert set(written_by(plain, "end").values()) == {"pickle"}
     assert artifacts(team, first, "end") == artifacts(team, plain, "end")
     digests = [
@@ -267,7 +268,7 @@ def test_a_pipeline(team: Project, pickler: str) -> None:
 
 
 def test_a_resumed_run_keeps_what_it_did_not_change(team: Project) -> None:
-    """The values of the first run keep their pickler and digest; the steps that run again use the new setting."""
+    """Reused values of the first run keep their pickler and digest; steps that run again use the new setting."""
     team.write("kept.py", CLASS.replace('self.big = "x" * 5000', "self.big = open('stop').read()"))
     assert team.flowc("run", "kept.py", FLOWC_PICKLER="backwards").code == 1
     before = team.latest()
@@ -289,7 +290,7 @@ def test_a_resumed_run_keeps_what_it_did_not_change(team: Project) -> None:
     [
         ("bakwards", "there is no pickler 'bakwards'", "did you mean 'backwards'?"),
         ("nothing-like-it", "there is no pickler 'nothing-like-it'",
-         "install the package with it; the picklers are pickle, cloudpickle, backwards, text"),
+         "install the package that provides it; the picklers are pickle, cloudpickle, backwards, text"),
     ],
 )  # fmt: skip
 def test_an_unknown_pickler_is_told_before_the_run(team: Project, name: str, message: str, hint: str) -> None:
@@ -332,7 +333,7 @@ def test_pods_get_the_setting_in_their_manifest(team: Project) -> None:
 
 
 def artifacts_of(run: RunStore) -> dict[str, str]:
-    """Return the digests of the artifacts of the last step."""
+    """Return artifact name -> digest, for the last step."""
     return {name: ref["digest"] for name, ref in run.task("sizes", "0")["artifacts"].items()}
 
 

@@ -1,4 +1,4 @@
-"""The tables of a configuration file with defaults and overrides: every key, and every fault with its line."""
+"""The tables for pods in a configuration file: every key, and errors with their lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The portable form of an assignment has exactly the fields that another process does not create itself."""
+"""The portable form of an assignment has all fields except those that the other process creates itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MADE_THERE = {"run", "graph", "program", "parameters", "cards"}
 
 
 def test_the_fields_are_named_once() -> None:
-    """Each field of `Assignment` is also a field of the portable form."""
+    """The portable form and `Assignment` have the same fields, except for MADE_THERE."""
     assert set(AssignmentFields.__annotations__) == {field.name for field in fields(Assignment)} - MADE_THERE
 
 

@@ -1,4 +1,4 @@
-"""The programs that run tasks: one function opens all of them, and a flow class can run only nodes that are methods."""
+"""Programs that run tasks: one function opens them all, and the program of a flow class can run only methods."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def loaded() -> tuple[Loaded, Flow, FlowProgram]:
 
 
 def running(flow: Flow, action: Action, step: str = "middle") -> Flow:
-    """Return the flow; one of its steps runs this action."""
+    """Return a copy of the flow in which the step runs this action."""
     return replace(flow, nodes=tuple(replace(node, run=action) if node.id == step else node for node in flow.nodes))
 
 
@@ -130,12 +130,13 @@ def test_run_refuses_it_and_makes_no_run(
 
 
 def test_argo_lowers_all_kinds_alike() -> None:
-    """The entry point of a pod finds the action in the IR."""
+    """For every kind of action, the manifests are equal, because a pod reads the action from the IR."""
     found, flow, _ = loaded()
 
     def template(flow: Flow) -> Any:
         _, manifest = compile_flow(flow, found.package, Settings(image="flowc-runtime:golden")).manifests
-        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR: they determine what a pod runs
+        # the digest of code and IR always differs, because the IR contains the action
+        for each in manifest["spec"]["templates"]:
             for variable in each.get("container", {}).get("env", []):
                 if variable["name"] == contract.CODE_DIGEST:
                     variable["value"] = "a digest"
@@ -172,7 +173,7 @@ def test_the_debugger_knows_the_function_that_calls_steps() -> None:
 
 
 def test_a_flow_class_has_one_name_of_ours_for_the_runtime() -> None:
-    """The runtime's own names do not restrict the names of steps."""
+    """`FlowSpec` has only two attributes for the runtime, so that they do not restrict the names of steps."""
     from metaflow import FlowSpec
 
     assert {name for name in vars(FlowSpec) if name.startswith("_flowc_")} == {OPENS, "_flowc_task"}

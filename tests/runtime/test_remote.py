@@ -83,7 +83,7 @@ def test_blobs_of_any_size(objects: RemoteObjects, size: int) -> None:
     assert objects.get(blob_key(digest)) == b"".join(parts)
     view = objects.map(blob_key(digest))
     assert bytes(view) == b"".join(parts)
-    view[0] = 0  # allowed, since the mapping is private
+    view[0] = 0  # writing is allowed, since the mapping is private
 
 
 def test_artifacts(objects: RemoteObjects) -> None:
@@ -219,7 +219,7 @@ def test_a_run_leaves_the_same_records_there(project: Project, s3: Gateway) -> N
     done = project.python("summary.py", url, **s3.environment | {"PYTHONPATH": path})
     assert json.loads(done.out) == json.loads(json.dumps(local)), done.err
     logs = project.flowc("logs", "Far/latest", "--store", url, "--stdout", **s3.environment)
-    printed = [line for line in logs.out.splitlines() if "#3] " not in line]  # without the text that @catch prints
+    printed = [line for line in logs.out.splitlines() if "#3] " not in line]  # leave out the output of @catch
     assert printed == [
         "[start/0] hello",
         "[work/0.0] item a",

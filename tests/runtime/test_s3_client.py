@@ -39,7 +39,7 @@ pytest.importorskip("obstore")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         yield running
-        channel._stop()  # otherwise its process lives until the interpreter ends
+        channel._stop()  # end the worker process, which would otherwise live until the interpreter ends
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def s3(bucket: str) -> Iterator[S3]:
 
 @pytest.fixture
 def tree(s3: S3) -> S3:
-    """Store the documentation's hierarchy of objects, and a key that shares only its first letter with them."""
+    """Store the objects of the documentation's example, and `abc/x`, which shares only a first letter with `a/`."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
 
@@ -170,7 +170,7 @@ def test_many(s3: S3, bucket: str, tmp_path: Path) -> None:
 
 
 def test_files(s3: S3, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x" * 12_000_000)  # so large that it is sent in several parts
+    (tmp_path / "file").write_bytes(b"x" * 12_000_000)  # large enough to be sent in several parts
     stored = s3.put_files([("one", "file"), S3PutObject("two", path=str(tmp_path / "file"), content_type="a/b")])
     assert [key for key, _ in stored] == ["one", "two"]
     one, two = s3.get_many(["one", "two"])
@@ -348,7 +348,7 @@ FLOW = """
 
 @pytest.mark.parametrize("remote", [False, True], ids=["store-on-disk", "store-in-s3"])
 def test_everywhere_in_a_flow(project: Project, bucket: str, store: Gateway, remote: bool) -> None:
-    """S3 can be used at the top of a file, in a deploy-time function, in steps, and in forks of a step: none hangs."""
+    """S3 works at the top of a flow's file, in functions of parameters, in steps, and in processes of steps."""
     project.write("flow.py", FLOW)
     environment = {**store.environment, "ROOT": f"{bucket}/shared", "METAFLOW_DATATOOLS_S3ROOT": f"{bucket}/data"}
     arguments = ["--store", f"{bucket}/flowc"] if remote else []

@@ -1,4 +1,4 @@
-"""Temporary directories: one of a killed process is removed by the next process that makes one."""
+"""Temporary directories: the directory of a killed process is removed when another process creates one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def holder() -> tuple[subprocess.Popen[str], Path]:
-    """Start a process that keeps a directory; return both."""
+    """Start a process that holds a temporary directory; return the process and the directory."""
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -65,9 +65,9 @@ def test_a_fork_keeps_the_directory(place: Path) -> None:
     made = ScratchDirectory("test")
     if (fork := os.fork()) == 0:
         os.close(writing)
-        os.read(reading, 1)  # until the parent closes its end
+        os.read(reading, 1)  # wait until the parent closes the pipe
         os._exit(0)
-    os.close(made._lock)  # what the end of this process would do
+    os.close(made._lock)  # the operating system does this when the process ends
     remove_left()
     assert Path(made.name).exists()
     os.close(writing)

@@ -1,4 +1,4 @@
-"""Records contain the digest of their text: a reader gets the written text, or an error."""
+"""Records contain a digest of their text: a reader gets the text as written, or an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(run: RunStore) -> list[Any]:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path: Path) -> None:
-    """A record with any changed bit is refused, or reads as it was written."""
+    """If any bit of a record is changed, reading raises an error or returns the original fields."""
     file = tmp_path / "store/flows/F/runs/1" / name
     good, expected, noticed = file.read_bytes(), read(run), 0
     for at in range(len(good)):
@@ -48,7 +48,7 @@ def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path
             except RecordError:
                 noticed += 1
             else:
-                # If the bit is in the name of the field `digest`, all other fields are as written.
+                # A bit in the name of the field `digest` is not noticed; the other fields are as written.
                 assert all(one.items() >= other.items() for one, other in zip(found, expected, strict=True)), (at, bit)
     assert noticed > len(good)
 

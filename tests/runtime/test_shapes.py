@@ -1,4 +1,4 @@
-"""The shapes of records equal their types, and only valid records pass."""
+"""The shapes of records have the same fields as their TypedDicts, and only valid records are accepted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_fields_are_those_of_the_type(kind: Any, shape: ObjectOf) -> None:
 
 
 def whole() -> dict[str, tuple[str, Any]]:
-    """Return an object of each kind from a run: its key and its content."""
+    """Return one object of each kind from the golden store: kind -> (key, content)."""
     found: dict[str, tuple[str, Any]] = {}
     store = STORES[-1] / "store"
     for path in sorted(store.rglob("*")):
@@ -95,7 +95,7 @@ def nested() -> bytes:
 
 
 def damages(key: str, record: Any) -> dict[str, bytes]:
-    """Return damaged forms of a record's bytes."""
+    """Yield damaged versions of a record's bytes."""
     text = json.dumps(record).encode()
     wrong = {name: [[]] if isinstance(value, dict) else {"runs": 3} for name, value in record.items()}
     return {
@@ -141,7 +141,7 @@ def fields(shape: ObjectOf, record: Any) -> list[tuple[str, Any]]:
 def test_a_field_of_another_type_is_found(kind: str) -> None:
     _, record = WHOLE[kind]
     for name, value in fields(SHAPES[kind], record):
-        if name != "data":  # `data` of a card may be any value
+        if name != "data":  # the field `data` of a card may have a value of any type
             wrong = 3 if isinstance(value, str | list | dict) else "3"
             assert f"'{name}' is {wrong!r}" in (find_fault(kind, {**record, name: wrong}, {}) or "")
     for name in SHAPES[kind].required:
@@ -150,7 +150,7 @@ def test_a_field_of_another_type_is_found(kind: str) -> None:
 
 
 def changed(value: Any) -> Iterator[Any]:
-    """Yield copies of a JSON value in which one part, at any depth, is missing or has another value."""
+    """Yield copies of a JSON value; in each, one part at some depth is missing or has another value."""
     yield from (None, True, -1, 1.5, 10**20, math.nan, "", "a" * 64, "0.1", [], {}, [3], {"a": 3})
     if isinstance(value, dict):
         for name, item in value.items():

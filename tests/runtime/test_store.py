@@ -1,4 +1,4 @@
-"""Runs and attempts as records."""
+"""The records of runs and attempts in a store."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_runs_are_in_the_order_of_their_beginning_whoever_named_them(tmp_path: P
         "20200101-000000-001xyz": 0.0,  # its name says when
         "f-20200301-000000-x1": 0.0,
         "f-zzzzz": 1580515200.0,  # February 2020
-        "f-1585699200": 1585699200.0,  # April, as a CronWorkflow names it
+        "f-1585699200": 1585699200.0,  # April; a CronWorkflow uses the time in seconds as the name
     }
     for run in sorted(created, key=lambda name: name[::-1]):
         store.run("F", run).create(run_record(run) | {"created": created[run]}, "{}")  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""`StoreBackend`: a store of six operations, as a package brings one; here in a database."""
+"""`StoreBackend`, the base class of stores from packages: six operations, here implemented with a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags as objects of the store: which tags are valid, and that no change of tags overwrites another change."""
+"""Tags are objects of the store: valid tags, and simultaneous changes, which do not overwrite each other."""
 
 from __future__ import annotations
 

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Node:
-    """An object whose hash is its identity, which differs in every process and for every copy."""
+    """An object that is hashed by its identity, so that a copy has another hash."""
 
     name: str
 
 
 class Holder:
-    """An object whose state contains an attribute's name also as a value."""
+    """An object whose state contains a string twice: as the name of an attribute and as a value."""
 
     def __init__(self) -> None:
         self.column = "column"
@@ -46,7 +46,7 @@ class Holder:
 
 
 class Once:
-    """An object that can be pickled only as often as `left` says."""
+    """An object that can be pickled `left` times; then pickling fails."""
 
     left = 1
 
@@ -61,7 +61,7 @@ WHOLE = np.arange(60_000.0).reshape(300, 200)
 
 
 def times() -> Any:
-    """Return a DataFrame with arrays that cache computed values."""
+    """Return a DataFrame whose arrays cache computed values."""
     pandas = pytest.importorskip("pandas")
     index = pandas.date_range("2024", periods=6)
     numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
@@ -116,7 +116,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[An
 
 
 def changed(origin: ValueOrigin, value: Any) -> bool:
-    """Return whether the value is stored again."""
+    """Return whether the value would be stored again at the end of a step."""
     left = origin.left(value, Mappings())
     return left is not None and (left.certain or not origin.reads_as(left.encoded))
 
@@ -137,7 +137,7 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
 
 
 def test_a_set_in_the_order_of_addresses_is_stored_anew(tmp_path: Path) -> None:
-    """The set is stored again, because reading it again gives objects at other addresses, and so another order."""
+    """The set is stored again: its order depends on addresses, so unpickling it gives another order."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
     assert changed(origin, origin.value)
@@ -265,7 +265,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
-    """The kernel splits a mapping if a library calls madvise or mlock for a part of it."""
+    """Changes are noticed in all parts of a mapping, which the kernel splits if a library calls madvise or mlock."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -277,7 +277,7 @@ def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
 
 
 class Pooled:
-    """An object that exists once per process: unpickling it sets up the same object again."""
+    """A singleton: unpickling returns the process's only object, with the unpickled state."""
 
     only: Pooled | None = None
     value = 0
@@ -288,7 +288,7 @@ class Pooled:
 
 
 class Asked:
-    """An object that counts the requests for its state, and keeps the first state."""
+    """An object that counts the calls of `__getstate__`, and returns the same state each time."""
 
     def __init__(self) -> None:
         self.items = [1]
@@ -301,7 +301,7 @@ class Asked:
 
 
 def task(objects: Objects, **artifacts: Any) -> tuple[TaskState, Any]:
-    """Return a task that has read these values."""
+    """Return (state, flow object) of a task that has read these values as artifacts."""
     state = TaskState(objects, {name: store_value(objects, value) for name, value in artifacts.items()})
     flow = type("Holder", (), {})()
     for name in artifacts:
@@ -341,7 +341,7 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
 
 class Slow:
-    """An object whose unpickling waits until all four threads unpickle one."""
+    """An object whose unpickling waits until four threads unpickle one at the same time."""
 
     barrier = threading.Barrier(4)
 
@@ -377,13 +377,13 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
         return str, (f"{array.size} numbers",)
 
-    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # the effect of copyreg.pickle
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # `copyreg.pickle` sets this entry
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
 
 
 class Reads(LocalObjects):
-    """A store that counts how often an artifact is read."""
+    """A store that counts how often a blob is read."""
 
     count = 0
 
@@ -401,7 +401,10 @@ class Reads(LocalObjects):
 def test_a_large_value_that_has_changed_is_not_read_again(
     array: Any, stored: int, left: int, reads: bool, tmp_path: Path
 ) -> None:
-    """A large value is not read again, because memory would then hold it twice. The limit excludes arrays."""
+    """A large value is not read again for the comparison, since memory would hold it twice.
+
+    Arrays do not count as large, because they are mapped.
+    """
     objects = Reads(tmp_path)
     value = {"text": "x" * max(stored, 1000), "array": array}
     state, flow = task(objects, x=value)

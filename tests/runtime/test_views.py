@@ -1,4 +1,4 @@
-"""The views of runs, steps, tasks and attempts, and of unreadable records."""
+"""Views of runs, steps, tasks and attempts, also if their records are unreadable."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FLOW = """
 
 
 def run_of(project: Project, *words: str, code: int = 0) -> RunStore:
-    """Create a run of the flow."""
+    """Run the flow and return the run."""
     project.write("flow.py", FLOW)
     assert project.flowc("run", "--local", "flow.py", *words, METAFLOW_USER="ann").code == code
     return Store.open(str(project.root / ".flowc")).run("Seen", project.latest().id)
@@ -129,7 +129,7 @@ def test_an_attempt_without_a_record_runs_as_long_as_the_run(project: Project) -
     assert attempt.began is not None
     assert (attempt.state, view.attempt_state(attempt)) == (None, "vanished")
     run.set_status({"state": "running", "changed": 1.0})
-    assert view.attempt_state(attempt) == "vanished"  # a view shows the state at one moment
+    assert view.attempt_state(attempt) == "vanished"  # the view has read the status before, and does not read it again
     record = {**run.record(), "process": {"host": "another", "pid": 1}}
     again = RunView.of(run)
     again.records._record = record  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The output and the ends of child processes: with pidfd, and with SIGCHLD as on systems without pidfd."""
+"""The output and the end of child processes, on systems with pidfd and (through SIGCHLD) without pidfd."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(watcher: Watcher, body: Callable[[int], int]) -> Child:
 
 
 def wait(watcher: Watcher, children: int = 1) -> tuple[list[Ended], dict[tuple[int, str], bytes]]:
-    """Return the ends of this number of children, and all their output."""
+    """Wait until this number of children has ended; return their ends, and the output of all."""
     ended: list[Ended] = []
     output: dict[tuple[int, str], bytes] = {}
     deadline = time.monotonic() + 60
@@ -108,7 +108,7 @@ def test_output_report_and_exit_code(watcher: Watcher) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
     def body(control: int) -> int:
-        faulthandler.disable()  # pytest's handler would print a page about the signal
+        faulthandler.disable()  # pytest's fault handler would print a traceback
         os.kill(os.getpid(), number)
         return 0
 
@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # also keeps this process's pipes open
+        sleeper = subprocess.Popen(["sleep", "1000"])  # the sleeping process also holds the pipes of this process open
         print(sleeper.pid, flush=True)
         return 0
 
@@ -190,7 +190,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert os.getsid(0) == os.getpid() == os.getpgid(0)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
-        with contextlib.suppress(OSError):  # the descriptor is closed, and perhaps reused
+        with contextlib.suppress(OSError):  # the descriptor is closed, or its number is reused
             assert not linux or os.readlink(f"/proc/self/fd/{held}") != parents
         return 0
 

@@ -1,4 +1,4 @@
-"""Hooks of extensions: the steps and decorators that a hook sees, and the decorators that it adds before a run."""
+"""Hooks that change flows: the steps and decorators that a hook sees, and the decorators that it adds before a run."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_others_are_added_where_there_is_none(project: Project) -> None:
 
 
 def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
-    """Decorators are added as text, or as objects that a flow decorator has created; an object keeps its state."""
+    """A hook may add decorators as text or as objects; an object keeps the state that the hook has set."""
     write(project, '@adds(specs=["counted:label=late"])')
     found = project.artifacts(project.run("flow.py"), "work")
     assert found["counted"] == [["late", ["init", "work"], False]]
@@ -218,7 +218,7 @@ def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
 
 
 def test_a_pod_has_them_once(project: Project, tmp_path: Path) -> None:
-    """Added decorators are in the IR; in pods the hooks run too, but do not add the decorators again."""
+    """Added decorators are in the IR, so hooks in a pod do not add them a second time."""
     write(project, '@adds(specs=["counted:label=late", "card:type=blank"], cards=1)', above="@everywhere")
     node = work_of(project)
     assert [plugin["name"] for plugin in node["plugins"]] == ["adds", "counted"]
@@ -283,7 +283,7 @@ def test_attributes_have_to_travel(project: Project) -> None:
     ],
 )
 def test_what_is_no_decorator(project: Project, odd: str, shown: str) -> None:
-    """The fault names the hook, and the line of the flow or of the extension that is packaged with it."""
+    """The error names the hook and a line: of the flow, or of the extension if its code is packaged with the flow."""
     for hook, work, above in (("step_init of @adds", "@adds", ""), ("flow_init of @everywhere", "", "@everywhere")):
         write(project, work, above=above)
         source = project.root / HOME / "hooks.py"
@@ -330,7 +330,7 @@ def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
 
 
 def test_one_name_for_steps_and_for_flows(project: Project) -> None:
-    """A hook of the flow decorator adds the step decorator of the same name; `--with` also means the step decorator."""
+    """If a flow decorator and a step decorator have one name, hooks and `--with` add the step decorator."""
     write(project, "@both(times=7)", above="@both")
     run = project.run("flow.py")
     assert project.artifacts(run, "work")["both"] == (7, [2])
@@ -384,7 +384,7 @@ def test_a_storage_of_files(tmp_path: Path) -> None:
 
 
 def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
-    """Other users of the store can read the files too."""
+    """The umask determines the permissions of the files, so that other users of the store can read them."""
     before = os.umask(0o027)
     try:
         LocalStorage(str(tmp_path)).save_bytes([("a/b", (io.BytesIO(b"x"), {"m": 1}))])
@@ -397,7 +397,7 @@ def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path)
 
 
 def test_what_is_kept_with_a_file_is_whole_while_it_is_replaced(tmp_path: Path) -> None:
-    """Writing creates a new file, so a reader's open file stays unchanged."""
+    """Replacing a file creates a new file, so the content that a reader has opened stays unchanged."""
     storage = LocalStorage(str(tmp_path))
     storage.save_bytes([("a", (io.BytesIO(b"x"), {"m": 1}))])
     with open(tmp_path / "a_meta", encoding="utf-8") as before:
@@ -450,7 +450,7 @@ GANG = """
     [("port=7", [[0, "port 7"], [1, "port 7"]]), ("own=True", [[0, "ubf_control"], [1, "ubf_task"]])],
 )
 def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[list[Any]]) -> None:
-    """A decorator that derives from ParallelDecorator marks the gang's step, and sets up each of its tasks."""
+    """A decorator derived from ParallelDecorator makes the step a gang, and sets up each of the gang's tasks."""
     write(project, "")
     project.write("gang.py", GANG.replace("{arguments}", arguments))
     assert project.artifacts(project.run("gang.py"), "join")["all"] == expected
@@ -459,4 +459,4 @@ def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[l
 def test_a_gang_s_step_needs_one(project: Project) -> None:
     write(project, "")
     project.write("gang.py", GANG.replace("@framework({arguments})", ""))
-    assert "leads to 'work' with num_parallel, but that has no @parallel" in project.flowc("check", "gang.py").err
+    assert "leads to 'work' with num_parallel, but 'work' has no @parallel" in project.flowc("check", "gang.py").err

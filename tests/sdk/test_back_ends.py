@@ -1,4 +1,4 @@
-"""Names of back ends that flowc does not support: importable, without effect in local runs, refused for a cluster."""
+"""Names of unsupported back ends can be imported, have no effect in local runs, and are refused for a cluster."""
 
 from __future__ import annotations
 

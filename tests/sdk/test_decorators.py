@@ -1,4 +1,4 @@
-"""Decorators record their arguments, in every order and form, and do not change the function."""
+"""Decorators record their arguments, in any order and form, and return the function unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_the_place_is_that_of_the_decorator() -> None:
     lines = Path(__file__).read_text().splitlines()
     for applied in applied_to(function):
         assert applied.file == __file__
-        # Before Python 3.11, the call of a bare decorator has the line of the `def`; the front end reads the source.
+        # Before Python 3.11, a decorator without parentheses is recorded with the line of the `def`; the front end
+        # corrects this.
         named = "def function" if sys.version_info < (3, 11) and not applied.kwargs else f"@{applied.name}"
         assert named in lines[applied.line - 1]
 

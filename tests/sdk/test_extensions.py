@@ -1,4 +1,4 @@
-"""Extensions of the API: the additions of packages `metaflow_extensions.<org>` to `metaflow`, in all forms."""
+"""Extensions of the API: what packages `metaflow_extensions.<org>` of every form add to `metaflow`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> 
 
 
 def python(project: Project, path: str, code: str) -> str:
-    """Return the output of a program with the directory on its path."""
+    """Run a program with this directory on its import path; return its output."""
     done = project.python("-c", code, PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
     assert done.code == 0, done.err
     return done.out.strip()
@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """Extensions are in the code package, because a pod has no other directory of the user."""
+    """Extensions beside the flow are in the code package, because a pod has no other files of the user."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -240,7 +240,7 @@ def test_extensions_travel_with_the_code(project: Project) -> None:
 
 
 def distribution(site: Path, name: str, org: str, *needs: str) -> None:
-    """Install a distribution with an extension that prints its name."""
+    """Install a distribution with an extension whose setting WHO is the distribution's name."""
     file = site / "metaflow_extensions" / org / "config" / f"mfextinit_{org}.py"
     file.parent.mkdir(parents=True)
     file.write_text(f"WHO = {name!r}\n")
@@ -256,7 +256,7 @@ def test_who_depends_on_another_has_the_last_word(project: Project) -> None:
     distribution(site, "first-acme", "aaa", "second-acme>=1; python_version > '3'")
     distribution(site, "second-acme", "zzz")
     assert python(project, str(site), "from metaflow.metaflow_config import WHO; print(WHO)") == "first-acme"
-    # Directories on the path come after installed distributions.
+    # Directories on PYTHONPATH override installed distributions.
     project.write("lib/metaflow_extensions/bbb/config/mfextinit_bbb.py", 'WHO = "path"\n')
     both = os.pathsep.join([str(project.root / "lib"), str(site)])
     assert python(project, both, "from metaflow.metaflow_config import WHO; print(WHO)") == "path"
@@ -351,7 +351,7 @@ PLAIN = """
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
-    """A broken extension is named and stops no flow that does not use it; its other modules work."""
+    """A broken module of an extension causes a warning; flows that do not use it run, and its other modules work."""
     acme(project, where=".")
     project.write(f"metaflow_extensions/acme/{point}.py", "1 / 0\n")
     project.write("plain.py", PLAIN)
@@ -364,7 +364,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
         assert done.err.count(message) == 1
     project.write("flow.py", FLOW)
     used = project.flowc("check", "flow.py")
-    if point.startswith("config"):  # this flow does not read the extension's config
+    if point.startswith("config"):  # the config of the extension is not read in this flow
         assert (used.code, used.err) == (0, "")
     else:
         assert used.code == 1
@@ -405,7 +405,7 @@ def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised
     ],
 )
 def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point: str, text: str, entry: str) -> None:
-    """Only malformed entries are left out; the other entries work."""
+    """Only the malformed entries of a list are left out, with a warning; the other entries work."""
     acme(project, where=".")
     name = point if "/" in point else f"{point}/mfextinit_acme"
     project.write(f"metaflow_extensions/acme/{name}.py", f"{text}\n")
@@ -486,7 +486,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
-    """A flow that does not use such plugins prints no warning about them."""
+    """`flowc doctor` names unsupported plugins; flows that do not use them print no warning."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
     paths = os.pathsep.join([project.environment["PYTHONPATH"], path])

@@ -133,7 +133,7 @@ POINTS = """
 
 
 def write(project: Project, work: str, body: str = "pass", above: str = "") -> None:
-    """Write an extension beside a flow whose step `work` has these decorators; `join` and `end` follow."""
+    """Write an extension, and a flow whose step `work` has these decorators and is followed by `join` and `end`."""
     project.write(f"{HOME}/__init__.py", POINTS)
     project.write(f"{HOME}/hooks.py", DECORATORS)
     lines = "\n".join(f"    {line}" for line in work.split())
@@ -171,14 +171,14 @@ if __name__ == "__main__":
 
 
 def logged(project: Project) -> list[str]:
-    """Return the output of the attempts of `work`, then the output of the run."""
+    """Return the lines in the log of the step `work`."""
     run = project.latest()
     done = project.flowc("logs", f"{run.flow}/{run.id}/work/0")
     return [line for line in done.out.splitlines() if line.strip()]
 
 
 def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
-    """`task_decorate`'s function wraps the step's code, with user-written decorators between them."""
+    """The function of `task_decorate` wraps user-written decorators, which wrap the step's code."""
     write(project, '@own @traced(label="outer") @retry(times=1)')
     run = project.run("flow.py")
     assert logged(project) == [
@@ -209,7 +209,7 @@ def test_what_hooks_assign_is_kept_until_the_task_is_finished(project: Project) 
 
 
 def test_of_two_the_inner_one_comes_first(project: Project) -> None:
-    """The decorator that `--with` adds is the last one whose hooks are called."""
+    """A decorator that `--with` adds is the outermost, so its hooks are called last."""
     write(project, '@traced(label="written")')
     project.write(f"{HOME}/__init__.py", POINTS + '    STEP_DECORATORS_DESC += [("again", ".hooks.Again")]\n')
     with (project.root / HOME / "hooks.py").open("a") as file:
@@ -238,7 +238,7 @@ def test_a_hook_that_raises_at_the_end_fails_the_task_too(project: Project) -> N
 
 
 def test_task_exception_may_say_that_all_is_well(project: Project) -> None:
-    """If `task_exception` returns True, the flow continues with the transition in the step's source."""
+    """If `task_exception` returns True, the flow continues with the steps that the source passes to `self.next`."""
     write(project, "@traced(saves=True)", "self.y = 1 / 0")
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["told"] is True
@@ -257,7 +257,7 @@ KILLED = "os.kill(os.getpid(), 9)"
 
 
 def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
-    """The attempt that handles a kill does not run the step's code, but calls hooks and keeps their values."""
+    """A last attempt after a killed one calls the hooks without the step's code, and stores their values."""
     write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type.endswith(".FailureHandledByCatch")
@@ -273,14 +273,14 @@ def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
 
 @pytest.mark.parametrize("hook", ["task_pre_step", "task_finished"])
 def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> None:
-    """As in any attempt, @catch handles a failure of the hook `task_pre_step`, but not of the hook `task_finished`."""
+    """@catch handles an exception of `task_pre_step`, but not an exception of `task_finished`, as in any attempt."""
     write(project, '@traced(label="x") @catch(var="failure")', KILLED)
     source = project.root / HOME / "hooks.py"
     only = f'if self.attributes["raises"] == hook or hook == "{hook}" and current.retry_count:'
     source.write_text(source.read_text().replace('if self.attributes["raises"] == hook:', only, 1))
     source.write_text("from metaflow import current\n" + source.read_text())
     done = project.flowc("run", "flow.py")
-    failed = hook == "task_finished"  # in the other case @catch prints the failure on stdout
+    failed = hook == "task_finished"  # for `task_pre_step`, @catch prints the failure on stdout
     assert (done.code, f"asked to in {hook}" in (done.err if failed else done.out)) == (1 if failed else 0, True)
     if not failed:
         failure = project.artifacts(project.latest(), "end")["failure"]
@@ -288,7 +288,7 @@ def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> No
 
 
 def test_hooks_are_not_called_for_what_is_taken_over(project: Project) -> None:
-    """A task that @cache reuses calls no hooks."""
+    """No hooks are called for a task whose result comes from the cache."""
     write(project, "@traced @cache", "self.y = self.x")
     source = project.root / "flow.py"
     source.write_text("from flowc.steps import cache\n" + source.read_text())
@@ -416,7 +416,7 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
 
 
 def test_what_is_to_be_packed_stays_here(project: Project) -> None:
-    """A decorator that adds files to the code package works in a local run; for a cluster it is refused."""
+    """A decorator that adds files to the code package works in local runs, and is refused for a cluster."""
     write(project, "@packing")
     project.run("flow.py")
     done = project.flowc("compile", "flow.py")
@@ -434,7 +434,7 @@ def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
 
 
 def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) -> None:
-    """A pod has only the code package and the IR, and calls `flow_init` again, with the options of the compilation."""
+    """A pod has only the code package and the IR; it calls `flow_init` with the options given to `compile`."""
     write(project, "@traced(retries=1)", "self.team = os.environ['TEAM']", '@team(of="us")')
     ir = project.python("flow.py", "check")
     assert ir.code == 0, ir.err
@@ -456,7 +456,8 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
         assert done.code == 0, done.err
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
-    assert found["before"]["forked"] is False  # the task's own process created the decorator
+    # the decorator object was created in this process, not in a parent process
+    assert found["before"]["forked"] is False
 
 
 # -- beside them -------------------------------------------------------------------------------------------------------
@@ -491,7 +492,7 @@ def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
 
 
 def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
-    """The module is in a directory on the import path that contains neither the flow nor installed packages."""
+    """A decorator is refused if its module is outside of the flow's directory and of installed packages."""
     project.write("lib/shared/tools.py", """
         from metaflow import user_step_decorator
 
@@ -523,7 +524,7 @@ def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
 
 
 def test_namespaced_event_name(project: Project) -> None:
-    """Events of a project's branch work in @trigger and in a step."""
+    """The namespaced name of an event can be used in @trigger and computed in a step."""
     project.write("flow.py", """
         from metaflow import FlowSpec, namespaced_event_name, project, step, trigger
 

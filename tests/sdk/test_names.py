@@ -1,4 +1,4 @@
-"""The names that programs import from Metaflow: each exists and works as described."""
+"""Names that programs import from Metaflow exist and work as described."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# A module, and the names of classes, functions and values that it must contain.
+# Modules, each with the names that programs import from it.
 IMPORTABLE = [
     ("metaflow", "FlowSpec Parameter JSONType current step retry catch timeout resources environment schedule"),
     ("metaflow", "conda_environment_yml_parser pyproject_toml_parser requirements_txt_parser yaml_parser"),
@@ -106,7 +106,7 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
 
 
 def test_modules_are_attributes_of_metaflow(project: Project) -> None:
-    """Submodules are available without a separate import, as in Metaflow."""
+    """Submodules are attributes of `metaflow`, without being imported separately, as in Metaflow."""
     names = "cards", "client", "events", "plugins", "runner", "user_configs", "util"
     project.write("program.py", f"import metaflow; print(*(getattr(metaflow, name).__name__ for name in {names}))")
     assert project.python("program.py").out.split() == [f"metaflow.{name}" for name in names]

@@ -1,4 +1,4 @@
-"""Type checkers understand the API: valid flows have no errors under mypy and pyright, faulty ones have them at their lines.
+"""Type checkers understand the API: mypy and pyright accept valid flows, and report errors at the right lines.
 
 `types/plain.py` has no annotations and is checked without strict mode; `types/annotated.py` is fully annotated and is
 checked in strict mode. In `types/faulty.py` a comment marks each line that has an error, or names the type that
@@ -28,14 +28,14 @@ PLAIN, ANNOTATED, FAULTY = (HERE / f"{name}.py" for name in ("plain", "annotated
 
 
 class Said(NamedTuple):
-    """A checker's messages, by line."""
+    """A type checker's messages: line -> errors, and line -> inferred type."""
 
     errors: dict[int, list[str]]
     types: dict[int, str]
 
 
 def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
-    """Run mypy with our packages as installed ones, whose errors it does not report."""
+    """Run mypy; our packages count as installed packages, whose errors mypy does not report."""
     pytest.importorskip("mypy")
     config = tmp_path / "mypy.ini"
     silent = "".join(
@@ -59,13 +59,13 @@ def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
 
 @pytest.fixture(scope="module")
 def unannotated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run mypy once over all files without strict mode, because reading the packages takes seconds."""
+    """Run mypy once for all files without strict mode, because starting it takes seconds."""
     return mypy(tmp_path_factory.mktemp("mypy"), "--check-untyped-defs", str(PLAIN), str(FAULTY))
 
 
 @pytest.fixture(scope="module")
 def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run pyright once over everything, because it takes seconds to start."""
+    """Run pyright once for all files, because starting it takes seconds."""
     pytest.importorskip("pyright")
     project = tmp_path_factory.mktemp("pyright")
     for file in (PLAIN, ANNOTATED, FAULTY):
@@ -92,14 +92,14 @@ def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
 
 
 def marked(mark: str) -> dict[int, str]:
-    """Return the lines of the faulty flow with this comment, and the text after it."""
+    """Return line -> text, for the lines of the faulty flow with the comment `# MARK text`."""
     lines = FAULTY.read_text().splitlines()
     found = ((number, re.search(rf"# {mark} ?(.*)$", line)) for number, line in enumerate(lines, 1))
     return {number: match[1] for number, match in found if match}
 
 
 def plain(types: dict[int, str]) -> dict[int, str]:
-    """Return types in the form that both checkers print."""
+    """Return types in the notation that mypy and pyright share."""
     return {line: name.replace("builtins.", "") for line, name in types.items()}
 
 

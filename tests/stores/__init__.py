@@ -1,4 +1,4 @@
-"""The golden stores: one of each version, created by `make.py` and kept forever."""
+"""The golden stores: one store for each version of the formats, created by `make.py` and never deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STORES = sorted(Path(__file__).parent.glob("v*"), key=lambda path: int(path.name
 
 
 def opened(store: Path, project: Project) -> None:
-    """Copy a golden store, its store of tasks of `spin`, and its flow into a user's directory."""
+    """Copy a golden store, the store of its tasks of `spin`, and its flow to a user's directory."""
     shutil.copytree(store / "store", project.root / ".flowc")
     shutil.copytree(store / "spin", project.root / ".flowc_spin")
     (project.root / ".flowc_spin/below.url").write_text(project.store.objects.url)

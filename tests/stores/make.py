@@ -1,8 +1,8 @@
 """Create the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
 
-TREE is a checkout of the flowc that writes the store; the default is this checkout. The directory contains the flow,
-`kept.py`, and gets `store/`, the store of tasks of `spin` (`spin/`), the IR and the manifests. The store of a released
-version is never created again.
+TREE is the checkout of flowc that writes the store; by default this one. The directory must contain the flow
+`kept.py`; the program adds `store/`, `spin/` (the store of tasks of `spin`), the IR and the manifests. The store of a
+released version is never created again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
-PLACE = Path("/tmp/kept")  # the path is in records, so it must not identify the machine
-_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # parts of cards that are large and not needed
+PLACE = Path("/tmp/kept")  # the path occurs in records, so it is a path that says nothing about the machine
+_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # large parts of cards that the tests do not need
 NEUTRAL = {"host": "example", "when": 1e9, "pid": 1, "started": "1", "peak_rss": 1 << 24}
 
 
 def main(directory: Path, tree: Path) -> None:
-    """Create the store again."""
+    """Create the golden store."""
     PLACE.mkdir()
     try:
         shutil.copy(directory / "kept.py", PLACE)
@@ -69,7 +69,7 @@ def _python(tree: Path, *arguments: str, fails: bool = False) -> str:
 
 
 def _take(directory: Path) -> None:
-    """Move the created files into the directory, without those that identify the machine."""
+    """Move the created files to the directory, and replace values that identify this machine."""
     for name, made in (("store", ".flowc"), ("spin", ".flowc_spin")):
         shutil.rmtree(directory / name, ignore_errors=True)
         shutil.copytree(PLACE / made, directory / name, ignore=shutil.ignore_patterns("tmp"))

@@ -1,4 +1,4 @@
-"""The golden stores: stores of every version of flowc are read, resumed, garbage-collected and used by the cache."""
+"""The golden stores of all versions: runs are read and resumed, blobs are collected, cached tasks are reused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 each_store = pytest.mark.parametrize("place", STORES, ids=lambda place: place.name)
 LARGE = bytes(range(256)) * 8
-# The TypedDict with the fields of each object of a run, by the object's name.
+# The end of an object's name in a run -> the TypedDict with its fields.
 KINDS = {
     "run.json": "RunRecord",
     "status.json": "StatusRecord",
@@ -50,7 +50,7 @@ def kept(project: Project, place: Path) -> Project:
 
 
 def runs_of(kept: Project) -> tuple[str, str, str]:
-    """Return the successful run, the failed one, and the run that resumed it."""
+    """Return the ids of the successful run, the failed run, and the run that resumed the failed one."""
     first, failed, resumed = kept.store.runs("Kept")
     return first, failed, resumed
 
@@ -98,7 +98,7 @@ def test_it_says_nothing_of_the_machine_that_made_it(place: Path) -> None:
 
 
 def test_the_newest_has_every_field_listed(project: Project) -> None:
-    """No object, also of the current version, has a field that no version lists."""
+    """Every field of the stored objects is in the table of versions, also in objects of the current version."""
     opened(STORES[-1], project)
     run = project.run("kept.py", "--cache")
     done = project.python("kept.py", "spin", f"{run.id}/work/0.1", "--persist")
@@ -225,7 +225,7 @@ def test_values(kept: Project) -> None:
 
 @each_store
 def test_resume(kept: Project) -> None:
-    """The record of a reused task is copied in the current version of the format."""
+    """The copied record of a reused task has the current version."""
     _, failed, _ = runs_of(kept)
     done = kept.python("kept.py", "resume", "--origin-run-id", failed)
     assert done.code == 0, done.err
@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """The store returns many objects at once, as a bucket does."""
+    """The store returns several records per request, as a bucket does."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])
@@ -256,7 +256,7 @@ def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
 
 
 class Many(LocalObjects):
-    """A store in a directory whose objects can be read many at once."""
+    """A store in a directory that can return several objects per request."""
 
     def get_many(self, keys: list[str]) -> list[bytes]:
         return [self.get(key) for key in keys]
@@ -264,7 +264,7 @@ class Many(LocalObjects):
 
 @each_store
 def test_a_cached_step(kept: Project, place: Path) -> None:
-    """Python's version is part of the key, so only the version that created the store finds the entries."""
+    """Only the version of Python that created the store finds its cache entries: the version is in the key."""
     first, _, _ = runs_of(kept)
     made_by = next(tag for tag in kept.store.run("Kept", first).system_tags() if tag.startswith("python_version:"))
     run = kept.run("kept.py")
@@ -295,14 +295,15 @@ def test_what_spin_has_kept(kept: Project) -> None:
     assert run.record()["spun_from"] == f"{first}/work/0.2"
     artifacts = run.task("work", "0.2")["artifacts"]
     assert load_value(run.objects, artifacts["square"]) == 8
-    assert load_value(run.objects, artifacts["large"]) == LARGE  # read from the store below
+    # read from the original run's store, on which the store of `spin` is based
+    assert load_value(run.objects, artifacts["large"]) == LARGE
     done = kept.python("kept.py", "spin", f"{first}/work/0.1")
     assert done.code == 0, done.err
 
 
 @each_store
 def test_the_ir(place: Path) -> None:
-    """The stored IR equals the current IR of the same file, in the fields of its version."""
+    """The IR in a store of an earlier version is read as the same flow as the IR in the newest store."""
     flow = schema.loads((place / "ir.json").read_text())
     assert flow == schema.loads((STORES[-1] / "ir.json").read_text())
     assert schema.loads(schema.dumps(flow)) == flow

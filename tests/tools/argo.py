@@ -1,16 +1,17 @@
-"""Check whether a cluster would accept a manifest, with the API server's own code and Argo's own validator.
+"""Check whether a cluster would accept a manifest, with code of the API server and of Argo's validator.
 
 `schema_errors` returns the API server's errors with Argo's full CRDs and strict field validation: unknown fields, metadata,
 types, patterns, list maps, and the CEL rules with their cost limits (`go/crdcheck`). ConfigMaps are checked too. Known
 gap: admission webhooks, quotas, RBAC, and failures at run time; tests on a cluster cover them.
 
 `lint`: Argo's workflow/validate with strict decoding, as `argo lint --offline --strict` (`go/argolint`): template and
-task references, `depends`, variables, schedules. It reads the text as the cluster's YAML parser does, so an unquoted
-1234e56 is a number here. Each file is checked alone: it cannot refer to objects of another file. Known gap: Argo's
+task references, `depends`, variables, schedules. The linter reads text with the cluster's YAML parser, so an unquoted
+1234e56 is a number. Each file is checked alone, so objects cannot refer to objects of another file. Known gap:
+    Argo's
 linter does not look inside `when`, `expression` and `stopStrategy`.
 
-`make test-go` asks the programs, one process per call for any number of manifests; `make test` reads the recorded
-answers (`tools.recorded`).
+`make test-go` runs the programs, once for any number of manifests; `make test` reads recorded answers
+(`tools.recorded`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ KINDS = ("workflows", "workflowtemplates", "clusterworkflowtemplates", "cronwork
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader without timestamps: a date is text for Kubernetes, and JSON has no dates."""
+    """A YAML loader that reads dates as text, as Kubernetes does."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -74,7 +75,7 @@ def lint(manifests: str | Iterable[Path], version: str) -> list[str]:
 
 
 def lint_each(texts: Mapping[str, str], version: str) -> dict[str, list[str]]:
-    """Return the errors of each text by its name. A string without a manifest is an error."""
+    """Return the errors of each text by its name. A text without a manifest gives an error."""
 
     def ask(questions: Sequence[str]) -> list[list[str]]:
         request = [{"name": str(number), "text": text} for number, text in enumerate(questions)]

@@ -1,4 +1,4 @@
-"""A browser without a window: Debian's Chromium, controlled through its debugging protocol."""
+"""A browser without a window: Debian's Chromium, controlled by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from project import wait_until
 from tools import apt
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-_START = 60  # seconds; a busy machine starts it slowly
+_START = 60  # seconds for the start of the browser, which takes long on a busy machine
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # the tests may run as root, and open only their own pages
+    "--no-sandbox",  # needed if the tests run as root; safe, because they open only their own pages
     "--disable-gpu",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -46,7 +46,7 @@ def program() -> str:
 
 
 class Browser:
-    """A browser for many pages."""
+    """A running browser, which can open many pages."""
 
     def __init__(self, directory: Path) -> None:
         import websocket
@@ -75,7 +75,7 @@ class Browser:
         self._process.stderr.close()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
-        """Call a method of the protocol and wait for its answer; events before the answer are kept."""
+        """Call a method of the protocol and return its result; store the events that arrive before it."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
@@ -102,7 +102,7 @@ class Browser:
         return page
 
     def frame(self, part: str) -> Page:
-        """Return the frame whose URL contains `part`. An isolated frame has its own process."""
+        """Return the frame whose URL contains `part`. A frame with another origin has a process of its own."""
         return self.frames(part)[0]
 
     def frames(self, part: str) -> list[Page]:
@@ -121,7 +121,7 @@ class Browser:
         return Page(self, target, found["sessionId"])
 
 
-# The browser's errors about a page that is changing to another address, or is loaded again.
+# Errors of the browser while a page loads or is replaced by another page; the call is then repeated.
 _ON_ITS_WAY = ("Cannot find default execution context", "Inspected target navigated or closed")
 
 
@@ -167,7 +167,7 @@ class Page:
         return picture
 
     def pdf(self) -> bytes:
-        """Return the page as it is printed."""
+        """Return the page as a PDF file, as it would be printed."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
 
     def problems(self) -> list[str]:
@@ -184,7 +184,7 @@ class Page:
         return found
 
     def requests(self) -> list[str]:
-        """Return the URLs that the page has requested besides its own."""
+        """Return the URLs that the page has requested, without its own URL."""
         urls = [
             event["params"]["request"]["url"]
             for event in self._events()
@@ -197,5 +197,5 @@ class Page:
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def _events(self) -> list[dict[str, Any]]:
-        self.ask("1")  # earlier events have arrived by then
+        self.ask("1")  # after this call, all earlier events have arrived
         return [event for event in self._browser.events if event.get("sessionId") == self._session]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LEAVES: dict[object, str] = {Any: "any", object: "any", type(None): "null", model.Span: "place"}
 _MODULES = (typing_extensions, external, codecs, outside_modules, records, caching, markers, model, policies)
-# Names that the modules import only for the type checker.
+# Names in annotations that the modules import only for type checkers.
 _NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
 
 
@@ -52,7 +52,8 @@ def _is_typeddict(hint: Any) -> bool:
 
 
 def _text(hint: Any, waiting: list[type]) -> str:
-    if isinstance(hint, str):  # the alias of a union, which Python 3.10 does not resolve inside a tuple
+    # the name of a union's alias as a string, since Python 3.10 does not resolve it inside a tuple
+    if isinstance(hint, str):
         hint = eval(hint, dict(_NAMES))
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]

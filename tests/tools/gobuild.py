@@ -1,11 +1,11 @@
-"""Small Go programs around real components: Argo's validator, the API server, the cron library.
+"""Small Go programs that call real components: Argo's validator, the API server, the cron library.
 
 `make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and runs the programs.
 
-Sources are in `go/<name>/`, the required modules in `versions.py`. A program is built once and kept outside the tree,
-in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name that depends on its sources and versions; afterwards
-neither `go` nor a network is needed. There is no go.mod to maintain: each program requires one module at one version,
-whose own go.mod fixes all others, and Go's checksum database verifies the downloads.
+Sources are in `go/<name>/`, the required modules in `versions.py`. A program is built once and kept outside of the
+repository, in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name that depends on its sources and versions;
+after that, neither `go` nor a network is needed. There is no go.mod to maintain: each program requires one module at
+one version, and this module's go.mod fixes the versions of all others. Go's checksum database verifies the downloads.
 
     PYTHONPATH=tests python -m tools.gobuild     builds all of them now, with a line each (`make test-go` does)
 """
@@ -36,7 +36,7 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class GoUnavailable(Exception):
-    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the built program."""
+    """`go` is not installed, or a module cannot be downloaded; the program itself may be correct."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Program:
-    name: str  # the program's directory in SOURCES
+    name: str  # the name of the directory in SOURCES with the program's source
     module: Module
     tags: str = ""
 
@@ -66,7 +66,7 @@ def argolint(version: str) -> Program:
 CRDCHECK = Program("crdcheck", Module("k8s.io/apiextensions-apiserver", f"v{versions.KUBERNETES_MODULES}"))
 CRON = Program("cron", Module("github.com/robfig/cron/v3", f"v{versions.ROBFIG_CRON}"))
 PROGRAMS = (CRON, CRDCHECK, *map(argolint, versions.ARGO))
-CRDS = "manifests/base/crds/full"  # a directory of Argo's module
+CRDS = "manifests/base/crds/full"  # the name of a directory in Argo's module
 
 
 def build(program: Program) -> Path:
@@ -101,18 +101,19 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            shutil.copyfile(file, target / "files" / file.name)  # files in Go's cache have a read-only mode
+            # files in Go's cache are read-only, so the mode is not copied
+            shutil.copyfile(file, target / "files" / file.name)
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
 
 
 def or_skip(what: Callable[[], T]) -> T:
-    """Return the result of `what`; skip the test if Go is unavailable (fail it with FLOWC_TEST_REQUIRE_GO=1).
+    """Return the result of `what`; if Go is unavailable, skip the test, or fail it if FLOWC_TEST_REQUIRE_GO=1.
 
-    This is for the S3 gateway, which recorded answers cannot replace.
+    Tests that need the S3 gateway use it, because recorded answers cannot replace the gateway.
 
-    All such skips happen in this function for one reason, so pytest reports them as one line. A test must call it from
-    its body, because pytest reports a skip in a fixture at the test that uses it.
+    All tests that need Go are skipped in this function, so that pytest reports them in one line. A test must call the
+    function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.
     """
     import pytest
 
@@ -123,7 +124,7 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            _missing = str(error)  # remembered, so that the next test does not wait for the network again
+            _missing = str(error)  # stored, so that the next test does not try the network again
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 
@@ -137,37 +138,41 @@ def cache() -> Path:
 
 
 def cached(done: Path, make: Callable[[Path], None]) -> Path:
-    """Return the directory `done`; if it is missing, `make` fills it. Any number of processes may call this at once."""
+    """Return the directory `done`; if it is missing, `make` fills it.
+
+    Several processes may call the function at the same time.
+    """
     if done.exists():
         return done
     done.parent.mkdir(parents=True, exist_ok=True)
     with _lock(done.with_name(f"{done.name}.lock")):
-        if not done.exists():  # otherwise another process created it meanwhile
+        if not done.exists():  # another process may have created it while this process waited for the lock
             with tempfile.TemporaryDirectory(
                 dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True
             ) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
-                target.rename(done)  # the directory is complete or missing, even after a kill
+                target.rename(done)  # renaming makes the directory complete or missing, even after a kill
     return done
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the lock is released with the file, and so when the process ends
+        # closing the file releases the lock, which happens at the end of the process at the latest
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
-    """Return the output of a `go` command, without cgo and workspaces; raise `blame` if it fails, GoUnavailable without Go."""
+    """Return the output of a `go` command, without cgo and workspaces."""
     if (program := shutil.which("go")) is None:
         raise GoUnavailable("`go` is not installed")
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
     done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        # The reason of a skip is one line; a compiler's output is shown whole.
+        # A skipped test has a reason of one line; for a failed compilation, the whole output is needed.
         detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
         raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
     return done.stdout

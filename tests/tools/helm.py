@@ -1,4 +1,4 @@
-"""The chart, and the helm program: the one that `helm-binary` installs beside Python, or one on the PATH."""
+"""The chart rendered by helm; the program `helm` comes from the package `helm-binary`, or from the PATH."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CHART = Path(__file__).parents[2] / "helm" / "flowc"
 
 
 class HelmError(Exception):
-    """helm failed; the text is its output."""
+    """helm failed; the message is its output."""
 
 
 def helm(*arguments: str | Path, **environment: str) -> str:
-    """Return the output of a helm command. Skip the test without helm. Raises HelmError."""
+    """Return the output of a helm command. If there is no helm, skip the test. Raises HelmError."""
     program = shutil.which("helm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
         pytest.skip("NOT TESTED: the Helm chart, as there is no helm command")

@@ -1,7 +1,7 @@
-"""Check whether a cluster would accept an object of Kubernetes, with its published OpenAPI schemas, strictly.
+"""Check whether a cluster would accept an object of Kubernetes, by strict use of its published OpenAPI schemas.
 
-Strictly, as in `kubectl apply`, means that a field that the schema lacks is an error. Known gap: the API server's checks
-in code (names, labels, quantities, references); tests on a cluster cover them.
+Strict use, as in `kubectl apply`, means that a field that the schema lacks is an error. Known gap: checks that the API
+    server makes in code (names, labels, quantities, references); cluster tests cover them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ MODULE = gobuild.Module("k8s.io/kubernetes", f"v{versions.KUBERNETES}")
 
 
 def schema_errors(docs: Iterable[Doc]) -> list[str]:
-    """Return the schemas' errors in `docs`: 'Role name: path: error'; from the records, or anew in `make test-go`."""
+    """Return the schemas' errors in `docs`, as `Role name: path: error`.
+
+    The errors are recorded answers; in `make test-go`, the program runs again.
+    """
     found = recorded.answers(f"kubernetes-{versions.KUBERNETES}", list(docs), lambda each: list(map(_errors, each)))
     return [error for errors in found for error in errors]
 

@@ -1,4 +1,4 @@
-"""Manifests for the tests of the validation: one of each form that flowc creates, and a function that breaks them."""
+"""Manifests for tests of the validators: one of each form that flowc creates, and a function that adds a fault."""
 
 from __future__ import annotations
 
@@ -150,7 +150,10 @@ def code() -> Doc:
 
 
 def change(doc: Doc, path: str, value: Any) -> Doc:
-    """Return `doc` with one field set, by a path like 'spec.templates.0.name'. The value `...` removes the field."""
+    """Return a copy of `doc` with another value at a path such as 'spec.templates.0.name'.
+
+    The value `...` removes the field.
+    """
     *parents, last = path.split(".")
     node: Any = doc
     for key in parents:

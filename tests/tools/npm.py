@@ -1,6 +1,6 @@
-"""Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the repository.
+"""npm packages that tests use: downloaded once, in a fixed version, and kept outside of the repository.
 
-The program `npm` is on the PATH, or `pyright[nodejs]` has put it beside Python.
+The program `npm` must be on the PATH, or installed beside Python by the package `pyright[nodejs]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from tools import gobuild, versions
 
-_PATIENCE = 300  # seconds to wait for npm
+_PATIENCE = 300  # the time limit of an npm command, in seconds
 
 
 class NpmError(Exception):
@@ -25,7 +25,7 @@ class NpmError(Exception):
 
 
 def mermaid() -> Path:
-    """Return the script file with all of Mermaid, which a browser loads. Skip the test if it cannot be fetched."""
+    """Return Mermaid's script file, which a browser can load. Skip the test if it cannot be fetched."""
     try:
         return fetch_mermaid()
     except NpmError as error:
@@ -33,12 +33,12 @@ def mermaid() -> Path:
 
 
 def fetch_mermaid() -> Path:
-    """Return the file with all of Mermaid; fetch it if it is missing. Raises NpmError."""
+    """Return Mermaid's script file; download it if it is missing. Raises NpmError."""
     return gobuild.cached(mermaid_place(), _pack_mermaid) / "mermaid.min.js"
 
 
 def mermaid_place() -> Path:
-    """Return the directory of Mermaid's file."""
+    """Return the directory that contains Mermaid's script file."""
     return gobuild.cache() / f"npm-mermaid-{versions.MERMAID}"
 
 
@@ -53,7 +53,10 @@ def _pack_mermaid(directory: Path) -> None:
 
 
 def state_machines() -> Path:
-    """Return the directory of `asl-validator` and `jsonata`. Skip the test if they cannot be fetched."""
+    """Return the directory with the npm packages `asl-validator` and `jsonata`.
+
+    If they cannot be fetched, skip the test.
+    """
     try:
         return fetch_state_machines()
     except NpmError as error:
@@ -61,12 +64,15 @@ def state_machines() -> Path:
 
 
 def fetch_state_machines() -> Path:
-    """Return the directory of `asl-validator` and `jsonata`; fetch them if they are missing. Raises NpmError."""
+    """Return the directory with the npm packages `asl-validator` and `jsonata`; fetch them if necessary.
+
+    Raises NpmError.
+    """
     return gobuild.cached(state_machines_place(), _install_state_machines) / "node_modules"
 
 
 def state_machines_place() -> Path:
-    """Return the directory in which `asl-validator` and `jsonata` are installed."""
+    """Return the directory into which `asl-validator` and `jsonata` are installed."""
     return gobuild.cache() / f"npm-asl-{versions.ASL_VALIDATOR}-{versions.JSONATA}"
 
 
@@ -76,7 +82,7 @@ def _install_state_machines(directory: Path) -> None:
 
 
 def node() -> str:
-    """Return the program `node`. Skip the test if there is none."""
+    """Return the path of the program `node`. Skip the test if there is none."""
     if program := shutil.which("node", path=_path()):
         return program
     pytest.skip("NOT TESTED: state machines, as there is no node")
@@ -88,7 +94,7 @@ def _path() -> str:
 
 
 def run(*arguments: str) -> str:
-    """Return the output of a command of npm. Raises NpmError."""
+    """Run npm with these arguments and return its output. Raises NpmError."""
     path = _path()
     program = shutil.which("npm", path=path)
     if program is None:

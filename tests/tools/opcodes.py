@@ -1,4 +1,4 @@
-"""The number of opcodes that our code executes: a measure of work that is the same on every machine."""
+"""Counting of the opcodes that our code executes, as a measure of work that does not depend on the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OURS = tuple(f"{ROOT / package}{os.sep}" for package in PACKAGES)
 
 
 def executed(call: Callable[[], object]) -> int:
-    """Return the number of opcodes that functions of our packages execute while `call` runs.
+    """Call the function; return the number of opcodes that functions of our packages execute during the call.
 
     Loops in C, such as copying a list, do not count.
     """

@@ -1,4 +1,4 @@
-"""Prerequisites of tests besides Python: prepared before the tests start, with a line for each slow part.
+"""Programs that tests need besides Python: created before the tests start, with a line for each slow one.
 
 PYTHONPATH=tests python -m tools.ready
 """
@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A prerequisite. `there` returns whether it exists; `make` creates it, or raises an error that says why not."""
+    """A prerequisite of tests.
+
+    `there` returns whether it exists; `make` creates it, or raises an error with the reason.
+    """
 
     what: str
     usual: str  # the usual time
-    without: str  # the tests that are skipped without it
+    without: str  # the tests that are skipped if the prerequisite is missing
     there: Callable[[], bool]
     make: Callable[[], object]
 
 
 def gateway() -> Path:
-    """Return the S3 gateway's directory. Raises GoUnavailable."""
+    """Return the directory with the program of the S3 gateway. Raises GoUnavailable."""
     return go_builds.build(go_builds.S3, gobuild.cache() / "cluster" / "bin")
 
 
@@ -73,7 +76,7 @@ PARTS = (
 
 
 def main() -> None:
-    """Create missing prerequisites. A failure is printed, and its tests are skipped."""
+    """Create missing prerequisites. A prerequisite that cannot be created is reported, and its tests are skipped."""
     for part in PARTS:
         if part.there():
             continue

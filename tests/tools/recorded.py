@@ -1,7 +1,7 @@
-"""Recorded answers of the real programs in `tests/recorded/`, so that `make test` needs neither Go nor minutes to build.
+"""Recorded answers of the Go programs, in `tests/recorded/`, so that `make test` needs neither Go nor long builds.
 
-`answers` finds the answer to a question under the question's digest. `make test-go` asks the programs themselves and
-compares; with ARGS=--update-golden it writes the files again. A question without an answer fails its test.
+The key of an answer is the digest of its question. `make test-go` runs the programs and compares their answers; with
+ARGS=--update-golden it writes the files again. A test fails if a question has no recorded answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def record(*, anew: bool) -> None:
 def answers(
     name: str, questions: Sequence[Question], ask: Callable[[Sequence[Question]], list[Answer]]
 ) -> list[Answer]:
-    """Return the answers of `name`, a program and its version, to `questions`, in their order."""
+    """Return the answers to `questions`, in order; `name` is a program and its version."""
     keys = [hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()[:16] for each in questions]
     file = FILES / f"{name}.json"
     if not asks():
@@ -66,7 +66,7 @@ def _read(file: Path) -> dict[str, Answer]:
 
 
 def _add(file: Path, new: dict[str, Answer]) -> None:
-    """Add answers to a file; several processes of pytest may do so at once."""
+    """Add answers to a file, under a lock, because several processes of pytest may add answers at the same time."""
     file.parent.mkdir(exist_ok=True)
     directory = os.open(file.parent, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""The harness that creates clusters, as far as it can be tested without one."""
+"""The harness that creates clusters: tests of the parts that need no cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def harness(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the harness on a machine without an engine and go."""
+    """Run a command of the harness in an environment without a container engine and without `go`."""
     bare = {"PATH": "/nonexistent", "HOME": str(tmp_path), "PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "cluster", *arguments]
     return subprocess.run(command, env=bare | environment, capture_output=True, text=True, check=False)
@@ -90,7 +90,7 @@ with stage("up"):
 
 
 def stages(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
-    """A program whose stage runs the command."""
+    """Start a program that runs the command inside a stage."""
     environment = os.environ | {"PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
     arguments = [sys.executable, "-c", STAGES, *command]
     return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
@@ -105,7 +105,7 @@ def test_a_stage_is_told_as_it_starts_and_as_it_ends(tmp_path: Path) -> None:
             "cluster: up … (20 to 25 minutes on two cores the first time, which compiles for 44 CPU"
         )
         assert process.stderr.readline() == "cluster: a program compiled … (not yet timed on this machine)\n"
-        assert process.poll() is None  # the harness prints the line before the stage has ended
+        assert process.poll() is None  # the stage is still running, although its line is printed already
         (tmp_path / "go").write_text("")
         ended = process.stderr.read().splitlines()
     assert [line.rpartition(": ")[0] for line in ended] == ["cluster: a program compiled", "cluster: up"]
@@ -161,7 +161,7 @@ def test_an_image_is_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 
 def test_the_capabilities_are_those_of_the_kernel() -> None:
-    """The names are in the order of their bit numbers; the last is bit 40, which Linux has since 5.9."""
+    """The index of each capability is its bit number; the last is bit 40, which Linux has since version 5.9."""
     assert docker_daemon.CAPABILITIES.index("SYS_ADMIN") == 21
     assert docker_daemon.CAPABILITIES.index("SYS_RESOURCE") == 24
     assert docker_daemon.CAPABILITIES.index("CHECKPOINT_RESTORE") == 40

@@ -1,4 +1,4 @@
-"""The Go programs: built once for any number of processes, with a visible skip if they cannot be built."""
+"""Go programs are built once for any number of processes; if they cannot be built, tests are skipped with a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0")
 
 @pytest.fixture
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `go` that records its calls and is slow; the sources and the cache belong to the test."""
+    """Install a slow, fake `go` that records its calls; use a source and a cache directory of this test."""
     (tmp_path / "bin").mkdir()
     go = tmp_path / "bin" / "go"
     go.write_text(
@@ -99,7 +99,7 @@ def test_what_is_in_the_cache_needs_no_go(fake_go: Path, monkeypatch: pytest.Mon
 
 
 def run_tests(tmp_path: Path, *tests: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a pytest without `go` and with an empty cache of programs."""
+    """Run pytest in an environment without `go` and with an empty cache of programs."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     without = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "FLOWC_TEST_"))}
     without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), "PYTEST_DEBUG_TEMPROOT": str(tmp_path), **environment}

@@ -1,4 +1,4 @@
-"""The environment of tests: a user's directory, and the signals of the process that runs them."""
+"""The environment of tests: a user's directory, and the signals that started programs react to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_program_is_killed_where_a_test_fails_before_its_end(tmp_path: Path) -
     "prefix", [("nohup",), ("sh", "-c", 'trap "" INT; exec "$@"', "sh")], ids=["nohup", "background"]
 )
 def test_programs_can_be_interrupted_wherever_the_tests_run(project: Project, prefix: Sequence[str]) -> None:
-    """nohup ignores SIGHUP and a shell's background command SIGINT; the processes that they start inherit this."""
+    """Under nohup, SIGHUP is ignored, and in a shell's background SIGINT; child processes inherit this."""
     project.write(
         "conftest.py",
         f"""

@@ -1,4 +1,4 @@
-"""Wheels that tests build, and environments to install them into, without a package index."""
+"""Wheels that tests build, and virtual environments to install them into; no package index is needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CORE = ("chevron", "click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "p
 def write_wheel(
     directory: Path, name: str, version: str, files: Mapping[str, str], requires: str = "", entry_points: str = ""
 ) -> Path:
-    """Write a wheel with these files by their paths, as a registry would have it."""
+    """Write a wheel with these files (path -> text), in the form that a package index has."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     requirement = f"Requires-Dist: {requires}\n" if requires else ""
@@ -56,23 +56,23 @@ def flowc_wheel(directory: Path) -> Path:
 
 
 def make_environment(directory: Path) -> Path:
-    """Create a virtual environment with pip and flowc's requirements, copied from this one. Return its Python."""
+    """Create a virtual environment with pip and flowc's requirements, copied from here; return its Python."""
     venv.create(directory, symlinks=True)
     copy_distributions(directory, "pip", *CORE)
     return directory / "bin" / "python"
 
 
 def copy_distributions(environment: Path, *names: str) -> None:
-    """Copy installed packages into an environment of the same Python, with their bytecode and file times."""
+    """Copy packages of this environment into one with the same version of Python, with bytecode and file times."""
     (site,) = environment.glob("lib/python3*/site-packages")
     for name in names:
         try:
             files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:  # for example tomli, which newer Pythons do not need
+        except metadata.PackageNotFoundError:  # for example tomli, which recent versions of Python do not need
             continue
         for file in files:
             source = Path(str(file.locate()))
-            # skip programs, which are not needed, and bytecode that is missing
+            # programs are not needed, and bytecode may be missing
             if ".." not in file.parts and source.exists():
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

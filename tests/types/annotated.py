@@ -1,4 +1,4 @@
-"""A fully annotated flow, for the checkers' strict modes."""
+"""A fully annotated flow, which strict modes of type checkers accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow with all features of the API, without annotations."""
+"""A flow without annotations that uses all features of the API."""
 
 from metaflow import (
     FlowSpec,

@@ -44,8 +44,8 @@ else:  # the help needs neither
 
 __all__ = ["main"]
 
-# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. The default target's
-# deployment adds its commands between `before` and `after`.
+# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. Between `before` and
+# `after`, the table has the commands of the default target's deployment, such as `deploy`.
 COMMANDS: Final = CommandTable(
     before={
         "run": (".commands.flows.run", "Run a flow on this machine."),
@@ -75,7 +75,8 @@ COMMANDS: Final = CommandTable(
 )
 # Commands that run even if the configuration file has a fault: they report the fault themselves, or use no settings.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
-# The commands of `python flow.py …`, which have the same names in Metaflow: name, module and line in the help.
+# Maps the commands of `python flow.py …`, which have the same names in Metaflow, to their modules and their lines in
+# the help.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
     "spin": COMMANDS["spin"],
@@ -93,12 +94,12 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-# Keyword arguments of every `click.Context` of flowc; click passes them on to the commands of a group.
+# Keyword arguments of every `click.Context` of flowc; click passes these arguments on to the commands of a group.
 _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
 
 
 class LazyGroup(click.Group):
-    """A group of commands whose modules are imported on demand; a table has the line of help for each command.
+    """A group of commands whose modules are imported on demand; the help texts of the commands come from a table.
 
     `misplaced` names a function in `flowc.cli.words.misplaced` that returns the error for an unknown option before the
     command.
@@ -134,7 +135,7 @@ class LazyGroup(click.Group):
             assert isinstance(command, click.Command)
         else:
             command = default_command(cmd_name)
-        if ctx.resilient_parsing:  # a shell asks for completions: nothing will run
+        if ctx.resilient_parsing:  # a shell asks for completions, so no command will run
             from flowc.cli.commands.completion import prepare
 
             prepare(command)
@@ -168,7 +169,7 @@ class LazyGroup(click.Group):
         """Parse the options before the command.
 
         Raises:
-            click.UsageError: an option is unknown; the message says after which command the option belongs.
+            click.UsageError: an option is unknown; the message names the command that must precede the option.
         """
         words = [*args]
         try:
@@ -219,7 +220,7 @@ class LazyGroup(click.Group):
 class MainGroup(LazyGroup):
     """The group of all commands of `flowc`.
 
-    Its help names the system that flows are compiled to.
+    The help of this group names the system that flows are compiled to.
     """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -285,8 +286,8 @@ def context_of(
 ) -> click.Context:
     """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
 
-    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`, or the
-    command has no `-h` in later contexts either.
+    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`;
+    otherwise `-h` would be missing in later contexts too.
 
     Args:
         command: a command of `flowc` or of `python flow.py`.
@@ -304,7 +305,7 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, whose module imports many others
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command follows, and its module imports many others
         collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:

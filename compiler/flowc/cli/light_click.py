@@ -1,8 +1,8 @@
 """Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`, most of the time of its import.
 
 Click's modules get objects in place of the first four. These objects import the real modules when click needs them.
-Every other module, also of users, imports the real modules. If another module has already imported one of them or
-click, click gets the real module.
+Every other module, including modules of users, imports the real modules. If another module has already imported one of
+the four or click, click gets the real module.
 
 Click's messages are translated only if another module imports `gettext`, as a program does that installs translations.
 """
@@ -53,7 +53,7 @@ class _LateKind(type):
 
 
 class _UUID(metaclass=_LateKind):
-    """Stands for `uuid.UUID` where click names the class when it is imported: `ParamType[uuid.UUID]`."""
+    """Replaces `uuid.UUID` in the expression `ParamType[uuid.UUID]`, which click evaluates while it is imported."""
 
     real = "uuid:UUID"
 
@@ -65,7 +65,7 @@ class _Datetime(metaclass=_LateKind):
 
 
 class _StandIn:
-    """Stands for a module in the modules of click."""
+    """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
         self._module, self._name = module, name
@@ -108,7 +108,8 @@ class _LateGettext(_StandIn):
 class _LateInspect(_StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
-        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option, and most of them have one line."""
+        """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for
+        which `inspect` is not needed."""
         return inspect.cleandoc(doc) if "\n" in doc else doc.expandtabs().lstrip()
 
 
@@ -125,7 +126,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so collections would only cost time
+    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
     try:
         import_module("click")
     finally:

@@ -30,7 +30,7 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return the error for an unknown time zone name; None for a known name. Names are case-sensitive, like on a
+    """Return the error for an unknown time zone name; None if the name is known. Names are case-sensitive, like on a
     cluster.
 
     If this machine has no time zone data, every name is accepted, because only the cluster can check it.
@@ -73,7 +73,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
     if empty := schedule.empty():
         return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
     if schedule.is_continuous:
-        return []  # it fires in every hour, so clock changes skip no run
+        return []  # the schedule fires in every hour, so clock changes skip no run
     if schedule.next(now) is None:
         message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
         return [Advice("never", message, "choose a day that exists in these months")]
@@ -98,7 +98,8 @@ class _Change(NamedTuple):
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """The first local time that the change skips or repeats, and the first local time after those."""
+        """The first local time that the change skips or repeats, and the first later local time that it neither skips
+        nor repeats."""
         first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
         return first, last
 
@@ -130,7 +131,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # it should fire in each hour that passes, also in a repeated one
+    hourly = len(schedule.hours) == 24  # the schedule should fire in each hour that passes, also in a repeated hour
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):

@@ -89,7 +89,8 @@ class CronFields(CronSchedule):
     def empty(self) -> str | None:
         """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
 
-        If `either_day` is true, a day has to match only one of the two day fields, so the other may match nothing.
+        If `either_day` is true, a day has to match only one of the two day fields, so the other field may match
+        nothing.
         """
         if not self.minutes:
             return "minute"

@@ -66,15 +66,16 @@ class ExecutorResult(NamedTuple):
 class Executor(Protocol):
     """Runs flows, for example on another machine. An entry point of the group `flowc.executors` refers to an instance.
 
-    The setting `executor = "NAME"` or `flowc run --executor NAME` chooses it; NAME is the name of the entry point.
+    The setting `executor = "NAME"` or `flowc run --executor NAME` chooses the executor; NAME is the name of the entry
+    point.
     """
 
     def execute(self, job: ExecutorJob) -> ExecutorResult:
         """Make a run and wait for its end.
 
-        The tasks must run in flowc's runtime, because it writes the records. `write_job` helps with that: it writes
-        files with which a command `flowc run --local` makes the run on another machine, in a container or in a job of a
-        scheduler. The user sees everything that `execute` prints as output of the run.
+        The tasks must run in flowc's runtime, because it writes the records. `write_job` writes the files for a command
+        `flowc run --local`, which makes the run on another machine, in a container or in a job of a scheduler.
+        Everything that `execute` prints is shown to the user as output of the run.
 
         Raises:
             ExecutorError: the run cannot begin, or its progress cannot be observed.

@@ -76,7 +76,7 @@ def executor_names() -> list[str]:
 
 def _unknown(name: str) -> ExecutorError:
     known = executor_names()
-    hint = suggest(name, known, f"install the package with it; the executors are {', '.join(known)}")
+    hint = suggest(name, known, f"install the package that provides it; the executors are {', '.join(known)}")
     return ExecutorError(f"there is no executor '{name}'", hint)
 
 
@@ -90,7 +90,8 @@ def _operations(name: str) -> Operations:
 
 
 def _running_targets() -> Iterator[str]:
-    """Yield the names of the targets whose deployment can run flows. Targets of packages are imported to find out."""
+    """Yield the names of the targets whose deployment can run flows. To determine this, the function imports the
+    targets of installed packages."""
     for name in table.target_names():
         with suppress(TargetError, ImportError):  # an error is reported when the target is used
             deployment = table.find_deployment(name)

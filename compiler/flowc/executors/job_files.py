@@ -25,8 +25,9 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
         directory: an existing directory.
 
     Returns:
-        The arguments of `flowc` in the command that makes the run. The command must be started in that directory. It
-        writes the run's id to the file `run-id` when the run has begun. Its exit code is 0 if the run succeeded.
+        The arguments of `flowc` in the command that makes the run. The command must be started in that directory. This
+        command writes the run's id to the file `run-id` when the run has begun. The exit code of the command is 0 if
+        the run succeeded.
 
     Raises:
         OSError: a file cannot be written, or a file that is a parameter cannot be read.
@@ -52,7 +53,7 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
     words += ["--params-file", "parameters.json"]
     if job.max_workers is not None:
         words += ["--max-workers", str(job.max_workers)]
-    if "secrets" in job.settings:  # a relative path in it depends on the directory
+    if "secrets" in job.settings:  # a relative path in the setting depends on the working directory
         words += ["--secrets", job.settings["secrets"]]
     if job.environment is not None:
         words += ["--environment", job.environment]

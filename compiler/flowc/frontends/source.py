@@ -26,7 +26,7 @@ else:  # imported at first use, because the import costs start-up time
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # a line with one colon, at its end
-_MOST_WRAPPERS = 100  # at most this number of objects is searched for the function
+_MOST_WRAPPERS = 100  # at most this number of objects is searched for a function
 
 
 @final
@@ -160,7 +160,7 @@ def _arms(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a body and those nested in compound statements, in the order of the source."""
+    """Yield the statements of a body and the statements nested in compound statements, in the order of the source."""
     for statement in body:
         yield statement
         if not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
@@ -193,7 +193,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if type(value) is FunctionType:
             wrapped: object = value.__dict__.get("__wrapped__")
         else:
-            # This does not call the object's `__getattr__`: the object may be of any class.
+            # `getattr_static` does not call the object's `__getattr__`: the object may be of any class.
             wrapped = getattr_static(value, "__wrapped__", None)
         if isinstance(value, FunctionType):
             yield value

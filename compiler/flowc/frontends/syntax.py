@@ -1,7 +1,7 @@
 """Read the flows of a file from its syntax tree alone: classes, parameters and steps.
 
-Shell completion uses this, since no user code is imported. Parameters and steps that come from mutators, configs and
-bases in other files are missing; `complete` is false if there may be any.
+Shell completion uses this module, because it must not import user code. Parameters and steps that come from mutators,
+configs and bases in other files are missing; `complete` is false if such parameters or steps may exist.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
     """Return the flows of a file; the flow that the file calls comes first.
 
     Args:
-        path: a Python file, which is not imported. If it cannot be read or parsed, the result is empty.
+        path: a Python file, which is not imported. If the file cannot be read or parsed, the result is empty.
     """
     try:
         tree = ast.parse(path.read_bytes())
@@ -70,7 +70,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
     called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     bases = {_last(base) for name in flows for base in classes[name].bases}
     flows = [name for name in flows if name in called or name not in bases]
-    flows.sort(key=lambda name: name not in called)  # the sort is stable: the others keep the order of the file
+    flows.sort(key=lambda name: name not in called)  # the sort is stable: the other flows keep the order of the file
     return tuple(_flow(classes[name], classes) for name in flows)
 
 
@@ -100,7 +100,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
 def _lineage(
     node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]
 ) -> tuple[list[ast.ClassDef], bool]:
-    """Return a class with those of its bases that the file defines, and whether these are all of its bases."""
+    """Return a class with the bases that the file defines, and whether the class has no other bases."""
     classes_found, complete = [node], not node.decorator_list
     for base in (_last(base) for base in node.bases):
         if base in classes and base not in (*below, node.name):

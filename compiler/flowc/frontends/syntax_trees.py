@@ -20,15 +20,16 @@ _PLAIN = frozenset({
     "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
     "op", "ops", "rest", "simple", "str", "tag", "type_comment",
 })  # fmt: skip
-# The fields with nodes of those classes in which fields with the same names have other contents. In a `type` statement,
-# `name` is a node.
+# Exceptions from `_PLAIN`: for each of these classes, the fields that contain nodes. For example, `name` is a node in a
+# `type` statement and a string in a function.
 _FIELDS: dict[type, tuple[str, ...]] = {ast.Constant: (), ast.Global: (), ast.Nonlocal: (), ast.MatchSingleton: ()}
 if (_alias := getattr(ast, "TypeAlias", None)) is not None:  # since Python 3.12
     _FIELDS[_alias] = ("value", "type_params", "name")
 
 
 class ListedNodes(NamedTuple):
-    """The nodes of a tree, a node before the nodes in it, in the order of the fields; and the classes of the nodes.
+    """The nodes of a tree, each node before the nodes inside it, in the order of the fields; and the classes of the
+    nodes.
 
     Operators and contexts, such as `ast.Add` and `ast.Load`, are left out.
     """
@@ -72,7 +73,7 @@ class SyntaxTree:
         waiting: list[ast.AST | None] = [root]
         while waiting:  # no recursion, except for nested functions: expressions may nest thousands of levels
             node = waiting.pop()
-            if node is None:  # a missing key in a dict with `**`, or a keyword argument without a default
+            if node is None:  # the key of `**` in a dict, or the default of a keyword argument without a default
                 continue
             if isinstance(node, _FUNCTIONS) and node is not root:
                 inner = self.nodes(node)
@@ -105,7 +106,7 @@ _shared: dict[str, SyntaxTree] | None = None
 def sharing_trees() -> Iterator[None]:
     """A context manager: inside it, `parse` parses equal texts once and keeps the trees.
 
-    It is not used by commands that run flows, because the trees would stay in the memory of the run's processes.
+    Commands that run flows do not use this function, because the trees would stay in the memory of the run's processes.
     """
     global _shared
     before, _shared = _shared, {} if _shared is None else _shared

@@ -1,5 +1,5 @@
 """Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn about
-them.
+such code and files.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def _imported_names(tree: SyntaxTree) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """Yield a warning about imported modules outside the package, and a warning about data files outside it.
+    """Yield a warning about imported modules that are not in the package, and a warning about data files that are not
+    in the package.
 
     Args:
         package: the package of a flow that was imported in this process.
@@ -165,7 +166,8 @@ def foreign_modules(package: Package, trees: Mapping[str, SyntaxTree]) -> dict[s
 
     Args:
         package: the package of the flow.
-        trees: the syntax trees of the package's imported files, by path. Imports in their functions count too.
+        trees: the syntax trees of the package's imported files, by path. Imports in the functions of these files are
+            included.
     """
     installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
@@ -196,7 +198,7 @@ def _real_paths(files: Iterable[str]) -> dict[str, str]:
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # `multiprocessing` also lists it under another name
+    main = sys.modules["__main__"]  # `multiprocessing` also lists the main module under another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:

@@ -41,7 +41,7 @@ _NO_TABLE: Final = PodTable()
 
 
 def apply_overrides(flow: Flow, context: Context) -> Flow:
-    """Return the flow with the values of the tables `context.pods`. Its steps no longer name overrides.
+    """Return the flow with the values of the tables `context.pods`. The steps of the result no longer name overrides.
 
     Raises:
         PassError: a step names an override that the file does not have.
@@ -97,7 +97,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults, file:
 
 
 def _own(node: Node) -> PodTable:
-    """Return the values that the step itself has, without the assumed amounts of its resources."""
+    """Return the values that the step itself sets: amounts of resources that are only assumed defaults are left out."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -106,7 +106,8 @@ def _own(node: Node) -> PodTable:
 
 
 def _assumed(resources: Resources) -> list[str]:
-    """Return the names of the assumed amounts, without unknown names, which the IR of another program may have."""
+    """Return the names in `resources.assumed` that are fields of `Resources`; the IR of another program may have other
+    names."""
     return [name for name in resources.assumed if name in RESOURCES]
 
 
@@ -145,7 +146,8 @@ def _merge(first: PodTable, second: PodTable) -> PodTable:
 
 
 def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
-    """Return the pairs of both; `first` takes precedence. The keys of `second` come first, in its order."""
+    """Return the pairs of `first` and `second`; `first` takes precedence. The keys of `second` come first, in the order
+    of `second`."""
     return tuple({**dict(second), **dict(first)}.items())
 
 

@@ -28,12 +28,13 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space for the content of parameters' default files, and the files that `pack_files` has placed so far.
+    """The space for the content of files that are defaults of parameters, and the files that `pack_files` has placed so
+    far.
 
     Attributes:
         package: the number of bytes that remain in the code package for files.
-        name: a function that is called with the path of a file that does not fit into the package or the IR. It returns
-            the file's reference in the store, or raises ParameterError or FlowcError.
+        name: a function that is called with the path of a file that does not fit into the package or the IR. The
+            function returns the file's reference in the store, or raises ParameterError or FlowcError.
         inline: the number of bytes that remain in the IR for the content of files.
         packed: the files to add to the code package: their content by their path in the package.
         far: the files to send to the store: the parameter, the path, and the result of `name` for each.

@@ -1,11 +1,12 @@
-"""Put the content of parameters' default files where pods can read it, since pods cannot read paths of this machine.
+"""Put the content of files that are defaults of parameters where pods can read it, since pods cannot read paths of this
+machine.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
 The content of a small file is written into the IR. A larger file is added to the code package. A file that is too large
-for both is sent to the store: `send_files` sends it after the flow has compiled without faults.
+for the IR and the code package is sent to the store: `send_files` sends it after the flow has compiled without faults.
 """
 
 from __future__ import annotations
@@ -32,17 +33,20 @@ if TYPE_CHECKING:
 
 
 def pack_files(flow: Flow, context: Context) -> Flow:
-    """Return the flow with every default file packed. If `context.room` is None, return the flow unchanged.
+    """Return the flow; a file that is a parameter's default is replaced by its content, or by a reference to it.
+
+    If `context.room` is None, return the flow unchanged.
 
     The function changes `context.room`: it subtracts the space of the packed files, and adds the files that belong in
     the code package or have to be sent to the store.
 
     Args:
-        flow: the flow, whose default files are paths.
+        flow: the flow; in it, files that are defaults of parameters are paths.
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:
-        PassError: a file cannot be read, is not text although it has to be, or is too large for every place.
+        PassError: a file cannot be read, is not text although it has to be, or is too large for the IR, the code
+            package and the store.
     """
     room, beside = context.room, context.beside
     if room is None:

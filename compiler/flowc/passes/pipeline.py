@@ -107,6 +107,7 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
             raise PassError(made)
         else:
             warnings += made
-        if flow is not before or hook is not verify_after:  # `verify_after` would find nothing new
+        # If no pass changed the flow, `verify_after` would find nothing new.
+        if flow is not before or hook is not verify_after:
             hook(each.__name__, flow)
     return Passed(flow, tuple(warnings))

@@ -36,16 +36,17 @@ class Parallel(Step):
 class Map(Step):
     """A step that runs a pipeline once for each item of a list; the next step runs when all items have ended.
 
-    In the steps after the Map, each name that the branch returns stands for a list: the returned values in the order of
-    the items, with None for an item that did not return the name. With a `reducer`, the name has the value that the
-    reducer makes from the returned values.
+    In the steps after the Map, each name that the branch returns has a list as its value: the returned values in the
+    order of the items, with None for an item that did not return the name. With a `reducer`, the name has the value
+    that the reducer makes from the returned values.
 
     Args:
         branch: the pipeline that runs for each item.
         iterate_on: the name of the list: a parameter, or a return of an earlier step.
         iterate_as: the name by which steps in the branch read the item.
         reducer: a function that is applied to the list: a callable, a lambda as text, the dotted path of a function, or
-            a mapping with one of these for each return. A function of `*values` gets the values as its arguments.
+            a mapping with one of these for each return. A function that takes `*values` gets the values as separate
+            arguments.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
@@ -97,8 +98,8 @@ class Conditional(Step):
 
     Args:
         parameter: the name of the value: a parameter, or a return of an earlier step.
-        branches: for each value, the pipeline that it chooses. A string also stands for the number or truth value that
-            it spells, such as "3" or "True".
+        branches: for each value, the pipeline that it chooses. A string such as "3" or "True" also chooses the branch
+            for the number 3 or the truth value True.
         default: the pipeline for all other values; if there is none, another value is an error.
     """
 

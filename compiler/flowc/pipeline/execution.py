@@ -1,8 +1,9 @@
 """Runs a pipeline that a program executes. The run has its own process, which leaves the program's state unchanged.
 
 If the program has only one thread, the process is a fork of the program and uses the pipeline's functions directly. A
-program with several threads, such as a notebook's kernel, cannot be forked safely. Then the process is a new Python
-process, which imports the pipeline's functions by their names and unpickles functions that cannot be imported.
+program with several threads, such as a notebook's kernel, cannot be forked safely. For such a program, the process is a
+new Python process, which imports the pipeline's functions by their names and unpickles functions that cannot be
+imported.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
 
 
 def new_directory() -> ScratchDirectory:
-    """Return a new directory for the files of one execution. Its path is short enough for sockets in it."""
+    """Return a new directory for the files of one execution. The directory's path is short enough for sockets in it."""
     return ScratchDirectory("execute", None if len(os.fsencode(tempfile.gettempdir())) < _LONG_PLACE else "/tmp")
 
 
@@ -184,7 +185,7 @@ def checked(done: Execution, *, check: bool) -> Execution:
 
 
 def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Sequence[NameUse]]) -> None:
-    """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
+    """Raise PipelineError for a missing parameter, a value of a wrong type, or a value that JSON cannot represent."""
     known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
         try:
@@ -203,10 +204,10 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _retry_of(flow) is not None:
-        return  # the command line knows the values of the run to retry, and reports missing ones
+        return  # the command line knows the values of the run to retry, and reports missing values
     _values_of_variables(flow, other_than=options.parameters)
     if _files_of(options):
-        return  # the command line knows the values in files, and reports missing ones
+        return  # the command line knows the values in files, and reports missing values
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -264,7 +265,7 @@ def _written(file: str, values: Mapping[str, object]) -> str:
 
 
 def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[str, object]:
-    """Return the values of parameters from environment variables, except those of the names in `other_than`.
+    """Return the values of parameters from environment variables, except of the parameters in `other_than`.
 
     Raises:
         PipelineError: a value is wrong.
@@ -284,7 +285,7 @@ def _values_of_variables(flow: Flow, other_than: Collection[str] = ()) -> dict[s
 
 
 def _has_threads() -> bool:
-    """Return whether this process has several threads; threads that Python did not start count too."""
+    """Return whether this process has several threads, including threads that Python did not start."""
     return len(os.listdir("/proc/self/task")) > 1
 
 
@@ -306,7 +307,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
             traceback.print_exc()
         finally:
             flush()
-            os._exit(code)  # without the program's exit handlers
+            os._exit(code)  # end without the program's exit handlers
     return wait(process)
 
 

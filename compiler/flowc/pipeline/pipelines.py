@@ -80,7 +80,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
-        """Check this pipeline and everything in it again, because attributes may have been assigned since.
+        """Check this pipeline and all steps and pipelines in it again, because attributes may have been assigned since.
 
         Args:
             around: the pipelines that contain this one.
@@ -212,7 +212,7 @@ def _options(
     tag: str,
     configuration_file: str | os.PathLike[str] | None,
 ) -> ExecuteOptions:
-    """Check the arguments of an execution and return them as `ExecuteOptions`. Raises PipelineError."""
+    """Check the arguments of an execution and return an `ExecuteOptions` with these arguments. Raises PipelineError."""
     refuse_call_at(caller().file, method)
     if find_spec("flowc.cli") is None:
         raise PipelineError(
@@ -253,7 +253,8 @@ class Pipeline(BasePipeline):
 
 
 class AsyncPipeline(BasePipeline):
-    """A pipeline whose steps may be asynchronous functions. Its parallel branches also run at the same time."""
+    """A pipeline whose steps may be asynchronous functions. The parallel branches of such a pipeline also run at the
+    same time."""
 
 
 class BaseJob(Fields):
@@ -264,7 +265,8 @@ class BaseJob(Fields):
         catalog: the files that the job reads and writes.
         secrets: the names of secrets that the job gets as environment variables.
         overrides, retry, timeout, resources, environment: see `UserTask`.
-        name: the name of the job, by which its runs are stored; empty for the name of what it runs.
+        name: the name of the job, by which its runs are stored; if it is empty, the name of the function, notebook or
+            command.
     """
 
     returns: Sequence[str | TaskReturn] = ()

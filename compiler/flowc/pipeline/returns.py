@@ -20,7 +20,7 @@ class TaskReturn(NamedTuple):
 
 def json(name: str) -> TaskReturn:
     """Declare a return of the kind `json`: its value consists of JSON's types; models and dataclasses become dicts. A
-    plain string in `returns` means the same."""
+    plain string in `returns` also declares a return of this kind."""
     return TaskReturn(name, "json")
 
 

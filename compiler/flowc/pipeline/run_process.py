@@ -1,4 +1,4 @@
-"""The process that makes a run: its end with the program, its signals and its standard streams."""
+"""The process that makes a run: how it ends if the program ends, its signals and its standard streams."""
 
 from __future__ import annotations
 
@@ -59,5 +59,6 @@ def wait(process: int) -> int:
 
 
 def as_in_shells(code: int) -> int:
-    """Return the exit code of a process as shells do: 128 + n if signal n ended it, for which Python has -n."""
+    """Return the exit code of a process as in shells: 128 + n if signal n ended the process, for which Python has
+    -n."""
     return code if code >= 0 else 128 - code

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**options: object) -> object:
-        """Stand in for `typing.dataclass_transform`, which only type checkers and editors use."""
+        """Replace `typing.dataclass_transform`, which only type checkers and editors use."""
         return lambda cls: cls
 
 
@@ -50,8 +50,8 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class WrittenAt(NamedTuple):
-    """The place in a file where a step is written. `line` and `column` count from 1; line 0 means that the line is
-    unknown.
+    """The place in a file where a step is written. `line` and `column` are counted from 1; line 0 means that the line
+    is unknown.
 
     `width` is the number of columns; 0 means up to the end of the line.
     """
@@ -63,7 +63,8 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the place in the user's code that calls this package: the innermost stack frame outside of it."""
+    """Return the place in the user's code that calls this package: the innermost stack frame outside of this
+    package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -72,7 +73,8 @@ def caller() -> WrittenAt:
 
 @dataclass_transform(kw_only_default=True)
 class Fields:
-    """Base of classes whose annotated attributes are the arguments of the constructor. It refuses unknown names."""
+    """Base of classes whose annotated attributes are the arguments of the constructor. The constructor refuses unknown
+    names."""
 
     _required: ClassVar[tuple[str, ...]] = ()
     _places: Mapping[str, WrittenAt] = NOTHING
@@ -95,7 +97,8 @@ class Fields:
 
     @classmethod
     def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
-        """Return an object that is not written at the caller's place, but in another file, such as a YAML file.
+        """Create an object that is written in another file, such as a YAML file, not in the code that calls this
+        method.
 
         Args:
             given: the arguments.
@@ -260,7 +263,7 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of a step's override; names given by executor must all be equal. Raises PipelineError."""
+    """Return the name of a step's override; a dict must have the same name for each executor. Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
@@ -277,7 +280,8 @@ def _override_of(given: object, what: str) -> str:
 
 
 class PythonTask(UserTask):
-    """A step that calls a Python function. Each argument gets the parameter or return of that name.
+    """A step that calls a Python function. Each argument of the function gets the parameter or return that has the
+    argument's name.
 
     Args:
         function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. If `name` is
@@ -374,7 +378,8 @@ class ShellTask(UserTask):
 
 
 class Stub(Step):
-    """A step that does nothing, as a placeholder for an unwritten step. It accepts the arguments of all other steps."""
+    """A step that does nothing, as a placeholder for an unwritten step. A stub accepts the arguments of all other
+    steps."""
 
     catalog: Catalog | None = None
 

@@ -69,15 +69,15 @@ def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options
 class RunEvents(AsyncGenerator[Event, None]):
     """The events of a run, for one consumer. The run begins when the consumer asks for the first event.
 
-    A consumer that leaves, in whatever way, interrupts the run. An asynchronous generator function cannot do this: if
-    the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
+    If the consumer stops reading, for any reason, the run is interrupted. An asynchronous generator function cannot do
+    this: if the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
     """
 
     def __init__(self, begin: Callable[[Receive], StreamedRun], *, check: bool) -> None:
         """Create a stream.
 
         Args:
-            begin: begins the run.
+            begin: a function that begins the run.
             check: whether a run that fails raises RunFailed after its last event.
         """
         self._begin = begin
@@ -110,7 +110,8 @@ class RunEvents(AsyncGenerator[Event, None]):
         raise StopAsyncIteration
 
     def _receiver(self) -> Receive:
-        """Return a function that other threads call with the events. The event loop calls `aclose` when it ends."""
+        """Return a function that other threads call with the events. The event loop calls `aclose` when the loop
+        ends."""
         loop, events = asyncio.get_running_loop(), self._events
         if (hook := sys.get_asyncgen_hooks().firstiter) is not None:
             hook(self)
@@ -162,19 +163,20 @@ class StreamedRun(threading.Thread):
         self._receive = receive
         self._process: subprocess.Popen[bytes] | None = None
         self._interrupted = False
-        self._lock = threading.Lock()  # for the two attributes above
+        self._lock = threading.Lock()  # protects `_process` and `_interrupted`
         self._result: Execution | None = None
         self._error: BaseException | None = None
         self.start()
 
     def interrupt(self) -> None:
         """Interrupt the run, if it has not ended."""
-        if not self.is_alive():  # also in a fork of the program, for example one of `multiprocessing`
+        if not self.is_alive():  # true also in a fork of the program, for example a worker of `multiprocessing`
             return
         with self._lock:
             self._interrupted = True
             if self._process is not None:
-                self._process.send_signal(next(iter(heeded()), signal.SIGTERM))  # does nothing after the process's end
+                # `send_signal` does nothing if the process has ended.
+                self._process.send_signal(next(iter(heeded()), signal.SIGTERM))
 
     def result(self) -> Execution:
         """Wait for the run's end and return its result. Raises OSError if the run could not begin."""
@@ -189,10 +191,10 @@ class StreamedRun(threading.Thread):
         try:
             done = self._result = self._make_run()
             self._receive({"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status})
-        except BaseException as error:  # `result` raises it in the consumer's thread
+        except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # a run that the program keeps does not keep the loaded pipeline
+            del self._make_run  # the program may keep the run, but the loaded pipeline is no longer needed
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
@@ -232,7 +234,7 @@ class EventReceiver:
     def __init__(self, directory: str, receive: Callable[[Event], object]) -> None:
         """Create a receiver with a socket in this directory; `receive` is called with each event. Raises OSError."""
         self.address = f"{directory}/events"
-        self._last = f"{directory}/last"  # the address of the last connection
+        self._last = f"{directory}/last"  # the address from which `__exit__` connects
         self._receive = receive
         self._readers: list[threading.Thread] = []
         self._socket = socket.socket(socket.AF_UNIX)
@@ -247,7 +249,8 @@ class EventReceiver:
     def __exit__(self, *error: object) -> None:
         with socket.socket(socket.AF_UNIX) as last:
             last.bind(self._last)
-            last.connect(self.address)  # it is accepted after all connections of tasks
+            # The receiver accepts this connection after all connections of tasks, and then stops accepting.
+            last.connect(self.address)
         self._thread.join()
         self._socket.close()
         for reader in self._readers:

@@ -1,4 +1,4 @@
-"""The public names of the package runnable that flowc does not support. They can be imported, but every use raises
+"""The public names of the package runnable that flowc does not support. The names can be imported, but every use raises
 PipelineError."""
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Fact:
 
     @property
     def is_warning(self) -> bool:
-        """Whether this is a warning: the flow is valid in spite of it."""
+        """Whether this fact is a warning: the flow is valid in spite of the warning."""
         return self.code in WARNINGS
 
 
@@ -87,6 +87,6 @@ def facts_of(diagnostics: Iterable[Diagnostic], root: Path) -> list[Fact]:
 def _spot(span: Span, sources: SourceLines, label: str = "") -> Spot:
     line = sources.line(span)
     end = span.column + span.width
-    if not span.width:  # to the end of the line
+    if not span.width:  # the place extends to the end of the line
         end = max(len(line.rstrip()) + 1 if line is not None else 0, span.column + 1)
     return Spot(os.path.abspath(sources.path(span.file)), span.line, span.column, end, label)

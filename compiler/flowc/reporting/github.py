@@ -1,5 +1,5 @@
-"""Writes faults as workflow commands of GitHub Actions. GitHub shows them as annotations beside the lines of a
-change."""
+"""Writes faults as workflow commands of GitHub Actions. GitHub shows these commands as annotations beside the lines of
+a change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write(facts: Sequence[Fact]) -> str:
 
     Paths are relative to the repository (`GITHUB_WORKSPACE`) or, if that is not set, to the working directory.
 
-    The form follows GitHub's documentation of workflow commands; the escapes are those of GitHub's toolkit.
+    The format follows GitHub's documentation of workflow commands; characters are escaped like in GitHub's toolkit.
     """
     return "".join(f"{_command(fact)}\n" for fact in facts)
 

@@ -18,7 +18,7 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def write(facts: Sequence[Fact]) -> str:
-    """Return the document as indented JSON. Without faults, its list of results is empty, so that code scanning
+    """Return the document as indented JSON. Without faults, the list of results is empty, so that code scanning
     services close earlier results."""
     codes = sorted({fact.code for fact in facts if fact.code is not None})
     run: dict[str, object] = {

@@ -62,7 +62,7 @@ def check_catalog(name: str, flow: Flow) -> None:
     """Check the value of the setting `catalog` for a flow whose steps run in pods.
 
     Raises:
-        TargetError: steps get files, and no catalog keeps them.
+        TargetError: steps get files, but the setting keeps no files.
     """
     getting = next((node.id for node in flow.nodes if node.files is not None and node.files.get), None)
     if name == "none" and getting is not None:

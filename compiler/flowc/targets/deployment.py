@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class TargetError(Exception):
     """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do.
 
-    It is no `HintedError`, whose module `flowc --help` does not import.
+    The class does not derive from `HintedError`, because `flowc --help` must not import the module of `HintedError`.
     """
 
     def __init__(self, message: str, hint: str) -> None:
@@ -42,8 +42,8 @@ class Operations(NamedTuple):
 
     Attributes:
         place: the options that locate the deployment, such as --namespace.
-        list_runs: prints the newest runs. Its arguments are the values of the options `place`, a flow or None, a limit,
-            and whether to print JSON.
+        list_runs: prints the newest runs. The function's arguments are the values of the options `place`, a flow or
+            None, a limit, and whether to print JSON.
         resume: resumes a run on the target's system and returns the exit code; called by
             `flowc.cli.commands.flows.resume`.
         run: runs a flow on the target's system and waits for the end; called by `flowc.cli.commands.flows.executors`.
@@ -57,8 +57,8 @@ class Operations(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """The commands of `flowc` for runs and flows on a target's system. They are given as names, and imported when
-    called.
+    """The commands of `flowc` for runs and flows on a target's system. The commands are given as names, and their
+    modules are imported when they are called.
 
     Attributes:
         system: the name of the system, as in "compiled to Argo Workflows".

@@ -38,7 +38,7 @@ def find(name: str) -> AnyTarget | None:
 
 
 def check_alone(name: str) -> None:
-    """Check that no package has a target with this name. The name is that of one of flowc's own targets.
+    """Check that no package has a target with this name. `name` is the name of one of flowc's own targets.
 
     Raises:
         TargetError: a package has such a target.

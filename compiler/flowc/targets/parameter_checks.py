@@ -24,7 +24,8 @@ def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
 
 
 def check_computed_defaults(flow: Flow, code: str, faults: Faults) -> None:
-    """Report default functions that were not called, so that the default has no value. `code` is the fault's code."""
+    """Report parameters whose default has no value, because the function that computes the default was not called.
+    `code` is the fault's code."""
     for parameter in flow.parameters:
         if parameter.computed and parameter.default is None:
             faults.add(

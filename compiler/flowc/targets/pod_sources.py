@@ -21,7 +21,7 @@ _ENVIRONMENT: Final = "environment"
 def source_of(flow: str, step: str, field: str, part: object) -> str:
     """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
 
-    The IR has only the merged values, so that the tables are searched in the order of their precedence.
+    The IR has only the merged values, so the tables are searched in the order of their precedence.
 
     Args:
         flow: the name of the flow.
@@ -52,7 +52,8 @@ def in_file(text: str, field: str) -> str:
 
 
 def _tables(tables: PodTables, flow: str, step: str) -> Iterator[tuple[tuple[str, ...], PodTable]]:
-    """Yield the tables that may apply to a step, with their paths. Which override the step names is not known here."""
+    """Yield the tables that may apply to a step, with their paths. The tables of all overrides are included, because
+    this module does not know which override the step names."""
     of_step = tables.steps.get(flow, {}).get(step)
     if of_step is not None:
         yield ("steps", flow, step), of_step

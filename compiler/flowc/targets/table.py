@@ -1,4 +1,4 @@
-"""Finds targets by name: flowc's own, and those of installed packages.
+"""Finds targets by name: flowc's own targets, and targets of installed packages.
 
 A package provides a target by an entry point of the group `flowc.targets` with the target's name:
 
@@ -42,7 +42,7 @@ def find_target(name: str) -> AnyTarget:
     Raises:
         TargetError: the target does not exist, several have the name, or it cannot be loaded.
     """
-    from flowc.targets import installed  # late, because it takes 0.05 s
+    from flowc.targets import installed  # imported here, because the import takes 0.05 s
 
     if name in BUILTIN:
         installed.check_alone(name)
@@ -59,7 +59,8 @@ def default_target() -> AnyTarget:
 
 
 def target_names() -> list[str]:
-    """Return the names of all targets: flowc's own, then those of installed packages, without importing them."""
+    """Return the names of all targets: flowc's own targets, then targets of installed packages, without importing
+    them."""
     from flowc.targets import installed
 
     return list(dict.fromkeys([*BUILTIN, *installed.names()]))
@@ -102,7 +103,7 @@ def operations_of(deployment: Deployment) -> Operations:
 
 
 def _load_target(name: str) -> AnyTarget:
-    from flowc.targets.target import Target  # late, because it imports dataclasses, which takes 0.01 s
+    from flowc.targets.target import Target  # imported here, because it imports dataclasses, which takes 0.01 s
 
     found = _load(BUILTIN[name][0])
     assert isinstance(found, Target)

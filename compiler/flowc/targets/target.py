@@ -27,7 +27,7 @@ class Travel(NamedTuple):
     Attributes:
         store: the URL of the store for the records of runs.
         claim: the volume with the store's directory, None if the store is a bucket.
-        capacity: the maximum size of code, IR and default files together, in bytes.
+        capacity: the maximum size in bytes of the code, the IR and the files that are defaults of parameters, together.
     """
 
     store: str
@@ -47,8 +47,8 @@ class Target(Generic[Settings, Product]):
     Attributes:
         name: the value of `--target`.
         about: the help of `flowc compile` for this target.
-        settings: returns the settings for the values of `options`, which are given by name. For a wrong value, it
-            raises ValueError, whose text begins with the name of the value and a colon.
+        settings: returns the settings for the values of `options`, which are given by name. For a wrong value, the
+            function raises ValueError, whose text begins with the name of the value and a colon.
         lower: compiles a flow: returns the product for the analysis of a flow without faults, the code package and the
             settings. Raises BackendError if the system cannot run the flow, TargetError if something is not installed
             here.

@@ -44,7 +44,8 @@ def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> 
 
     Args:
         flow: the flow.
-        cls: the flow class; default files are also searched in the directory of the class's file.
+        cls: the flow class; files that are defaults of parameters are also searched in the directory of the class's
+            file.
         overrides: the values that the test gives, by parameter name.
 
     Raises:

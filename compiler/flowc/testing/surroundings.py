@@ -103,7 +103,8 @@ class Surroundings:
         """
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
-        if before and not isinstance(before[0].next, (Foreach, Gang)):  # otherwise `place` has recorded the parent
+        # For a foreach or a gang, `place` has recorded the parent.
+        if before and not isinstance(before[0].next, (Foreach, Gang)):
             shared = self._graph.shared(before[0].id, self.node.id)
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
@@ -137,7 +138,7 @@ class Surroundings:
         inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]],
     ) -> Iterator[tuple[Node, Mapping[str, object]]]:
         """Yield the last step of each arm and its artifacts. If a switch gives an arm several last steps, a name in
-        `inputs` chooses one."""
+        `inputs` chooses one of them."""
         wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
         if not isinstance(inputs, Mapping):
             if len(inputs) != len(ends):
@@ -146,7 +147,7 @@ class Surroundings:
             return
         chosen = [[node for node in arm if node.id in inputs] for arm in ends]
         if len(inputs) != len(ends) or not all(chosen):
-            raise TypeError(f"the inputs of join '{self.node.id}' are those of {wanted}")
+            raise TypeError(f"the inputs of join '{self.node.id}' must have the names {wanted}")
         yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
 
     def attempt(self) -> Attempt:
@@ -168,7 +169,8 @@ class Surroundings:
         )
 
     def left(self, attempt: Attempt) -> dict[str, object]:
-        """Return the artifacts that the step set or changed; if artifacts are not pickled, only those that it assigned.
+        """Return the artifacts that the step set or changed; if artifacts are not pickled, only the artifacts that it
+        assigned.
 
         Raises:
             ArtifactError: an artifact cannot be pickled.

@@ -69,7 +69,7 @@ class Analysis:
 
     @cached_property
     def loops(self) -> Mapping[NodeId, frozenset[NodeId]]:
-        """The nodes of each loop, by the loop's header (its first node). Only a switch can lead back to it."""
+        """The nodes of each loop, by the loop's header (its first node). Only a switch can lead back to the header."""
         if not self.has_switch:
             return {}
         return find_loops(self.flow.start, self.children)
@@ -92,6 +92,6 @@ class Analysis:
     @cached_property
     def region(self) -> Region:
         """The tree of regions, see `flowc_ir.graphs.regions`."""
-        from flowc_ir.graphs.regions import build_region  # late: only back ends need it, not pods
+        from flowc_ir.graphs.regions import build_region  # imported late, because only back ends need regions, not pods
 
         return build_region(self.flow.start, self.nodes, self.join_of, self.loops, self.order)

@@ -1,5 +1,5 @@
-"""Split series so that no DAG has more tasks than a target allows. Tasks above the limit move into parts, which are
-separate DAGs.
+"""Split series so that no DAG has more tasks than a target allows. Tasks that exceed the limit move into parts. A
+part is a separate DAG, which is called by one task.
 
 With a limit of 200 tasks:
 
@@ -55,9 +55,9 @@ class _Fitting:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # its keys are `id(series)`; keeping the series keeps its id valid
+        # the keys are `id(series)`; keeping the series keeps its id valid
         self._fitted: dict[int, tuple[Series, Series]] = {}
-        self._parts: dict[int, tuple[Series, Block]] = {}  # its keys are `id(series)`, too
+        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)`, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:
@@ -92,8 +92,8 @@ class _Fitting:
                 assert_never(block)
 
     def _fit_arm(self, arm: Series, room: int) -> Series:
-        """Return an arm of a switch that takes at most `room` tasks, as one task if it needs more. An arm that
-        continues an outer loop is not changed."""
+        """Return an arm of a switch in a form that has at most `room` tasks: an arm with more tasks becomes one task.
+        An arm that continues an outer loop is not changed."""
         fitted = self.fit(arm)
         if tasks(fitted) <= room or leads(fitted):
             return fitted

@@ -120,7 +120,8 @@ class _Walk:
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            if len(arms) < 2:  # all paths come through one arm, such as alternatives of a switch
+            # All paths come through one arm of the split, for example the alternatives of a switch in this arm.
+            if len(arms) < 2:
                 return stack
             self._join_without_inputs(at, split, "branches")
             if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms end elsewhere
@@ -210,8 +211,7 @@ class _Walk:
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
-        """Report a join to which a switch also leads without passing the split: on this path nothing is to be
-        joined."""
+        """Report a join to which a switch also leads without passing the split: such a path has no branches to join."""
         self.clean = False
         self._fault(
             codes.FOREIGN_JOIN,

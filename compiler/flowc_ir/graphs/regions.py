@@ -53,8 +53,8 @@ class BranchArms:
 @final
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The body of a foreach or gang that starts at the node `split`. It runs once for each item. The join comes
-    directly after it.
+    """The body of a foreach or gang that starts at the node `split`. The body runs once for each item. In the region,
+    the join comes directly after the body.
 
     `together` is true for a gang, whose tasks all run at the same time; its body is one step.
     """
@@ -182,7 +182,7 @@ class _Builder:
 
     def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
         """Return the region from `first` up to `stop`, which is not included. `loops` has the headers of the loops
-        around it; an edge to one of them becomes an `Again`."""
+        around this region; an edge to one of these headers becomes an `Again`."""
         key = (first, stop, loops)
         if key not in self.made:
             self.made[key] = Region(tuple(self._items(first, stop, loops)))
@@ -190,7 +190,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # `first` begins the body of its loop
+        begun = loops[-1:] == (first,)  # the node `first` is the header of this loop
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)
@@ -245,8 +245,9 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """For each node, return the first node at which all paths from it to the end meet; None if it is the end itself."""
-    sink = ""  # no node has this name
+    """For each node, return the first later node that is on all paths from this node to the end of the flow; None if
+    there is no such node."""
+    sink = ""  # the end of the flow; no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():
         for target in following or (sink,):

@@ -1,5 +1,5 @@
-"""Find the scopes of each node: the foreach, gangs and loops around it, outermost first. The scopes determine the index
-path of a task.
+"""Find the scopes of each node: the foreach, gangs and loops around the node, outermost first. The scopes determine the
+index path of a task.
 
 A task's index path is `0` and a further component for each scope of its node: `.3` is item 3 of a foreach or member 3
 of a gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3. After the loop, the path is `0.3`
@@ -40,8 +40,8 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """Return the nodes of each loop, by its header. An edge back is not part of a loop if its target does not dominate
-    its source.
+    """Return the nodes of each loop, by its header. An edge that leads back to a node makes a loop only if this node
+    dominates the source of the edge.
 
     Args:
         start: the first node.

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The measures of a block. They are computed once, from the measures of the blocks inside it.
+    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once, from the sizes of
+    the blocks inside it.
 
-    Several series may share a block. Computing the measures again for each use of a block would take time exponential
-    in the number of switches that share arms.
+    Several series may share a block. Computing the size again for each use of a block would take time exponential in
+    the number of switches that share arms.
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
         levels: the number of nested calls of DAGs and pods in the block, counted in the first iteration of its loops.
-        leads: for each loop around the block whose next iteration the block may start, the number of places that start
-            it, by the loop's header.
+        leads: for each loop around the block: the number of places in the block that start the loop's next iteration,
+            by the loop's header; without zeros.
         digest: the block's hash.
     """
 
@@ -42,7 +43,7 @@ class Size(NamedTuple):
 
 
 class _Compound:
-    """A block with other blocks inside it. Its hash is computed once, when the block is made."""
+    """A block with other blocks inside it. The hash of the block is computed once, when the block is made."""
 
     __slots__ = ()
     size: Size
@@ -153,7 +154,7 @@ class SwitchArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Iterations(_Compound):
-    """A loop: the iterations of `body`, which starts with the step `header`. `Again` in it starts the next
+    """A loop: the iterations of `body`, which starts with the step `header`. An `Again` in the body starts the next
     iteration."""
 
     header: NodeId
@@ -189,7 +190,7 @@ def series(region: Region) -> Series:
 
 class _Builder:
     def __init__(self) -> None:
-        # its keys are `id(region)`; keeping the region keeps its id valid
+        # the keys are `id(region)`; keeping the region keeps its id valid
         self._made: dict[int, tuple[Region, Series]] = {}
 
     def series(self, region: Region) -> Series:
@@ -231,7 +232,8 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return how many places in the series start the next iteration of a loop around it, by the loop's header."""
+    """Return how many places in the series start the next iteration of a loop around the series, by the loop's
+    header."""
     return _sum(_block_leads(block) for block in blocks)
 
 

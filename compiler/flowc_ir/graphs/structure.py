@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """A node of the graph, with only the fields that the check of the structure needs. Which split a join closes is not
-    among them: the check finds this out.
+    """A node of the graph, with only the fields that the check of the structure needs. A vertex does not contain the
+    split that a join closes: the check finds this split.
 
     `next` is None if it is unknown because of a reported fault. The walk ends at this node and reports no further
     faults.
@@ -113,12 +113,13 @@ class _Analysis:
             self._fault(codes.CYCLE, message, at, hint, [(target, "leads back to here")] if target != at else ())
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
-        """Return whether a switch leads out of the loop. A branch does not count: its other arms would stay in the
-        loop."""
+        """Return whether a switch leads out of the loop. A branch (parallel arms) that leads out of the loop is not
+        enough: its other arms would stay in the loop."""
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        """Report only the first step of each unreachable part, because the steps after it are then reachable too."""
+        """Report only the first step of each unreachable part: if a step leads to this step, the steps after it are
+        reachable too."""
         if any(self.by_id[at].next is None for at in reached):
             return
         lost = [at for at in self.by_id if at not in reached]

@@ -44,7 +44,8 @@ class LateFunction(Generic[Arguments, Result]):
 
 @final
 class LateModule:
-    """Stands for a module. Reading an attribute imports the module and returns the module's attribute.
+    """Replaces a module that is imported at first use. Reading an attribute imports the module and returns the module's
+    attribute.
 
     >>> json = LateModule("json")
     >>> json.loads("1")

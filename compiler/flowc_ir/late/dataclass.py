@@ -37,10 +37,11 @@ class _Marker:
         return self.text
 
 
-_MISSING: Final = _Marker("<missing>")  # stands for the default of a field that has no default
+_MISSING: Final = _Marker("<missing>")  # marks a field that has no default
 _FACTORY: Final = _Marker("<factory>")  # the default of an argument whose field has a factory
 _FIELDS = "__late_fields__"
-_UNCOMPILED: Final = 30  # the number of instances at which a compiled `__init__` has saved the time of its compilation
+# From this number of instances on, a compiled `__init__` saves more time than its compilation takes.
+_UNCOMPILED: Final = 30
 _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_params__"
 
 
@@ -300,8 +301,8 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
 class _Init:
     """The placeholder of a class's `__init__`.
 
-    It sets the fields of the first instances itself. When a class has more instances, or when the attribute is read
-    from the class, a compiled function replaces the placeholder.
+    The placeholder itself sets the fields of the first instances. When a class has more instances, or when the
+    attribute is read from the class, a compiled function replaces the placeholder.
     """
 
     __slots__ = ("calls", "fields", "options")
@@ -334,7 +335,7 @@ class _Init:
         return [name for name, each in self.fields.items() if each.init and not each.kw_only]
 
     def _fits(self, args: tuple[object, ...], by_name: Mapping[str, object]) -> bool:
-        """Return whether the arguments of a call are those that `__init__` has."""
+        """Return whether the arguments of a call fit the parameters of `__init__`."""
         plain = self._plain()
         if len(args) > len(plain):
             return False

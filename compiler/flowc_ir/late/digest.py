@@ -1,6 +1,7 @@
-"""Digests of little data without `hashlib`: the import of `hashlib` loads OpenSSL, and this takes 2 ms.
+"""Digests of small data without `hashlib`: the import of `hashlib` loads OpenSSL, and this takes 2 ms.
 
-For much data OpenSSL is five times as fast as the modules that Python has built in. So `hashlib` is imported for it.
+For large data, OpenSSL is five times as fast as the modules that Python has built in. So `hashlib` is imported for
+large data.
 """
 
 from __future__ import annotations
@@ -58,6 +59,6 @@ def sha256(parts: Iterable[Buffer]) -> str:
 
 
 def blake2b(data: bytes, *, key: bytes, size: int) -> bytes:
-    """Return the keyed BLAKE2b digest of little data; `size` is the number of its bytes."""
+    """Return the keyed BLAKE2b digest of small data; `size` is the number of bytes of the digest."""
     found: bytes = import_module("_blake2").blake2b(data, key=key, digest_size=size).digest()
     return found

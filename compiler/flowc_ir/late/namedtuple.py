@@ -11,7 +11,7 @@ from importlib import import_module
 
 from flowc_ir.late import LateModule
 
-TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+TYPE_CHECKING = False  # type checkers treat this name like `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ __all__ = ["NamedTuple"]
 
 _tuplegetter = import_module("_collections")._tuplegetter  # the attributes of `collections.namedtuple`
 
-_UNCOMPILED = 15  # the number of instances at which a compiled `__new__` has saved the time of its compilation
+_UNCOMPILED = 15  # from this number of instances on, a compiled `__new__` saves more time than its compilation takes
 _REFUSED = frozenset({
     "__new__", "__init__", "__slots__", "__getnewargs__", "_fields", "_field_defaults", "_field_types", "_make",
     "_replace", "_asdict", "_source",
@@ -85,7 +85,7 @@ def _compile_new(cls: type) -> FunctionType:
 
 
 class _Methods:
-    """The methods of every named tuple. They are copied into each class, so that its base stays `tuple`."""
+    """The methods of every named tuple. The methods are copied into each class, so that its base stays `tuple`."""
 
     @classmethod
     def _make(cls, iterable: Iterable[object]) -> object:

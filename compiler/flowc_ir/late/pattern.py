@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+TYPE_CHECKING = False  # type checkers treat this name like `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     from re import compile as late_pattern
 else:
 
     class late_pattern:
-        """A regular expression with the attributes of `re.Pattern`; reading one compiles it.
+        """A regular expression with the attributes of `re.Pattern`; reading an attribute compiles the expression.
 
         >>> late_pattern(r"[0-9]+").fullmatch("12").group()
         '12'

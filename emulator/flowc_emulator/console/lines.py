@@ -72,7 +72,8 @@ class LineCutter:
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
-        """Return the lines that are final because they have not changed for a second, by attempt and stream."""
+        """Return the lines that are final because they have not changed for a second, as tuples of attempt, stream and
+        lines."""
         found = []
         for job, stream in sorted(self._unsettled, key=str):
             if lines := self._open[job, stream].settle():

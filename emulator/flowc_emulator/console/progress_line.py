@@ -43,7 +43,7 @@ class ProgressLine:
         Args:
             scheduler: provides the numbers of tasks.
             running: the active attempts, whose bars are shown above the line.
-            stops: whether no further task starts.
+            stops: whether the run starts no further task.
         """
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:
@@ -81,7 +81,7 @@ class ProgressLine:
             line.add_column(width=20)
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        # The bar stays empty until the total is exact; otherwise it would shrink when the total grows.
+        # The bar stays empty until the total is exact; otherwise the bar would shrink when the total grows.
         bar = self._bar(total=totals.least, completed=done if totals.exact else 0, width=20)
         line.add_row(*([bar] if width >= _NARROW else []), numbers, names)
         with self._rich.capture() as capture:

@@ -19,7 +19,7 @@ class Console(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether `progress` should also be called between events, several times a second."""
+        """Whether the supervisor should also call `progress` between events, several times a second."""
         ...
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -27,9 +27,9 @@ class Console(Protocol):
 
         Args:
             pathspec: the run, FLOW/RUN.
-            workers: the most tasks that run in parallel.
+            workers: the largest number of tasks that run in parallel.
             store: the address of the store.
-            exact: false if this number of tasks is reached only while some of them wait.
+            exact: if false, `workers` tasks run in parallel only while some of them wait and use no processor.
         """
         ...
 
@@ -56,7 +56,7 @@ class Console(Protocol):
         """Show that a task is done.
 
         Args:
-            job: its last attempt.
+            job: the last attempt of the task.
             seconds: the duration of that attempt.
             caught: whether @catch caught a failure.
             cached: the task whose results this task reuses (@cache), as RUN/STEP/TASK; empty if there is none.

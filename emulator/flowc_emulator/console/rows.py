@@ -16,9 +16,9 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 16  # the most bytes of an unfinished line that are held back
-SETTLED = 1.0  # a bar's line is final when the cursor was below it for this many seconds
-_MOST = 100  # the most rows that are kept because the cursor can return to them
+PIECE = 1 << 16  # the largest number of bytes of an unfinished line that are held back
+SETTLED = 1.0  # a progress bar's line is final when the cursor was below it for this many seconds
+_MOST = 100  # the largest number of rows that are kept because the cursor can return to them
 _TOKEN = late_pattern(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
 _CUT = late_pattern(rb"\x1b(\[[0-9;?]*)?\Z")  # an incomplete escape sequence at the end of the received data
 _STYLES = late_pattern(r"\x1b\[[0-9;]*m")
@@ -94,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # the row had a bar that has erased itself
+                self._rows[self._at] = _Row()  # the row's progress bar has erased its own text
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -117,7 +117,8 @@ class Rows:
     def _control(self, row: _Row, what: bytes, number: bytes) -> None:
         count = int(number[:4]) if number.isdigit() else 1
         if what in b"AF":
-            row.bar = row.bar or not self._at  # the rows above the first kept row are final, so this row is overwritten
+            # rows above the first kept row are final, so the first kept row is overwritten instead
+            row.bar = row.bar or not self._at
             self._move(-count)
             self._rows[self._at].bar = True
         elif what in b"BE":

@@ -18,7 +18,8 @@ NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs a
 
 @final
 class Sink:
-    """An output stream that its reader may close. The run continues if the reader closes it or the disk is full.
+    """An output stream that its reader may close. The run continues if the reader closes the stream or the disk is
+    full.
 
     `lost` is called with the reason of an error, except when the reader has closed the stream. Hazard: after an error,
     the stream's descriptor is replaced by /dev/null, so that Python's flush of the standard streams at exit does not
@@ -32,7 +33,7 @@ class Sink:
 
     def hold(self) -> None:
         """Buffer further output, on disk when it exceeds 1 MiB."""
-        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # open while output is held
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # the buffer; None when output is not held
 
     def release(self) -> None:
         """Write the buffered output."""

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The numbers of a run's tasks by outcome. A task counts once, no matter how many attempts it had.
+    """The numbers of a run's tasks by outcome. Each task is counted once, whatever the number of its attempts.
 
     `failed`: tasks that failed without a further attempt; `ended`: tasks that the run stopped, because the run was
-    interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if it is
-    `exact`.
+    interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if `exact`
+    is true.
     """
 
     done: int
@@ -36,7 +36,7 @@ class Tally:
         """Return the numbers as the fields of a JSON event.
 
         Returns:
-            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is not exact.
+            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if the total is not exact.
         """
         numbers: dict[str, int] = {name: getattr(self, name) for name in field_names(self)}
         exact = numbers.pop("exact")
@@ -53,7 +53,7 @@ class Tally:
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
-        if not mine:  # for example, all tasks are done, but the run's data may not be on the disk
+        if not mine:  # no task failed: for example, all are done, but the run's data may not be on the disk
             return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 

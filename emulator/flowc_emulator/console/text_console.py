@@ -1,4 +1,4 @@
-"""Show a run as text: the tasks' output on the stream to which they wrote it, everything about the run on stderr.
+"""Show a run as text: the tasks' output on the stream to which the task wrote it, everything about the run on stderr.
 
 Events are lines; on a terminal there is also a progress line. `--log-format json` prints JSON lines on stdout.
 """
@@ -30,7 +30,8 @@ _NAMED = 8  # the largest number of steps that a message names
 
 
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
-    """Return the console for a command's options; its form also depends on whether stdout and stderr are terminals.
+    """Return the console for a command's options; the kind of console also depends on whether stdout and stderr are
+    terminals.
 
     Args:
         log_format: the value of `--log-format`: `text` or `json`.
@@ -48,7 +49,7 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class TextConsole:
-    """A console that prints text for users.
+    """A console that prints text for people; `JsonConsole` is for programs.
 
     `progress` enables the progress line, `color` enables colors, and `shown` means that stdout is a terminal. If stdout
     is not a terminal, the tasks' stdout is passed on unchanged. In all other output of tasks, only the last state of a
@@ -87,7 +88,7 @@ class TextConsole:
             self._say(f"following steps run again, too: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
-        return  # only the end of an attempt gets a line
+        return  # only the end of an attempt is shown as a line
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
@@ -161,7 +162,7 @@ class TextConsole:
     def hold(self, job: Job) -> None:
         """Leave the terminal to a debugger until `release`."""
         self._show(self._lines.end(job), job)
-        if job != self._debugged:  # once per session, not before each of its prompts
+        if job != self._debugged:  # printed once per session of the debugger, not before each prompt
             self._say(f"{self._paint('debugger', 33)} {job.task}")
             self._debugged = job
         self._clear()

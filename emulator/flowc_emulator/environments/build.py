@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MARK = "flowc.json"
 _TOLD = 8  # an error shows this number of the failed installer's last lines
-# Environment variables of pip and their equivalents for uv: values for pip are also passed to uv.
+# Environment variables of pip -> the equivalent variables of uv, to which flowc passes the same values.
 _PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -45,8 +45,8 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
         say: called with a message before a build, and before waiting for another process that builds the environment.
 
     Raises:
-        BuildError: the installer failed or is missing, or the cache cannot be written; the message has the installer's
-            last lines.
+        BuildError: the installer failed or is missing, or the cache cannot be written; the message contains the
+            installer's last lines.
     """
     home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):
@@ -123,7 +123,8 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
         yield (*uv, "venv", "--quiet", "--no-project", "--python", path or spec.python, str(home))
     else:
         assert path is not None, "an interpreter without a path comes from uv or conda"
-        # Installing pip into each environment takes two seconds, so this interpreter's pip installs into all of them.
+        # Installing pip into each environment takes two seconds, so the pip of this interpreter installs packages into
+        # all environments.
         without = ("--without-pip",) if interpreters.pip() or not spec.pypi else ()
         yield (path, "-m", "venv", *without, str(home))
     if not spec.pypi:

@@ -1,4 +1,4 @@
-"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps its own pipes and
+"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps the child's pipes and
 session."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The packages that a task in another interpreter imports from this interpreter's installation; all are pure Python.
 _SHARED = ("flowc", "flowc_ir", "flowc_runtime", "metaflow", "cloudpickle")
-# The first entry of sys.path is replaced: it is the working directory, whose modules could hide flowc's own.
+# The first entry of sys.path, the working directory, is replaced, because its modules could hide flowc's own.
 _BOOT = (
     "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.run.task.isolated import main; "
     "from flowc_runtime.process.process import leave; leave(main())"
@@ -85,7 +85,7 @@ class Isolation:
 
 
 def _make_bridge() -> str:
-    """Return a directory that holds flowc's own packages and no others, for `sys.path`."""
+    """Return a directory that contains flowc's own packages and no others, for `sys.path`."""
     homes: dict[str, str] = {}
     for name in _SHARED:
         spec = find_spec(name)
@@ -99,5 +99,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # if two processes do this at the same time, both create the same link
+            temporary.rename(link)  # two processes that create the same link at the same time create equal links
     return str(bridge)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The packages of an environment, as sorted requirements for the installers. Equal specs share one environment."""
+    """The packages of an environment, as sorted requirements for the installers. Tasks with equal specs share one
+    environment."""
 
     python: str
     interpreter: Interpreter
@@ -40,7 +41,7 @@ class Spec:
 
 
 def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
-    """Return the spec of a step's environment, which has no packages if the step requests none.
+    """Return the spec of a step's environment, without packages if the step requests none.
 
     Args:
         packages: the packages of the step.
@@ -71,7 +72,8 @@ def requirement(name: str, version: str) -> str:
 
     Args:
         name: a package's name, optionally with extras or a URL (`six@https://…`, `git+https://…`).
-        version: a version or a range; `*` or empty allows every version; `@` and a URL.
+        version: a version or a range; `*` or empty allows every version; `@` followed by a URL installs the package
+            from there.
     """
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
     if at:  # a requirement with a URL: `six@https://…`

@@ -48,7 +48,7 @@ class ForkServer:
         this process.
         """
         self._link, theirs = socket.socketpair()
-        # The root of the flow's code is left out of the path: its modules could hide flowc's own.
+        # The path does not contain the root of the flow's code, whose modules could hide flowc's own.
         path = [entry for entry in sys.path if entry not in ("", root)]
         boot = f"import sys; sys.path[:] = {path!r}; from flowc_emulator.forkserver.server import main; main()"
         with theirs:
@@ -164,7 +164,7 @@ class ServerBranch:
 
     @property
     def queued(self) -> bool:
-        """Whether a child has ended that `ended` has not yielded yet."""
+        """Whether `ended` would yield a child now."""
         return bool(self._exited)
 
     @property
@@ -175,7 +175,8 @@ class ServerBranch:
     def ended(self) -> Iterator[tuple[int, int, int]]:
         """Yield the children that have ended, without waiting: pid, wait status, and peak RSS in bytes.
 
-        If the branch itself has ended, its remaining children count as killed, since the kernel kills them with it.
+        If the branch itself has ended, its remaining children count as killed, since the kernel kills children when
+        their branch ends.
         """
         while not self._closed:
             try:

@@ -29,7 +29,7 @@ class UnsafePackage:
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
     """Import the modules and discard their output; return the first package whose import left unshareable state.
 
-    An error of an import is ignored here: the task that imports the module reports the error. Hazard: after an unsafe
+    An exception during an import is ignored: the task that imports the module later reports it. Hazard: after an unsafe
     package was imported, this process must not be forked.
 
     Args:

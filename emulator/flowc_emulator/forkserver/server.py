@@ -1,7 +1,7 @@
 """The process of a fork server, and its branches: single-threaded, so that they may fork at any time.
 
-Only the processes of tasks import user code. Like a pod, each of them imports the flow itself, with the environment
-variables of its step.
+Only the processes of tasks import user code. Like a pod, each process of a task imports the flow itself, with the
+environment variables of its step.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The run whose tasks this server forks."""
+    """The data of the run whose tasks this server forks."""
 
     store: RunStore
     graph: Graph
@@ -70,7 +70,7 @@ def main() -> NoReturn:
     """Serve requests until the client closes the socket or ends. The socket's descriptor is the first argument.
 
     The second argument is the client's pid. Hazard: this process and its forks end only by `os._exit`: an exit handler
-    of the interpreter would run in each of them.
+    of the interpreter would run in each of these processes.
     """
     link = socket.socket(fileno=int(sys.argv[1]))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the process that started the run may have blocked signals
@@ -189,9 +189,9 @@ class _Server:
         if any(name == "TZ" for name, _ in request.environment):
             time.tzset()
         if self._run.setup.coverage is not None:
-            import_module("coverage")  # otherwise each task would import it
+            import_module("coverage")  # imported here once; otherwise each task would import it
         if request.debugger:
-            import_module("pdb")  # otherwise each debugged task would import it
+            import_module("pdb")  # imported here once; otherwise each debugged task would import it
         unsafe = preload(request.modules)
         if unsafe is not None:
             self._reply(UnsafeImport(unsafe.package, unsafe.why, unsafe.seconds))

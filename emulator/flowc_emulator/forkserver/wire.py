@@ -112,7 +112,8 @@ class Ready:
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply after an import of this package left state that forks must not share. The branch has ended."""
+    """The reply after an import of this package left state in the process that forks must not share. The branch has
+    ended."""
 
     package: str
     why: str

@@ -43,19 +43,19 @@ class Agent:
     """The supervisor's side: implements the operations of `Objects` that the supervisor needs as requests to the agent.
 
     Every request raises StoreError if the agent has died, or if the store does not answer within `limit` seconds or,
-    after a signal that ends the run, within `HURRY`. Errors of the store are raised here, too; an error of `append` is
-    raised by the next request that has an answer.
+    after a signal that ends the run, within `HURRY`. Each request also raises the errors of the store; an error of
+    `append` is raised by the next request that has an answer.
     """
 
     def __init__(self, url: str) -> None:
         """Fork the agent for the store at `url`; no request is sent yet. Raises OSError if the fork fails.
 
         Hazard: this process must not have used obstore, whose threads a fork does not copy. The child closes this
-        process's end of the socket; otherwise it would never see that this process has ended. The child never returns
-        to the caller.
+        process's end of the socket; otherwise the child would never see that this process has ended. The child never
+        returns to the caller.
         """
         self.url = url
-        self.wakeup: Wakeup | None = None  # shows whether a signal ends the run
+        self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # number of the latest request
         self._answered = 0  # number of the latest request that was answered or has no answer
@@ -216,7 +216,7 @@ class Agent:
                 self._unread += data
             number, result, error = message
             if number != self._number:
-                continue  # the answer to an abandoned request
+                continue  # the answer to an earlier request, which was abandoned
             self._answered = number
             if error is not None:
                 raise error
@@ -226,7 +226,8 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline, which a signal that ends the run shortens; return the deadline."""
+        """Wait for the agent until the deadline; a signal that ends the run makes it earlier. Return the deadline that
+        applied."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:
@@ -242,7 +243,7 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # the agent would keep waiting for the store
+                self._kill()  # otherwise the agent would keep waiting for the store
                 raise StoreError(f"{self.url} does not answer, and the run is being ended")
 
 

@@ -48,7 +48,7 @@ class Observer(Protocol[J_contra]):
     """The events that the engine reports while it waits."""
 
     def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
-        """Handle output of the job's process."""
+        """Handle bytes that the job's process wrote to stdout or stderr."""
         ...
 
     def held(self, job: J_contra) -> None:
@@ -60,16 +60,17 @@ class Observer(Protocol[J_contra]):
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle the signal `number`, which ends `running` jobs; `again`: it is the second signal, which kills the
+        """Handle the signal `number`, which ends `running` jobs; `again`: this is the second signal, which kills the
         jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle a hanging job: its process waits for a lock that no thread can release. Its stack was requested."""
+        """Handle a hanging job: its process waits for a lock that no thread can release. The process was asked to print
+        its stack."""
         ...
 
     def note(self, text: str) -> None:
-        """Handle a note for the user."""
+        """Handle a note that the user should see."""
         ...
 
 
@@ -105,7 +106,7 @@ class ForkStart:
     body: Callable[[int, Inherited], int]
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Fork this process; the child calls `body` and never returns from here. Raises OSError."""
+        """Fork this process; the child calls `body` and never returns from this call. Raises OSError."""
 
         def enter(control: int) -> int:
             place.guardian.enter_child()
@@ -162,7 +163,7 @@ class Engine(Generic[J]):
         self._guard = guard
         self._close = tuple(close)
         self._running: dict[int, _Running[J]] = {}
-        self._deadlines: list[tuple[float, int, int]] = []  # the signals to send later: (when, pid, signal)
+        self._deadlines: list[tuple[float, int, int]] = []  # signals to send later: (time, pid, signal)
         self._watcher = Watcher(heeded())
         self._terminal = Terminal.find()
         self._lender: Lender | None = None
@@ -222,13 +223,13 @@ class Engine(Generic[J]):
             self._guardian = self._new_guardian()
         except OSError as error:
             raise FlowcError(f"the guardian process was killed and cannot be replaced: {error.strerror}") from error
-        self._observer.note("the guardian process was killed; another one takes its place")
+        self._observer.note("the guardian process was killed; another guardian was started")
 
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End active jobs and the programs that jobs have left running, except for the processes in `keep`.
 
         Programs get a grace period, which a second interrupt ends. Children that this process started itself, before
-        the jobs or meanwhile (such as a pool of `multiprocessing`), are not ended.
+        the first job or later (such as a pool of `multiprocessing`), are not ended.
         """
         for running in self._running.values():  # jobs are still active only if the caller raised an exception
             kill_child(running.child.pid, signal.SIGKILL)
@@ -285,7 +286,7 @@ class Engine(Generic[J]):
         """Wait for an event; return the jobs that have ended. The observer gets all other events.
 
         Args:
-            timeout: the most seconds to wait; None sets no limit.
+            timeout: the largest number of seconds to wait; None sets no limit.
 
         Raises:
             FlowcError: the guardian was killed several times, or cannot be replaced.
@@ -298,7 +299,7 @@ class Engine(Generic[J]):
                 case Ended():
                     finished.append(self._ended(event))
                 case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
-                    continue  # Ctrl-C at a debugger's prompt belongs to the debugger
+                    continue  # Ctrl-C at a debugger's prompt is passed to the debugger
                 case Signalled(number):
                     self.interrupt(number)
                 case Called():
@@ -319,7 +320,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Return the seconds until the next deadline or check, if there is any."""
+        """Return the seconds until the next deadline or check; None if there is neither."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))
@@ -355,7 +356,7 @@ class Engine(Generic[J]):
     # -- the terminal for debuggers
 
     def _lend_terminal(self) -> None:
-        """Accept requests of jobs for the terminal."""
+        """Start to accept the jobs' requests for the terminal."""
         if self._terminal is None:
             return
         import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks

@@ -1,9 +1,9 @@
 """The guardian: a process that ends a run's processes and records the end if the supervisor is killed.
 
 PR_SET_PDEATHSIG would end the supervisor's children when the supervisor ends, but not the processes that the children
-started, and it works only on systems with prctl. The guardian reads a pipe whose writing end only the supervisor (and,
-for a moment, each new child) holds. End of file means that the supervisor has ended, for any reason. If the guardian is
-killed, the supervisor replaces it.
+started, and PR_SET_PDEATHSIG exists only on systems with prctl. The guardian reads a pipe whose writing end is open
+only in the supervisor (and, for a moment, in each new child). End of file means that the supervisor has ended, for any
+reason. If the guardian is killed, the supervisor replaces it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Guardian:
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
         left these sessions, and then `record`. Raises OSError if the fork fails.
 
-        Hazard: the guardian must close the writing end of its pipe, because it takes end of file on the pipe as the end
-        of this process. The guardian never returns to the caller.
+        Hazard: the guardian must close the writing end of its pipe, because end of file on the pipe tells it that this
+        process has ended. The guardian never returns to the caller.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
@@ -60,7 +60,7 @@ class Guardian:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
                 self._status = status if pid else None
-            except ChildProcessError:  # user code in this process has waited for it
+            except ChildProcessError:  # user code in this process has already reaped the guardian
                 self._status = 0
         return self._status is not None
 
@@ -81,7 +81,7 @@ class Guardian:
 
     def reaped(self, pid: int) -> None:
         """Tell the guardian that a child and its process group have ended, since the child's pid may be reused."""
-        with suppress(BrokenPipeError):  # the guardian was killed; its successor gets the remaining sessions
+        with suppress(BrokenPipeError):  # the guardian was killed; the next guardian is told the remaining sessions
             os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:

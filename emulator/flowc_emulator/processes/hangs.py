@@ -2,7 +2,8 @@
 
 A forked process has one thread: the thread that forked. A lock that another thread of the parent held during the fork
 is never released in the child, and a thread pool of the parent has no threads in the child. A process that waits for
-such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end it; it prints a note with the stack.
+such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end this process, but prints a note with
+its stack.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Hangs:
         return max(0.0, self._next - time.monotonic()) if self._seen else None
 
     def look(self) -> Iterator[int]:
-        """Yield the processes that hang, each once; they are asked to print their stack on stderr."""
+        """Yield the processes that hang, each once; ask each of these processes to print its stack on stderr."""
         now = time.monotonic()
         if not self._seen or now < self._next:
             return

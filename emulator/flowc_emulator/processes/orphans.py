@@ -1,4 +1,5 @@
-"""End processes that a run has left behind. An environment variable identifies them, whatever their parent is."""
+"""End processes that a run has left behind. An environment variable with the run's id identifies such a process, even
+if its parent has ended."""
 
 from __future__ import annotations
 

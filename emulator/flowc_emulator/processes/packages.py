@@ -1,8 +1,8 @@
 """Facts about well-known packages: which must not be imported before a fork, and which leave only harmless state.
 
 Other packages are tested when they are imported: `process_state` compares the process before and after the import. The
-versions are those that were tested; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports
-MODULE …` tests them again.
+versions are those that were tested; docs/starts.md lists all versions. `python -m flowc_emulator.processes.try_imports
+MODULE …` tests the modules again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class ForkHazard(NamedTuple):
     why: str
     version: str
     evidence: str
-    """The observation that shows the hazard."""
+    """The observed behaviour that shows the hazard."""
     seconds: float
-    """The duration of the package's import."""
+    """The duration of the package's import in seconds."""
 
 
 class Harmless(NamedTuple):

@@ -1,7 +1,7 @@
 """State of a process that a fork must not share, compared before and after an import.
 
 A fork copies only memory. A thread does not exist in the copy, a descriptor has one file offset for both processes, a
-child has one parent, and functions registered for the end of the process would be called twice or never.
+child has one parent, and a fork would call the functions that are registered for the process's end twice or never.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 
 
 class State(NamedTuple):
-    """The state of a process. `threads` are the names of the threads that do not stop when the process forks."""
+    """The parts of a process's state that forks must not share. `threads` are the names of the threads that do not stop
+    when the process forks."""
 
     threads: tuple[str, ...]
     descriptors: frozenset[tuple[int, str]]
@@ -97,7 +98,8 @@ def is_debugged() -> bool:
 def _threads() -> tuple[str, ...]:
     """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
     if _thread_count() > 1:
-        pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
+        # the C library's fork also calls handlers (pthread_atfork) in this process, which stop some threads
+        pid = os.fork()
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)

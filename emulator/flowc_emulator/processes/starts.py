@@ -1,6 +1,6 @@
 """How the processes of a run's tasks start: as forks of the process that has imported the flow, or with a fresh import.
 
-A fork can replace an import in the task only if the import left no state that must not be shared
+Forking can replace an import in the task only if the import left no state that must not be shared
 (docs/adr/0015-starts.md). The caller that starts the run decides this and passes a `Rule`.
 """
 
@@ -37,7 +37,7 @@ _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 class Rule:
     """Which tasks import the flow themselves: `all`, or those of steps with environment variables (`in_environments`).
 
-    `modules` are the third-party modules that the user's modules import, in order. These modules are imported once for
+    `modules` are the third-party modules that the user's modules import, in order. flowc imports these modules once for
     all tasks, unless that is unsafe.
     """
 
@@ -67,7 +67,7 @@ class Starts:
         """`root` is the directory of the flow's code, `note` shows a note, `debugger`: tasks can use a debugger.
 
         `origin` is the environment and working directory in which the processes start; `server` is a fork server that
-        was already started in them.
+        was already started with this environment and directory.
         """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin

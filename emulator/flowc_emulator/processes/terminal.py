@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
-    """A handler as `signal.signal` returns it."""
+    """A handler of a signal, as `signal.signal` returns it."""
 else:  # imported at first use, because the import costs start-up time
     tempfile = LateModule("tempfile")
 
@@ -43,7 +43,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # the file lives as long as the run
+        self._lock = tempfile.TemporaryFile()  # the file exists as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
@@ -70,7 +70,7 @@ class Terminal:
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def read_requests(self) -> list[tuple[bytes, int, float]]:
-        """Read the requests of tasks. This does not wait if the descriptor `requests` is readable.
+        """Read the requests of tasks. The method does not wait if the descriptor `requests` is readable.
 
         Returns:
             The kind of each request, the task's process, and the seconds for which the task's clock was paused.
@@ -85,7 +85,7 @@ class Terminal:
         return found
 
     def lend(self, task: int, *, refuse: bool) -> bool:
-        """Answer a request for the terminal.
+        """Answer a task's request for the terminal: lend the terminal, or refuse.
 
         Args:
             task: the task's process.
@@ -102,7 +102,7 @@ class Terminal:
                 self._say(b"no")
                 return False
         self.holder = task
-        # If Ctrl-Z suspended flowc, both the shell and the task would read the input.
+        # If Ctrl-Z suspended flowc, the shell and the task would both read the input.
         self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         self._say(b"yes")
         return True
@@ -110,7 +110,7 @@ class Terminal:
     def take_back(self) -> None:
         """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z stops the run again
+        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z can stop the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 
@@ -171,7 +171,7 @@ class Borrowed:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def is_held(self) -> bool:
-        """Return whether this process has the terminal now."""
+        """Return whether this process has borrowed the terminal now."""
         return self._depth > 0
 
     def keep(self) -> None:
@@ -188,7 +188,7 @@ class Borrowed:
         self._say(_QUIT)
 
     def _borrow(self) -> Callable[[], None]:
-        for stream in (sys.stdout, sys.stderr):  # earlier output is shown before the prompt
+        for stream in (sys.stdout, sys.stderr):  # flush, so that earlier output is shown before the prompt
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)
@@ -227,7 +227,7 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process; answers to processes that have died may precede it."""
+        """Wait for the answer to this process; answers to processes that have died may arrive before."""
         line = b""
         while True:
             line += os.read(self._answers, 1)
@@ -262,7 +262,7 @@ class Lender:
         """
         self._terminal = terminal
         self._hold, self._release = hold, release
-        self.paused: set[int] = set()  # tasks at the prompt, or waiting for it
+        self.paused: set[int] = set()  # tasks that are at the prompt, or wait for the terminal
 
     def serve(self) -> bool:
         """Serve the requests that have arrived; return True if the user has quit the debugger."""

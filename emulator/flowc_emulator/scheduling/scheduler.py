@@ -52,7 +52,8 @@ class _Items:
 
 
 class Scheduler:
-    """The state of one run. `take` returns jobs that can start; `succeeded` and `failed` record how jobs ended."""
+    """The state of one run: the jobs that are ready, and the joins that wait for tasks. `take` returns jobs that can
+    start; `succeeded` and `failed` record how jobs ended."""
 
     def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
         """Begin with the flow's first step, or with the single task `only`, given as step and path."""
@@ -82,11 +83,11 @@ class Scheduler:
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
         """Mark each task with a result of an earlier run as ended, and continue with its successors.
 
-        Call it before any job is taken.
+        Call this method before the first `take`.
 
         Args:
-            reused: returns the result of a task, by step and index path; None if it has to run. It is called when all
-                tasks before the task have ended; for a gang, it must return results for all members or none.
+            reused: returns the result of a task, by step and index path; None if it has to run. The function is called
+                when all tasks before the task have ended; for a gang, it must return results for all members or none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
@@ -116,12 +117,12 @@ class Scheduler:
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
 
-        The members of a gang start together, when enough places for all of them, or all places, are free. A member that
-        is retried starts without a free place, because the other members run and may wait for it.
+        The members of a gang start together, when there are enough free slots for all of them or all slots are free. A
+        retried member starts even without a free slot, because the other members run and may wait for it.
 
         Args:
-            free: the free places; negative if more jobs run than there are places.
-            places: all places.
+            free: the number of free slots for tasks; negative if more jobs run than there are slots.
+            places: the number of all slots.
         """
         if not self._ready:
             return 0
@@ -151,9 +152,9 @@ class Scheduler:
         """Record a completed task.
 
         Args:
-            job: its last attempt.
-            count: the number of items of its foreach, or of members of its gang.
-            choice: the step that its switch has chosen.
+            job: the last attempt of the task.
+            count: the number of items or members, if the task opens a foreach or a gang.
+            choice: the step that was chosen, if the task ends with a switch.
         """
         self.done += 1
         if self._only is not None:
@@ -182,7 +183,8 @@ class Scheduler:
         Args:
             job: the attempt.
             died: whether the attempt's process ended without catching the failure itself.
-            retryable: whether retries are allowed; an attempt that only catches the failure may follow in any case.
+            retryable: whether retries are allowed; an attempt that only catches the failure may follow even if they are
+                not.
 
         Returns:
             The next attempt; None if there is none, and the run has failed.
@@ -201,7 +203,7 @@ class Scheduler:
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:
-        """Continue to `target` after a task; a join starts when all arms or items of its split have ended."""
+        """Continue to `target` after a task; a join starts when all branches or items of its split have ended."""
         node = self._graph.nodes[target]
         at = self._graph.following(job.step, job.path, target)
         if node.joins is None:
@@ -223,7 +225,8 @@ class Scheduler:
             return
         self._missing[join, job.path] = count
         items = _Items(job.step, body, job.path, 0, count, together)
-        # A gang goes first: otherwise jobs before it would take each free place, and the gang would never start.
+        # A gang is put first into the queue: otherwise jobs before it would take each slot that becomes free, and the
+        # gang would never start.
         (self._ready.appendleft if together else self._ready.append)(items)
 
     def _first_attempt(self, step: str, path: str) -> Job:

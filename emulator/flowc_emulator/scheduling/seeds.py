@@ -43,6 +43,7 @@ class Seeds:
         if self.python:  # Python reseeds `random` itself after a fork
             random.setstate(self._state)
         numpy = sys.modules.get("numpy.random")
-        # A generator that the flow seeded by np.random.seed has no seed sequence; one that numpy seeded itself has one.
+        # A generator that the flow seeded by np.random.seed has no seed sequence; a generator that numpy seeded itself
+        # has a seed sequence.
         if numpy is not None and numpy.mtrand._rand._bit_generator.seed_seq is not None:
             numpy.seed()

@@ -1,7 +1,7 @@
-"""Count the tasks of a run, as far as the number is known before they have run. Pure, like the scheduler.
+"""Count the tasks of a run, as far as the number is known before the tasks have run. Pure, like the scheduler.
 
-The number of items of a foreach, and the target of a switch, are known when the task before it is done. Until then the
-total is a lower bound, and `exact` is false. The total never decreases.
+The number of items of a foreach, and the target of a switch, are known when the task that opens the foreach or the
+switch is done. Until then the total is a lower bound, and `exact` is false. The total never decreases.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Tasks that wait, for each other or for a service, use no processor, so further t
 than processors would only slow each other down and use memory. So while tasks are held back, flowc checks the running
 processes: how much they computed since the last check, and whether one of their threads wants a processor (/proc).
 
-A task that polls without a pause looks like a computing task. If it polls for the result of a task that is held back,
-no task would ever end. So if no task ends for a long time, one more starts.
+A task that polls without a pause looks like a computing task. If the task polls for the result of a task that is held
+back, no task would ever end. So if no task ends for a long time, one more task starts.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-AT_ONCE = 16  # the most parallel tasks, unless there are more processors (Metaflow's default)
+AT_ONCE = 16  # the largest number of parallel tasks (Metaflow's default), unless there are more processors
 INTERVAL = 0.1  # least number of seconds between two checks
 _PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
-_SHARE = 0.5  # a process that computes for a smaller share of an interval counts as waiting, for example if it polls
+_SHARE = 0.5  # a process that computes for a smaller share of an interval is regarded as waiting; it may poll
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
 _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
 
@@ -35,7 +35,7 @@ _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a d
 class Activity(NamedTuple):
     """The activity of a process and its descendants: ticks of CPU time, and whether one of them wants a processor.
 
-    If one of them wants a processor, the ticks may be incomplete.
+    If a process wants a processor, the ticks may be incomplete.
     """
 
     ticks: int
@@ -52,7 +52,7 @@ class _Task:
 
 @final
 class Places:
-    """The number of a run's tasks that may run in parallel."""
+    """Decides how many tasks of a run may run in parallel."""
 
     def __init__(
         self,
@@ -72,8 +72,9 @@ class Places:
         # For each kind, the number of tasks that were waiting when they ended and were not replaced by a new task.
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
-        self._quiet = clock()  # when the last task ended, or the last extra place was added
-        self._extra = 0  # extra places, because running tasks that seem to compute may wait for a held-back task
+        self._quiet = clock()  # when the last task ended, or the last extra slot was added
+        # extra slots for tasks, because running tasks that seem to compute may wait for a held-back task
+        self._extra = 0
 
     @property
     def count(self) -> int:
@@ -81,7 +82,7 @@ class Places:
         return min(self._most, self.computing + self._extra + sum(task.waits for task in self._tasks.values()))
 
     def began(self, pid: int, kind: Hashable) -> None:
-        """Add the process of a task.
+        """Record that a task's process has started.
 
         Until the first check, the new task counts as waiting if the ended task that it replaces was waiting.
 
@@ -96,7 +97,7 @@ class Places:
         self._tasks[pid] = _Task(kind, waits, self._clock())
 
     def ended(self, pid: int) -> None:
-        """Remove a process that has ended."""
+        """Record that a task's process has ended."""
         task = self._tasks.pop(pid)
         self._left[task.kind] += task.waits
         self._quiet, self._extra = self._clock(), 0
@@ -108,13 +109,14 @@ class Places:
         return max(0.0, self._next - self._clock())
 
     def look(self) -> None:
-        """Check which tasks wait, if the pause since the last check is over. Call it when a task is held back."""
+        """Check which tasks wait, if the pause since the last check is over. Call this method when a task is held
+        back."""
         now = self._clock()
         if now < self._next:
             return
         for pid, task in self._tasks.items():
             seconds, activity = now - task.looked, self._activity(pid)
-            # after so short a time, the process has too few ticks for a decision
+            # so short a time after the last check, the process has too few ticks for a decision
             if activity is None or seconds < INTERVAL / 2:
                 continue
             if activity.wants:  # ticks are counted only when the process wants no processor
@@ -133,11 +135,11 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
     """Return the arguments `most` and `processors` of `Places` for a run without `--max-workers`.
 
     Args:
-        proc: the mount of procfs.
+        proc: the directory at which procfs is mounted.
 
     Returns:
-        The most tasks in parallel, and how many of them may compute; None if the system does not show which tasks
-        compute.
+        The largest number of parallel tasks, and the number of them that may compute; None if the system does not show
+        which tasks compute.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Linux may be built without CONFIG_PROC_CHILDREN; then the descendants of a task are unknown.

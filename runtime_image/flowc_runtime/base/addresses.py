@@ -30,7 +30,8 @@ def fault(url: str) -> str | None:
 
 
 def fault_of_tracker(setting: str) -> str | None:
-    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None for a valid one.
+    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None for a valid
+    address.
 
     The setting is printed and written into manifests.
     """

@@ -1,7 +1,7 @@
 """State that any code in this process can read without an argument: the running task, its metrics, listeners.
 
 The state is one object, which `ambient()` returns, and belongs to one attempt of a task. A forked process inherits its
-parent's state. An attempt inside another one, such as a unit test of a step, gets its own state from `apart`.
+parent's state. An attempt inside another attempt, such as in a unit test of a step, gets its own state from `apart`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ LOCALHOST = "127.0.0.1"
 
 
 class Parallel(NamedTuple):
-    """A task's place in its gang, as `current.parallel` shows it; `node_index` counts from 0, and node 0 is the control
-    task."""
+    """A task's position in its gang, as `current.parallel` shows it; `node_index` counts from 0, and node 0 is the
+    control task."""
 
     main_ip: str
     num_nodes: int
@@ -44,7 +44,7 @@ class TaskContext:
         project: the values of @project, by the names of `current`'s properties.
         card: the object behind `current.card`, which collects components for the step's cards.
         store: the URL of the store.
-        parallel: the task's place in its gang; None outside of gangs.
+        parallel: the task's position in its gang; None outside of gangs.
         ir: the IR of the flow.
     """
 

@@ -1,7 +1,7 @@
 """The contract of a pod: names and values that the compiler, the emulator or the cluster writes and the runtime reads.
 
-This module imports only the standard library, because both sides import it. No other module repeats its literals:
-`tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
+This module imports only the standard library, because the compiler and the pods import it. No other module repeats its
+literals: `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def task_arguments(step: str, path: str, retry: str) -> list[str]:
     """Return the arguments of the command that runs one attempt of one task.
 
     Args:
-        step: the step. This and the other arguments may be Argo's template tags.
+        step: the step. Each argument may be a template tag of Argo.
         path: the task's index path.
         retry: the number of earlier attempts by the orchestrator.
     """
@@ -180,5 +180,6 @@ def retries(node: Node) -> int:
 
 
 def attempts_limit(node: Node) -> int:
-    """Return the most attempts after the first: the retries, and one in which @catch records a lost process."""
+    """Return the largest number of attempts after the first: the retries, and one in which @catch records a lost
+    process."""
     return retries(node) + (1 if node.catch else 0)

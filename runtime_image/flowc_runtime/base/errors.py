@@ -1,4 +1,4 @@
-"""Errors of the runtime. `contract` has the exit codes that report these errors to an orchestrator."""
+"""Errors of the runtime. `contract` defines the exit codes that report these errors to an orchestrator."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LibraryError(AddressError):
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read. Listings leave the object out, since other objects may be readable.
+    """An object of the store cannot be read. Listings omit such an object, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """
@@ -86,11 +86,13 @@ class MovedAside(LostRecord):
 
 
 class ArtifactError(FlowcError):
-    """An artifact cannot be stored or restored. The message has its name, its type and the line that assigned it."""
+    """An artifact cannot be stored or restored. The message contains the artifact's name, its type and the line that
+    assigned it."""
 
 
 class Damaged(ArtifactError):
-    """Bytes in the store do not match their digest. The message names the place, the expected bytes and the remedy."""
+    """Bytes in the store do not match their digest. The message names the object, the expected size and digest, and the
+    remedy."""
 
 
 class DamagedOnTheWay(Damaged):
@@ -127,4 +129,5 @@ class TagError(FlowcError):
 
 
 class StepTimeout(Exception):
-    """The step exceeded its @timeout. It is raised inside the step, so that the step's own code and @catch see it."""
+    """The step exceeded its @timeout. The exception is raised inside the step, so that the step's own code and @catch
+    see it."""

@@ -1,7 +1,7 @@
 """A user's file as a sequence of parts, which are read (not mapped into memory) when the file is stored.
 
-Another program may truncate the file meanwhile, or its disk may fail. A read then returns an error, whereas touching a
-mapping raises SIGBUS, which kills the process.
+While flowc stores the file, another program may truncate it, or its disk may fail. A read then returns an error,
+whereas touching a mapping raises SIGBUS, which kills the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ PART = 1 << 20  # bytes
 
 @final
 class FileParts(Sequence[bytes]):
-    """The parts of an open file of `nbytes` bytes. Each access reads its part; threads may read at the same time."""
+    """The parts of an open file of `nbytes` bytes. Each access to a part reads the part from the file; threads may read
+    at the same time."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self.nbytes = os.fstat(descriptor).st_size

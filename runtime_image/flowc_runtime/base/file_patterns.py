@@ -40,8 +40,8 @@ def parts_of(pattern: str) -> list[str]:
 def files_below(directory: str, pattern: str) -> list[str]:
     """Return the files below a directory that match a pattern, as sorted paths relative to it.
 
-    Links to files count as files. A link to a directory is followed only if the pattern contains the link's name
-    without wildcards.
+    A symbolic link to a file is treated as a file. A link to a directory is followed only if the pattern contains the
+    link's name without wildcards.
 
     Raises:
         OSError: a directory cannot be read.
@@ -50,8 +50,8 @@ def files_below(directory: str, pattern: str) -> list[str]:
 
 
 def _matching(directory: str, at: str, parts: Sequence[str], *, whole: bool) -> Iterator[str]:
-    """Yield the files at and below `at` that the parts match; `whole`: without parts, a directory yields all its
-    files."""
+    """Yield the files at and below `at` that match the parts; if no parts are left and `whole` is true, yield all files
+    of a directory."""
     here = os.path.join(directory, at) if at else directory
     if not parts:
         if os.path.isfile(here):
@@ -134,4 +134,4 @@ def may_match_same(one: str, other: str) -> bool:
         matches = (magic[0] and _matches_name(right, left)) or (magic[1] and _matches_name(left, right))
         if left != right and not matches:
             return False
-    return True  # one pattern begins like the other, and the shorter one may name a directory
+    return True  # one pattern is a prefix of the other: the shorter one may match a directory, and then all files in it

@@ -88,7 +88,7 @@ def path_of(step: str, task: str) -> str:
         return check_path(task.removeprefix(f"{step}-"))
     except ProtocolError:
         example = f"'{task_id(step, '0')}' or '{task_id(step, '0.3')}'"
-        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; such as {example}") from None
+        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; write an id such as {example}") from None
 
 
 def split_id(task: str) -> tuple[str, ...]:
@@ -146,14 +146,14 @@ class Graph:
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """Return the split of the innermost foreach or gang around the node; None outside of both."""
+        """Return the split of the innermost foreach or gang around the node; None if there is none."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """Return the nodes whose tasks may precede a join: a list for each arm of the split, in the split's order.
+        """Return the nodes whose tasks may precede a join: a list for each branch of the split, in the split's order.
 
-        An arm has several such nodes if a switch chooses between them.
+        A branch has several such nodes if a switch chooses between several last steps.
         """
         assert join.joins is not None
         arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}

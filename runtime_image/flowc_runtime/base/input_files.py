@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import tempfile
     from collections.abc import Iterator
 else:
-    tempfile = LateModule("tempfile")  # every process reads settings, but few read a pipe
+    tempfile = LateModule("tempfile")  # imported at first use: every process reads settings, but few read a pipe
 
 PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16
@@ -122,7 +122,7 @@ class _Opened:
             raise OSError(error.errno, error.strerror, self._path) from None
 
     def _wait(self) -> None:
-        """Wait until the file has data or has ended; print a line if that takes long."""
+        """Wait until the file has data or has ended; print a line if the wait takes long."""
         if self.lasts:
             return
         poll = select.poll()

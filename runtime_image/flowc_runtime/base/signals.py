@@ -11,7 +11,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised when the signal `number` ends the program. Code that catches `Exception` does not catch it."""
+    """Raised when the signal `number` ends the program. Code that catches `Exception` does not catch this exception."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -58,7 +58,7 @@ class Wakeup:
         self._read, self._write = -1, -1
 
     def descriptors(self) -> tuple[int, int]:
-        """Return both descriptors of the pipe, which a forked child must close."""
+        """Return the two descriptors of the pipe, which a forked child must close."""
         return self._read, self._write
 
     def fileno(self) -> int:
@@ -66,7 +66,8 @@ class Wakeup:
         return self._read
 
     def has_ending(self) -> bool:
-        """Return whether a signal of ENDING has arrived that `take` has not returned yet. This empties the pipe."""
+        """Return whether a signal of ENDING has arrived that `take` has not returned yet. The method empties the
+        pipe."""
         self._fill()
         return any(number in ENDING for number in self._numbers)
 

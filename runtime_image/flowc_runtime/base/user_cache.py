@@ -1,4 +1,5 @@
-"""flowc's part of the user's cache directory. Its content can be deleted and is created again when needed."""
+"""flowc's part of the user's cache directory. The content of the directory can be deleted and is created again when
+needed."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
 `strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default value contains
-neither. A string without both is not changed, so that `argo submit -p name=Bob` works. The pod gets all values together
-in base64, because text that people type at submission is not encoded and has to arrive unchanged.
+neither `{{` nor such characters. A string that contains neither is not changed, so that `argo submit -p name=Bob`
+works. The pod receives all values together in base64, because text that people type at submission is not encoded and
+has to arrive unchanged.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def decode(kind: Kind, text: str) -> object:
 
 
 def encode_parameter(parameter: Parameter, value: object) -> str:
-    """Encode a parameter's value as text. The value of a file has its name and content, in the form of `pack`."""
+    """Encode a parameter's value as text. The value of a file contains the file's name and content, in the form of
+    `pack`."""
     if isinstance(value, list) and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):
@@ -98,7 +100,8 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
-        return from_text(parameter.default)  # even if its type differs from the parameter's
+        # the text of the default gives the default itself, even if its type is not the parameter's
+        return from_text(parameter.default)
     # For a user-defined type, encoded text is decoded as JSON, and text that a person typed stays unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
@@ -175,9 +178,9 @@ def read(
     Args:
         text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
         parameters: the flow's parameters.
-        names: the names of the parameters set at submission; None: all.
+        names: the names of the parameters set at submission; None means all.
         before: the values of the resumed run, if there is one. A parameter that is not in `names` gets its value from
-            here, since its argument is only a default.
+            `before`, since its argument is only a default.
 
     Raises:
         ValueError: a parameter is missing, or its text is not a value of its type.
@@ -225,7 +228,7 @@ def _json(value: object) -> str:
 
 
 def _escape(char: str) -> str:
-    # JSON writes such a character as a pair of surrogates
+    # JSON writes a character beyond the BMP as a pair of surrogates
     return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]
 
 

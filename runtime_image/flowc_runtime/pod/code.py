@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord
-else:  # the compiler imports this module too, and packs nothing
+else:  # imported at first use: the compiler imports this module, too, but packs no code
     gzip = LateModule("gzip")
     tarfile = LateModule("tarfile")
 

@@ -1,7 +1,8 @@
 """Run one attempt in a pod's container, with two processes.
 
-The container's main process forks a child for the user's code and only watches it. So a killed child still leaves logs
-and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
+The container's main process forks a child for the user's code and only watches it. So the logs and a record with the
+reason exist even if the child is killed. The child imports the user's code while the parent claims the attempt's
+number.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ContainerTask:
         self.order = Order.of(os.environ.get(contract.RESUME))
         self.durability = durability.mode()
         self.disk = Disk.of(run.objects, self.durability)
-        self._measured = False  # whether the tracker gets metrics of this attempt
+        self._measured = False  # whether the pod sends the tracker metrics of this attempt
 
     def main(self) -> int:
         """Run the attempt; return an exit code of `flowc_runtime.base.contract`.
@@ -197,7 +198,7 @@ class ContainerTask:
         """Write the outputs of a finished task for Argo; return the exit code."""
         if problem := coordination.too_far(self.graph, self.node, self.path, result.choice):
             print(f"flowc: {problem}", file=sys.stderr)
-            self._fail_run(problem)  # the task succeeded, but the next one cannot run
+            self._fail_run(problem)  # the task succeeded, but its successor cannot run
             return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output(contract.COUNT, str(result.count))
@@ -256,7 +257,7 @@ class ContainerTask:
     def _assignment(self, program: Program, attempt: int) -> Assignment:
         """Return the assignment of the attempt. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
-        record = self.run.record()  # the parent process wrote it before it claimed the attempt's number
+        record = self.run.record()  # the parent process wrote the run's record before it claimed the attempt's number
         return Assignment(
             run=self.run,
             graph=self.graph,
@@ -282,8 +283,8 @@ class ContainerTask:
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:
-    """Write to the pod's log. If that fails, for example on a full disk, only the store has the output."""
-    left = memoryview(data)  # written without a buffer, which Python would write again at exit
+    """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
+    left = memoryview(data)  # written without a buffer, whose content Python would try to write again at exit
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

@@ -1,7 +1,7 @@
 """Find the address of a gang's first task, and check whether a loop may continue, for the task of a pod.
 
-The tasks of a gang are pods, and each starts when the cluster has room for it. When the first task starts, it writes a
-record with its pod's address; the other tasks wait for this record.
+The tasks of a gang are pods, and each pod starts when the cluster has room for it. When the first task starts, it
+writes a record with its pod's address; the other tasks wait for this record.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
 
 
 def _address(run: RunStore, step: str, path: str) -> str | None:
-    """Return the address of a task's last attempt; None if it has not begun or has failed."""
+    """Return the address of a task's last attempt; None if the attempt has not begun or has failed."""
     attempt, found = 1, None
     while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")

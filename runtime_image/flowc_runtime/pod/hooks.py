@@ -99,7 +99,7 @@ def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int
         run: the run that has ended; a hook with a parameter `run` gets it as an object of the client.
         load: returns the flow's program.
     """
-    os.environ[STORE] = run.objects.url  # the store of the client, and of flows that the hook starts
+    os.environ[STORE] = run.objects.url  # the store that the client in the hook, and flows started by the hook, use
     try:
         program = load()
         function, given = program.function(hook.function), {}

@@ -28,7 +28,7 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def check_code() -> None:
-    """Compare the pod's code and IR with the digest in its manifest, if the manifest has one.
+    """Compare the pod's code and IR with the digest in its manifest, if the manifest contains a digest.
 
     Raises:
         ProtocolError: the code or IR differs from the compiled one, or cannot be read.

@@ -46,7 +46,7 @@ def send(run: RunStore, *messages: PublishMessage) -> None:
             publishing.COMMAND, input=lines.encode(), stdout=subprocess.PIPE, timeout=_PATIENCE, check=False
         )
         warning = done.stdout.decode("utf-8", "replace").strip()
-        if done.returncode and not warning:  # the tracker has ended the process
+        if done.returncode and not warning:  # the tracker's library has ended the process without a message
             warning = f"the tracker '{setting}' lacks metrics, since its process has ended with code {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         warning = f"the tracker '{setting}' lacks metrics of {run.flow}/{run.id}: {error}"

@@ -159,7 +159,8 @@ def _apart(record: Callable[[], None]) -> None:
 def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
     """Record the end of the run. A failure is only printed, since a failing exit handler would fail the workflow.
 
-    `problem` is the fault of the code package; it becomes the message of a failed run that has no other reason.
+    `problem` is the fault of the code package; it becomes the message of a failed run for which no other reason is
+    known.
     """
     try:
         if not run.exists():  # the first pod never ran: no image, or a lost node
@@ -184,7 +185,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
 
 
 def _end(run: RunStore, status: StatusRecord) -> None:
-    """Record the end of the run after the disk has all of this pod's writes. Raises StoreError."""
+    """Record the end of the run after all of this pod's writes are on the disk. Raises StoreError."""
     end_run_here(run, status, say_in_pod, Disk.of(run.objects, durability.mode()))
 
 

@@ -1,9 +1,9 @@
 """Performs the exit steps of a Python interpreter at the end of a task, in the same order and before the task's record
 is written.
 
-A forked child calls `begin` before any user code; `begin` removes what the forking process registered for its own exit.
-`end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes files.
-An error in these steps is written to the task's log and has no other effect, as in Python.
+A forked child calls `begin` before any user code; `begin` removes the exit handlers that the forking process registered
+for itself. `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and
+flushes files. An error in these steps is written to the task's log and has no other effect, as in Python.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ else:  # imported at first use, because the import costs start-up time
 
 
 class _Measurement(Protocol):
-    """The methods of `coverage.Coverage` that are used here."""
+    """The methods of `coverage.Coverage` that this module calls."""
 
     def start(self) -> None: ...
 
@@ -79,7 +79,7 @@ def settle() -> None:
 def flush() -> None:
     """Flush all files before a fork; otherwise the child would write their buffers a second time.
 
-    Hazard: a standard stream whose terminal or reader is gone is replaced by /dev/null.
+    Hazard: a standard stream whose terminal or reader does not exist any more is replaced by /dev/null.
 
     Raises:
         OSError: a standard stream cannot be written for another reason, such as a full disk.
@@ -90,7 +90,8 @@ def flush() -> None:
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            # The stream's terminal or reader is gone: discard the rest of the output, and continue the run.
+            # The stream's terminal or reader does not exist any more: discard the rest of the output, and continue the
+            # run.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, standard.fileno())
             os.close(null)
@@ -104,9 +105,9 @@ def flush() -> None:
 
 
 def begin() -> None:
-    """Remove, in a forked child, everything that the forking process registered for its own exit.
+    """Remove, in a forked child, all exit handlers and finalizers that the forking process registered for itself.
 
-    Without this, the child would run the exit handlers and finalizers of the forking process.
+    Without this call, the child would run the exit handlers and finalizers of the forking process.
     """
     global _coverage, _ended, _mark
     _ended = False
@@ -114,7 +115,7 @@ def begin() -> None:
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
             info.atexit = False
-        # `_clear` may drop the last reference to an object with a finalizer. That finalizer belongs to the forking
+        # `_clear` may drop the last reference to an object with a finalizer. Such a finalizer belongs to the forking
         # process and must not run here; `_shutdown` prevents it.
         finalize._shutdown = True
         atexit._clear()
@@ -124,8 +125,8 @@ def begin() -> None:
     if threading._threading_atexits:  # type: ignore[attr-defined]
         _forget_threads()
     modules: dict[str, Any] = sys.modules
-    # Modules register their exit handlers at import, which does not happen again in the child, so they are registered
-    # here. The handler that is registered last is called first.
+    # Modules register their exit handlers at import, which does not happen again in the child, so this function
+    # registers them. The handler that is registered last is called first.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
         atexit.register(shutdown)
     if process := modules.get("multiprocessing.process"):
@@ -189,7 +190,7 @@ def end() -> None:
     """End the user's part of this process, once: threads, exit handlers, files, coverage.
 
     Errors in these steps are reported on stderr and not raised, as in Python. Hazard: if an exit handler forks and its
-    child returns to this function, the child is ended here.
+    child returns to this function, this function ends the child.
     """
     global _ended
     if _ended:
@@ -198,7 +199,7 @@ def end() -> None:
     process = os.getpid()
     guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     guard(atexit._run_exitfuncs, atexit)
-    if os.getpid() != process:  # a child that an exit handler forked has returned here: it must not record the task
+    if os.getpid() != process:  # this is a child that an exit handler forked: it must not record the task
         os._exit(0)
     _finish_files()
     _save_coverage()
@@ -240,7 +241,7 @@ def _save_coverage() -> None:
 
 
 def guard(call: Callable[[], object], what: object) -> bool:
-    """Call `call` and return whether it raised nothing; report an exception like Python does at its exit."""
+    """Call `call` and return whether it raised no exception; report an exception like Python does at its exit."""
     try:
         call()
     except BaseException as error:

@@ -1,6 +1,7 @@
 """End programs that a task or an exit hook left running: with SIGTERM, then with SIGKILL if they do not end.
 
-Their parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's init.
+The programs' parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's
+init.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
     Args:
         keep: the children to leave running.
         grace: the seconds between SIGTERM and SIGKILL.
-        hurry: records signals; if one that ends this program arrives, SIGKILL is sent early. None always waits.
+        hurry: records signals; if a signal that ends this program arrives, SIGKILL is sent early. None always waits.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -70,11 +71,11 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
     Args:
         pids: the processes, which may be children of any process.
         deadline: when to stop, in seconds of the monotonic clock.
-        hurry: records signals; one that ends the program stops the wait.
+        hurry: records signals; a signal that ends the program stops the wait.
 
     Returns:
         True if a process has ended. On systems without pidfd, the function waits for a moment and returns whether the
-        deadline is still ahead.
+        deadline has not passed yet.
     """
     if not HAS_PIDFD:
         return _pause(deadline)
@@ -83,9 +84,9 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
         for pid in pids:
             try:
                 descriptor = os.pidfd_open(pid)
-            except ProcessLookupError:  # the child of another process, which has reaped it
+            except ProcessLookupError:  # a child of another process, which has already reaped the child
                 return True
-            except OSError:  # too many open descriptors, perhaps the reason why the processes are ended
+            except OSError:  # too many open descriptors, which may be the reason for ending the processes
                 return _pause(deadline)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)
@@ -99,7 +100,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
 
 def _pause(deadline: float) -> bool:
-    """Wait a moment, because no event reports the end of a process; return whether the deadline is still ahead."""
+    """Wait a moment, because no event reports the end of a process; return whether the deadline has not passed yet."""
     left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

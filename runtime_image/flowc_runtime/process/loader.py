@@ -38,8 +38,8 @@ _compiled: dict[str, tuple[bytes, CodeType]] = {}
 class UnguardedFlow(SystemExit):
     """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
 
-    Loading stops at the call. If the file is run as a program, execution also ends there, because the call runs the
-    command line.
+    Loading stops at the call. If the file is run as a program, execution also ends at the call, because the call runs
+    the command line.
     """
 
     def __init__(self, flow: str, file: str) -> None:
@@ -62,7 +62,7 @@ class _SourceOnly(SourceFileLoader):
         return code
 
     def is_current(self) -> bool:
-        """Return whether the file still has the executed source; a deleted file counts as unchanged."""
+        """Return whether the file still contains the source that was executed; a deleted file counts as unchanged."""
         try:
             return bytes(self.get_data(self.path)) == self.source
         except OSError:
@@ -121,7 +121,7 @@ def refuse_call(cls: type) -> None:
 
     Raises:
         UnguardedFlow: the loaded file itself calls its flow.
-        RuntimeError: a file that it imports calls its flow.
+        RuntimeError: another file, which the loaded file imports, calls its flow.
     """
     file = ambient().loading
     if file is None:
@@ -143,7 +143,7 @@ def refuse_call_at(file: str, called: str) -> None:
 
     Raises:
         UnguardedFlow: the loaded file itself contains the call.
-        RuntimeError: a file that it imports contains the call.
+        RuntimeError: another file, which the loaded file imports, contains the call.
     """
     loading_now = ambient().loading
     if loading_now is None:
@@ -168,10 +168,11 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
 
     Raises:
         UnguardedFlow: the file calls its flow at the top level, and `guarded` is true.
-        ImportError: the file is in a package, and another package or module has its name.
+        ImportError: the file is in a package, and another package or module is loaded under its name.
         BaseException: an exception of the file, unchanged; the module is then not registered.
     """
-    path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
+    # symbolic links are not resolved: the files of a pod's code volume are symbolic links
+    path = os.path.abspath(root / file)
     with loading(path):
         return _load(os.path.abspath(root), file, path, guarded=guarded)
 
@@ -191,7 +192,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
     parent = None
     if above := module_name(file).rpartition(".")[0]:
         put_first_on_path(root)
-        parent = import_module(above)  # this may already import the flow's module
+        parent = import_module(above)  # importing the package may already import the flow's module
         _check_parent(parent, os.path.dirname(path.removesuffix("/__init__.py")))
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
@@ -235,7 +236,8 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile a file without running it, for processes that are forked later. They also report errors of the file.
+    """Compile a file without running it, for processes that are forked later. These processes also report errors of the
+    file.
 
     Args:
         root: the root of the flow's code.
@@ -301,10 +303,10 @@ def adopt_main(name: str | None = None) -> ModuleType:
     pickles equal those of a pod. Call this function when the file has reached its `if __name__ == "__main__":`.
 
     Args:
-        name: the name; None derives it from the file. An interactive session, which has no file, stays as it is.
+        name: the name; None derives it from the file. In an interactive session, which has no file, nothing is renamed.
 
     Raises:
-        ImportError: the file is in a package, and another module has its name.
+        ImportError: the file is in a package, and another module is loaded under its name.
     """
     main = sys.modules["__main__"]
     if name is None:

@@ -1,7 +1,7 @@
 """The format of logs: frames with the bytes of both streams of an attempt, in order, in one object.
 
-A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock. A reader of a
-growing log sees whole frames, and perhaps an incomplete last frame, at which it stops.
+A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending a frame needs no lock. A
+reader of a growing log finds whole frames, and perhaps an incomplete last frame, at which it stops.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ Of = TypeVar("Of", bound="Hashable")
 class Lines(Generic[Of]):
     """Joins the chunks of several streams into lines, each with the time of its first byte.
 
-    A line of more than `limit` bytes is returned in parts of about that size, which do not end with a line end.
+    A line of more than `limit` bytes is returned in parts of about `limit` bytes, without line ends.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -113,7 +113,7 @@ class Lines(Generic[Of]):
                 self._begun[of] = when, size + len(last), pieces
 
     def end(self, of: Of) -> tuple[float, bytes] | None:
-        """Return the time and the bytes of an incomplete last line, if any, and forget it."""
+        """Return the time and the bytes of an incomplete last line, if any, and discard them."""
         if (begun := self._begun.pop(of, None)) is None:
             return None
         return begun[0], b"".join(begun[2])

@@ -61,8 +61,8 @@ def defined() -> None:
 def of_program() -> ProcessOrigin:
     """Return the state with which tasks of the program `python flow.py` begin.
 
-    It is the initial state of the program with the changes made after the flow was defined, that is, below
-    `if __name__ == "__main__"`.
+    The result is the initial state of the program with the changes made after the flow was defined, that is, below `if
+    __name__ == "__main__"`.
     """
     if _defined is None or _program is None or _program != _main():  # another program runs the flow's file
         return ProcessOrigin.now()

@@ -1,4 +1,4 @@
-"""Find outside modules: those that are neither beside the flow, nor installed, nor part of Python or flowc.
+"""Find outside modules: modules that are neither beside the flow, nor installed, nor part of Python or flowc.
 
 The results of a step with @cache also depend on these modules, but code packages do not contain them.
 """
@@ -29,7 +29,7 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Return the imported modules that are neither the flow's, nor installed, nor of Python or flowc, with digests.
+    """Return the imported modules outside of the flow, of installed packages, of Python and of flowc, with digests.
 
     Args:
         directory: the directory of the flow's code.

@@ -29,8 +29,8 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class Process(TypedDict, total=False):
-    """The identity of a process. With it, a reader can find the machine or pod of the process, and check whether the
-    process still runs."""
+    """The identity of a process. With this identity, a reader can find the machine or pod of the process, and check
+    whether the process still runs."""
 
     host: str
     pid: int
@@ -79,7 +79,7 @@ def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
 
 
 def leave_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Undo `adopt_orphans`: a program that continues would never wait for its adopted children."""
+    """Undo `adopt_orphans`, because a program that continues would never reap its adopted children."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
@@ -132,7 +132,7 @@ class Readers:
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Create the three pipes of a child. A program that is started by exec does not inherit their descriptors.
+    """Create the three pipes of a child. A program that is started by exec does not inherit the pipes' descriptors.
 
     Raises:
         OSError: this process has too many descriptors.
@@ -149,7 +149,8 @@ def spawn(
 ) -> Child:
     """Fork a child in a new session; it runs `body(control)` and exits with the returned code.
 
-    Its stdin is /dev/null, its stdout and stderr are pipes. With `prctl`, the kernel kills it when its parent dies.
+    The child's stdin is /dev/null, its stdout and stderr are pipes. With `prctl`, the kernel kills the child when its
+    parent dies.
 
     Args:
         body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
@@ -206,7 +207,8 @@ def fork(
     if pid == 0:
         code = contract.NOT_STARTED  # the exit code if the lines below fail
         try:
-            # This comes first: the inherited wakeup descriptor would report the child's signals to the parent.
+            # The child must reset the inherited wakeup descriptor first, since it reports the child's signals to the
+            # parent.
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
@@ -248,9 +250,9 @@ _prepared: _Streams | None = None
 def prepare_streams() -> None:
     """In the process that forks: create the stream objects of its children, so that each child need not create them.
 
-    The objects remember properties of their descriptors. So they are created while descriptors 0, 1 and 2 are /dev/null
-    and a pipe, as in a child. Hazard: another thread could lose output meanwhile. So nothing is prepared in a process
-    with several threads, or without /proc.
+    The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
+    /dev/null and a pipe, as in a child. Hazard: meanwhile, output of other threads would go to the pipe and be lost. So
+    nothing is prepared in a process with several threads, or without /proc.
     """
     global _prepared
     try:
@@ -284,7 +286,8 @@ def open_streams() -> None:
     streams = _prepared or _make_streams()
     sys.stdin, sys.stdout, sys.stderr = streams
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-    faulthandler.enable(2)  # after a crash in native code, the task's log names the line that called it
+    # after a crash in native code, the task's log names the Python line that called the native code
+    faulthandler.enable(2)
     if STACK_SIGNAL is not None:
         faulthandler.register(STACK_SIGNAL, 2)
 
@@ -314,7 +317,7 @@ def _reset_signals() -> None:
 def leave(code: int) -> NoReturn:
     """End a child without returning into the parent's stack and without running the parent's exit handlers.
 
-    An active exception is printed first. Then `ending.end` ends the user's part.
+    An active exception is printed first. Then `ending.end` joins threads, calls exit handlers and flushes files.
 
     Args:
         code: the exit code; a 0 becomes 1 if the last output cannot be written.
@@ -354,7 +357,8 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None if it does not run. Pid and start are unique.
+    """Return when a process started, in clock ticks since boot; None if it does not run. The pid and the start time
+    together identify a process.
 
     A process that has ended but was not reaped counts as not running: the init process of many containers reaps seldom,
     so the entry of an ended process may remain for minutes.
@@ -364,7 +368,7 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     try:
-        stat = os.read(descriptor, 4096)  # the file has fewer bytes, and procfs returns all of them
+        stat = os.read(descriptor, 4096)  # one read is enough: the file is shorter, and one call returns all of it
     except ProcessLookupError:  # the process has just ended
         return None
     finally:
@@ -374,7 +378,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Return whether a recorded process still runs; None if this machine cannot know it."""
+    """Return whether a recorded process still runs; None if this machine cannot find out."""
     if process.get("host") != os.uname().nodename or "pod" in process:
         return None
     pid = process.get("pid", 0)

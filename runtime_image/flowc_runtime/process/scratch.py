@@ -19,7 +19,8 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 @final
 class ScratchDirectory:
-    """A new temporary directory. As a context manager, it returns its path, and is removed at the end of the block.
+    """A new temporary directory, which this process locks. As a context manager, it returns its path, and is removed at
+    the end of the block.
 
     Args:
         kind: a word for the directory's use, which is part of its name.
@@ -33,7 +34,7 @@ class ScratchDirectory:
         remove_left(parent)
         while True:
             self.name = tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=parent)
-            with suppress(FileNotFoundError):  # another process has removed it before it was locked
+            with suppress(FileNotFoundError):  # another process has removed the directory before this process locked it
                 self._lock = os.open(self.name, _DIRECTORY)
                 flock(self._lock, LOCK_EX)
                 if os.path.isdir(self.name):
@@ -68,7 +69,7 @@ def remove_left(parent: str | None = None) -> None:
 def _remove_unlocked(path: str) -> None:
     try:
         descriptor = os.open(path, _DIRECTORY)
-    except OSError:  # it has been removed, or belongs to another user
+    except OSError:  # the directory was removed in the meantime, or belongs to another user
         return
     try:
         if os.fstat(descriptor).st_uid == os.getuid():

@@ -59,7 +59,8 @@ class Signalled:
 @final
 @dataclass(frozen=True, slots=True)
 class Called:
-    """An event: the descriptor passed to `listen` is readable. Earlier output of children is reported before it."""
+    """An event: the descriptor passed to `listen` is readable. Earlier output of children is reported before this
+    event."""
 
 
 Event: TypeAlias = "Output | Ended | Signalled | Called"
@@ -75,7 +76,8 @@ class Reaper(Protocol):
     def ended(self) -> Iterable[tuple[int, int, int]]:
         """Return each child whose end was reported since the last call: pid, wait status, peak RSS in bytes.
 
-        If the reaper itself has ended, its remaining children are reported as killed, since they end with it.
+        If the reaper itself has ended, its remaining children are reported as killed, since children end with their
+        reaper.
         """
         ...
 
@@ -94,7 +96,7 @@ class Reaper(Protocol):
 class _Watched:
     child: Child
     pidfd: int | None
-    own: bool  # whether it is a child of this process, which then reaps it
+    own: bool  # whether this process is the parent and reaps the child
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
 
@@ -109,7 +111,8 @@ class Watcher:
         self._poll = select.poll()
         self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
         self.woken = False
-        """Whether the last `poll` has seen the end of the child of `wake`, or, without pidfd, of any child."""
+        """Whether the last `poll` has seen the end of the child that was passed to `wake` or, without pidfd, the end of
+        any child."""
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
         self._waking: int | None = None
@@ -122,8 +125,8 @@ class Watcher:
     def __enter__(self) -> Watcher:
         write = self._wakeup.open()
         self._register(self._wakeup.fileno(), self._wakeup)
-        # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise their signals would be
-        # reported here.
+        # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise this watcher would report
+        # the children's signals.
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
@@ -136,7 +139,8 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        for group in self._left:  # usually empty: a process that adopts orphans has already ended them
+        # a process that adopts orphans has ended these groups already, so there are rarely any
+        for group in self._left:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
@@ -163,7 +167,7 @@ class Watcher:
         self._poll.unregister(descriptor)
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
-        """Start to watch a child. Its end is reported even if it happened before this call.
+        """Start to watch a child. The child's end is reported even if it happened before this call.
 
         Args:
             child: the child and the reading ends of its pipes, which the watcher closes.
@@ -225,7 +229,7 @@ class Watcher:
         """Wait for events; return them in the order of their occurrence.
 
         Args:
-            timeout: the most seconds to wait; None sets no limit.
+            timeout: the largest number of seconds to wait; None sets no limit.
         """
         events, self._early = self._early, []
         dead: list[_Watched] = []
@@ -262,9 +266,10 @@ class Watcher:
         return events
 
     def _ready(self, timeout: float | None) -> list[int]:
-        """Wait, and return the readable descriptors. Data of control pipes alone, which is no event, is read here.
+        """Wait, and return the readable descriptors. Data that arrives only on control pipes is read here, since it is
+        no event for the caller.
 
-        A child reports twice before its end, and each return to the caller costs as much as the report.
+        A child reports twice before its end, and returning to the caller costs as much as reading the report.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -298,7 +303,7 @@ class Watcher:
         """Kill leftover process groups whose grace period after SIGTERM is over; return the next timeout."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
-            with suppress(ChildProcessError):  # the group is empty, or this process is not the parent
+            with suppress(ChildProcessError):  # the group has no processes, or none is a child of this process
                 while os.waitpid(-group, os.WNOHANG)[0]:
                     continue
             if when <= now:
@@ -310,7 +315,7 @@ class Watcher:
         return left if timeout is None else min(left, timeout)
 
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
-        """Read once from a pipe; return False if it has no more data for now."""
+        """Read once from a pipe; return False if the pipe is empty for now."""
         try:
             data = os.read(descriptor, READ)
         except BlockingIOError:
@@ -334,7 +339,7 @@ class Watcher:
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
         # Processes that the task started are ended with the task, as a container's processes end with the container.
-        # Their end is not awaited.
+        # flowc does not wait for their end.
         if kill_group(watched.child.pid, signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable
 else:
-    ctypes = LateModule(
-        "ctypes"
-    )  # its import costs start-up time, and it is only needed before a fork and at the end of a task
+    # imported at first use: the import costs start-up time, and only forks and the end of a task need it
+    ctypes = LateModule("ctypes")
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
 # Classes that are not files, but whose data is complete only after a close: an archive's directory, a shelf's cache.
@@ -76,7 +75,7 @@ def find(objects: list[Any]) -> OpenWriters:
 
 
 def _candidates(objects: list[Any]) -> list[Any]:
-    """Return the objects whose classes are classes of files. There may be 100,000 objects, of few classes."""
+    """Return the objects whose classes are classes of files. There may be 100,000 objects, but only of few classes."""
     kinds: set[type] = set()
     try:
         kinds = {*map(type, objects)}
@@ -87,7 +86,8 @@ def _candidates(objects: list[Any]) -> list[Any]:
     if plain:
         files = {kind for kind in kinds if _kind(kind) is not None}
         return [each for each in objects if type(each) in files]
-    kept = {id(type(each)): type(each) for each in objects}  # by id: classes may be unhashable, or equal to others
+    # by id: a class may be unhashable, or equal to another class
+    kept = {id(type(each)): type(each) for each in objects}
     wanted = {number for number, kind in kept.items() if _kind(kind) is not None}
     return [each for each in objects if id(type(each)) in wanted]
 
@@ -146,7 +146,7 @@ def complete(stream: OpenFile) -> None:
 
 
 def flush_native() -> None:
-    """Flush C's own streams, to which compiled code prints; Python's flush does not reach them."""
+    """Flush C's own streams, to which compiled code prints; Python's flush does not flush them."""
     global _fflush
     if _fflush is None:
         _fflush = ctypes.CDLL(None).fflush

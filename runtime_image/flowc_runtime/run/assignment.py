@@ -108,7 +108,7 @@ class Assignment:
 
     @property
     def before(self) -> RunStore:
-        """The run with the parent tasks: this run, or for `spin` another one."""
+        """The run with the parent tasks: this run, or for `spin` another run."""
         return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property

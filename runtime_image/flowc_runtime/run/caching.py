@@ -1,10 +1,11 @@
 """The cache of steps with @cache: a task reuses the results of an earlier task with the same code and inputs.
 
 Only the inputs that the earlier task read are compared, by digest: artifacts, parameters, the foreach item, artifacts
-of a join's inputs. The directory `cache/STEP` belongs to one step and its code. In this directory, each object
-`reads/SET` lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry with the results of a
-task; VALUES is the digest of the values that the task read. A lookup reads a few small objects. An entry also lists the
-modules that the task imported from outside the code package: it is used only if they are unchanged.
+of a join's inputs. The directory `cache/STEP` contains the entries of one step with one version of its code. In this
+directory, each object `reads/SET` lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry
+with the results of a task; VALUES is the digest of the values that the task read. A lookup reads a few small objects.
+An entry also lists the modules that the task imported from outside the code package: the entry is used only if these
+modules are unchanged.
 
 STEP is a digest of JSON without fields that have default values, so that a field added to the IR does not change STEP.
 STEP does not depend on the format version of the entries, so that entries of older releases stay valid.
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # stands for all artifacts in a list of artifact names
-MOST_SETS = 8  # the most `reads` objects of a step; more are replaced by their union
+EVERY = "*"  # in a list of artifact names: all artifacts
+MOST_SETS = 8  # the largest number of `reads` objects of a step; more objects are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
@@ -70,7 +71,8 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """The results of a task: artifacts that it `assigned`, names that it `deleted`, digests of the `blobs` of these."""
+    """The results of a task: artifacts that it `assigned`, names that it `deleted`, and digests of the `blobs` of these
+    artifacts."""
 
     fanout: Fanout
     choice: str
@@ -86,7 +88,7 @@ class ReadsEntry(ReadsRecord, total=False):
 
 @final
 class Situation:
-    """The digests of all inputs that a task's code can read. They are computed before the code runs."""
+    """The digests of all inputs that a task's code can read. The digests are computed before the code runs."""
 
     def __init__(
         self, job: Assignment, state: TaskState, parameters: Mapping[str, object], inputs: Inputs[object] | None
@@ -100,7 +102,7 @@ class Situation:
             [frame.index, frame.num_splits, sha256(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes none
+        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes no entry
         self.unreadable: list[RecordError] = []  # errors of damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[object]:
@@ -120,10 +122,10 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """Find the entry of an earlier task with equal inputs; return it with the names that the earlier task read, or
-        None.
+        """Find the entry of an earlier task with equal inputs; return the entry with the names that the earlier task
+        read, or None.
 
-        If there is none, the entries of flowc's first release are searched; their keys differ. Errors of damaged
+        If no entry is found, the entries of flowc's first release are searched; their keys differ. Errors of damaged
         entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
         and the result is None.
 
@@ -191,7 +193,8 @@ class Situation:
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
-        """Return all artifacts of a task that reuses an entry: the entry's, and the other inherited ones."""
+        """Return all artifacts of a task that reuses an entry: those of the entry, and all other inherited
+        artifacts."""
         kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
         found: dict[str, ArtifactRef] = kept | entry["assigned"]
         return {name: found[name] for name in sorted(found)}
@@ -201,7 +204,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # garbage collection has deleted it
+            except NotFound:  # garbage collection has deleted the object
                 continue
             except RecordError as error:
                 self._note(error)
@@ -210,7 +213,7 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Record that an object is damaged. Raises FormatError if the reason is that a newer flowc wrote it."""
+        """Record that an object is damaged. Raises FormatError if a newer flowc wrote the object."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -234,9 +237,10 @@ class Situation:
         return _digest([reads, facts])
 
     def _of_inputs(self, names: Sequence[str]) -> list[object]:
-        """Return, for each input of the join, the input's step and the digests of these artifacts.
+        """Return, for each input of the join, the input's step and the digests of the artifacts in `names`.
 
-        If `names` is empty, return only the number of inputs, unless the code can see the inputs' steps in another way.
+        If `names` is empty, return only the number of inputs, unless the inputs may come from different steps, which
+        the code can see.
         """
         assert self._inputs is not None
         if not names and not self._inputs._flowc_differ():
@@ -246,7 +250,7 @@ class Situation:
 
 
 def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[object]:
-    """Return the name and the digest of each of these artifacts; the digest of a missing artifact is None."""
+    """Return the name and the digest of each of the artifacts in `names`; the digest of a missing artifact is None."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 

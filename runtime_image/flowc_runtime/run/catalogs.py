@@ -19,7 +19,7 @@ from flowc_runtime.store.backends.external import digest_of
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
     from flowc_runtime.base.config import plugins
-else:  # needed only for catalogs of packages; importing them takes time
+else:  # imported at first use: only catalogs of packages need the modules
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule("flowc_runtime.base.config.plugins")
 
@@ -40,7 +40,7 @@ class UnknownCatalogError(HintedError, FlowcError):
 
 @runtime_checkable
 class FileCatalog(Protocol):
-    """A catalog that a package adds: it stores the files that tasks put.
+    """A catalog that a package adds: it stores files that steps declare in `Catalog(put=…)`.
 
     The package registers an instance as an entry point of the group `flowc.catalogs`; the setting `catalog = "NAME"`
     chooses it by the entry point's name. flowc calls the methods in the processes of tasks, which may run at the same
@@ -51,11 +51,12 @@ class FileCatalog(Protocol):
     def keep(self, path: str, digest: str) -> str:
         """Store the bytes of a file, and return an address for `fetch`.
 
-        flowc records the address. It may call this again with the same bytes, for example when a step is retried.
+        flowc records the address. flowc may call this method again with the same bytes, for example when a step is
+        retried.
 
         Args:
             path: the path of the file.
-            digest: the sha256 of its bytes, in hex.
+            digest: the sha256 of the file's bytes, in hex.
         """
         ...
 
@@ -77,7 +78,7 @@ def check_catalog(name: str) -> None:
     """
     if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]
-        hint = suggest(name, known, f"install the package with it; the catalogs are {', '.join(known)}")
+        hint = suggest(name, known, f"install the package that provides it; the catalogs are {', '.join(known)}")
         raise UnknownCatalogError(f"there is no catalog '{name}'", hint)
 
 

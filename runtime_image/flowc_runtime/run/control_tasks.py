@@ -52,7 +52,7 @@ class ControlTasks:
             try:
                 if self.opened(step, path) is None:
                     break
-            except (NotFound, RecordError):  # a run of `spin` has no other task
+            except (NotFound, RecordError):  # the split's record may be missing: a run of `spin` contains only one task
                 continue
             found.append(path)
         return found
@@ -71,7 +71,7 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items below a control task are done.
+        """Return whether the tasks of all items of a control task's foreach are done.
 
         Args:
             step: the step of the control task.

@@ -31,7 +31,8 @@ class Family:
         self.job = job
         self._known: dict[tuple[str, str], AttemptRecord] = {}  # the record of the parent, by step and path
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
-        self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
+        # parts ("index", "item", "stack") of the inputs' foreach frames that the code read
+        self.place: set[str] = set()
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
         """Set the task's inherited artifacts from its parents' records; for a join, set its inputs.
@@ -55,7 +56,8 @@ class Family:
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found
-            self._known[parent.id, path] = record  # read only once: it is often also the foreach's split
+            # the parent is often also the foreach's split, so its record is read only once
+            self._known[parent.id, path] = record
             state.inherited = dict(record["artifacts"])
             return [{"step": parent.id, "path": path, "count": None}], ()
         return [], ()
@@ -134,8 +136,8 @@ class Family:
 def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     """Return the task's position in its gang, and set the environment variables with the position.
 
-    In a flow with gangs, a task outside of them is treated as a gang of one task. In a flow without gangs the result is
-    None.
+    In a flow with gangs, a task outside of gangs is treated as a gang of one task. In a flow without gangs the result
+    is None.
 
     Args:
         job: the attempt.
@@ -151,7 +153,8 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)  # in a pod, `coordination` has set it
+    # in a pod, `coordination` has set this variable
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
     os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control

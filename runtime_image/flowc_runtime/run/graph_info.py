@@ -48,7 +48,7 @@ class _StepInfo(TypedDict):
 
 
 class StepInfo(_StepInfo, total=False):
-    """A step in `current.graph`, with Metaflow's keys. These keys exist only for splits, switches and joins."""
+    """A step in `current.graph`, with Metaflow's keys. The keys below exist only for splits, switches and joins."""
 
     foreach_artifact: str
     condition: str
@@ -110,7 +110,7 @@ def step_info(graph: Graph, node: Node) -> StepInfo:
 def step_type(graph: Graph, node: Node) -> str:
     """Return Metaflow's type of a step.
 
-    It is one of start, linear, split-static, split-foreach, split-parallel, split-switch, join and end.
+    The type is one of start, linear, split-static, split-foreach, split-parallel, split-switch, join and end.
     """
     kind = _TYPES[type(node.next).__name__]
     if node.joins is not None and kind in ("linear", "end"):

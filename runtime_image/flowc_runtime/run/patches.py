@@ -1,4 +1,4 @@
-"""Patches replace the code of steps in runs for tests. They are data, so that they can be sent to any process."""
+"""Patches replace the code of steps in runs for tests. Patches are data, so that they can be sent to any process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Patch(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A patch after its function or value was loaded. If it has neither, the step's code is skipped.
+    """A patch after its function or value was loaded. If there is neither a function nor a value, the step's code is
+    skipped.
 
     `is_value` is true if `value` is the replacement; the value may be None. `mock` is copied from the `Patch`. `way` is
     the target of a switch whose value is missing in a mocked run.
@@ -83,7 +84,7 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # appended, since the module may be beside a test
+                sys.path.append(here)  # at the end of the path: the module may be beside a test
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)
@@ -95,7 +96,8 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
 
 
 def _in_file(text: str, step: str) -> UserFunction:
-    """Load a function from a file: the named function, else the function with the step's name, else the only one."""
+    """Load a function from a file: the named function, else the function with the step's name, else the only
+    function."""
     path, _, name = text.partition(".py:")
     path = f"{path}.py" if name else text
     spec = spec_from_file_location(f"flowc_patch_{os.path.basename(path)[:-3]}", path)

@@ -39,8 +39,8 @@ def check_plugins(given: Mapping[str, str | None] | None = None) -> None:
         given: values that replace those of the configuration, by the settings' keys, such as values of options.
 
     Raises:
-        ConfigurationError: a setting names a plugin that is not installed, or a setting cannot be read; it has a fault
-            for each such setting.
+        ConfigurationError: a setting names a plugin that is not installed, or a setting cannot be read; the error lists
+            each such setting as a fault.
     """
     faults: list[ConfigurationFault] = []
     for key in PLUGIN_SETTINGS:

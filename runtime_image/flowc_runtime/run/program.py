@@ -1,7 +1,7 @@
 """`Program`, the interface between the runtime and user code. A flow class is one kind of program.
 
-The runtime does not import front ends. Instead, a flow object in the user's file has a method with the name in `OPENS`,
-which returns its program. `metaflow.FlowSpec` has this method, for example.
+The runtime does not import front ends. Instead, a flow object in the user's file defines a method with the name in
+`OPENS`, which returns its program. `metaflow.FlowSpec` has this method, for example.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Program(Protocol):
 
     @property
     def directory(self) -> str:
-        """The directory of the user code; empty if there is none. Tracebacks show only files below it as user code."""
+        """The directory of the user code; empty if there is none. Only files below this directory are shown as user
+        code in tracebacks."""
         ...
 
     # -- once in a process
@@ -105,7 +106,7 @@ class Program(Protocol):
     # -- once in a run, in the process that starts it
 
     def run_begins(self, run_id: str) -> None:
-        """Call the decorators' hooks for the beginning of a run."""
+        """Call the decorators' hooks for the start of a run."""
         ...
 
     def run_ended(self, error: BaseException | None) -> None:
@@ -115,13 +116,13 @@ class Program(Protocol):
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
-        """Create the object of a task with this state. This is also called for each input of a join."""
+        """Create the object of a task with this state. The method is also called for each input of a join."""
         ...
 
     def start(self, task: BoundTask) -> None:
         """Run the code that precedes a step's code, such as the `__init__` of a flow class.
 
-        This is also called for each input of a join. An exception is a failure of the user code.
+        The method is also called for each input of a join. An exception is a failure of the user code.
         """
         ...
 
@@ -166,7 +167,8 @@ class Program(Protocol):
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
-        """Return the options of the node's inline secrets. They contain the values of the secrets; the IR does not."""
+        """Return the options of the node's inline secrets. These options contain the values of the secrets; the IR does
+        not."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
@@ -238,7 +240,7 @@ def check_runnable(flow: Flow) -> None:
     """Check that this flowc can run every node.
 
     Raises:
-        ProtocolError: this flowc cannot run a node; the message names the first one.
+        ProtocolError: this flowc cannot run a node; the message names the first such node.
     """
     of_class = [node for node in flow.nodes if isinstance(node.run, Method)]
     for node in flow.nodes:

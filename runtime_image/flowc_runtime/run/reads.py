@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @final
 class Reads(dict[str, object]):
-    """The values of a task's parameters, by name. `seen` has the names that the code has read."""
+    """The values of a task's parameters, by name. `seen` contains the names that the code has read."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__(values)
@@ -39,8 +39,8 @@ class Reads(dict[str, object]):
     def watch_forks(self) -> None:
         """When this process forks, mark all values as read: the reads of a forked process cannot be observed.
 
-        Hazard: a function registered with `os.register_at_fork` cannot be removed. So it is registered once, and calls
-        `Ambient.before_fork`, which can be replaced.
+        Hazard: a function registered with `os.register_at_fork` cannot be removed. So one function is registered once,
+        and calls `Ambient.before_fork`, which can be replaced.
         """
         _register()
         ambient().before_fork = self.see_all
@@ -48,7 +48,8 @@ class Reads(dict[str, object]):
 
 @cache
 def _register() -> None:
-    """Register `_forking` to be called before every fork. It is registered once: Python cannot unregister it."""
+    """Register `_forking` to be called before every fork. The registration happens only once, since Python cannot undo
+    it."""
     os.register_at_fork(before=_forking)
 
 

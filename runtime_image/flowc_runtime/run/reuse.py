@@ -72,8 +72,8 @@ class Order:
 class Reuse:
     """Finds the tasks of the run `origin` whose results a new run with this graph and these parameters can reuse.
 
-    The step `resumed_from` and the steps in `patched` always run. `reasons` has an entry for each step that runs again
-    although `origin` has finished tasks of this step: step name → reason.
+    The step `resumed_from` and the steps in `patched` always run. `reasons` contains an entry for each step that runs
+    again although `origin` has finished tasks of this step: step name → reason.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class Reuse:
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record to reuse for a task. Return None if the task must run; `reasons` may then have the reason.
+        """Return the record to reuse for a task. Return None if the task must run; `reasons` may then contain the
+        reason.
 
         Args:
             step: the task's step.
@@ -161,7 +162,7 @@ class Reuse:
     def follows(self, run: RunStore, step: str, path: str) -> bool:
         """Return whether the records of all parents of a task show that they are reused.
 
-        This is for pods: on a cluster there is no flowc scheduler that knows the parents.
+        Pods call this function: on a cluster there is no flowc scheduler that knows the parents.
 
         Args:
             run: the new run.
@@ -276,7 +277,7 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
         if {node.id for node in old.predecessors[step]} != {node.id for node in new.predecessors[step]}:
             found[step] = "its preceding steps have changed"
         elif (old.scopes(step), before.joins) != (new.scopes(step), node.joins):
-            found[step] = "its place among foreach, branches and loops has changed"
+            found[step] = "its position relative to foreach, branches and loops has changed"
         elif type(before.next) is not type(node.next) and any(
             isinstance(following, Foreach | Gang | Switch) for following in (before.next, node.next)
         ):

@@ -29,7 +29,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     Args:
         job: the attempt.
         flow: the object of the task.
-        state: the state of the task, which has the call.
+        state: the state of the task, which contains the call.
 
     Raises:
         ProtocolError: the step did not call `self.next`, or called it with other targets.
@@ -40,7 +40,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     if call is None and state.implied is not None:
         _imply(job.program, flow, node, state.implied)
         return
-    if call is None and _in_gang(job):  # only the join can follow
+    if call is None and _in_gang(job):  # a gang's task has only one successor, the join
         return
     if call is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
@@ -116,7 +116,7 @@ def check_splits(job: Assignment, count: int, what: str) -> None:
     """Check that the number of tasks of a foreach or gang does not exceed the maximum.
 
     Args:
-        job: the attempt, which has the maximum.
+        job: the attempt, which knows the maximum.
         count: the number of tasks.
         what: a description of the foreach or gang for the message.
 

@@ -46,7 +46,8 @@ class NextCall(NamedTuple):
 
 
 class TaskState:
-    """The state of a task, which belongs to a flow object. `inherited`: unchanged artifacts of its parents."""
+    """The state of a task, which belongs to a flow object. `inherited`: the artifacts of the task's parents that the
+    task has not changed."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class TaskState:
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
-        self.place: set[str] = set()  # parts of the frames that were read: "index", "item", "stack"
+        self.place: set[str] = set()  # parts of the foreach frames that code has read: "index", "item", "stack"
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
         self.read_only = read_only
         self.transition: NextCall | None = None
@@ -78,7 +79,7 @@ class TaskState:
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs that contain the task, outermost first. This marks them as read."""
+        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks them as read."""
         self.place.add("stack")
         return self._frames
 
@@ -110,7 +111,8 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # the message needs no cause
+            # the new message already contains the message of the error
+            raise type(error)(f"artifact '{name}': {error}") from None
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         # If several threads load the artifact at the same time, all get the value of the thread that finishes first. No
@@ -184,7 +186,8 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Refer to the stored artifact for a value that was read and not changed; it may now have another name."""
+        """Refer to the stored artifact for a value that was read and not changed; the value may now have another
+        name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref
@@ -198,12 +201,13 @@ class TaskState:
 class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
-    Each input is a read-only flow object. It is created on first use, since a join of thousands of tasks may read only
-    one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
+    Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
+    only one of them. `inputs.NAME` is the input that comes from the step NAME; if several inputs come from this step,
+    the last of them.
     """
 
-    # Each step name is an attribute. So this class has no attribute with a possible step name, except the methods of
-    # sequences; a step with the name of such a method hides the method.
+    # Each step name is an attribute. So the names of this class's own attributes cannot be step names, except the
+    # methods of sequences, which a step of the same name hides.
 
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
         """Create the sequence; `make` is a function from an index to the input.
@@ -264,7 +268,7 @@ class Inputs(Sequence[T]):
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of those inputs that exist: an input is created when code uses it."""
+        """Return the states of the inputs that were already created: an input is created when code uses it."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:

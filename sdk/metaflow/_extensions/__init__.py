@@ -2,14 +2,14 @@
 
 | point | content of its module |
 |---|---|
-| `toplevel` | the names of two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
+| `toplevel` | two module names: `toplevel` (its names are added to `metaflow`); `module_overrides` (imported first) |
 | `config` | settings of `metaflow.metaflow_config` |
 | `exceptions` | exceptions of `metaflow.exception` |
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
 `__mf_promote_submodules__`, in the modules `plugins` and `toplevel`, is a list of modules that become importable below
-`metaflow`. They replace modules of `metaflow` with the same name. Without an extension, the only cost is one search of
-`sys.path`.
+`metaflow`. A listed module replaces the module of `metaflow` with the same name. Without an extension, the only cost is
+one search of `sys.path`.
 
 A module that cannot be imported or a list with an invalid entry causes a warning: its content is left out, and flows
 that do not need it run. Every exception that a module raises counts as a failure, including SystemExit and other
@@ -35,7 +35,7 @@ _MODULE = type(sys)  # `types.ModuleType`, without importing `types`
 _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
-_known: tuple[str, ...] = ()  # the namespace package's directories in which the extensions of `_found` were found
+_known: tuple[str, ...] = ()  # the directories of the namespace package in the last search, which filled `_found`
 _finder: AliasFinder | None = None
 _printed: set[str] = set()
 left_out: dict[str, dict[str, str]] = {}
@@ -213,7 +213,7 @@ def _is_place(entry: object) -> bool:
 def without_effect() -> Iterator[tuple[str, str]]:
     """Yield (organization, list name) for each list of plugins that flowc does not support.
 
-    A user selects such a plugin by its name on the command line or in a setting; flowc rejects the name there.
+    A user selects a plugin of such a list by name, on the command line or in a setting; flowc rejects that name.
     """
     for extension in _at_point("plugins"):
         for name, value in vars(sys.modules.get(extension.module, sys)).items():

@@ -1,7 +1,7 @@
 """Discovery of extensions in the directories of the namespace package `metaflow_extensions`.
 
-    metaflow_extensions/<org>/<point>/__init__.py          one distribution has the whole point
-    metaflow_extensions/<org>/<point>/mfextinit_<id>.py    several distributions share it
+    metaflow_extensions/<org>/<point>/__init__.py          if one distribution has this extension point
+    metaflow_extensions/<org>/<point>/mfextinit_<id>.py    if several distributions have it
 
 The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their dependencies: a
 distribution overrides the distributions that it depends on. Directories on PYTHONPATH that belong to no

@@ -104,7 +104,7 @@ class StepDecorator(Decorator):
             graph: the flow's graph, `metaflow.graph.FlowGraph`.
             step_name: the step.
             decorators: all decorators of the step, the innermost first; built-in ones are read-only.
-            environment: a replacement for Metaflow's object.
+            environment: an object that replaces Metaflow's environment.
             flow_datastore: the type and the root of the store.
             logger: prints a string on stderr.
         """
@@ -112,8 +112,8 @@ class StepDecorator(Decorator):
     def step_task_retry_count(self) -> tuple[int, int]:
         """Return two numbers: the retries of the step's tasks, and 0.
 
-        If several decorators request retries, the largest number is used. The second number stands for retries that
-        flowc does not support; a value other than 0 is an error.
+        If several decorators request retries, the largest number is used. The second number counts retries after the
+        step's last attempt, which flowc does not support: another value than 0 is an error.
         """
         return 0, 0
 
@@ -255,14 +255,14 @@ class FlowDecorator(Decorator):
         Args:
             flow: the flow object, without artifacts.
             graph: the flow's graph.
-            environment: a replacement for Metaflow's object.
+            environment: an object that replaces Metaflow's environment.
             flow_datastore: the type and the root of the store.
-            metadata: a replacement for Metaflow's object.
+            metadata: an object that replaces Metaflow's metadata provider.
             logger: prints a string on stderr.
             echo: prints a string on stderr.
             options: the values of the decorator's own options, by name.
         """
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
-        """Return the options whose values in tasks differ from the command line, with these values."""
+        """Override this to return the options whose values in tasks differ from the command line, with these values."""
         return []

@@ -69,7 +69,7 @@ class FlowHooks:
         ir: the intermediate representation.
         root: the directory of the flow's code, for the file paths in errors.
         parse: parses decorators written as in `--with`. While the flow is lowered, decorators that hooks add to steps
-            become part of the flow. None in a pod, where the flow contains the added decorators already.
+            become part of the flow. In a pod, `parse` is None, since the flow contains the added decorators already.
 
     Raises:
         PreparationError: a decorator cannot be created.
@@ -256,7 +256,7 @@ _beginning: list[FlowHooks] = []
 
 @contextmanager
 def beginning(hooks: FlowHooks) -> Iterator[None]:
-    """Make these hooks the active ones inside the block.
+    """Make `hooks` the active hooks during the `with` block.
 
     A flow object that reads its graph gets the graph of the hooks.
     """

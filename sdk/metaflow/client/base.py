@@ -27,9 +27,9 @@ class MetaflowObject:
 
     The object is a container of its children: it supports iteration, indexing by a child's id, and `in`. Two objects
     are equal if they have the same pathspec. The object keeps the namespace and store in which it was created. A
-    pickled object keeps them too, if the store can be reached from where it is unpickled. Attributes are read from the
-    run's records when they are accessed. An unreadable record raises RecordError, and a bucket that does not respond
-    raises StoreError.
+    pickled object also contains its namespace and the address of its store; using it requires access to that store.
+    Attributes are read from the run's records when they are accessed. An unreadable record raises RecordError,
+    and a bucket that does not respond raises StoreError.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
@@ -143,8 +143,8 @@ class MetaflowObject:
         """The parts of the pathspec, in order."""
         return list(self._parts)
 
-    # The type is Any: the parents' modules import those of runs and tasks, and an import cycle may have at most two
-    # modules.
+    # The type is Any, because an exact type would create an import cycle of more than two modules, which a test
+    # forbids.
     @property
     def parent(self) -> Any:
         """The object that contains this one; None for a flow."""

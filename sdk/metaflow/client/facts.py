@@ -88,7 +88,10 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
 def _items(
     task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, beginning: BeginRecord | None
 ) -> Iterator[tuple[str, object, bool]]:
-    """Yield (name, value, whether it is known only at the end) for each fact in the records of an attempt."""
+    """Yield (name, value, is_final) for each fact in the records of an attempt.
+
+    `is_final` is true for a fact that is known only when the attempt has ended.
+    """
     from metaflow.client.lineage import execution_path, is_gang
 
     step, path = task._place

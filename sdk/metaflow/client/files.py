@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run import catalogs
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import TaskFileRecord
-else:  # imported late: only files in a package's catalog need it
+else:  # imported late, because only files in a package's catalog need the module
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tempfile = LateModule("tempfile")
 
@@ -31,7 +31,7 @@ class TaskFile:
         digest: the SHA-256 of the content, in hexadecimal digits.
         size: the size of the content in bytes.
         stage: `get` for a received file, `put` for one that the task passed on.
-        place: the file's address in `catalog`, or its path on this machine if the store has no copy; otherwise None.
+        place: the file's address in `catalog`; or, if the store has no copy, its path on this machine; otherwise None.
         catalog: the name of the catalog, from an installed package, that keeps the file; None if the store keeps it.
     """
 

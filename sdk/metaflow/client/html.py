@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaflow.client.step import Step
     from metaflow.client.task import Task
 
-MAX_ROWS = 20  # the most runs or tasks in a table
+MAX_ROWS = 20  # the maximum number of runs or tasks in a table
 _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
 
 

@@ -41,7 +41,7 @@ def steps_before(reader: RunReader, step: str) -> list[str]:
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that follow a step. None follow `_parameters`, which is not part of the graph."""
+    """Return the started steps that follow a step; no step follows `_parameters`, which is not part of the graph."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -109,7 +109,7 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
             count = split["fanout"]["count"] if split else 0
             yield from _items(reader, step, path, [{"step": end.id, "path": path, "count": count}
                                                    for end in graph.ends(node)[0]])  # fmt: skip
-    except ProtocolError:  # a missing parent is the reason why the task failed
+    except ProtocolError:  # the task failed because the record of a parent is missing
         return
 
 

@@ -1,4 +1,4 @@
-"""The client's store (`metadata`) and namespace (`namespace`). Both settings are global to the process."""
+"""The client's store (`metadata`) and namespace (`namespace`), which are settings of the whole process."""
 
 from __future__ import annotations
 

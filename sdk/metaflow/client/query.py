@@ -66,7 +66,7 @@ class Query:
         if self._states is None:
             return False
         status = run.written_status()
-        # A recorded status `running` may be the one of a killed run.
+        # A killed run may still have the recorded status `running`.
         return status is not None and status["state"] != "running" and status["state"] not in self._states
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
@@ -111,7 +111,7 @@ class Query:
 
     def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
-            known = name if name in values else name.replace("_", "-")  # the option name of the parameter
+            known = name if name in values else name.replace("_", "-")  # the option of the parameter
             if known not in values or not _is(values[known], wanted):
                 return False
         return True

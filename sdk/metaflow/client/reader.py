@@ -1,4 +1,4 @@
-"""Access to the records of one run. Each final record is read at most once."""
+"""Access to the records of one run. A record that no longer changes is read only once."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class RunReader(RunRecords):
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
         """Yield the paths.
 
-        If the store is a bucket, records are read in parallel, a few hundred paths ahead of the iteration.
+        If the store is a bucket, the records of the next few hundred paths are read in parallel.
         """
         if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
@@ -140,7 +140,7 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
             unreadable.tell(error)
             return None
 
-    runs = [*reversed(store.runs(flow))]  # not the readers, because the records of all runs are large
+    runs = [*reversed(store.runs(flow))]  # not a list of readers, which contain the large records of the runs
     if not isinstance(store.objects, RemoteObjects):
         return (reader for run in runs if (reader := readable(run)) is not None)
     return (reader for _, reader in ahead(runs, readable) if reader is not None)

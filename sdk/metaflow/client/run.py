@@ -28,8 +28,8 @@ __all__ = ["Run"]
 class Run(MetaflowObject):
     """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The artifacts of the only task of
-    this step are the values that every task has.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. Its only task has the values that
+    all tasks share, such as parameters and configs, as artifacts.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -114,7 +114,7 @@ class Run(MetaflowObject):
 
     @property
     def data(self) -> MetaflowData | None:
-        """The artifacts of the end step: `run.data.accuracy`. None if the end step has not started."""
+        """The artifacts of the end step: `run.data.accuracy`. The value is None if the end step has not started."""
         end = self.end_task
         return end.data if end is not None else None
 
@@ -175,9 +175,10 @@ class Run(MetaflowObject):
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The user tags of the run; after a change through this object, the tags as they were after that change.
+        """The user tags of the run, read at each access.
 
-        A new object for the same run shows later changes that others made.
+        After a change of tags through this object, the value is the set of tags directly after that change.
+        To see later changes by other programs, create a new object for the run.
         """
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
@@ -230,8 +231,7 @@ class Run(MetaflowObject):
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Remove tags and add others; a tag that is in both lists remains.
 
-        The new tags are added before the old ones are removed, so that a reader never sees the run with neither of
-        them.
+        The new tags are added before the old ones are removed, so a reader sees the old tags, the new ones, or both.
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
@@ -256,7 +256,7 @@ class Run(MetaflowObject):
             self._reader.store.add_tags(add)
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
-            # Others may have changed the same tags meanwhile: this object shows only its own change.
+            # Another process may have changed tags at the same time: this object shows only changes made through it.
             self._changed_tags = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None

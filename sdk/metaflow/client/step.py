@@ -112,7 +112,7 @@ class Step(MetaflowObject):
     def environment_info(self) -> EnvironmentInfo | None:
         """The packages of the environment of the step's tasks, as in `Task.environment_info`.
 
-        None without @pypi and @conda.
+        The value is None for a step without @pypi and @conda.
         """
         task = self.task
         return task.environment_info if task is not None else None

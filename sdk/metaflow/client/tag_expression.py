@@ -4,8 +4,8 @@
     factor = "not" factor | "(" expression ")" | tag
 
 The operators can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes;
-`*` in the word matches any text. Or it is any text in single or double quotes, which is matched literally. Parsing an
-expression never evaluates code.
+`*` in the word matches any text. A tag can also be any text in single or double quotes, which is matched literally.
+Parsing an expression never evaluates code.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class _Parser:
         return lambda tags: name in tags
 
     def _takes(self, word: str) -> bool:
-        """Return whether the next token is this one; if so, skip the token."""
+        """Return whether the next token is `word`; if so, advance behind the token."""
         token = _TOKEN.match(self._text, self._at)
         if token is None or (token["sign"] != word and token["word"] not in (word, word.upper())):
             return False

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late: only tasks with metrics need it
+else:  # imported late, because only tasks with metrics need the module
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
@@ -226,7 +226,7 @@ class Task(MetaflowObject):
     def environment_info(self) -> EnvironmentInfo | None:
         """The packages of the task's environment: `python` (the version), `pypi` and `conda` (name -> version).
 
-        None if the step has neither @pypi nor @conda, or if the decorator is disabled.
+        The value is None if the step has neither @pypi nor @conda, or if the decorator is disabled.
         """
         from metaflow.client.code import environment_of
 
@@ -268,7 +268,7 @@ class Task(MetaflowObject):
 
         Args:
             stream: `stdout` or `stderr`.
-            as_unicode: whether lines are text; then bytes that are not UTF-8 are replaced. Otherwise lines are bytes.
+            as_unicode: whether lines are text, with bytes that are not UTF-8 replaced; otherwise lines are bytes.
 
         Returns:
             An iterator of (time in UTC without a time zone, line without its end).

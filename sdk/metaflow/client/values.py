@@ -84,7 +84,10 @@ def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
 
 
 def _config(reader: RunReader, config: Config) -> Constant:
-    """Return the config's value. It is created on first access, because this imports the modules of its classes."""
+    """Return the config's value.
+
+    The value is created on first access, because creating it imports the modules of its classes.
+    """
     if not config.exact:
         return value_of(None if config.value is None else from_text(config.value))
     data, kind = config.exact.encode(), exact_type(config.exact)

@@ -67,8 +67,8 @@ class Deployments(Protocol):
 
         Args:
             name: The name of the WorkflowTemplate.
-            words: A function of the parameters that the flow declares. It returns (name, text) pairs, as for
-                `flowc trigger --param`.
+            words: A function of the parameters that the flow declares. The function returns (name, text)
+                pairs, as for `flowc trigger --param`.
 
         Raises:
             ValueError: a parameter's name or value is invalid.

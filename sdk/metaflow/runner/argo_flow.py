@@ -301,7 +301,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             if not running:
                 raise RuntimeError(f"run {self.name} has ended without a record in {self.metadata}: {self.status}")
             if late:
-                raise TimeoutError(f"run {self.name} has not begun within {timeout} seconds")
+                raise TimeoutError(f"run {self.name} has not started within {timeout} seconds")
 
     def wait_for_completion(self, check_interval: float = 5, timeout: float | None = None) -> None:
         """Wait until the run has succeeded or failed.

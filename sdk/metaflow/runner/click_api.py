@@ -121,7 +121,9 @@ class MetaflowAPI:
     def from_cli(
         flow_file: str, cli_collection: click.Group, *, signatures: Signatures | None = None
     ) -> Callable[..., MetaflowAPI]:
-        """Return a function of the options before the command. It returns a MetaflowAPI, with one method per command.
+        """Return a function of the options before the command.
+
+        The returned function returns a MetaflowAPI, which has one method per command.
 
         Args:
             flow_file: The flow's file. The file is run to read its parameters if an argument may be a parameter.

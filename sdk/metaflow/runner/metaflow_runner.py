@@ -182,7 +182,9 @@ class Runner(Launcher):
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
-        """Run a task with the arguments of `spin`; return once the task has ended. Other coroutines run meanwhile.
+        """Run a task with the arguments of `spin`; return once the task has ended.
+
+        While this call waits, other coroutines run.
 
         Cancelling the call ends the task's process.
 
@@ -245,7 +247,7 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 def _run(attributes: Mapping[str, Any]) -> Run:
     """Return the client's object of the run that has started.
 
-    From then on, the client reads the store of that run, whatever the Runner's working directory is.
+    The client then reads the store of that run, whatever the Runner's working directory is.
     """
     from metaflow.client import Run, metadata
 

@@ -34,7 +34,7 @@ class NBRunner:
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
         env: Environment variables to add to those of this process.
         base_dir: The working directory; default: the current one.
-        file_read_timeout: Seconds that a run may take to begin.
+        file_read_timeout: Seconds within which a run must start.
         **kwargs: Options before the command, such as `decospecs=["retry"]`.
 
     Raises:

@@ -15,7 +15,7 @@ __all__ = ["ConfigValue"]
 class ConfigValue(dict[str, Any]):
     """An immutable dict whose items can be read as attributes: `config.model.depth` is `config["model"]["depth"]`.
 
-    Nested dicts are ConfigValues too, also inside lists. The class derives from dict, so that `json.dumps` and
+    Nested dicts, including those in lists, are also ConfigValues. The class derives from dict, so that `json.dumps` and
     `**config` accept it. Changing a ConfigValue raises TypeError. A missing attribute raises AttributeError, and a
     missing key KeyError.
     """

@@ -132,8 +132,8 @@ def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]
 def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[str, Builtin]) -> dict[str, Any]:
     """Return the arguments without those that equal the default; if some arguments are missing, return them unchanged.
 
-    This lets a mutator read a decorator's `decorator_specs`, change one value, and add the decorator again with only
-    that value set.
+    With this function, a mutator can read a decorator's `decorator_specs`, change one value, and add the decorator
+    again with only this value set.
     """
     defaults = table[name].defaults if name in table else {}
     if not defaults or not arguments.keys() >= defaults.keys():

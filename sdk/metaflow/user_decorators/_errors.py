@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _suggest(name: str, known_names: Iterable[str]) -> str:
-    from flowc_ir.suggestion import suggest  # imported late: only errors need it
+    from flowc_ir.suggestion import suggest  # imported late, because only errors need the module
 
     names = sorted(known_names)
     return suggest(name, names, f"there are {', '.join(names)}; write a decorator of your own as MODULE.NAME")

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> None:
-    """Run the mutators on the class. Add the decorators of the command line to each step without such a decorator.
+    """Run the mutators on the class.
+
+    Also add each decorator of the command line to the steps that do not have the decorator.
 
     Raises:
         PreparationError: a mutator, or the `init` of a decorator, fails.

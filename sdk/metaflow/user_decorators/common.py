@@ -77,7 +77,7 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
     _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the file and line of the call
     _flowc_kind = "UserDecorator"
-    # True if written in the flow's source or added by such a mutator; False if the command line added it
+    # True if the decorator is in the flow's source, or a mutator in the source added it; False for the command line
     _flowc_static = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -86,7 +86,7 @@ class UserDecorator(metaclass=UserDecoratorMeta):
     def init(self, *args: object, **kwargs: object) -> None:
         """Override this to receive the arguments, with configs replaced by their values.
 
-        It is called before other methods.
+        `init` is called before all other methods.
         """
 
     @property

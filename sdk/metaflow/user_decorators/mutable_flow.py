@@ -73,7 +73,7 @@ class MutableFlow(Mutable):
     # -- parameters
 
     def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
-        """Add a parameter as an attribute of the flow. It can be called only in `pre_mutate`.
+        """Add a parameter as an attribute of the flow. The method can be called only in `pre_mutate`.
 
         Args:
             name: the name of the attribute.
@@ -98,7 +98,7 @@ class MutableFlow(Mutable):
     def remove_parameter(self, parameter_name: str) -> bool:
         """Remove the parameter whose option has this name; return whether there was such a parameter.
 
-        It can be called only in `pre_mutate`.
+        The method can be called only in `pre_mutate`.
 
         Raises:
             MetaflowException: the method is called in `mutate`.
@@ -113,7 +113,10 @@ class MutableFlow(Mutable):
 
     @property
     def decorator_specs(self) -> Iterator[Spec]:
-        """Yield (name, full name, positional arguments, keyword arguments) for each decorator, also of base classes."""
+        """Yield (name, full name, positional arguments, keyword arguments) for each decorator.
+
+        The decorators of base classes are included.
+        """
         for applied in self._preparation.flow_decorators():
             yield (applied.name, full_name(applied.name, FLOW_DECORATORS), [*applied.args],
                    attributes(applied, FLOW_DECORATORS))  # fmt: skip
@@ -127,7 +130,7 @@ class MutableFlow(Mutable):
         deco_kwargs: Mapping[str, object] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a flow decorator or a mutator. It can be called only in `pre_mutate`.
+        """Add a flow decorator or a mutator. The method can be called only in `pre_mutate`.
 
         Args:
             deco_type: the decorator or mutator, its name, or a string such as `project:name=mine`.
@@ -182,7 +185,7 @@ class MutableFlow(Mutable):
         deco_args: Sequence[object] | None = None,
         deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
-        """Remove all decorators with this name. It can be called only in `pre_mutate`.
+        """Remove all decorators with this name. The method can be called only in `pre_mutate`.
 
         Args:
             deco_name: the name, with or without its module.

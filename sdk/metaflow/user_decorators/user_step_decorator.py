@@ -68,9 +68,9 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
             exception: the exception of the decorated code, or None.
 
         Returns:
-            None if the step has succeeded, or an exception to raise. Or a tuple of None or an exception, and a
-            dictionary of further arguments to `self.next`, used if no code has called it; True and False in the tuple
-            have no effect.
+            None if the step has succeeded, or an exception to raise. A tuple (None or an exception, dictionary of
+            further arguments to `self.next`) is also possible; the arguments are used if `self.next` has not been
+            called. True and False in the tuple have no effect.
         """
         return exception
 

@@ -1,4 +1,4 @@
-"""A run with a branch, a foreach, a retry and logs, for programs that read it afterwards."""
+"""A flow with a branch, a foreach, a retry and logs; other programs read its runs."""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Read the runs of ClientFlow. The run of the flow with tag `one` succeeded, the newer one with tag `two` failed."""
+"""Read two runs of ClientFlow with the client.
+
+The run with the tag `one` succeeded; the later run, with the tag `two`, failed.
+"""
 
 import pickle
 
@@ -118,7 +121,8 @@ good.replace_tags(["six"], ["seven", "eight"])
 assert {"three", "seven", "eight"} <= good.user_tags and not {"four", "five", "six"} & good.user_tags
 for change in (lambda: good.replace_tags([], []), lambda: good.add_tags([]), lambda: good.remove_tags("seven")):
     raises(MetaflowTaggingError, change)
-Run(good.pathspec).replace_tag("seven", "nine")  # another object for the same run: `good` shows only its own changes
+# a second object for the same run: the object `good` does not show its changes
+Run(good.pathspec).replace_tag("seven", "nine")
 assert "seven" in good.user_tags and "nine" not in good.user_tags
 assert "seven" not in good["start"].user_tags and "nine" in Run(good.pathspec).user_tags
 good.remove_tag("three")

@@ -1,4 +1,4 @@
-"""Values that survive from step to step: shared references, None, classes of the flow's own file."""
+"""Artifacts that later steps read: shared references, None, and objects of classes in the flow's own file."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""`@catch` with `@retry`, of exceptions, timeouts and processes that are killed."""
+"""`@catch` together with `@retry`: exceptions, timeouts and killed processes."""
 
 import os
 import signal

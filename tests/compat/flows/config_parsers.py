@@ -1,4 +1,4 @@
-"""Configs have the values of their parsers: tuples, keys that are not texts, also nested; a default is JSON."""
+"""Configs have the values that their parsers return: tuples, and dicts with keys that are not strings, also nested."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Mutators see each decorator with its defaults, also those of `--with`; adding a decorator again changes nothing."""
+"""Mutators see all decorators with default values, also those of `--with`; adding a decorator again has no effect."""
 
 from metaflow import FlowSpec, StepMutator, card, catch, current, environment, resources, retry, step, timeout
 

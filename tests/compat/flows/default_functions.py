@@ -1,4 +1,4 @@
-"""Defaults that are functions: called once per run, with a context."""
+"""Defaults of parameters that are functions: each is called once per run, with a ParameterContext."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Some items of a foreach fail: `@catch` keeps the reason, and the join continues with the others."""
+"""Some tasks of a foreach fail: `@catch` stores the failures, and the join runs."""
 
 from metaflow import FlowSpec, catch, retry, step
 

@@ -1,4 +1,4 @@
-"""Several processes of one step at once: `num_parallel` and `current.parallel`."""
+"""A gang: tasks of one step that run at the same time, with `num_parallel` and `current.parallel`."""
 
 from metaflow import FlowSpec, current, parallel, step
 

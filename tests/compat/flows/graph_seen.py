@@ -1,10 +1,10 @@
-"""A flow's access to its own graph."""
+"""A flow reads its own graph, in a step and outside of a run."""
 
 from metaflow import FlowSpec, step
 
 
 class GraphSeen(FlowSpec):
-    """A flow that looks at itself."""
+    """A flow that reads its own graph."""
 
     @step
     def start(self):

@@ -1,4 +1,4 @@
-"""Tasks of a foreach that wait for each other: without an option, enough of them run at once."""
+"""Tasks of a foreach that wait for each other: by default, enough of them run at the same time."""
 
 import os
 import tempfile

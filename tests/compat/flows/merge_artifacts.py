@@ -1,4 +1,4 @@
-"""`merge_artifacts`: equal values are merged, conflicts are reported, `include` and `exclude`."""
+"""`merge_artifacts`: equal values are copied, different values are an error; the arguments `include` and `exclude`."""
 
 from metaflow import FlowSpec, step
 from metaflow.exception import (

@@ -1,4 +1,4 @@
-"""For `merge_artifacts`, a value that a branch only reads is no conflict; a value that a branch changes in place is."""
+"""`merge_artifacts` ignores that a branch reads a value; a value that a branch changes in place is a conflict."""
 
 import datetime
 

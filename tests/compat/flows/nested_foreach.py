@@ -1,4 +1,4 @@
-"""A foreach in a foreach, four deep: the stack, the index and the input of each level."""
+"""Four nested foreaches: the stack, the index and the input at each level."""
 
 from metaflow import FlowSpec, step
 

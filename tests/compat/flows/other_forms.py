@@ -1,4 +1,4 @@
-"""Equivalent forms: a foreach over constants, a join's inputs with a default, notes about a step."""
+"""Other ways to write the same: a foreach over constants, a default for a join's `inputs`, `node_info` of a step."""
 
 from metaflow import FlowSpec, schedule, step
 
@@ -11,7 +11,7 @@ class Names:
 
 @schedule(cron="0 10 * * ? *", timezone="Etc/UTC")
 class OtherForms(FlowSpec):
-    """The schedule of this flow starts no run on this machine."""
+    """The schedule has no effect on this machine."""
 
     OVER_INNER = "parts"
 

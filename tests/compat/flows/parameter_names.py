@@ -1,4 +1,4 @@
-"""`current.parameter_names` are attribute names, including configs; options may have any other names."""
+"""`current.parameter_names` contains attribute names, also of configs; the names of the options may differ."""
 
 from metaflow import Config, FlowSpec, IncludeFile, Parameter, current, step
 

@@ -1,4 +1,4 @@
-"""Parameters with the author's own types, click's, or their defaults'; all tasks see the same values."""
+"""Parameters with types of the author, types of click, and types of defaults; all tasks see the same values."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""Parameters of every type, a list with a separator, a computed default; steps cannot assign them."""
+"""Parameters of every type, with a separator, and with a computed default; steps cannot assign to parameters."""
 
 from metaflow import FlowSpec, JSONType, Parameter, step
 

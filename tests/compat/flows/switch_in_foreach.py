@@ -1,4 +1,4 @@
-"""A switch for each item of a foreach; the items meet in the join after any arm."""
+"""A switch in a foreach: each item takes its own branch, and the join gets all items."""
 
 from metaflow import FlowSpec, step
 

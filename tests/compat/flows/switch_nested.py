@@ -1,4 +1,4 @@
-"""A switch in an arm of a switch; all arms meet in one step."""
+"""A switch in a branch of another switch; all branches lead to one step."""
 
 from metaflow import FlowSpec, Parameter, step
 

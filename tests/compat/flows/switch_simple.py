@@ -1,4 +1,4 @@
-"""A switch chooses one of several steps by an artifact; the choices meet again in an ordinary step."""
+"""An artifact selects one of several steps; all of them lead to the same next step."""
 
 from metaflow import FlowSpec, Parameter, step
 

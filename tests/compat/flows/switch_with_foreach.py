@@ -1,4 +1,4 @@
-"""A foreach inside one arm of a switch, and a switch inside a switch."""
+"""A foreach in one branch of a switch, and a switch in another switch."""
 
 from metaflow import FlowSpec, step
 

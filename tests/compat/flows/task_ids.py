@@ -1,4 +1,4 @@
-"""Task ids are unique in the run and usable in file names; artifacts with ids of two branches are in conflict."""
+"""Task ids are unique in a run and valid in file names; if two branches store their ids, the join has a conflict."""
 
 from metaflow import FlowSpec, Task, current, step
 from metaflow.exception import UnhandledInMergeArtifactsException

@@ -1,4 +1,4 @@
-"""A step that takes too long the first time is tried again."""
+"""A step whose first attempt exceeds its timeout is tried again."""
 
 import time
 

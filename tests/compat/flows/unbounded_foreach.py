@@ -1,4 +1,4 @@
-"""A foreach whose length is unknown before the run; in addition to the tasks of its items it has a control task."""
+"""A foreach whose number of items is unknown before the run; it has a control task and one task per item."""
 
 from metaflow import FlowSpec, Run, Task, current, namespace, step, unbounded_test_foreach_internal
 from metaflow.plugins import InternalTestUnboundedForeachInput

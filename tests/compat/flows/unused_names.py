@@ -1,4 +1,4 @@
-"""Imported names of back ends and of Metaflow that the flow does not use."""
+"""Imports of names that flowc does not support; the flow never uses these names."""
 
 from metaflow import FlowSpec, R, airflow_s3_key_sensor, batch, package_sources, pytorch_parallel, step  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""Helpers of several flows in this directory."""
+"""Functions that several flows in this directory use."""
 
 from metaflow import Step, current, namespace
 from metaflow.cards import get_cards

@@ -1,4 +1,4 @@
-"""Run, resume and spin the flow beside this file with `Runner`; the results are the same under flowc and Metaflow."""
+"""Run, resume and spin a flow with `Runner`; the output is the same under flowc and Metaflow."""
 
 import asyncio
 import inspect
@@ -77,7 +77,7 @@ async def at_once():
         assert [one.run.data.sum for one in runs] == [0, 3, 6]
         seen = [found async for found in runs[0].stream_log("stdout")]
         assert [found async for found in runs[0].stream_log("stdout", position=seen[0][0])] == seen[1:]
-        await runs[2].wait(stream="stdout")  # the output is printed, also after the run's end
+        await runs[2].wait(stream="stdout")  # `wait` also prints the output of a run that has already ended
         try:
             async for _ in runs[0].stream_log("stdin"):
                 pass

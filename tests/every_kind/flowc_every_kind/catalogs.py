@@ -7,7 +7,7 @@ import shutil
 
 
 class DirectoryCatalog:
-    """Keeps the files that tasks put below a directory."""
+    """Keeps the files that tasks put in a directory."""
 
     def keep(self, path: str, digest: str) -> str:
         place = os.path.join(os.environ["EVERY_KIND_CATALOG"], digest)

@@ -1,4 +1,4 @@
-"""An executor that runs flows in another directory, with a copy of the code, as another machine would."""
+"""An executor that copies the code to another directory and runs the flow there, as if on another machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flowc.executors import ExecutorJob, ExecutorResult, write_job
 
 
 class DirectoryExecutor:
-    """Runs `flowc run --local` on the files of a run in a temporary directory."""
+    """Copies a run's files to a temporary directory and calls `flowc run --local` there."""
 
     def execute(self, job: ExecutorJob) -> ExecutorResult:
         with tempfile.TemporaryDirectory(prefix="flowc-elsewhere-") as directory:

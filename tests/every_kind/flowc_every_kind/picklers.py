@@ -1,4 +1,4 @@
-"""A pickler, which is this module: compressed pickles."""
+"""A pickler that compresses pickles; the module itself is the plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source of secrets: the value of each secret is the place, `-` and the secret's name, in small letters."""
+"""A source of secrets for tests: the value of the secret NAME is `PLACE-name`, where PLACE is part of the setting."""
 
 from __future__ import annotations
 

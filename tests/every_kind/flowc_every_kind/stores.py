@@ -17,7 +17,7 @@ _TABLE = "CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, data BLOB NO
 
 
 class SqliteStore(StoreBackend):
-    """A store in a database. Each operation opens it, so that no connection is shared by processes or threads."""
+    """A store in a database. Each operation opens the database, so that processes and threads share no connection."""
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

@@ -1,4 +1,4 @@
-"""A target: the names of a flow's steps, one a line."""
+"""A target whose output is the names of the flow's steps, one name per line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Argo's controller and the kubelet in a few dozen lines: it runs compiled manifests on this machine, one pod at a time.
+"""A small simulation of Argo's controller and the kubelet: runs compiled manifests here, one pod at a time.
 
-The simulation is stricter than Argo and the kubelet: an unresolved tag, a missing input or a value that Argo would
-damage is an error.
+The simulation is stricter than Argo and the kubelet: an unresolved template tag, a missing input, and a value that Argo
+would change are errors.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # the maximum depth of nested template calls, including the pod's template
+MAX_DEPTH = 99  # the maximum depth of nested template calls; the template of the pod counts too
 
 
 class ManifestError(Exception):
-    """Argo or Kubernetes would refuse this, or do something unintended."""
+    """Argo or Kubernetes would refuse a manifest, or would not run it as intended."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """An attempt, as the kubelet would start it, with paths of this machine."""
+    """One attempt of a task, as the kubelet would start it, with paths of this machine."""
 
     name: str
     uid: str
@@ -36,12 +36,12 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # the working directory, which only this pod uses
+    directory: Path  # the working directory of this pod alone
 
 
 @dataclass
 class Node:
-    """A node as on Argo's page: `name` is the chain of tasks, `exits` has each attempt's exit code."""
+    """A pod node of the Workflow: `name` is the chain of task names, `exits` has the exit code of each attempt."""
 
     name: str
     template: str
@@ -54,7 +54,7 @@ class Node:
 
 @dataclass
 class PlayedWorkflow:
-    """The end of a run; `nodes` are its pods, in the order of their starts."""
+    """The result of a Workflow; `nodes` are its pod nodes, in the order in which they started."""
 
     name: str
     phase: str
@@ -81,7 +81,8 @@ def play(
 ) -> PlayedWorkflow:
     """Run the Workflow or WorkflowTemplate in the manifests, like `argo submit -p name=text …`.
 
-    `environment` is what the image would have set; `secrets` are the cluster's Secrets by name; `run` takes the place of starting a pod's command.
+    `environment` has the variables that the image would set; `secrets` are the cluster's Secrets by name; `run` is
+    called for each pod, instead of starting a process.
     """
     by_kind = {manifest["kind"]: manifest for manifest in manifests}
     workflow = by_kind.get("WorkflowTemplate") or by_kind["Workflow"]
@@ -92,7 +93,7 @@ def play(
 
 
 def start(pod: Pod) -> tuple[int, str]:
-    """Run a pod's command as a process; return its exit code as a container's, and its output."""
+    """Run a pod's command as a process; return the exit code that a container would have, and the output."""
     try:
         done = subprocess.run(
             pod.command,
@@ -139,7 +140,7 @@ class _Controller:
         return PlayedWorkflow(self.name, phase, self.nodes)
 
     def _call(self, template_name: str, arguments: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
-        """Run a template; return whether it succeeded, and its output parameters."""
+        """Run a template; return whether it succeeded, and the values of its output parameters."""
         template = self.templates[template_name]
         declared = [parameter["name"] for parameter in template.get("inputs", {}).get("parameters", [])]
         if sorted(declared) != sorted(arguments):
@@ -152,7 +153,7 @@ class _Controller:
             if "dag" in template:
                 return self._dag(template["dag"], inputs, name), {}
             if "steps" in template:
-                # A group starts when the previous one has succeeded.
+                # The next group of steps starts only if all steps of the group before it succeeded.
                 return all(self._steps(group, inputs, name) for group in template["steps"]), {}
             return self._container(template, arguments, inputs, name)
         finally:
@@ -174,7 +175,8 @@ class _Controller:
                 known = self._ancestors(task, dag)
                 values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
                 if "when" in task and not holds(self._fill(task["when"], values)):
-                    self._arguments(task, values)  # an error in an argument is found in a skipped task too
+                    # the arguments of a skipped task are evaluated too, to find errors in them
+                    self._arguments(task, values)
                     phases[task["name"]] = "Skipped"
                     continue
                 ok, given = self._task(task, values, f"{name}.{task['name']}")
@@ -249,8 +251,7 @@ class _Controller:
             if variable["name"] in env:
                 raise ManifestError(f"{name}: {variable['name']} is set twice")
             if "value" in variable:
-                # After Argo's substitution, the kubelet expands references to variables that are defined before this
-                # variable.
+                # After Argo's substitution, the kubelet expands references to earlier variables.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
             elif (key := variable["valueFrom"].get("secretKeyRef")) is not None:
                 if (found := self.secrets.get(key["name"], {}).get(key["key"])) is not None:
@@ -269,7 +270,7 @@ class _Controller:
         return Pod(name, uid, command, env, out, float(deadline) if deadline else None, directory)
 
     def _fill(self, text: str, values: Mapping[str, str]) -> str:
-        """Apply Argo's substitution to the JSON text of the template, with values quoted as in Go."""
+        """Substitute tags in the JSON text of a template as Argo does, with values quoted as in Go."""
         known = {**self.globals, **values}
 
         def value(match: re.Match[str]) -> str:
@@ -297,7 +298,7 @@ def _depends(task: Manifest) -> list[str]:
 
 
 def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
-    """Evaluate Argo's `depends`: a bare name is `name.Succeeded || name.Skipped || name.Daemoned`."""
+    """Evaluate Argo's `depends`; a name alone means that the task was successful, skipped, or is a daemon."""
 
     def term(match: re.Match[str]) -> str:
         return str(phases[match[1]] in ((match[2],) if match[2] else ("Succeeded", "Skipped", "Daemoned")))
@@ -309,7 +310,7 @@ def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
 
 
 def holds(when: str) -> bool:
-    """Evaluate Argo's `when`, in the only form that flowc uses."""
+    """Evaluate Argo's `when`; only the form that flowc writes is supported."""
     match = re.fullmatch(r'"([^"{}]*)" == "([^"{}]+)"', when)
     if match is None:
         raise ManifestError(f"not what `when` may say here: {when!r}")
@@ -323,26 +324,29 @@ def _outputs(template: Manifest, out: Path) -> dict[str, str]:
         if not source["path"].startswith(OUT):
             raise ManifestError(f"an output outside of {OUT}: {source['path']}")
         file = out / source["path"].removeprefix(OUT)
-        # Argo strips one newline.
+        # Argo removes one newline at the end.
         found[parameter["name"]] = file.read_text().removesuffix("\n") if file.exists() else source["default"]
     return found
 
 
 def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -> dict[str, str]:
-    """Return `workflow.parameters.json` and each parameter's own tag; a parameter named `json` would replace the first."""
+    """Return the values of `workflow.parameters.json` and of each parameter.
+
+    A parameter named `json` would replace the former.
+    """
     names = [parameter["name"] for parameter in declared]
     if unknown := given.keys() - set(names):
         raise ManifestError(f"the workflow has no parameter {sorted(unknown)}")
     filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
     if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
         raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
-    # Like Go's json.Marshal, which does not escape DEL and higher characters.
+    # Go's json.Marshal does not escape DEL and higher characters either.
     text = json.dumps(filled, ensure_ascii=False)
     return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """Apply the kubelet's expansion: `$(NAME)` if NAME is known, `$$` is one `$`."""
+    """Expand variables like the kubelet: `$(NAME)` becomes the value of a known variable, `$$` becomes `$`."""
     return re.sub(
         r"\$(?:\$|\(([^)]*)\))",
         lambda match: "$" if match[0] == "$$" else env.get(match[1], match[0]),
@@ -351,7 +355,7 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def _lay_out(config_map: Manifest, volumes: Sequence[Manifest], workdir: Path) -> Path:
-    """Write the ConfigMap as the volume that is mounted at /flowc."""
+    """Write the files of the ConfigMap to the directory that stands for the volume at /flowc."""
     root = workdir / "flowc"
     (source,) = [volume["configMap"] for volume in volumes if "configMap" in volume]
     if source["name"] != config_map["metadata"]["name"]:

@@ -1,4 +1,4 @@
-"""Hand-written and random flows, for the tests of the Argo target."""
+"""Flows for tests of the Argo target: written by hand and random."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from flowc_ir import Parameter as FlowParameter
 
 @dataclass(frozen=True)
 class Files:
-    """A code package that was not collected from a directory."""
+    """A code package with given files, for flows without a directory."""
 
     files: tuple[tuple[str, bytes], ...]
     digest: str = "sha256:0000"
@@ -39,9 +39,10 @@ class Files:
 
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
-# A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
-# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. Every
-# item except a loop belongs to the step before it; a loop is followed by a step.
+# A shape is a list of items: the name of a step; ("fork", join, shapes); ("each", join, shape); ("choose", meet,
+# shapes), a switch, whose shapes may be empty; ("loop", latch, shape), whose latch leads back to the shape's first
+# step. In front of a fork, an each or a choose there is a step, which is the split or the switch. A step follows each
+# loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
@@ -60,7 +61,7 @@ def flow(shape: Shape, *, name: str = "TestFlow", **fields: object) -> Flow:
 
 
 def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
-    """Append the nodes of `shape`; `last` is the transition of the last node."""
+    """Append the nodes of `shape`; the last node gets the transition `last`."""
     at = -1
     for item in shape:
         if isinstance(item, str):
@@ -104,7 +105,7 @@ def _loop(at: int, latch: str, inner: Shape, last: ir.Transition, nodes: list[No
 
 
 def _lead(nodes: list[Node], at: int, step: str) -> None:
-    """Let the step at index `at` lead to `step`; if that step ends a loop, only the loop's exit leads there."""
+    """Make the step at index `at` lead to `step`; if a loop ends there, only the exit of the loop leads to `step`."""
     following: ir.Transition = Goto(target=step)
     if isinstance(left := nodes[at].next, Switch):
         following = replace(left, arms=(left.arms[0], (False, step)))
@@ -112,7 +113,7 @@ def _lead(nodes: list[Node], at: int, step: str) -> None:
 
 
 def with_policies(made: Flow, step: str, **policies: object) -> Flow:
-    """Return the flow with policies (retry, catch, …) on one step."""
+    """Return a copy of the flow in which one step has these policies (retry, catch, …)."""
     return replace(
         made,
         nodes=tuple(replace(n, **policies) if n.id == step else n for n in made.nodes),  # type: ignore[arg-type]
@@ -120,18 +121,18 @@ def with_policies(made: Flow, step: str, **policies: object) -> Flow:
 
 
 def parameter(name: str, kind: ir.ParameterType, default: object = ..., **fields: object) -> FlowParameter:
-    """Return a parameter; `default` is a Python value, or omitted."""
+    """Return a parameter; `default` is a Python value, or `...` for none."""
     text = None if default is ... else json.dumps(default, ensure_ascii=False)
     return FlowParameter(name=name, type=kind, where=Span("flow.py", 5, 5), default=text, **fields)  # type: ignore[arg-type]
 
 
 def chain(length: int) -> Flow:
-    """Return a flow of start, length - 2 steps, end."""
+    """Return a flow of `length` steps in a row, from start to end."""
     return flow(["start", *(f"s{at:04}" for at in range(length - 2)), "end"])
 
 
 def wide(arms: int, steps: int = 1) -> Flow:
-    """Return a static branch with many arms."""
+    """Return a flow with a branch of many arms."""
     return flow(
         ["start", ("fork", "join", [[f"a{arm}_{step}" for step in range(steps)] for arm in range(arms)]), "end"]
     )
@@ -196,7 +197,10 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 @st.composite
 def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
-    """Return a random shape, with names from the end of `names`. With `switches`, it contains switches and loops."""
+    """Return a random shape; the steps' names are removed from the end of `names`.
+
+    With `switches`, the shape may contain switches and loops.
+    """
     items: Shape = [names.pop()]
     kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):
@@ -215,7 +219,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """Yield the items of one kind other than a step."""
+    """Yield the items of a shape for a choose, a loop, or another kind that is not a step."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]

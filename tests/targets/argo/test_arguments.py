@@ -1,4 +1,4 @@
-"""Parameter values survive Argo and the kubelet, byte for byte."""
+"""Argo and the kubelet pass parameter values on unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ values = st.recursive(
 def check_undamaged(encoded: str) -> None:
     assert "{{" not in encoded
     assert encoded.isprintable()
-    assert all(char <= "\uffff" for char in encoded)  # Go escapes higher characters depending on its version
+    assert all(char <= "\uffff" for char in encoded)  # whether Go escapes higher characters depends on its version
 
 
 @given(text)
@@ -45,7 +45,8 @@ def test_json(value: object) -> None:
     check_undamaged(encoded)
     decoded = arguments.decode("json", encoded)
     assert decoded == value
-    assert json.dumps(decoded) == json.dumps(value)  # this comparison also distinguishes 1 from 1.0 and True
+    # the comparison of the texts also distinguishes 1 from 1.0 and from True
+    assert json.dumps(decoded) == json.dumps(value)
 
 
 @given(st.integers() | st.none())

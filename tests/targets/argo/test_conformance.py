@@ -31,7 +31,10 @@ def played(
     environment: Mapping[str, str] | None = None,
     **parameters: str,
 ) -> RunStore:
-    """Compile the flow and run its manifests in a separate store, or in `store`, with `environment` in the image."""
+    """Compile the flow and run its manifests, in a new store or in `store`.
+
+    `environment` has variables that the image sets.
+    """
     done = project.flowc("compile", file, *options)
     assert done.code == 0, done.err
     manifests = list(yaml.safe_load_all(done.out))

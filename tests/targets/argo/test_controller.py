@@ -1,4 +1,4 @@
-"""The tests' simulated controller, with fake commands: it must report everything that Argo would refuse."""
+"""The simulated controller of the tests, with a fake runtime: it must report everything that Argo would refuse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAKE_RUNTIME = str(Path(__file__).parent / "fake_runtime")
 def played(
     flow: Flow, tmp_path: Path, fake: dict[str, Any], parameters: dict[str, str] | None = None
 ) -> tuple[PlayedWorkflow, list[dict[str, Any]]]:
-    """Return the run, and the calls of the fake runtime."""
+    """Run the flow's manifests; return the Workflow's result, and the arguments of each call of the fake runtime."""
     store = tmp_path / "store"
     bundle = compile_flow(flow, flows.CODE, Settings(store="s3://elsewhere"))
     result = play(
@@ -61,7 +61,8 @@ def test_an_empty_foreach_still_joins(tmp_path: Path) -> None:
 )
 def test_retries(tmp_path: Path, exits: list[int], attempts: int, phase: str) -> None:
     fake = {"counts": {"start": 1}, "exits": {"train": exits}}
-    result, calls = played(flows.EXAMPLES["policies"], tmp_path, fake)  # three retries, and one to record the failure
+    # three retries, and one more attempt to record the failure
+    result, calls = played(flows.EXAMPLES["policies"], tmp_path, fake)
     retries = [call["args"][5] for call in calls if call["args"][:2] == ["task", "train"]]
     assert retries == [str(attempt) for attempt in range(attempts)]
     assert result.phase == phase

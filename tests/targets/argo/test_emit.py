@@ -1,4 +1,4 @@
-"""YAML that all readers read as the same values."""
+"""The emitted YAML has the same values for all YAML readers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from flowc.targets.argo.emit import emit
 
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet=" \t\n\r\x85\u2028\ufeffa#:-'\"|>%é😀\x1b")
-keys = text.filter(lambda key: len(key) < 100)  # a longer key would need YAML's `? ` form
+keys = text.filter(lambda key: len(key) < 100)  # longer keys need the form `? KEY`, which `emit` does not write ` form
 trees = st.recursive(
     text | st.booleans() | st.integers(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=8,
 )
 
-# Forms that a plain scalar must not have: YAML 1.1 in PyYAML's and go-yaml's reading, and 1.2's core schema.
+# Scalars that must be quoted, because some reader (PyYAML, go-yaml, YAML 1.2) would not read them as strings.
 NOT_A_STRING = re.compile(
     r"[-+]?[0-9].*|[-+.~?:,!&*|>%@`'\"#=<].*|.*: .*|.* #.*|\s.*|.*\s|"
     r"(?i:y|n|yes|no|on|off|true|false|null|nan|inf)|",
@@ -29,7 +29,7 @@ NOT_A_STRING = re.compile(
 
 
 class Core12(yaml.SafeLoader):
-    """A loader that reads plain scalars like YAML 1.2's core schema."""
+    """A YAML loader that reads unquoted scalars by the core schema of YAML 1.2."""
 
 
 Core12.yaml_implicit_resolvers = {}
@@ -122,7 +122,7 @@ def test_plain_scalars_are_words(document: dict[str, str]) -> None:
         ("a\r\nb\r\n", '"'),
         ("a\n\x0cb\n", '"'),
         ("a\n\u2028\n", '"'),
-        ("a\nb\u202e\n", '"'),  # an invisible character is written as an escape
+        ("a\nb\u202e\n", '"'),  # invisible characters are escaped
         ("\n", '"'),
         ("# é 😀\nx\n", "|"),
         ("---\n...\n", "|"),

@@ -1,4 +1,4 @@
-"""Features that Argo or Kubernetes cannot run are reported when the flow is compiled, with the step's place."""
+"""Features that Argo or Kubernetes cannot run are errors of `flowc compile`, with the position of the step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE = flows.flow(["start", "end"])
 
 
 def codes(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> list[tuple[str, int]]:
-    """Return the codes and lines of the faults."""
+    """Return (code, line) for each error of the compiler."""
     with pytest.raises(BackendError) as raised:
         compile_flow(flow, code, Settings(**settings))
     assert all(fault.code in CODES for fault in raised.value.diagnostics)
@@ -72,7 +72,7 @@ def test_too_many_templates() -> None:
     flow = flows.chain(300)
     for at, node in enumerate(flow.nodes):
         flow = flows.with_policies(flow, node.id, environment=(("AT", str(at)),))
-    # Four of the 200 templates are `main`, two parts and `finish`, so 196 steps fit and the 197th does not.
+    # Of 200 templates, four are `main`, its two parts, and `finish`, so 196 steps fit, and the 197th does not.
     assert codes(flow) == [("argo-too-many-templates", flow.nodes[196].where.line)]
 
 

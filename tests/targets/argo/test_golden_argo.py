@@ -1,4 +1,4 @@
-"""Flows and their exact manifests: tests/golden/<case>/flow.py beside argo.yaml."""
+"""Golden manifests: tests/golden/<case>/flow.py is compiled to exactly argo.yaml."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("fresh_imports")
 
 
 def compiled(case: Path, **settings: str) -> Bundle:
-    """Return the manifests of a case, independent of the name of this version's image."""
+    """Return the manifests of a golden case, with a fixed image name instead of the one with this version."""
     loaded = load(case / "flow.py")
     assert loaded.flow is not None
     assert loaded.cls is not None

@@ -1,4 +1,4 @@
-"""Hera's models are read without pydantic, and give the same manifests as with it; otherwise, pydantic is used."""
+"""Reading Hera's models without pydantic gives the same manifests as with pydantic, or falls back to pydantic."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def plain(name: str) -> type[PlainModel]:
 
 @pytest.fixture
 def by_pydantic(monkeypatch: pytest.MonkeyPatch) -> list[type]:
-    """The classes of all models that were made with pydantic."""
+    """Return a list to which the class of each model is added that pydantic creates during the test."""
     made: list[type] = []
     real = models.Template.__bases__[0].__init__
 
@@ -75,7 +75,7 @@ def test_pydantic_accepts_every_model_and_writes_the_same(
         theirs = compile_flow(flow, flows.CODE, settings)
     assert models.Template in by_pydantic
     assert ours.manifests == theirs.manifests
-    assert ours.to_yaml() == theirs.to_yaml()  # the fields have the same order, too
+    assert ours.to_yaml() == theirs.to_yaml()  # the order of the fields is the same, too
 
 
 @pytest.mark.usefixtures("fresh_imports")
@@ -107,7 +107,7 @@ def test_fields_are_those_that_pydantic_finds(name: str) -> None:
 def _alias(model: type[PlainModel], field: str, required: set[str]) -> str | None:
     try:
         plan = model._fields.plan(tuple({field, *required}))
-    except UnreadableModelError:  # flowc sets no field of such a type
+    except UnreadableModelError:  # the type of this field cannot be read, but flowc never sets the field
         return None
     return next(alias for name, alias, _ in plan if name == field)
 
@@ -133,7 +133,7 @@ def test_an_accepted_value_is_accepted_by_pydantic_and_written_the_same() -> Non
 
 
 def test_a_value_of_the_exact_type_is_accepted() -> None:
-    """pydantic's strict mode accepts nothing else, except mappings for models."""
+    """Like pydantic's strict mode, accept only values of the field's exact type, and mappings for models."""
     compared = 0
     for name, field, value in values():
         theirs = getattr(models, name)
@@ -227,7 +227,7 @@ print("fresh" in text, "name: START" in text, "hera.workflows.service" in sys.mo
 
 
 def with_hera(directory: Path) -> list[str]:
-    """Run the program with another Hera. Return its words."""
+    """Run the program with the copy of Hera in this directory. Return its words."""
     path = ":".join([str(directory), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
@@ -261,7 +261,7 @@ def test_what_is_unknown_is_left_to_pydantic(change: str, copied: Path, tmp_path
 
 
 def test_a_missing_module_is_left_to_the_import(copied: Path, tmp_path: Path) -> None:
-    """The error is the one of the import, which names the module."""
+    """If a module of Hera is missing, the import's own error is raised, which names the module."""
     shutil.copytree(copied / "hera", tmp_path / "hera")
     shutil.rmtree(tmp_path / "hera" / "workflows" / "models")
     path = ":".join([str(tmp_path), *sys.path])

@@ -1,4 +1,7 @@
-"""A flow with four times as many steps takes four times the work, for every shape. The work is counted, not timed."""
+"""Compiling four times as many steps needs about four times the work, for flows of every shape.
+
+Work is measured in executed opcodes, not in time.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,16 @@ if TYPE_CHECKING:
 
     from targets.argo.flows import Shape
 
-MOST = 4.4  # if a flow has four times the steps, its work may be at most this many times the work
+MOST = 4.4  # the largest allowed ratio of the work for four times as many steps
 STEPS = 160
-LOOPS = 48  # a template has ten iterations of each loop, so more loops make a manifest too large
+LOOPS = 48  # each loop appears ten times in a template, so more loops would make the manifest too large
 
 
 def repeated(*pattern: object) -> Callable[[int], Flow]:
-    """Return a function that creates flows by repeating `pattern` between start and end; `#` in names is a number."""
+    """Return a function (number of steps -> flow) that repeats `pattern` between start and end.
+
+    `#` in names becomes the number of the repetition.
+    """
 
     def numbered(part: object, number: int) -> object:
         match part:
@@ -55,7 +61,7 @@ def gangs(count: int) -> Flow:
 
 
 def ladder(layers: int) -> Flow:
-    """Return a flow with layers of two steps; each step is a switch, which chooses between the next two."""
+    """Return a flow with layers of two steps, each of which is a switch between the two steps of the next layer."""
     line = flows.chain(3)
     start, one, end = line.nodes
 
@@ -84,14 +90,14 @@ each_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
 def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
-    """Return the opcodes of `act` on a flow of the shape, and on one with four times as many steps."""
+    """Return the numbers of opcodes of `act` for a flow of this shape, and for a flow with four times the steps."""
     most = LOOPS if shape == "loops" else STEPS
     small, large = (
         replace(made, nodes=tuple(replace(node, kubernetes=Kubernetes(image="a/b:1")) for node in made.nodes))
         for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
     )
     assert verify(large) == []
-    act(small)  # work that is done only once per process is done before the count
+    act(small)  # the first call also does work that is done once per process, which must not be counted
     return executed(lambda: act(small)), executed(lambda: act(large))
 
 
@@ -119,7 +125,7 @@ def test_beginning_a_run(shape: str) -> None:
     lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)),
 ], ids=["compile", "verify", "begin a run"])  # fmt: skip
 def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
-    """Each layer of switches doubles the paths through the flow, but not the work."""
+    """Each further layer of switches doubles the number of paths through the flow, but adds only constant work."""
     small, large = ladder(10), ladder(14)
     assert verify(large) == []
     act(small)
@@ -127,7 +133,7 @@ def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("steps", [3, 4000])  # with 4,000 steps the manifest is too large
+@pytest.mark.parametrize("steps", [3, 4000])  # the manifest of a flow of 4,000 steps is too large for Argo
 def test_garbage_is_collected_afterwards_as_before(steps: int, enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:

@@ -1,4 +1,4 @@
-"""A flow's manifest runs the flow: every task once, after its parents, for every shape."""
+"""A flow's manifest runs every task of the flow once, after its parents, for flows of every shape."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def count_of(step: str, path: str) -> int:
 
 
 def run(flow: Flow, tmp_path: Path) -> list[tuple[str, str]]:
-    """Return the (step, path) of the tasks, in the order of execution."""
+    """Run the flow's manifests; return (step, index path) of the tasks in the order of their execution."""
     order: list[tuple[str, str]] = []
 
     def pod(pod: Pod) -> tuple[int, str]:
@@ -46,7 +46,7 @@ Task = tuple[str, str]
 
 
 def expected(flow: Flow) -> dict[Task, list[Task]]:
-    """Return each task with its parents: the meaning of the flow, step by step."""
+    """Return task -> parents for every task, computed from the meaning of the flow and not from its manifest."""
     by_id = flow.by_id()
     each = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
     join_of = {node.joins: node.id for node in flow.nodes if node.joins}
@@ -54,7 +54,7 @@ def expected(flow: Flow) -> dict[Task, list[Task]]:
     todo: list[Task] = [(flow.start, "0")]
 
     def arrive(task: Task, parent: Task, parents: int) -> None:
-        """A task can run when all its parents have run."""
+        """Count the parents of a task that have ended; when all have, the task can run."""
         before.setdefault(task, []).append(parent)
         if len(before[task]) == parents:
             todo.append(task)

@@ -1,4 +1,4 @@
-"""The rules for all manifests, checked on the golden manifests and on manifests of random flows."""
+"""Rules that every manifest follows, checked for the golden manifests and for manifests of random flows."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def check_rules(flow: Flow, bundle: Bundle) -> None:
 
 
 def check_tags(manifest: dict[str, Any]) -> None:
-    """Check that every tag was written by flowc: text of a user never becomes an Argo template."""
+    """Check that the manifest contains only template tags that flowc writes, and none in texts of users."""
     for text in strings(manifest):
         for tag in TAG.findall(text):
             assert ALLOWED.fullmatch(tag), text
         assert "{{" not in TAG.sub("", text)
-    # A user's values are inserted once: in the first pod's environment.
+    # The tag with the user's values occurs only once, in the environment of the first pod.
     assert sum("workflow.parameters" in text for text in strings(manifest)) <= 1
 
 
@@ -69,7 +69,7 @@ def check_templates(flow: Flow, spec: dict[str, Any]) -> None:
     for template in templates.values():
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", template["name"])
         assert len(template["name"]) <= 63
-        assert "failFast" not in template  # failFast in a template hangs a DAG; dag.failFast does not
+        assert "failFast" not in template  # Argo hangs if a template has `failFast`; `dag.failFast` is safe
         for output in template.get("outputs", {}).get("parameters", []):
             assert output["valueFrom"]["default"] == "0"
         for call in calls(template):
@@ -90,7 +90,7 @@ def check_dag(dag: dict[str, Any], templates: dict[str, Any]) -> None:
     tasks = {task["name"]: task for task in dag["tasks"]}
     assert len(tasks) == len(dag["tasks"]) <= 200
     before: dict[str, set[str]] = {}
-    for name, task in tasks.items():  # sorted so that each task comes after its dependencies
+    for name, task in tasks.items():  # tasks are sorted so that each comes after its dependencies
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
         assert len(name) <= 63
         direct = task["depends"].split(" && ") if "depends" in task else []

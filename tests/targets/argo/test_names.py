@@ -1,4 +1,4 @@
-"""Names: valid for Argo and Kubernetes, and different within each kind."""
+"""Names in manifests: valid for Argo and Kubernetes, and unique among names of one kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
         ("start", "start"),
         ("train_model", "train-model"),
         ("s01_x2", "s01-x2"),
-        ("a_x12345678", "a-x12345678-x3b3d1a5d"),  # a hash is added, because the name looks like a shortened name
+        # a hash is added, because the name already looks like a name with a hash
+        ("a_x12345678", "a-x12345678-x3b3d1a5d"),
         ("in", "in-x582967c8"),
         ("true", "true-xb5bea41b"),
         ("_private", "private-x5d1cf8d3"),
@@ -35,7 +36,7 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 )
 def test_steps(step: str, name: str) -> None:
     made = names.step_name(step)
-    # The form of the digest is checked, not its value.
+    # The value of the hash does not matter, only its form.
     assert re.sub(r"-x[0-9a-f]{8}$", "-x…", made) == re.sub(r"-x[0-9a-f]{8}$", "-x…", name)
     assert NAME.fullmatch(made)
     assert len(made) <= names.MAX_STEP
@@ -69,8 +70,9 @@ def test_no_two_alike(several: list[str]) -> None:
         for name in made:
             assert NAME.fullmatch(name)
             assert len(name) <= limit
-            assert "--" not in name  # only names that the compiler creates contain --
-            assert mangle is names.flow_name or name not in names.RESERVED  # only tasks are named in `depends`
+            assert "--" not in name  # `--` is reserved for names that the compiler creates
+            # RESERVED are words of `depends`, which contains only names of tasks
+            assert mangle is names.flow_name or name not in names.RESERVED
 
 
 @given(identifiers)

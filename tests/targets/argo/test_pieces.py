@@ -1,4 +1,4 @@
-"""Single parts of a manifest: the code's ConfigMap, parameters, pods, the schedule, the strict wrapper around Hera."""
+"""Parts of manifests, tested alone: the code's ConfigMap, parameters, pods, schedules, and the strict use of Hera."""
 
 from __future__ import annotations
 

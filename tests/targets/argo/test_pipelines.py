@@ -87,11 +87,11 @@ def test_manifests_have_no_unwanted_deadline_and_no_random_names(pipelines: Proj
     found = list(yaml.safe_load_all(first.out))
     assert not [path for path, _ in values_of(found) if path.endswith((".activeDeadlineSeconds", ".timeout"))]
     pods = [value for path, value in values_of(found) if path.endswith((".hostPath", ".claimName"))]
-    assert pods == []  # pods share no directory, such as /tmp
+    assert pods == []  # pods share no directory of the node
 
 
 def values_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each part of a manifest with its path."""
+    """Yield (path, value) for each part of a manifest."""
     yield path, value
     match value:
         case dict():
@@ -104,7 +104,7 @@ def values_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.fixture
 def every(project: Project) -> Project:
-    """Return the directory of `pipeline_flows`, with no other pipelines in it."""
+    """Return a project with only the pipelines of `pipeline_flows`."""
     for file, text in FILES.items():
         project.write(file, text)
     project.environment["PYTHONWARNINGS"] = IMAGE["PYTHONWARNINGS"]
@@ -116,7 +116,7 @@ IMAGE = {"PYTHONWARNINGS": "default"}  # allows Jupyter's warnings
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_kind_of_step(every: Project, name: str) -> None:
-    """Each pod has a working directory of its own, so that files reach it only through the catalog."""
+    """Each pod has a separate working directory, so it gets files of earlier pods only from the catalog."""
     done = every.flowc("run", "--local", f"pipelines.py:{name}")
     assert done.code == 0, done.err
     there = played(every, f"pipelines.py:{name}", environment=IMAGE)

@@ -1,4 +1,4 @@
-"""@kubernetes, @secrets, @project and triggers in Argo's manifests, and refusals."""
+"""@kubernetes, @secrets, @project and triggers in Argo's manifests, and the errors for unsupported options."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_image_and_who_runs_it() -> None:
     made = template(with_pod(image="repo/image:1", image_pull_policy="Never", service_account="trainer"))
     assert (made["container"]["image"], made["container"]["imagePullPolicy"]) == ("repo/image:1", "Never")
     assert made["serviceAccountName"] == "trainer"
-    # The exit handler is not a step, so it keeps the platform's image.
+    # The exit handler is not a step, so it uses the image of `compile`, not the image of a step.
     finish = template(with_pod(image="repo/image:1"), "finish")
     assert finish["container"]["image"] == Settings().image
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """The patch mounts the token in Argo's two containers, which have these names in both versions of Argo."""
+    """Only Argo's containers get the service account's token; both versions of Argo use these two container names."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False
@@ -126,7 +126,8 @@ def test_volumes_are_mounted() -> None:
     )
     assert made["volumes"] == [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
-        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},  # by default, half of the memory
+        # the default size is half of the memory
+        {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},
         {"name": "claim-0", "persistentVolumeClaim": {"claimName": "data"}},
     ]
     mounts = {mount["name"]: mount["mountPath"] for mount in made["container"]["volumeMounts"]}

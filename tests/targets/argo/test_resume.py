@@ -1,4 +1,4 @@
-"""Resuming on a cluster: the pods of the Workflow reuse the records of the resumed run, local or on a cluster."""
+"""Resuming on a cluster: pods reuse the records of the resumed run, which was local or on a cluster."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def project(tmp_path: Path) -> Project:
 
 
 def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
-    """Write the Workflow that resumes a run, and run it with `more` in the pods' environment."""
+    """Write the manifests of a Workflow that resumes a run, and run them; `more` are variables in the image."""
     url = f"file://{project.root}/.flowc"
-    # another path of the same directory, because flowc refuses volumes below /tmp
+    # the same directory under another path, because flowc refuses volumes below /tmp
     mounted = "file:///proc/self/cwd/.flowc"
     done = project.flowc(
         "resume",
@@ -104,7 +104,7 @@ def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", 
 
 
 def begun(run: RunStore) -> list[str]:
-    """Return the tasks that ran."""
+    """Return the tasks that the run has executed itself."""
     return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))
 
 
@@ -140,7 +140,7 @@ def test_a_step_and_parameters(project: Project) -> None:
 
 
 def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
-    """A resumed run that failed can be resumed like any other run; each run has its own tags."""
+    """A run that resumed another one and failed can be resumed too; each run has its own tags."""
     assert project.flowc("run", "flow.py", "--factor", "10", "--tag", "old", BREAK="1").code == 1
     origin = project.latest().id
     failed = resumed(project, "failed", "--tag", "new", "--tag", "{{x}}", phase="Failed", BREAK="1")

@@ -1,4 +1,4 @@
-"""Pipelines that failed on a cluster are retried here, and vice versa; failure handlers run for pods that are lost."""
+"""Pipelines that failed on a cluster are retried locally, and vice versa; failure handlers run for lost pods."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def pipelines(project: Project) -> Project:
 def played(
     project: Project, name: str, *words: str, run: Callable[[Pod], tuple[int, str]] = start, **more: str
 ) -> RunStore:
-    """Write the manifests of a command line and run them, in the store of the project, with `more` in the pods."""
+    """Write the manifests of a command and run them in the project's store; `more` are variables in the image."""
     done = project.flowc(*words, "--store", "file:///proc/self/cwd/.flowc", FLOWC_STORE_CLAIM="claim")
     assert done.code == 0, done.err
     given = {"count": "3"} if words[0] == "compile" and "dies" not in words[1] else {}
@@ -167,7 +167,7 @@ DIES = """
 def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
     project: Project, name: str, by: str, state: str, times: int
 ) -> None:
-    """If a pod is deleted before Argo knows its result, Argo starts another pod with the same attempt number."""
+    """If a pod is deleted before Argo knows its result, Argo starts a second pod with the same attempt number."""
     project.write("dies.py", DIES)
 
     def run(pod: Pod) -> tuple[int, str]:
@@ -187,7 +187,7 @@ def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
 
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_handler_runs_for_a_pod_that_is_lost(pipelines: Project, lost: str) -> None:
-    """The pod vanishes before it starts, or after it has recorded its failure."""
+    """The failure handler runs if the pod is lost before it starts, or after it has recorded its failure."""
     pods: list[str] = []
 
     def run(pod: Pod) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Switches and loops on Argo: simulated manifests run exactly the flow's tasks, also for random graphs."""
+"""Switches and loops on Argo: the simulated controller runs exactly the flow's tasks, also for random graphs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ At = tuple[str, str]  # a task: its step and its path
 
 
 def run(flow: Flow, choices: dict[At, str], workdir: Path) -> tuple[list[At], PlayedWorkflow]:
-    """Return the tasks in the order of execution; each switch makes the given choice."""
+    """Run the manifests with these choices of switches; return the tasks in order, and the Workflow."""
     order: list[At] = []
     splits = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
 
@@ -108,7 +108,7 @@ def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
 
 
 def by_chance(flow: Flow, chance: random.Random) -> tuple[list[At], dict[At, str]]:
-    """Return a path through a flow without splits, which after a while takes the shortest way to the end."""
+    """Return random choices and the tasks that they lead to; after some steps, choose the shortest way to the end."""
     graph = Graph(flow)
     distance = {"end": 0}
     while len(distance) < len(flow.nodes):
@@ -140,7 +140,7 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit of iterations in pods is the number of the last iteration that Argo can run."""
+    """The limit of iterations that pods get is the largest number of iterations that Argo can run."""
     from flowc_runtime.pod import coordination
 
     (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == coordination.LOOPS]
@@ -211,7 +211,7 @@ def test_depends(text: str, holds: bool) -> None:
 
 
 def test_an_arm_that_was_not_chosen_is_not_run_when_its_switch_fails(tmp_path: Path) -> None:
-    """If a switch fails, no later task runs, also not the step at which its arms meet."""
+    """If a switch fails, no later task runs, not even the step in which its branches meet."""
     flow = flows.flow(SHAPES["arms"])
 
     def pod(pod: Pod) -> tuple[int, str]:

@@ -1,6 +1,6 @@
-"""All kinds of manifests that flowc compiles pass the validation of a cluster, and faulty ones do not.
+"""Manifests of every kind that flowc compiles pass the validation of a cluster, and manifests with a fault do not.
 
-Faulty manifests are tested too, because a validator that finds nothing is worth nothing. Each fault names the validator
+Faulty manifests show that the validators work. Each fault names the validator
 that finds it: `crd` is the API server with Argo's CRDs, `lint` is Argo's validator; None means that neither finds it.
 """
 
@@ -50,7 +50,7 @@ RIGHT: dict[str, list[Doc]] = {
     "switch": [switch()],
     "loop": [loop()],
     "exit": [exit_hook()],
-    # the schedule refers to an object that comes later in the file
+    # the CronWorkflow comes before the WorkflowTemplate that it names
     "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],
     "run": [branch(), run()],
 }
@@ -63,17 +63,17 @@ def test_right_manifests(argo_version: str) -> None:
 
 
 def text(*docs: Doc) -> str:
-    return "\n---\n".join(map(json.dumps, docs))  # JSON is YAML that all readers read in the same way
+    return "\n---\n".join(map(json.dumps, docs))  # JSON is also YAML, and all YAML readers agree on its values
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A faulty manifest, and a part of the error; None if the fault is not detected."""
+    """A faulty manifest and part of each validator's error; an empty text if the validator does not find the fault."""
 
     make: Callable[[], Doc]
     crd: str = ""
     lint: str = ""
-    crd4: str = ""  # a part of the error, if only Argo 4 detects the fault
+    crd4: str = ""  # part of the error of Argo 4, if Argo 3 does not find the fault
     lint4: str = ""
 
     def expected(self, version: str) -> tuple[str, str]:
@@ -169,7 +169,8 @@ FAULTS = {
     "config map of over 1 MiB": Fault(spoilt(code, "data", {"a": "x" * 2**20}), "Too long"),
     "another kind": Fault(spoilt(code, "kind", "Secret"), "no CRD", "unknown field"),
     "another group": Fault(spoilt(branch, "apiVersion", "argoproj.io/v1"), "apiVersion"),
-    # Faults that only a cluster finds at run time. The compiler's own tests check that it never creates them.
+    # Faults that no validator finds, but only a cluster at run time. Tests of the compiler check that it never creates
+    # such a manifest.
     "NOT NOTICED: depends does not parse": Fault(spoilt(branch, f"{TASK}.depends", "start && (")),
     "NOT NOTICED: retries without a strategy": Fault(spoilt(branch, "spec.templates.1.retryStrategy", ...)),
     "NOT NOTICED: a reserved word": Fault(
@@ -182,7 +183,7 @@ FAULTS = {
 
 @functools.cache
 def verdicts(argo_version: str) -> dict[str, tuple[str, str]]:
-    """Return (crd, lint) of every fault, all in one call, because each process takes time to start."""
+    """Return the errors (crd, lint) of every faulty manifest, from one call of each validator to save time."""
     docs = {name: fault.make() for name, fault in FAULTS.items()}
     crd = dict(zip(docs, argo.schema_errors_each(list(docs.values()), argo_version), strict=True))
     beside = {"CronWorkflow": [branch()], "ConfigMap": []}
@@ -199,13 +200,13 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),  # Argo's own parser only logs this fault
+        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),  # Argo's parser logs this fault and continues
         ("kind: WorkflowTemplate\nkind: Workflow\n", "already set"),
         ("just text\n", "document 0"),
         ("{}\n", "not a kind"),
         ("# nothing\n", "has no manifest"),
         ("", "has no manifest"),
-        # the name is a number for the cluster, although PyYAML reads a text
+        # the cluster's YAML reader reads a number here, although PyYAML reads a string
         ("kind: Workflow\nmetadata: {name: 1234e56}\n", "cannot unmarshal number"),
         ("kind: Workflow\nmetadata: {name: n}\n", "cannot unmarshal bool"),
     ],

@@ -1,4 +1,4 @@
-"""The positions of boxes and lines: nothing overlaps, lines end where they should, and the work is linear."""
+"""The positions of boxes and lines: boxes do not overlap, lines end at their boxes, and the work is linear."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check(layout: GraphLayout, lines: Sequence[Ends]) -> None:
                 assert point.x == following.x or point.y == following.y
             else:
                 assert following.y > point.y
-            for step in range(1, 8):  # a bend is steeper at its ends than the straight line between them
+            for step in range(1, 8):  # points of a straight line: a drawn curve stays even closer to the vertical
                 x, y = (a + (b - a) * step / 8 for a, b in zip(point, following, strict=True))
                 assert not any(inside(type(point)(x, y), box) for box in boxes), f"{line.ends} goes through a box"
 
@@ -121,7 +121,7 @@ def test_no_box_and_one() -> None:
 
 
 def mixed(parts: int) -> list[Ends]:
-    """Return a series of parts, each with a branch, a long path around it, and a loop."""
+    """Return the edges of a flow of `parts` parts, each with a branch with a long arm, and a loop."""
     shape: flows.Shape = []
     for at in range(parts):
         arms: list[flows.Shape] = [[f"a{at}"], [f"b{at}", f"c{at}", f"d{at}"], [f"e{at}", f"f{at}"]]
@@ -134,14 +134,14 @@ def across(arms: int) -> list[Ends]:
 
 
 def around(length: int) -> list[Ends]:
-    """Return a chain in which a line leads from each step to the end."""
+    """Return the edges of a chain, and of lines from each of its steps to the end."""
     steps = [f"s{at}" for at in range(length)]
     return [*pairwise(steps), *((step, steps[-1]) for step in steps[:-2])]
 
 
 @pytest.mark.parametrize("shape", [mixed, across, around])
 def test_the_work_is_linear(shape: object) -> None:
-    """Four times as many boxes take about four times the work; users have flows with 4,000."""
+    """Four times as many boxes need about four times the work; some flows have 4,000 steps."""
     assert callable(shape)
     small, large = shape(25), shape(100)
     assert 3 < executed(lambda: laid(large)) / executed(lambda: laid(small)) < 5.5

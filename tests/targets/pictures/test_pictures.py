@@ -1,4 +1,4 @@
-"""Pictures of flows: their contents, and that their tools can read them."""
+"""Pictures of flows: what they show, and that Graphviz, Mermaid and a browser can read them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AWKWARD = '"quoted" <b>bold</b> & &lt; #quot; `code` \\N \\n %%{init: {}}%% 1. *
 
 
 def everything() -> ir.Flow:
-    """Return a flow with each kind of split and each policy that pictures show."""
+    """Return a flow with all kinds of splits and all policies that pictures show."""
     shape: flows.Shape = [
         "start", ("fork", "both", [["left", ("each", "collect", ["train"])], ["right"]]), ("choose", "meet", [["odd"], []]),
         ("loop", "again", ["turn"]), "end",
@@ -48,7 +48,7 @@ def everything() -> ir.Flow:
 
 
 def awkward() -> ir.Flow:
-    """Return a flow with names that are keywords of the tools, and texts and choices with their special characters."""
+    """Return a flow with names that are keywords of Mermaid or Graphviz, and texts with special characters."""
     names = ["start", "end", "node", "graph", "class", "subgraph", "Überschrift", "click"]
     made = flows.flow([*names, ("choose", "style", [["default"], ["strict"]]), "digraph"], doc=AWKWARD)
     nodes = [replace(node, doc=f"{AWKWARD}\n\nMore.") for node in made.nodes]
@@ -65,7 +65,7 @@ def picture(flow: ir.Flow) -> FlowPicture:
 
 
 def shown_texts(drawn: FlowPicture) -> set[str]:
-    """Return all texts that each kind of picture must show."""
+    """Return the texts that a picture of any kind must contain."""
     texts = {drawn.name, *drawn.notes, *(arrow.label for arrow in drawn.arrows)}
     for box in drawn.boxes:
         texts |= {box.name, box.about, *box.marks}
@@ -142,13 +142,13 @@ def test_pictures_of_the_golden_flows(
     emit = {"mermaid": MERMAID, "dot": DOT, "svg": SVG}[target].emit
     text = emit(picture(flow))
     assert text == emit(picture(flow))
-    # for svg, golden files of three pictures are enough
+    # golden files of three SVG pictures are enough
     if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):
         golden(case / f"picture.{target}", text)
 
 
 def test_the_document_s_picture(project: Project) -> None:
-    """docs/train.svg is the picture of the flow in docs/pictures.md."""
+    """The file docs/train.svg equals the picture of the flow in docs/pictures.md."""
     (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/pictures.md").read_text(), re.DOTALL)
     project.write("train.py", source)
     assert project.flowc("compile", "train.py", "--target", "svg").out == (ROOT / "docs/train.svg").read_text()
@@ -301,7 +301,7 @@ def test_graphviz_reads_it(made: Callable[[], ir.Flow]) -> None:
 
 @pytest.fixture(scope="module")
 def mermaid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """Return a page that contains only Mermaid's file."""
+    """Return a page of the browser that has loaded Mermaid and nothing else."""
     file = tmp_path_factory.mktemp("mermaid") / "page.html"
     file.write_text(
         f'<!doctype html><meta charset="utf-8"><script src="{npm.mermaid().as_uri()}"></script><div id="here"></div>'
@@ -314,7 +314,7 @@ def mermaid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def rendered(page: Page, text: str) -> dict[str, Any]:
-    """Return Mermaid's drawing of a string: its title, its labels and its lines."""
+    """Let Mermaid draw the text; return the title, the labels and the lines of the drawing."""
     script = """(async (text) => {
         const kind = await mermaid.parse(text);
         const {svg} = await mermaid.render('picture', text);

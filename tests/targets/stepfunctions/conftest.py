@@ -1,4 +1,4 @@
-"""The evaluator of JSONata, one process for all tests."""
+"""A fixture with a process that evaluates JSONata, shared by all tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def evaluator() -> Iterator[Evaluator]:
-    """A process that evaluates and validates."""
+    """Return the evaluator, a process that evaluates JSONata and validates state machines."""
     made = Evaluator()
     yield made
     made.close()

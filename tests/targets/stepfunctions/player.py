@@ -1,7 +1,9 @@
-"""Step Functions, AWS Batch, ECS and S3 in a few dozen lines: plays a compiled stack on this machine, one task at a time.
+"""A small simulation of Step Functions, AWS Batch, ECS and S3, which runs a compiled stack here, one task at a time.
 
-It plays Task, Pass, Choice, Wait (without waiting), Map, Parallel, Succeed and Fail. An unknown field, a missing value and
-an expression that fails are errors. JSONata is evaluated by its own reference implementation. Known gaps: roles, queues,
+The supported states are Task, Pass, Choice, Wait (without waiting), Map, Parallel, Succeed and Fail. An unknown field,
+a missing value and an expression that fails are errors. The reference implementation of JSONata evaluates expressions.
+Known gaps: roles,
+    queues,
 resources, `MaxConcurrency`, the sizes of payloads and histories.
 """
 
@@ -33,11 +35,11 @@ FIELDS = {
 
 
 class MachineError(Exception):
-    """Step Functions would refuse the definition, or do something unintended."""
+    """Step Functions would refuse the definition, or would not run it as intended."""
 
 
 class StateFailed(Exception):
-    """A state has failed with an error that `Catch` may match."""
+    """A state has failed with an error that a `Catch` of the state may handle."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(f"{error}: {cause}")
@@ -94,7 +96,7 @@ class Evaluator:
 
 
 class Attempt(NamedTuple):
-    """A container that has run."""
+    """A container that has ended, for one attempt of a task."""
 
     command: list[str]
     env: dict[str, str]
@@ -104,7 +106,7 @@ class Attempt(NamedTuple):
 
 @dataclass
 class PlayedExecution:
-    """The end of an execution; `attempts` are its containers, in the order of their starts."""
+    """The result of an execution; `attempts` are the containers, in the order in which they started."""
 
     status: str = "RUNNING"
     error: str = ""
@@ -131,7 +133,10 @@ def definition(template: Json, substitutions: Mapping[str, str]) -> Json:
 
 
 class Player:
-    """Play a template: `image` is the directory with `code` and `ir`, `buckets` the directory for S3's buckets."""
+    """Runs executions of a template.
+
+    `image` is a directory with `code` and `ir`, `buckets` the directory with S3's buckets.
+    """
 
     def __init__(
         self, template: Json, evaluator: Evaluator, image: Path, buckets: Path, environment: Mapping[str, str]
@@ -211,7 +216,8 @@ class Player:
         for index, item in enumerate(items):
             here = context | {"Map": {"Item": {"Index": index, "Value": item}}}
             given = self.evaluator.fill(state["ItemSelector"], states | {"context": here})
-            if distributed:  # each item is a separate execution, which cannot read its parent's data
+            # each item runs in an execution of its own, which cannot read the data of the parent execution
+            if distributed:
                 self.played.children += 1
                 here = {"Execution": {"Name": f"child-{self.played.children}", "Input": given}}
             found.append(self._graph(state["ItemProcessor"], given, here))

@@ -1,4 +1,4 @@
-"""A flow in the emulator and its state machine in the player have the same tasks and artifacts."""
+"""A flow in the emulator and its state machine in the simulation have the same tasks and artifacts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ REFUSED = {
     "policies": "stepfunctions-option",  # refused for @resources(shared_memory=…)
     "Awkward": "stepfunctions-too-large",  # a default of 60,000 bytes
 }
-"""Flows that cannot be expressed, with the code of the error."""
+"""Flows that Step Functions cannot express, each with the code of the error."""
 
 
 def compiled(project: Project, *options: str, file: str = "flow.py") -> Any:
-    """Return the compiled template of a flow."""
+    """Compile a flow and return the CloudFormation template."""
     done = project.flowc("compile", file, "--target", "stepfunctions", *options)
     assert done.code == 0, done.err
     return json.loads(done.out)
@@ -46,7 +46,7 @@ def played(
     name: str = "played",
     file: str = "flow.py",
 ) -> tuple[PlayedExecution, RunStore]:
-    """Compile the flow, and play its state machine with a separate store."""
+    """Compile the flow, and run its state machine in the simulation, with a store of its own."""
     from flowc_runtime.store.records.store import Store
 
     template = compiled(
@@ -168,7 +168,7 @@ STEPS = """
 
 
 def test_a_pipeline(project: Project, evaluator: Evaluator) -> None:
-    """Functions as steps: a map, branches, a loop with a limit and a condition with a default."""
+    """A pipeline of functions with a map, branches, a loop with a limit, and a condition with a default."""
     project.write("pipeline.py", PIPELINE)
     project.write("steps.py", STEPS)
     done = project.flowc("run", "pipeline.py")

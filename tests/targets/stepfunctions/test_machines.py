@@ -1,4 +1,4 @@
-"""State machines: the values that reach containers, what follows a failure, and the rest of the template."""
+"""State machines: the values that containers get, the states after a failure, and other parts of the template."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def machine(flow: ir.Flow, **fields: Any) -> Any:
 
 
 def check(found: Any, evaluator: Evaluator) -> None:
-    """The validator accepts the machine, its states' names are unique, and states lead only to states beside them."""
+    """Check that the validator accepts the machine, and that the names of states are unique.
+
+    A state may lead only to states of its own level.
+    """
     assert evaluator.faults(found) == []
     names = [name for name, _ in states_of(found)]
     assert len(names) == len(set(names))
@@ -225,8 +228,7 @@ def test_modes_of_maps(name: str, most: int, modes: dict[str, tuple[str, int]]) 
 def test_a_bucket_has_records_under_the_keys_that_are_read(
     evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real S3 gateway has the records under the keys that states read, also for names with quoting and paths with
-    `~`."""
+    """The keys that states read exist in a real bucket, also for names with special characters and paths with `~`."""
     from flowc_runtime.store.records.store import Store
 
     shape: flows.Shape = ["start", ("loop", "again", ["Überschrift", ("each", "inner", ["x"])]), "end"]

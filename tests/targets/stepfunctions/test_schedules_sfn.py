@@ -1,4 +1,4 @@
-"""Cron expressions as EventBridge Scheduler reads them."""
+"""The conversion of cron expressions to those of EventBridge Scheduler."""
 
 from __future__ import annotations
 

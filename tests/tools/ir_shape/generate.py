@@ -1,4 +1,4 @@
-"""The texts that `make generate` writes, by the names of the files in `flowc_ir/generated`."""
+"""The contents of the files that `make generate` writes to `flowc_ir/generated`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIRECTORY = Path(flowc_ir.__file__).parent / "generated"
 
 
 def generated(root: type = Flow) -> dict[str, str]:
-    """Return the text of each file."""
+    """Return file name -> text."""
     parts = shape_of(root)
     policies = tuple(part for part in parts if isinstance(part, Record) and part.cls.__module__ == "flowc_ir.policies")
     others = tuple(part for part in parts if part not in policies)

@@ -1,4 +1,4 @@
-"""Emit the check of limits: the constraints in fields' marks beyond their types, for created and read flows."""
+"""Emit the function that checks limits of values, such as `AtLeast`, which types cannot express."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def emit(parts: tuple[Record | Union, ...]) -> str:
     """Return the module."""
     limited: set[str] = set()
     functions = []
-    for part in parts:  # parts come before the classes that contain them
+    for part in parts:  # classes come after the classes of their fields
         if not isinstance(part, Record):
             continue
         if lines := [line for field in part.fields for line in _field(part, field, limited)]:
@@ -70,7 +70,7 @@ def _field(part: Record, field: Field, limited: set[str]) -> list[str]:
 
 
 def _test(mark: Mark, value: str) -> tuple[str, str]:
-    """Return the condition that a value is outside a limit, and the description of valid values."""
+    """Return (a Python condition that is true for a value outside the limit, the description of valid values)."""
     match mark:
         case markers.AtLeast(least=least):
             return f"{value} < {least}", f"at least {least}"

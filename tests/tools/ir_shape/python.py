@@ -24,11 +24,11 @@ def module(
     types: Iterable[str],
     std: Iterable[str] = ("from typing import TYPE_CHECKING",),
 ) -> str:
-    """Return a module as text.
+    """Return the source of a module.
 
     Args:
-        doc: the first line of its docstring.
-        functions: its functions, each as text.
+        doc: the first line of the module's docstring.
+        functions: the source of each function.
         runs: names of flowc_ir that it needs at run time.
         types: names of flowc_ir that only its annotations need.
         std: lines of imports from the standard library; those that only annotations need are indented.
@@ -48,7 +48,7 @@ def module(
 
 
 def names_in(functions: Iterable[str]) -> set[str]:
-    """Return the names of flowc_ir that functions use."""
+    """Return the names of flowc_ir that occur in the functions."""
     found: set[str] = set()
     for text in functions:
         code = re.sub(r'"[^"]*"', '""', text)
@@ -57,7 +57,7 @@ def names_in(functions: Iterable[str]) -> set[str]:
 
 
 def wrapped(start: str, parts: Iterable[str], end: str) -> str:
-    """Return a call or a collection: on one line if it fits, else with a part on each line, as ruff formats it."""
+    """Return a call or collection as source: on one line if it fits, else one part per line, as ruff formats it."""
     several = list(parts)
     if len(one := f"{start}{', '.join(several)}{end}") <= WIDTH:
         return one
@@ -67,12 +67,12 @@ def wrapped(start: str, parts: Iterable[str], end: str) -> str:
 
 
 def variable(name: str) -> str:
-    """Return the name of a variable for a part: its own, unless it is a keyword of Python."""
+    """Return the name of the variable that holds a part: the part's name, with `_` appended if it is a keyword."""
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def literal(value: object) -> str:
-    """Return a value as ruff formats it: its texts in double quotes."""
+    """Return the source of a value as ruff formats it, with double quotes."""
     match value:
         case str():
             return '"' + repr(value)[1:-1].replace('"', '\\"') + '"'
@@ -94,8 +94,7 @@ def _import(start: str, names: list[str]) -> str:
 
 
 def _home(name: str) -> str | None:
-    """Return the module of flowc_ir that defines a name; for functions of other generated modules, the module of
-    policies."""
+    """Return the module of flowc_ir that defines a name."""
     if made := re.match("(read|write)_", name):
         return f"flowc_ir.generated.policy_{made[1]}{'er' if made[1] == 'read' else 'r'}"
     return next((home for home, has in _HOMES.items()

@@ -1,4 +1,7 @@
-"""Emit the reader: from JSON values to the classes of the IR. Each field is checked; an error names its place."""
+"""Emit the reader, which converts JSON values to the classes of the IR.
+
+The reader checks each field, and its errors contain the path of the faulty value.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def _field(part: Record, field: Field) -> str:
 
 
 def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) -> str:
-    """Return the call that reads a value of a kind."""
+    """Return the source of the call that reads a value of this kind."""
     match kind:
         case Words(words=words):
             return f"word({value}, {at}, {literal(words)})"
@@ -80,7 +83,7 @@ def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) 
 
 
 def _reader(kind: Kind) -> str:
-    """Return the function that reads a value of a kind."""
+    """Return the name of the function that reads a value of this kind."""
     match kind:
         case Scalar(types=types):
             return _SCALARS.get(types, "scalar")
@@ -98,7 +101,7 @@ def _row_name(part: Record, field: Field) -> str:
 
 
 def _row(part: Record, field: Field) -> str:
-    """Return the function that reads an item of a field whose items are tuples of a fixed length."""
+    """Return the source of the function that reads one tuple of a field with a list of tuples."""
     assert isinstance(field.kind, ListOf)
     assert isinstance(field.kind.item, Row)
     kinds = field.kind.item.items
@@ -148,7 +151,7 @@ def _json_name(kind: Kind) -> str:
 
 
 def _wanted(part: Union) -> list[str]:
-    """Return the error text for a value that matches no member."""
+    """Return the error text for a value that matches no member of the union."""
     words = {"str": "a string", "list": "a list"}
     bare = [words[_json_name(member.fields[0].kind)] if member.fields else "null" for member in part.bare]
     keys = [f"'{member.flag}': true" if member.flag else " and ".join(f"'{each.key}'" for each in member.fields if each.required)

@@ -1,4 +1,4 @@
-"""The shape of the IR, read from the annotations of its dataclasses: the source of all four generated files."""
+"""The classes of the IR and their form in JSON, read from annotations; all four generated files come from them."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ Kind: TypeAlias = "Scalar | Words | Place | Texts | ListOf | Row | Record | Unio
 
 @dataclass(frozen=True)
 class Scalar:
-    """A JSON value of one of these types."""
+    """A JSON value that has one of these Python types."""
 
     types: tuple[type, ...]
 
 
 @dataclass(frozen=True)
 class Words:
-    """A string that is one of these."""
+    """A string that must be one of these words."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A position in the source, `Span`, which is a string in JSON."""
+    """A `Span`, a position in the source, which is a string in JSON."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Pairs of strings, written as an object in JSON."""
+    """Pairs of strings, which are an object in JSON."""
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """A tuple of any length."""
+    """A tuple of any length, which is a list in JSON."""
 
     item: Kind
 
@@ -71,8 +71,8 @@ class Field:
 class Record:
     """A class of the IR, and its form in JSON.
 
-    `bare` is the value of its only field, or null without fields; `keyed` is an object with its own first key; `flag` is
-    an object with the key `flag` and the value true; the others are objects with their fields.
+    In JSON, a `bare` record is the value of its only field, or null without fields. A `keyed` record is an object whose
+    first key identifies the class. A `flag` record is `{flag: true}`. Other records are objects with their fields.
     """
 
     cls: type
@@ -82,7 +82,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The name of the class in functions, such as `exit_hook`."""
+        """The name of the class in names of generated functions, such as `exit_hook`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.cls.__name__).lower()
 
     @property
@@ -93,24 +93,24 @@ class Record:
 
 @dataclass(frozen=True)
 class Union:
-    """An alias of the IR for one of several classes."""
+    """A type alias of the IR that means one of several classes."""
 
     alias: str
     members: tuple[Record, ...]
 
     @property
     def name(self) -> str:
-        """The name of the alias in functions."""
+        """The name of the alias in names of generated functions."""
         return self.alias.lower()
 
     @property
     def bare(self) -> tuple[Record, ...]:
-        """The members that are not objects in JSON."""
+        """The members of the union that are not objects in JSON."""
         return tuple(member for member in self.members if member.form == "bare")
 
     @property
     def objects(self) -> tuple[Record, ...]:
-        """The members that are objects in JSON."""
+        """The members of the union that are objects in JSON."""
         return tuple(member for member in self.members if member.form != "bare")
 
 
@@ -134,7 +134,8 @@ class _Finder:
         known = self.parts.get(cls.__name__)
         if not isinstance(known, Record):
             fields = tuple(map(self._field, dataclasses.fields(cls)))
-            ordered = tuple(sorted(fields, key=lambda each: each.key == each.name))  # stable: a `Key` comes first
+            # fields with a `Key` come first; the other fields keep their order
+            ordered = tuple(sorted(fields, key=lambda each: each.key == each.name))
             if ordered and ordered[0].key != ordered[0].name:
                 known = Record(cls, ordered, "keyed")
             else:

@@ -1,4 +1,4 @@
-"""Emit the writer: from the classes of the IR to JSON values, without the fields at their default."""
+"""Emit the writer, which converts classes of the IR to JSON values; fields with their default value are left out."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _record(part: Record) -> str:
 
 
 def _has_defaults(part: Record) -> bool:
-    """Whether a member of a union has fields that are left out at their default."""
+    """Return whether the class has fields that are not written if they have their default values."""
     return len(part.fields) > 1 and not all(field.required for field in part.fields)
 
 
 def _differs(field: Field) -> str:
-    """Return the condition that a field differs from its default."""
+    """Return the source of a condition that is true if a field differs from its default."""
     name = f"value.{field.name}"
     match field.default:
         case None:

@@ -1,8 +1,8 @@
 """`flowc completion`: tab completion in shells for commands, options, files and names in the store.
 
-click finds the argument or option at the cursor. This module then lists the candidates; the parameter's metavar or name
-determines which. Each completion reads the store and runs no user code. If the store or a file cannot be read, there
-are no candidates.
+click finds the argument or option at the cursor. Then this module lists the candidates, by a function that the
+parameter's metavar or name selects. Each completion reads the store and runs no user code. If the store or a file
+cannot be read, there are no candidates.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
 
 
 def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield candidates for `--diff`: runs to compare with the run on the command line, and `.`, which stands for the
-    local files.
-    """
+    """Yield candidates for `--diff`: runs to compare with the run on the command line, and `.` for the local files."""
     store = open_store(ctx.params.get("store_url"))
     if "/" in incomplete:
         yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)

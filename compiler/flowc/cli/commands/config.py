@@ -83,12 +83,14 @@ def _shown(value: str | int | None, without: str) -> str:
 
 
 def _masked(value: str | int | None) -> str | int | None:
-    """Return a setting's value; if it is a URL with credentials, mask them. Other commands refuse such a URL."""
+    """Return a setting's value; if it is a URL with credentials, mask them. Commands other than `flowc config` refuse a
+    URL with credentials."""
     return addresses.shown(value) if isinstance(value, str) else value
 
 
 def _tell_unknown() -> None:
-    """Report environment variables whose names look like a misspelt setting, because flowc does not read them."""
+    """Report environment variables that flowc does not read although their names are similar to the name of a
+    setting."""
     known = [*(setting.variable for setting in SETTINGS), configuration.FILE_VARIABLE]
     for name in sorted(os.environ):
         if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):

@@ -1,7 +1,7 @@
 """The table and the lookup of the commands that a target's deployment adds to `flowc`, such as `flowc deploy`.
 
-`flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command of the same
-name in another target's deployment. `flowc --help` lists only the commands of the default deployment.
+`flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command `deploy` of
+another target's deployment. `flowc --help` lists only the commands of the default deployment.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 
 def own_command(name: str) -> click.Command:
-    """Return a command of the default deployment for `python flow.py …`: without the argument FLOW."""
+    """Return a command of the default deployment in its form for `python flow.py …`, which has no argument FLOW."""
     found = _load(default_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from flowc.cli.commands import doctor_flow
 else:
-    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # imports `metaflow`, perhaps another package's
+    # Imports `metaflow`, which may belong to another package.
+    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")
 
 BEFORE = (
     Need("rich", "rich", "the progress line on a terminal", "pip install rich"),
@@ -137,7 +138,7 @@ def _extensions() -> Iterator[Finding]:
     """Report the installed extensions of `metaflow`, and the parts of them that have no effect in flowc."""
     if (fault := installation.find_fault()) is not None and fault.fatal:
         return
-    from metaflow import __version__ as version  # `find_fault` has checked that it is flowc's
+    from metaflow import __version__ as version  # `find_fault` has checked that this `metaflow` is flowc's
     from metaflow import _extensions
 
     unused = sorted(_extensions.without_effect())
@@ -158,7 +159,8 @@ def _extensions() -> Iterator[Finding]:
 def _repair(source: str | None) -> NoReturn:
     """Uninstall other `metaflow` packages and reinstall flowc.
 
-    Hazard: the commands uninstall flowc itself, so every module that this function needs later must be imported before.
+    Hazard: the commands uninstall flowc itself, so every module that this function needs afterwards must be imported
+        first.
     """
     try:
         commands = distributions.repair_commands(source)

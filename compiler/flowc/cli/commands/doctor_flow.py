@@ -1,4 +1,4 @@
-"""`flowc doctor FLOW`: reports how the tasks of a flow start, and the lines and packages that determine the choice."""
+"""`flowc doctor FLOW`: reports how the tasks of a flow start, and which lines and packages determine this."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Typed(NamedTuple):
 
     @property
     def flow(self) -> FlowSyntax | None:
-        """The syntax of the flow class that the command line names, or of the first flow class in the file."""
+        """The parsed flow class that the command line names, or the first flow class in the file."""
         return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
 
     def parameters(self) -> list[ParameterSyntax]:
@@ -64,8 +64,8 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
     Args:
         words: the argument FLOW: a file or module, with or without a class.
         class_name: the value of `--flow`.
-        store: the store with the runs of the flow. Its newest run has the parameters that the source does not show.
-            None to use only the source.
+        store: the store with the runs of the flow. The newest run shows parameters that are missing in the source.
+            None: use only the source.
 
     Returns:
         The flow; None if there is no such file, or no flow in the file.

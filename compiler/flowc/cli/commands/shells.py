@@ -86,7 +86,7 @@ complete --no-files --keep-order --command %(prog_name)s --arguments '(%(complet
 
 @final
 class Bash(BashComplete):
-    """Completion for bash. It splits the command line itself, because bash splits `user:me` into three words."""
+    """Completion for bash. The class splits the command line itself, because bash splits `user:me` into three words."""
 
     source_template = _BASH
 
@@ -105,7 +105,8 @@ class Bash(BashComplete):
         return words[1 : len(words) - bool(word)], word
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return the line for one candidate: the part after the last `:` or `=`, because bash replaces only this."""
+        """Return the line for one candidate: the part after the last `:` or `=`, because bash replaces only this
+        part."""
         word = self._word()
         if word.startswith("-"):
             word = word.partition("=")[2]

@@ -92,7 +92,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
 
 
 def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
-    """Return the error for options of `run` that precede another command, or that no command follows."""
+    """Return the error for options of `run` before another command, or without a command."""
     option, command = before[0], ctx.invoked_subcommand
     if command is None:
         line = f"{ctx.command_path} {shlex.join([*before, RUN_LIKE[0]])}"

@@ -56,9 +56,10 @@ def _add_options(group: click.Group, cls: type) -> None:
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
     """Return the group of all commands of `python flow.py`. The object of its click context is the flow's class."""
 
-    def unlisted(command: str) -> click.Command | None:  # internal commands, and those that flowc refuses
+    # The help does not list internal commands, and commands of Metaflow that flowc refuses.
+    def unlisted(command: str) -> click.Command | None:
         if command == "signature":
-            from flowc.cli.flow_file.signature import signature_command  # only `metaflow.Runner` calls it
+            from flowc.cli.flow_file.signature import signature_command  # only `metaflow.Runner` calls this command
 
             return signature_command
         if command == "deploy":

@@ -64,7 +64,8 @@ def show_command(
         if found.path is not None and task != found.path:
             continue
         tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
-        if number not in numbers:  # no error, as in Metaflow: programs call this for one attempt after another
+        # A missing attempt is no error, as in Metaflow: programs request one attempt after another.
+        if number not in numbers:
             tell(f"it has no attempt {attempt}")
         elif printer is not None:
             _print_json(printer, found.run, (found.step, task, number))

@@ -209,7 +209,7 @@ def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, 
 
 
 def _columns(words: Sequence[str]) -> None:
-    """Print strings in as many columns as fit on the terminal; the order is downwards in each column."""
+    """Print strings in as many columns as fit on the terminal; the order goes down each column."""
     width = max(map(len, words), default=0) + 4
     columns = max(1, shutil.get_terminal_size((112, 24)).columns // width)
     rows = -(-len(words) // columns)

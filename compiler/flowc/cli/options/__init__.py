@@ -1,4 +1,5 @@
-"""Options that several commands share. Their values come from the command line, files and environment variables."""
+"""Options that several commands share. The options' values come from the command line, files and environment
+variables."""
 
 from flowc.cli.light_urllib import load_urllib
 

@@ -75,7 +75,7 @@ flow_options: tuple[OptionDecorator, ...] = (
 
 
 class FlowOptions(NamedTuple):
-    """The values of `flow_options`."""
+    """The values of the options in `flow_options`; None or empty for options that are missing."""
 
     with_decorators: Sequence[str] = ()
     branch: str | None = None
@@ -124,7 +124,8 @@ class FlowOptions(NamedTuple):
         return tuple(part for part in dict.fromkeys([*found, *given]) if part not in ("", "."))
 
     def added(self) -> list[str]:
-        """Return the decorators to add to steps: those of `--with`, then those of METAFLOW_DEFAULT_DECOSPECS."""
+        """Return the decorators to add to steps: the decorators of `--with`, then the decorators in
+        METAFLOW_DEFAULT_DECOSPECS."""
         return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
 
@@ -174,7 +175,7 @@ def top(ctx: click.Context | None = None) -> Top:
 
 
 def first_words() -> list[str]:
-    """Return the first words of a command line that is printed: `flowc`, and --configuration-file if it was given."""
+    """Return the beginning of a command line for messages: `flowc`, and --configuration-file if it was given."""
     return ["flowc", *configuration_words()]
 
 
@@ -293,8 +294,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: the value of `--store`: an address or a directory. None for the store that the options before the command,
-            variables or the configuration file name; if they name none, `.flowc`.
+        url: the value of `--store`: an address or a directory. None: the store that an option before the command, a
+            variable or the configuration file names, or else `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class ConfiguredOption(click.Option):
     """An option for the setting `key`. The help of the option names the setting's environment variable.
 
-    With `partly`, the option does not read the configuration file: the caller reads it after other sources.
+    With `partly`, the option does not read the configuration file: the caller reads that file after other sources.
     """
 
     def __init__(

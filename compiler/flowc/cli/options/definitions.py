@@ -1,4 +1,5 @@
-"""The options of `run`, and the options before the command in `python flow.py … run`: Metaflow's and flowc's own.
+"""The options of `run`, and the options before the command in `python flow.py … run`: options that Metaflow has, and
+options of flowc.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
 the options before the command (`common.top`); the values after `run` are then added. `words.split` finds the options on
@@ -32,8 +33,9 @@ PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
     """Return an option that Metaflow has, too.
 
-    flowc supports only some of the option's values; the error for other values has a hint. `key` is flowc's setting for
-    the same value, if any. METAFLOW_DEFAULT_… takes precedence over that setting in the configuration file.
+    flowc supports only some of the option's values; the error for an unsupported value has a hint. `key` is flowc's
+    setting for the same value, if any. The variable METAFLOW_DEFAULT_… takes precedence over this setting in the
+    configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 
@@ -69,13 +71,14 @@ TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--with", "--decospecs", "decospecs"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
                  help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
     click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
-    click.Option(["--namespace"], metavar="TAG", help="Set the client's namespace in the steps; '' is the global one."),
+    click.Option(["--namespace"], metavar="TAG",
+                 help="Set the client's namespace in the steps; '' is the global namespace."),
     click.Option(["--branch"], metavar="NAME", allow_from_autoenv=False,
                  help="Use this branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
                  help="Use the production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
-                 help="Treat every step as if it had @cache, or no step."),
+                 help="Treat every step, or no step, as if it had @cache."),
     click.Option(["--trigger", "triggers"], multiple=True, metavar="FLOW/RUN", allow_from_autoenv=False,
                  help="Run as if the end of FLOW/RUN had triggered it; may be repeated."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
@@ -84,7 +87,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--config"], nargs=2, multiple=True, metavar="NAME FILE", allow_from_autoenv=False,
                  help="Read a Config of the flow from a file; may be repeated."),
     click.Option(["--config-value"], nargs=2, multiple=True, metavar="NAME JSON", allow_from_autoenv=False,
-                 help="Give a Config of the flow its value; may be repeated."),
+                 help="Set the value of a Config of the flow; may be repeated."),
     click.Option(["--mode"], hidden=True, callback=_refused("there are no modes")),
 )  # fmt: skip
 
@@ -134,7 +137,8 @@ RESUME_OPTIONS: Sequence[click.Option] = (
 # Options that the help of `python flow.py run` lists, although they may also precede the command.
 RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
-BEFORE_COMMAND = "flowc.before"  # key in a context's `meta`: BEFORE_OPTIONS before the command, as arguments
+# Key in a context's `meta`: the options in BEFORE_OPTIONS that precede the command, as command-line arguments.
+BEFORE_COMMAND = "flowc.before"
 
 
 def _before_command(option: click.Option) -> click.Option:
@@ -144,7 +148,7 @@ def _before_command(option: click.Option) -> click.Option:
 
 
 def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
-    """Remove the values of BEFORE_OPTIONS from `values`; return the ones on the command line as arguments.
+    """Remove the values of BEFORE_OPTIONS from `values`; return those options that the command line has, as arguments.
 
     Args:
         ctx: the context of the group of `python flow.py`.
@@ -182,7 +186,7 @@ def add_top(ctx: click.Context, more: Top) -> Top:
     """Combine the values of options before and after the command; store the result in the context and return it.
 
     Values of repeatable options are joined. For other options, an option after the command takes precedence over an
-    option before the command. Both take precedence over a variable or the configuration file.
+    option before the command. An option in either position takes precedence over a variable or the configuration file.
 
     Args:
         ctx: the command's context.
@@ -210,7 +214,8 @@ def _is_kept(ctx: click.Context, name: str) -> bool:
 
 
 def top_of_environment() -> Top:
-    """Return the values that variables give to TOP_OPTIONS, for commands such as `flowc run` that no options precede.
+    """Return the values that variables give to TOP_OPTIONS, for `flowc run` and similar commands, before which these
+    options cannot be given.
 
     Raises:
         click.BadParameter: a variable has a value that the option does not accept.
@@ -227,8 +232,8 @@ def hidden(option: click.Option) -> click.Option:
     return changed
 
 
-# Options of commands that run a flow, and that Metaflow does not have. For `python flow.py`, they may also precede the
-# command.
+# Options that commands for running a flow have in flowc but not in Metaflow. On the command line of `python flow.py`,
+# these options may also precede the command.
 BEFORE_OPTIONS: Sequence[click.Option] = tuple(
     _before_command(option)
     for option in (*RUN_OPTIONS, *RESUME_OPTIONS)

@@ -96,7 +96,7 @@ def load_flow(
 
     Raises:
         SystemExit: the flow has faults, or FLOW names no flow; the errors are printed.
-        click.UsageError: `--with` names an unknown decorator, or `--branch` and `--production` do not fit the flow.
+        click.UsageError: `--with` names an unknown decorator, or the flow does not allow `--branch` or `--production`.
     """
 
     def ask(cls: type) -> LoadOptions:
@@ -123,7 +123,7 @@ def load_flow(
 
 
 def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
-    """Return the location of an IR's code, as the command line gives it; the IR need not be read yet."""
+    """Return the location of an IR's code from the command line, without reading the IR."""
     known: CodeOf | None = ctx.meta.get(CODE)
     return known if known is not None else CodeOf(options.code_place, options.suffixes())
 

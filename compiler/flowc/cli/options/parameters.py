@@ -74,7 +74,7 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
 
 def _shown_default(parameter: Parameter) -> str | None:
-    """Return a parameter's default as it would be written on the command line; None without a default."""
+    """Return a parameter's default as it would be written on the command line; None if the parameter has no default."""
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:
@@ -131,7 +131,7 @@ def run_values(
         texts: the values on the command line as strings, by the parameter's name.
         params_files: the files of `--params-file`.
         ds_type: the kind of store, which functions that compute defaults receive.
-        before: the values of the run to resume. They take precedence over the environment and the defaults.
+        before: the values of the run to resume. These values take precedence over the environment and the defaults.
 
     Raises:
         click.UsageError: a value is missing or wrong, or a file of parameters cannot be read.
@@ -155,7 +155,7 @@ def run_values(
         if flow.code.name:
             raise
         (missing,) = (p for p in flow.parameters if error.param_hint == f"'--{p.name}'")
-        use = f": it is the {missing.help} ({missing.where}), and no step before returns it" if missing.help else ""
+        use = f": it is the {missing.help} ({missing.where}), and no earlier step returns it" if missing.help else ""
         raise click.UsageError(f"Missing option '--{missing.name}'{use}.") from None
     if not flow.code.name:
         _check_uses(checked, values)
@@ -163,7 +163,7 @@ def run_values(
 
 
 def _check_uses(checked: Checked, values: Mapping[str, object]) -> None:
-    """Check that the functions of a pipeline can take the values. Raises click.BadParameter."""
+    """Check that the functions of a pipeline accept the values of its parameters. Raises click.BadParameter."""
     uses: Mapping[str, Sequence[dataflow.NameUse]] = vars(checked.cls).get(dataflow.USES, {})
     for name, value in values.items():
         if (fault := dataflow.fault_of_value(uses.get(name, ()), value)) is not None:
@@ -190,7 +190,7 @@ def _run_value(
 ) -> object:
     """Return the checked value of one parameter.
 
-    The path of a default file is also searched below `home`. An error ends the program.
+    A file that is the parameter's default is also searched below `home`. An error ends the program.
     """
     try:
         resolved = resolve(parameter, sources)

@@ -49,7 +49,7 @@ NAMES = ("tags", "tag_expression", "status", "since", "until", "parameters")
 def filter_options(command: Command) -> Command:
     """Add the filter options to a command.
 
-    Their values are passed to the command's function as the keyword arguments NAMES.
+    The command's function gets the options' values as keyword arguments with the names in NAMES.
     """
     for option in reversed(_OPTIONS):
         command = option(command)

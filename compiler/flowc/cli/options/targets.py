@@ -1,4 +1,5 @@
-"""The option `--target`. Its value is read before click parses the command line, because other options depend on it."""
+"""The option `--target`. The value of the option is read before click parses the command line, because other options
+depend on the target."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ class TargetName(ParamType):
 
 
 def named_in(words: Sequence[str]) -> str | None:
-    """Return the value of the last option `--target` on a command line; None without the option."""
+    """Return the value of the last option `--target` on a command line; None if the option is missing."""
     found = None
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")

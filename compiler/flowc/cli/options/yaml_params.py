@@ -45,7 +45,8 @@ class Entry(NamedTuple):
         return _line(self.node)
 
     def quotes(self) -> str:
-        """Return the hint to put a number, boolean or date in quotes if a string is meant; empty for strings."""
+        """Return the hint to put a number, boolean or date in quotes if the user means a string; empty for a
+        string."""
         found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
         if found is None or not found.value:
             return ""

@@ -1,6 +1,6 @@
 """Wraps every command: checks the installation before the command, and reports errors that the command does not handle.
 
-Hazard: this module must not import `metaflow`: it checks first whether the installed `metaflow` is flowc's.
+Hazard: this module must not import `metaflow`, because it must first check that the installed `metaflow` is flowc's.
 """
 
 from __future__ import annotations
@@ -49,5 +49,5 @@ def reporting_errors() -> Iterator[None]:
         settings.check()
         with reporting_system_errors(), unreadable.reporting_by(lambda line: click.echo(f"warning: {line}", err=True)):
             yield
-    except FlowcError as error:  # such as an unreachable store
+    except FlowcError as error:  # for example, the store is unreachable
         fail_with(error)

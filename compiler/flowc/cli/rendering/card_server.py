@@ -43,7 +43,8 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """The cards that the server shows: of the run `run_id`, or else of the flow's newest run with the tag `tag`."""
+    """The cards that the server shows: the cards of the run `run_id`; if it is None, of the flow's newest run with the
+    tag `tag`."""
 
     store: Store
     flow: str
@@ -164,7 +165,10 @@ def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
     try:
         return _Server((HOST, port), Handler)
     except OSError as error:
-        fail(f"cannot listen on {HOST}:{port}: {error.strerror}", "choose another with --port, or any with --port 0")
+        fail(
+            f"cannot listen on {HOST}:{port}: {error.strerror}",
+            "choose another port with --port; --port 0 chooses a free port",
+        )
 
 
 class _Server(ThreadingHTTPServer):

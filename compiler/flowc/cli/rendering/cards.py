@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The values of the options that select cards. `hash` is a hash, or at least the first five characters of one."""
+    """The values of the options that select cards. `hash` is a hash, or at least the first five characters of a
+    hash."""
 
     hash: str | None
     type: str | None
@@ -46,7 +47,7 @@ _WANTED = (
     click.option("--type", metavar="TYPE", help="Only cards of this type."),
     click.option("--id", metavar="ID", help="Only cards of this id."),
     click.option("--follow-resumed/--no-follow-resumed", "follow", default=True,
-                 help="Take the cards of the original task if a resumed run has reused it [default]."),
+                 help="Use the cards of the original task if a resumed run has reused the task [default]."),
 )  # fmt: skip
 _SERVED = (
     click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
@@ -216,7 +217,8 @@ def find_card(place: Pathspec, wanted: Wanted) -> Card:
     card = next((card for card in cards if card.type == "default"), cards[0])
     if len(cards) > 1:
         click.echo(
-            f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True
+            f"there are {len(cards)} such cards, this is {_named(card)}; choose one with --type, --id or --hash",
+            err=True,
         )
     return card
 

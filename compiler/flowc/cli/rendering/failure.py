@@ -53,7 +53,7 @@ def pathspec_of(failure: Failure, run: RunStore) -> str:
 def _definition(step: str, flow: Flow, root: Path) -> Frame:
     """Return a stack frame for the line that defines the step.
 
-    It is used if the process ended without a traceback.
+    The frame is used if the process ended without a traceback.
     """
     where = flow.by_id()[step].where
     is_notebook = where.file.endswith(".ipynb")  # its lines are JSON

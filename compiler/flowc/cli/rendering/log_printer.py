@@ -78,13 +78,14 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
 class Printer:
     """Writes the logs of attempts: their stdout to stdout, their stderr to stderr, and JSON to stdout.
 
-    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. But stdout is
-    written without this change if it is not a terminal, because a program may read it.
+    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. If stdout is not a
+    terminal, the logs' stdout keeps all states of a progress bar, because a program may read it.
     """
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self._rows: dict[tuple[Task, Stream], Rows] = {}  # the progress bars of each stream that has shown some
+        # The progress bars of each stream that has printed a progress bar.
+        self._rows: dict[tuple[Task, Stream], Rows] = {}
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
         self._when = 0.0  # time of the previous line
@@ -127,7 +128,7 @@ class Printer:
             self._line(task, line._replace(data=data))
 
     def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
-        """Return the state of the progress bars of a stream; None if the stream has shown none yet."""
+        """Return the state of the progress bars of a stream; None if the stream has printed no progress bar yet."""
         if (rows := self._rows.get((task, line.stream))) is not None:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):

@@ -75,8 +75,8 @@ def reporting_failed_output() -> Iterator[None]:
 def is_of_a_stream(error: OSError) -> bool:
     """Return whether an OSError is about an output stream: such an error has no `filename`.
 
-    EIO can also be an error of reading a file. It is an error of an output stream if flushing the stream fails with EIO
-    again.
+    EIO can also be an error of reading a file. The error counts as an error of an output stream if flushing the stream
+    fails with EIO again.
     """
     if error.filename is not None:
         return False
@@ -101,7 +101,7 @@ def _fails_again(number: int) -> bool:
 def _terminal_is_gone() -> bool:
     """Return whether stdout or stderr is a terminal that was closed.
 
-    This waits for a moment: a write can fail shortly before poll reports that the terminal was closed.
+    The function waits for a moment: a write can fail shortly before poll reports that the terminal was closed.
     """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):

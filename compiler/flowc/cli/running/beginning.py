@@ -76,7 +76,7 @@ class _Beginning:
             os.write(2, f"interrupted by {signal_name(number)}{more}\n".encode())
 
     def record(self, number: int) -> None:
-        """Record the begun run, if any, as interrupted, unless the run has already ended."""
+        """If a run has begun and has not ended, record it as interrupted."""
         run = self.run
         if run is None:
             return
@@ -101,7 +101,8 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # not in a bucket: requests may hang
+        # If the store is a bucket, the end is not recorded, because requests may hang.
+        if self.run is not None and isinstance(self.run.objects, LocalObjects):
             self.record(number)
         self.tell(number)
         os._exit(128 + number)
@@ -111,7 +112,7 @@ class _Beginning:
 def interruptible() -> Iterator[None]:
     """A context manager for a command that may begin a run: a signal ends the command with one line of text.
 
-    The context manager has no effect in a nested use and outside of the main thread.
+    The context manager has no effect if it is nested in another one, or outside of the main thread.
 
     Raises:
         SystemExit: a signal arrived; the exit code is 128 + its number.

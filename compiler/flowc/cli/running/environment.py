@@ -42,8 +42,8 @@ def chosen(ctx: click.Context, option: str | None = None) -> str | None:
         option: the value of `--environment` after the command.
 
     Returns:
-        The value after the command, before the command, in a variable or in the configuration file, in this order; None
-        if none has a value.
+        The value of the option after the command, of the option before the command, of a variable or of the
+        configuration file: the first of these that exists; None if none of them exists.
     """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return option or before.environment or configuration.text("environment")

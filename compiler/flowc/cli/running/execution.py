@@ -101,8 +101,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
     choices = new_run.choices_of(checked.flow)
-    # There is no check for a resumed run: its reused tasks need no secrets, and the other tasks check their own
-    # secrets.
+    # For a resumed run, secrets are not checked here: its reused tasks need no secrets, and the other tasks check their
+    # own secrets.
     if kind.find is None and any(node.secrets for node in checked.flow.nodes):
         check_secrets(checked.flow, choices.secrets, [*patches])
     tracker = tracker_here(mock=mock)
@@ -116,8 +116,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        # `Look` starts git. This comes after `begin_starts`, which examines the effects of the import: git's process
-        # must not count as an effect.
+        # `Look` starts git. Git must start after `begin_starts`, which examines the effects of the import: git's
+        # process must not count as an effect.
         look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
@@ -181,7 +181,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
         _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
         try:
             result = Supervisor(plan, console).run()
-        except FlowcError as error:  # such as an unreachable store
+        except FlowcError as error:  # for example, the store is unreachable
             fail(str(error), f"repair that, then: {resume_line(run, options)}")
         ended(result)
     failure = None if result.ok else RuntimeError("the run has failed")

@@ -31,7 +31,7 @@ def travelling(checked: Checked) -> Checked:
     try:
         package, gone = without_ignored(checked.package, checked.flow.code.file, _patterns())
     except NoGitError as error:
-        click.echo(f"note: {error}: files that it ignores are packaged too", err=True)
+        click.echo(f"note: {error}: files that git ignores are packaged too", err=True)
         return checked
     except UnknownError as error:
         message = f"the files that git ignores are unknown, and they must not be packaged: {error}"
@@ -72,7 +72,7 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
 def is_code(checked: Checked, digest: str) -> bool:
     """Return whether a digest is the digest of the flow's code package, with or without the files that git ignores.
 
-    If git fails to report the ignored files, the digest is only compared with that of the complete package.
+    If git fails to report the ignored files, the digest is only compared with the digest of the complete package.
     """
     if digest == checked.package.digest:
         return True

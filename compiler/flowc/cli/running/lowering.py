@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 else:  # `flowc check` imports this module, but runs no pass
     pipeline = LateModule("flowc.passes.pipeline")
     dumps = LateFunction("flowc_ir.schema:dumps")
-    sender = LateFunction("flowc.cli.running.sending:sender")  # only large files are sent
+    sender = LateFunction("flowc.cli.running.sending:sender")  # used only for large files, which are sent to the store
 
 
 @final
@@ -59,7 +59,8 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, with its code package and a function that sends its default files to the store."""
+    """A flow after the passes, with its code package and a function that sends files that are defaults of parameters to
+    the store."""
 
     passed: Passed
     package: Package
@@ -143,7 +144,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 
 def packaged(checked: Checked) -> Checked:
-    """Check that the flow can be packaged, and return it with its final code package.
+    """Check that the flow can be packaged, and return it with a code package without the files that git ignores.
 
     Raises:
         SystemExit: the flow cannot be packaged; the errors are printed.
@@ -210,8 +211,8 @@ def _room(
 ) -> tuple[Room, Callable[[str], dict[str, object]]]:
     """Return the space for files that are defaults of parameters, and a function that sends such a file to the store.
 
-    Files are packaged beside the code and the IR if there is space, otherwise they are sent to the store if one is
-    named.
+    Files are packaged beside the code and the IR if there is space; otherwise they are sent to the store if an option
+    or setting names one.
     """
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = travel.capacity - code - 2 * MAX_PACKED  # reserves space for small files, which are encoded in the IR

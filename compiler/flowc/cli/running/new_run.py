@@ -103,7 +103,8 @@ def checked_tags() -> tuple[str, ...]:
 
 
 def namespace_for(user: str) -> str | None:
-    """Return the namespace of the client in tasks: the value of `--namespace`, or the user's; None selects all runs."""
+    """Return the namespace of the client in tasks: the value of `--namespace`, or the user's namespace; None selects
+    all runs."""
     given = top().namespace
     return f"user:{user}" if given is None else given or None
 
@@ -200,7 +201,7 @@ def tell_of(
     """Write the files that `--run-id-file` and `--runner-attribute-file` name, for the program that started this run.
 
     Args:
-        run: the run, in the store as other programs open it.
+        run: the run; its store has the address by which other programs open it.
         records: the same run, in the store through which this process writes records.
         options: the values of the command's options.
         disk: the argument `disk` of `cannot_begin`.

@@ -42,12 +42,12 @@ class RunKind(NamedTuple):
     Attributes:
         params: options and arguments in addition to those that all commands for running a flow have.
         find: a function that returns the run to resume; None if the command resumes no run.
-        configs: a function that returns the configs of the run to resume, by name. Its arguments are the values of the
-            command's options and the flow's name.
+        configs: a function that returns the configs of the run to resume, by name. The function's arguments are the
+            values of the command's options and the flow's name.
         execute: a function that executes the command instead of `run_here`.
         without: the options of `run` that the command does not have.
-        elsewhere: a function that may run the flow outside of the emulator. It returns the exit code, or None if the
-            emulator is to run the flow.
+        elsewhere: a function that may run the flow outside of the emulator. The function returns the exit code, or None
+            if the emulator is to run the flow.
         keeps: names of options of Metaflow's command. A parameter of the same name does not replace such an option.
         flow: the argument FLOW as the usage line shows it.
     """

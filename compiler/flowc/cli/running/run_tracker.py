@@ -25,7 +25,7 @@ else:  # used only for runs with a tracker
 
 
 def tracker_here(*, mock: bool) -> str | None:
-    """Return the value of the setting `tracker`; None without a tracker, or with `--mock`.
+    """Return the value of the setting `tracker`; None if it is not set, or with `--mock`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.

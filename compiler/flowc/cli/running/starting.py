@@ -92,14 +92,14 @@ class Verdict(NamedTuple):
     def harmless_elsewhere(self) -> bool:
         """Whether the import is independent of environment variables.
 
-        Only then tasks of steps with `@environment` may be forks, too.
+        Tasks of steps with `@environment` may be forks only if this is true, too.
         """
         return not (self.environment or self.third_parties)
 
 
 def judge(checked: Checked, before: State | None) -> Verdict:
-    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process
-    before and after it.
+    """Examine the effects of a flow's import: read the sources of user modules, and compare the states of this process
+    before and after the import.
 
     Args:
         checked: the flow, which has been imported.
@@ -206,8 +206,8 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
     """Return the file and source of each loaded user module, by name, and a `Harm` for each unreadable source.
 
-    User modules are the flow's module, the user's modules that it imports, and all modules from below the root of the
-    flow's code.
+    User modules are the flow's module, the user's modules that it imports, and all modules whose files are below the
+    root of the flow's code.
     """
     sources: dict[str, tuple[str, str]] = {}
     unreadable: list[Harm] = []
@@ -248,7 +248,7 @@ _STANDARD = f"{os.path.dirname(os.__file__)}/"
 
 
 def _file(name: str) -> str | None:
-    # Not getattr(module, …): some modules import a submodule when an attribute is read.
+    # `getattr(module, …)` is not used: some modules import a submodule when an attribute is read.
     names: dict[str, object] = getattr(sys.modules.get(name), "__dict__", {})
     file = names.get("__file__")
     if file is None:

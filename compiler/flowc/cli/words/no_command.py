@@ -29,7 +29,7 @@ def explained(
         args: the command-line arguments; the first one is not a command.
         error: click's error.
         commands: the commands of the group: of `flowc` or of `python flow.py`.
-        others: the commands of the other one of these two groups.
+        others: the commands of the other group: of `python flow.py` or of `flowc`.
     """
     flow = ctx.find_object(type)
     better = _of_flowc(ctx, args, commands, others) if flow is None else None

@@ -2,8 +2,8 @@
 
 The same rule applies to all options that Metaflow does not have: after FLOW, a parameter takes precedence over flowc's
 option of the same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after
-the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. Options
-that Metaflow has, too, are not replaced by parameters: no parameter can have the name of an option of `run`
+the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A
+parameter never replaces an option that Metaflow has, too: no parameter can have the name of an option of `run`
 (`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the options of other commands.
 """
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
 
-# The options that affect the loading of the flow. Their values are read before the flow's parameters are known.
+# The options that affect the loading of the flow. The values of these options are read before the flow's parameters are
+# known.
 _EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
 
 
@@ -158,26 +159,26 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start`, assuming that no parameter has this name; `auto` for an invalid value."""
+        """Return the value of `--start`, assuming that no parameter is called `start`; `auto` for an invalid value."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
-        except click.ClickException:  # the final parse reports it, once the flow's parameters are known
+        except click.ClickException:  # the final parse reports an invalid value, once the flow's parameters are known
             return "auto"
 
     def foreseen_mock(self) -> bool:
-        """Return whether `--mock` is given, assuming that no parameter has this name."""
+        """Return whether `--mock` is given, assuming that no parameter is called `mock`."""
         return any(self._of(part, "mock", NO_NAMES) for part in (self.line.before, self.line.behind))
 
     def foreseen_errors(self) -> None:
         """Apply `--error-format` before the flow is loaded, because loading may report faults.
 
-        This assumes that no parameter has this name; the final parse corrects the assumption.
+        The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # no words: click reads the variable; then the option before FLOW, then after FLOW
+        # the variable first (click reads it if there are no words), then the option before FLOW, then after FLOW
         for words in ([], *filter(None, given)):
-            with suppress(click.ClickException):  # the final parse reports it
+            with suppress(click.ClickException):  # the final parse reports a wrong value
                 self._one("error_format", words)
 
     def class_before(self) -> str | None:
@@ -190,7 +191,8 @@ class CommandWords:
         return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class that `--flow` after FLOW names; None without this option, or if it is a parameter."""
+        """Return the class that `--flow` after FLOW names; None if the option is missing, or is a parameter of the
+        flow."""
         return self._class(self._of(self.line.behind, "class_name", names))
 
     def _class(self, words: list[str]) -> str | None:
@@ -198,7 +200,8 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class, as far as they name one.
+        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class; each of the three may be
+        missing.
 
         Raises:
             OpeningError: they name different classes.
@@ -220,7 +223,8 @@ class CommandWords:
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
 
-        No parameter can have such a name. Help and errors show the name, and `final` writes it into the arguments.
+        No parameter can have such a name. Help and errors show the new name, and `final` writes the new name into the
+        arguments.
         """
         variables = {name.lower() for name in names.taken}
         for option in options:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RUN = late_pattern(rf"latest|{RUN_ID.pattern}")
 # Maps names that are usual in other programs to commands of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
-# The commands of `flowc` that `python flow.py` does not have, with their argument.
+# The commands of `flowc` that `python flow.py` does not have, each with the form of its argument.
 _BEHIND: Mapping[str, str] = {
     "ir": "{file}", "compile": "{file}", "diff": "{file}", "doctor": "{file}", "runs": "{flow}", "gc": "{flow}",
     "artifact": "{flow}/NAME", "debug": "{flow}/RUN/STEP[/TASK]", "trigger": "NAME", "status": "NAME",
@@ -45,7 +45,7 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
         return click.UsageError(f"{name!r} is not a command. A command comes first: {line}", ctx)
     if name in own:
         line = _line("python", "FLOW.py", *args)
-        return click.UsageError(f"No such command {name!r}. A flow's own file has it: {line}", ctx)
+        return click.UsageError(f"No such command {name!r}. The command line of a flow's file has it: {line}", ctx)
     refused = what_instead()
     if name in refused:
         full = " ".join(args[:2])
@@ -76,7 +76,7 @@ def of_a_flow(
         return None
     file = (ctx.find_root().info_name or "").removeprefix("python ")
     line = " ".join(["flowc", name, *_behind(_BEHIND.get(name, ""), file, flow, rest)])
-    return click.UsageError(f"No such command {args[0]!r} of a flow's file. It is one of flowc: {line}", ctx)
+    return click.UsageError(f"No such command {args[0]!r} of a flow's file. It is a command of flowc: {line}", ctx)
 
 
 def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:

@@ -50,7 +50,7 @@ def _inner(text: str, at: int, step: str | int) -> int | None:
         name: str | int = index
         if opening == "{":
             name, at = _decode(text, at)
-            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # skips the colon: the position of the value
+            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # the position of the value, after the colon
         if name == step:
             return at
         at = _behind_blanks(text, _decode(text, at)[1])

@@ -58,7 +58,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
     Args:
         path: the file of the IR.
         code: the directory or archive with the code; None for the directory of the IR's file.
-        suffixes: file name endings; files with them belong to the code of a directory, like Python files.
+        suffixes: endings of file names; files with these endings belong to the code of a directory, like Python files.
 
     Returns:
         The loaded flow; or, if it cannot be loaded, only `diagnostics` with all faults.
@@ -132,7 +132,8 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        if not (colon and place.startswith("flow.")):  # the message names no field: the error code does
+        # The error code determines the field, because the message does not name it.
+        if not (colon and place.startswith("flow.")):
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
         steps = steps_of(place)
@@ -216,7 +217,8 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
 
 
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
-    """Unpack the files to a new directory. This process removes it when it exits; forks of this process do not."""
+    """Unpack the files to a new directory. This process removes the directory when it exits; forks of this process do
+    not."""
     scratch = ScratchDirectory("code")
     owner = os.getpid()
 

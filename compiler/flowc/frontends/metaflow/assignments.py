@@ -69,7 +69,7 @@ def span_of(
 
 
 def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
-    """Report names that a class body assigns twice, at least once to a parameter: Python silently keeps the last.
+    """Report names that a class body assigns twice, at least once to a parameter: Python silently keeps the last value.
 
     Args:
         tree: the syntax tree of the class.

@@ -1,7 +1,9 @@
-"""Read the values of a flow's `Config`s. This comes first, because decorators and parameters may use the values.
+"""Read the values of a flow's `Config`s. The front end reads configs first, because decorators and parameters may use
+the values.
 
-A value comes from the command line; else from the environment (METAFLOW_FLOW_CONFIG and METAFLOW_FLOW_CONFIG_VALUE:
-JSON objects with the configs' names as keys); else from the config's default.
+A config's value comes from the command line; if it has none there, from the environment (METAFLOW_FLOW_CONFIG and
+METAFLOW_FLOW_CONFIG_VALUE: JSON objects with the configs' names as keys); if it has none there either, from the
+config's default.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ class ConfigSources:
         values: config name → its value, or the value's text (`--config-value`).
         environment: the environment variables, which the import of the flow's file may have changed.
         user_name: the user's name for functions that compute a default; None for the user of this process.
-        earlier: for a resumed run, a function from the flow's name to the configs of the earlier run. They have
-            precedence over every other source.
+        earlier: for a resumed run, a function from the flow's name to the configs of the earlier run. The configs of
+            the earlier run take precedence over every other source.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -221,7 +223,8 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None without a value.
+        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None if no source has a
+        value.
 
         Raises:
             _FailedError: the value cannot be read.

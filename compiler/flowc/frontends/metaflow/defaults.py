@@ -21,8 +21,8 @@ def json_value(
     """Convert a value for a run's parameter to JSON. The value None gives None.
 
     Args:
-        declared: the parameter in the flow's class; None if the class is not loaded. Dates are then converted with
-            `isoformat`.
+        declared: the parameter in the flow's class; None if the class is not loaded. If it is None, dates are converted
+            with `isoformat`.
         parameter: the same parameter in the IR.
         value: the value from Python code or a file.
         texts: whether strings are converted to the parameter's type.

@@ -22,14 +22,14 @@ def find_faults(cls: type) -> tuple[tuple[Diagnostic, ...], Path]:
     If the only faults are missing values of configs, return the faults of the flow's graph instead.
 
     Args:
-        cls: the flow's class. Its configs get their values from environment variables and defaults.
+        cls: the flow's class. The class's configs get their values from environment variables and defaults.
 
     Raises:
         TypeError: the class was not defined in a file, or its file is no longer valid Python.
     """
     loaded = load_class(cls, configs=ConfigSources(environment=os.environ))
     faults = loaded.diagnostics
-    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # without configs, nothing else was checked
+    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # if values of configs are missing, nothing else was checked
         graph = outline(cls)
         faults = graph if isinstance(graph, tuple) else ()
     return faults, loaded.package.root

@@ -62,7 +62,7 @@ def load(
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
         ask: a function that gets the flow's class and returns options. The options replace `with_decorators`,
             `deployment`, `configs` and `suffixes`.
         other: a function that gets the imported module and may load something else, such as a pipeline. If it

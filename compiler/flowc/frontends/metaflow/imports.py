@@ -147,7 +147,7 @@ def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
 
 
 def _names_of(module: str) -> Iterable[str]:
-    """Return the names that can be imported from a module of `metaflow`, including lazy ones."""
+    """Return the names that can be imported from a module of `metaflow`, including names that are imported lazily."""
     loaded = import_module(module)
     names = [*getattr(loaded, "__all__", ()), *vars(loaded)]
     if module == "metaflow":
@@ -233,7 +233,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return a hint to name the flow's module instead of its path, with the directory in which this works."""
+    """Return a hint to name the flow's module instead of its path, and the directory in which flowc finds this
+    module."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)

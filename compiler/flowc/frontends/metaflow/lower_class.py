@@ -63,7 +63,7 @@ class LoweringOptions:
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
     """
 
     with_decorators: tuple[Applied, ...]
@@ -149,7 +149,8 @@ def lower_class(
 
 
 def _attach(cls: type, with_decorators: Sequence[Applied]) -> tuple[list[Applied], list[Applied]]:
-    """Divide the decorators of `--with`: those to add to the IR's nodes, and those to add to the class before mutators.
+    """Return the decorators of `--with` in two groups: the decorators to add to the IR's nodes, and the decorators to
+    add to the class before mutators run.
 
     Raises:
         WithError: a decorator is unknown or cannot be imported.

@@ -40,7 +40,7 @@ _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
 def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
-    """Return the parameters of the class and its bases by name, except those that a subclass's attribute hides.
+    """Return the parameters of the class and its bases by name, except parameters that a subclass's attribute hides.
 
     Mutators may add and remove parameters: before they run, the result is the parameters in the source.
     """
@@ -50,7 +50,7 @@ def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
 
 
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
-    """Read the parameters among the class's attributes into the IR's, in the order of the source.
+    """Convert the parameters among the class's attributes to the IR's `Parameter`s, in the order of the source.
 
     Args:
         members: the attributes of the class.
@@ -95,7 +95,7 @@ class _Reader:
             return None
         blank = IrParameter(
             name=parameter.name, type="str", where=self.where
-        )  # its name may still clash with another parameter's
+        )  # the parameter's name may still clash with the name of another parameter
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
         except KindError as error:

@@ -77,7 +77,8 @@ def resolve_defaults(
 
 
 def _configs(flow: Flow) -> ConfigValue | None:
-    """Return the value of `context.configs`: the values of configs, as items and attributes; None without configs."""
+    """Return the value of `context.configs`: the values of configs, as items and attributes; None if the flow has no
+    configs."""
     if not flow.configs:
         return None
     return ConfigValue(config_values(flow.configs))

@@ -38,7 +38,8 @@ _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 
 
 USES: Final = "_flowc_uses"
-"""The name of the attribute with the uses of parameters, in the class that declares a pipeline's parameters."""
+"""The class that declares a pipeline's parameters has an attribute with this name: a dict from a parameter's name to
+its `NameUse`s."""
 
 
 @final
@@ -144,8 +145,8 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
 
 
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
-    """Return the names that each node can read: values set on any path to it, and the items and counters of the maps
-    and loops around it.
+    """Return the names that each node can read: the values that are set on any path to the node, and the items and
+    counters of the maps and loops around the node.
     """
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
@@ -159,7 +160,8 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):
-            again = node.id in analysis.loops.get(target, ())  # the first iteration lacks values of the body
+            # In the first iteration, the values that the body sets do not exist yet.
+            again = node.id in analysis.loops.get(target, ())
             if nodes[target].joins is None and not again:
                 visible[target] |= after
     for node in flow.nodes:
@@ -197,7 +199,7 @@ def parameters_of(
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
         if all(_has_only_own_default(use) for use in uses) and name not in extra:
-            continue  # JSON cannot represent the default: the function uses its own
+            continue  # JSON cannot represent the default, so the function uses its own default
         found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
         found.setdefault(name, Parameter(name=name, type="any", where=where))
@@ -253,14 +255,15 @@ def _kind(annotation: object) -> ParameterType:
 
 
 def _has_only_own_default(use: NameUse) -> bool:
-    """Return whether a use has a default that no value on the command line can stand for, such as an open file."""
+    """Return whether a use has a default that cannot be written on the command line, such as an open file."""
     if use.default is MISSING or isinstance(use.default, Enum) or is_text_class(type(use.default)):
         return False
     return _json(use.default) is None
 
 
 def _default(use: NameUse) -> str | None:
-    """Return the default of a use as canonical JSON: for a path, a date or an enum, what it is converted from.
+    """Return the default of a use as canonical JSON; a path, date or enum becomes the JSON value that is converted to
+    it.
 
     Return None if no JSON value is converted to a value that equals the default; the function then uses its own
     default.

@@ -68,11 +68,11 @@ class FunctionReferences:
         """Return a reducer: a function, its dotted path, the name of a builtin, or a lambda as text.
 
         Raises:
-            FunctionError: `given` is none of these.
+            FunctionError: `given` has none of these forms, or the function cannot be found.
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
-                code = eval(given, {})  # no more dangerous than a lambda in the pipeline's file
+                code = eval(given, {})  # evaluating this text is no more dangerous than a lambda in the pipeline's file
             except Exception as error:
                 raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
             return self.find(code)

@@ -244,8 +244,8 @@ class GraphBuilder:
         return self._guarded(step, level, name)
 
     def _guarded(self, step: Step, level: Level, first: NodeId) -> NodeId:
-        """Add a node before a composite that checks the composite's value, so that a wrong value is a failure that is
-        handled; return the first node of both."""
+        """Add a node before a composite step that checks the composite's value, so that the handler of failures also
+        handles a wrong value; return the first node."""
         if level.failure is None:
             return first
         name = self._names.take(*level.around, f"{step.name}_check")
@@ -278,7 +278,7 @@ class GraphBuilder:
         )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
-        """Return the level for branches that end in a join: the join runs after a failed step."""
+        """Return the level for branches that end in the join `join`; if a step in a branch fails, the join runs too."""
         failure = join if level.failure is not None else None
         return Level(join, join, failure, (*level.around, step.name), (*level.at, key))
 
@@ -318,7 +318,7 @@ class GraphBuilder:
             self._generated.add(name)
 
     def _fuse(self, first: NodeId) -> None:
-        """Merge each generated node without code into the task before it, which gets the node's transition."""
+        """Merge each generated node without code into the task before it; the task gets the node's transition."""
         before: dict[NodeId, list[NodeId]] = {}
         for node in self._nodes.values():
             for target in targets(node.next):

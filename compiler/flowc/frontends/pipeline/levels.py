@@ -1,4 +1,5 @@
-"""The place of a sequence of steps in a pipeline: what follows it, and what handles its failures."""
+"""The position of a sequence of steps in a pipeline: which nodes follow the sequence, and which node handles its
+failures."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ class Level:
 
 
 def needs_end(pipeline: BasePipeline) -> bool:
-    """Return whether several paths lead to the end of a pipeline: they then need a common last node."""
+    """Return whether several paths lead to the end of a pipeline; if so, the paths need a common last node."""
     last = pipeline.steps[-1]
     return (
         isinstance(last, (Conditional, Loop))
@@ -52,7 +53,8 @@ def needs_end(pipeline: BasePipeline) -> bool:
 
 
 def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline handles failures; steps in branches that end in a join do not count."""
+    """Return whether a step of the pipeline handles failures; steps in branches that end in a join are not
+    considered."""
     for step in pipeline.steps:
         inner: Sequence[BasePipeline] = ()
         match step:
@@ -68,7 +70,7 @@ def _handles(pipeline: BasePipeline) -> bool:
 
 
 def goto(target: NodeId | None) -> Transition:
-    """Return the transition to a node; the end of the run for None."""
+    """Return the transition to a node, or the end of the run if `target` is None."""
     return End() if target is None else Goto(target=target)
 
 

@@ -57,7 +57,7 @@ def load_pipeline(
         module: the module that defines the pipeline; None for the running program.
         parameters: the values that are passed to the run, by name.
         offered: the names of further values; they become parameters only if a step takes values of any name.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
         home: for a pipeline in a file that is not Python, the root of its code and its file relative to the root.
 
     Returns:
@@ -140,8 +140,8 @@ def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults)
 
     Args:
         root: the root of the pipeline's code.
-        file: the pipeline's file, relative to the root. In an interactive session it does not exist.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        file: the pipeline's file, relative to the root. In an interactive session, the file does not exist.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
         faults: collects the fault of a file that cannot be read.
     """
     if not os.path.isfile(root / file):
@@ -159,7 +159,7 @@ def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
 
 
 def declarations(flow: Flow, module: str, uses: Mapping[str, Sequence[NameUse]] = MappingProxyType({})) -> type:
-    """Return a class whose attributes are the flow's parameters as `Parameter`s, like those of a flow class.
+    """Return a class whose attributes are the flow's parameters as `Parameter`s, like a flow class has them.
 
     The command line reads the names, the types and the uses of parameters from such a class.
     """

@@ -36,7 +36,7 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
     Args:
         module: the imported module.
         name: the name of an object of the module or of its pipeline; None for the only pipeline of the module.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
     """
     values = vars(module)
     if name is not None:
@@ -59,7 +59,7 @@ def load_notebook(path: Path, root: Path | None = None, suffixes: Collection[str
     Args:
         path: the notebook's file.
         root: the root of its code; None for the directory of the file.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
     """
     path = Path(os.path.abspath(path))
     root = root.resolve() if root is not None else path.parent
@@ -97,7 +97,7 @@ def _has_classes(values: Mapping[str, object]) -> bool:
 
 
 def _pipelines(values: Mapping[str, object]) -> dict[str, BasePipeline]:
-    """Return the pipelines of a module by variable name, without those that are branches of another pipeline."""
+    """Return the pipelines of a module by variable name, without pipelines that are branches of another pipeline."""
     found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
     return {name: value for name, value in found.items() if not _is_part(value, found.values())}
 

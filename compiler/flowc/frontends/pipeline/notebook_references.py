@@ -58,7 +58,7 @@ class NotebookReferences:
 
 
 def _existing(name: str, beside: str) -> str:
-    """Return the path of an existing notebook. Raises FunctionError if there is none of this name."""
+    """Return the path of an existing notebook. Raises FunctionError if no notebook with this name exists."""
     places = [os.path.join(place, name) for place in (beside, os.getcwd())]
     for path in places:
         if os.path.isfile(path):

@@ -17,8 +17,8 @@ Position: TypeAlias = "tuple[object, ...]"
 """The position of a step or pipeline inside a pipeline: alternately the index of a step and the key of a branch."""
 
 BRANCH, DEFAULT, HANDLER = ("branch",), ("default",), ("on_failure",)
-"""The keys of the pipelines that are not in `branches`. They are tuples, because a branch can have any string as its
-name.
+"""The keys of the pipelines that are not in `branches`. These keys are tuples, because a branch can have any string as
+its name.
 """
 
 
@@ -48,8 +48,8 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
 
 
 def _inside(step: Step) -> Iterator[tuple[object, tuple[str, ...], BasePipeline]]:
-    """Yield the pipelines of a step, each with its key, and with the branch's name if names of inner steps may contain
-    it.
+    """Yield the key of each pipeline inside a step, the name of its branch in a tuple, and the pipeline. The tuple is
+    empty if names of inner steps must not contain the name of the branch.
     """
     match step:
         case Map() | Loop():

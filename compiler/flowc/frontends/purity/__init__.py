@@ -1,1 +1,2 @@
-"""Decide whether importing user code is harmless. If it is, tasks can share the process that has imported it."""
+"""Decide whether importing user code is harmless. If the import is harmless, tasks can be forks of the process that has
+imported the code."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flowc.frontends.purity.lookup import Lookup
 
 _CREATION = ("__new__", "__init__", "__post_init__")
-# Special methods that operators do not call. They are examined where a call or a statement calls them.
+# Special methods that operators do not call. Their code is examined where a call or a statement calls them.
 _NOT_OPERATORS = frozenset({
     "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
     "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
@@ -97,7 +97,8 @@ class Calls:
             self._findings.add(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """Examine the functions that are defined inside a user function: a caller of its result may run them."""
+        """Examine the functions that are defined inside a user function: the code that calls the user function may get
+        and call them."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._code.body(inner, CodeScope(home))
@@ -194,7 +195,8 @@ class Calls:
             self._findings.add(function, scope, f"creates an object of {node.name}, which is a {name}")
 
     def examine_methods(self, name: str) -> None:
-        """Examine all methods of this name in classes of user code: the object may be of any of them."""
+        """Examine all methods of this name in classes of user code, because the object may be an instance of any of
+        these classes."""
         for method, node, module in self._lookup.methods.get(name, ()):
             self._code.body(method, CodeScope(module, self_class=node))
             self._examine_wrappers(method, module)

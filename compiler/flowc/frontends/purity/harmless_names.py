@@ -63,7 +63,7 @@ CALLS = frozenset({
     "metaflow.timeout", "metaflow.trigger", "metaflow.trigger_on_finish", "metaflow.unbounded_test_foreach_internal",
     "metaflow.parameters.*",
     "metaflow.decorators.*", "metaflow.includefile.*", "metaflow.user_configs.*",
-    # Well-known packages: values, declarations and settings
+    # Calls of well-known packages that make values or declarations, or change settings
     "attr.*", "attrs.*", "click.Choice", "click.IntRange", "click.FloatRange", "click.Path", "matplotlib.pyplot.rc",
     "matplotlib.pyplot.style.use", "matplotlib.style.use", "matplotlib.rc", "matplotlib.rcParams.update",
     "matplotlib.pyplot.rcParams.update", "matplotlib.use", "numba.jit", "numba.njit", "numba.vectorize", "numpy.abs",
@@ -107,7 +107,7 @@ METHODS_CALLING = frozenset({"sort", "sub"})
 # Each of these creates a class, and calling the created class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
-# These store or return the functions that are passed to them, without calling them.
+# These functions store or return the functions that are passed to them, without calling them.
 KEEPING = (
     "abc", "attr", "attrs", "builtins.callable", "builtins.classmethod", "builtins.dict", "builtins.getattr",
     "builtins.hasattr", "builtins.id", "builtins.isinstance", "builtins.issubclass", "builtins.list",
@@ -118,7 +118,7 @@ KEEPING = (
     "numba", "pydantic", "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
 )  # fmt: skip
 
-# These return a decorator that wraps a function without calling it.
+# These functions return a decorator that wraps a function without calling it.
 DECORATOR_MAKERS = (
     "attr", "attrs", "click", "contextlib", "dataclasses.dataclass", "functools.lru_cache", "functools.wraps",
     "metaflow", "flowc.steps.cache", "numba", "pydantic", "pytest", "tenacity", "typing", "typing_extensions",
@@ -127,7 +127,8 @@ DECORATOR_MAKERS = (
 # Strings that pandas converts to the current time.
 NOW = ("now", "today")
 
-# These read or set environment variables. They are harmful only if a step has its own environment variables.
+# These functions read or set environment variables. Such calls are harmful only if a step has its own environment
+# variables.
 ENVIRONMENT = (
     "dotenv.dotenv_values", "dotenv.find_dotenv", "dotenv.load_dotenv", "dotenv.main.load_dotenv", "environ.Env",
     "locale.setlocale", "os.environ", "os.environb", "os.getenv", "os.getenvb", "os.path.expanduser",

@@ -43,7 +43,8 @@ class Lookup:
         self.properties = {name for name, found in self.methods.items() if any(_is_property(f) for f, _, _ in found)}
 
     def name(self, node: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name to which an expression resolves, such as `numpy.random.rand`; None for others."""
+        """Return the dotted name to which an expression resolves, such as `numpy.random.rand`; None if it does not
+        resolve to a name."""
         match node:
             case ast.Name(id=name):
                 return self._local(name, scope)
@@ -88,12 +89,13 @@ class Lookup:
         name = self.name(root, scope)
         if name is None or name.startswith("builtins."):
             return True
-        # Also true for `module.VALUE.append(…)` and `Class.VALUES.append(…)`, if the module or class belongs to the
-        # user code.
+        # The result is also true for `module.VALUE.append(…)` and `Class.VALUES.append(…)`, if the module or class
+        # belongs to the user code.
         return name in self._modules or bool(self.find(name, scope)) or name.rpartition(".")[0] in self._modules
 
     def find(self, name: str | None, scope: CodeScope) -> list[tuple[FunctionNode | ast.ClassDef, Module]]:
-        """Return all definitions of a function or class in user code, each with its module; empty for other names."""
+        """Return all definitions of a function or class in user code, each with its module; empty if user code does not
+        define the name."""
         if name is None:
             return []
         module, _, short = name.rpartition(".")
@@ -109,7 +111,7 @@ class Lookup:
         return []
 
     def family(self, node: ast.ClassDef, scope: CodeScope) -> Iterator[tuple[ast.ClassDef, Module]]:
-        """Yield a class of user code and those of its bases that user code defines, each with its module."""
+        """Yield a class of user code and the bases that user code defines, each with its module."""
         yield node, scope.module
         for base in node.bases:
             for parent, home in self.find(self.name(base_of(base), scope), scope):

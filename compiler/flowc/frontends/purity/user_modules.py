@@ -26,7 +26,7 @@ class Module(NamedTuple):
     stars: tuple[str, ...]
     functions: dict[
         str, list[FunctionNode]
-    ]  # all definitions of a name: only at run time it is known which takes effect
+    ]  # all definitions of a name, since only the execution decides which one is used
     classes: dict[str, list[ast.ClassDef]]
 
 
@@ -126,14 +126,15 @@ def loaded_imports(name: str, file: str, source: str) -> list[str]:
 
 
 def _above(name: str) -> Iterator[str]:
-    """Yield the dotted name of a module, and those of the packages that contain it."""
+    """Yield the dotted name of a module, and the dotted names of the packages that contain it."""
     while name:
         yield name
         name = name.rpartition(".")[0]
 
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield these statements and those nested in `if`, `for`, `try`, … Bodies of functions and classes are left out."""
+    """Yield these statements and the statements nested in `if`, `for`, `try`, … Bodies of functions and classes are
+    left out."""
     waiting = [*reversed(statements)]
     while waiting:
         statement = waiting.pop()
@@ -172,7 +173,8 @@ def is_main_guard(test: ast.expr) -> bool:
 
 
 class CodeScope:
-    """The names that a piece of code can use: those of its module, and local ones of the function that contains it."""
+    """The names that a piece of code can use: the names of its module, and the local names of the function that
+    contains it."""
 
     __slots__ = ("functions", "imported", "module", "self_class", "values")
 
@@ -184,7 +186,7 @@ class CodeScope:
         self.self_class = self_class
 
     def inside(self, node: ast.ClassDef | None = None) -> CodeScope:
-        """Return the scope for the body of the class `node`; with None, for the body of a lambda."""
+        """Return the scope for the body of the class `node`; if `node` is None, for the body of a lambda."""
         inner = CodeScope(self.module, self_class=node)
         inner.values |= self.values
         inner.imported |= self.imported
@@ -224,7 +226,7 @@ def constants(module: Module) -> set[str]:
                 bindings[name] += 1
             case ast.Attribute(
                 attr=name, ctx=ast.Store() | ast.Del()
-            ):  # may assign to a variable of this module through an alias
+            ):  # through an alias, this may assign to a variable of this module
                 bindings[name] += 1
             case ast.Import() | ast.ImportFrom():
                 bindings.update(bound(module.name, module.file, node).keys())

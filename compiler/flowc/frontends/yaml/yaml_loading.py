@@ -1,7 +1,7 @@
 """Loads a pipeline from a YAML file (`flowc run pipeline.yaml`).
 
-All faults of the file's form are reported together. Faults of the functions and notebooks that the file names are
-reported only if its form has no fault.
+All faults of the file's structure are reported together. Faults of the functions and notebooks that the file names are
+reported only if its structure has no fault.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = 
     Args:
         path: the YAML file.
         root: the root directory of the pipeline's code; None to search for it.
-        suffixes: file name endings: files with them are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged, like Python files.
 
     Returns:
         The flow, or its faults.

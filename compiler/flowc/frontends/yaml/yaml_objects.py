@@ -1,4 +1,5 @@
-"""Creates objects of `flowc.pipeline` with their places in a YAML file. The readers of both forms use it."""
+"""Creates objects of `flowc.pipeline` with their places in a YAML file. The readers of both forms of YAML pipelines
+(`yaml_list` and `yaml_dag`) use this module."""
 
 from __future__ import annotations
 

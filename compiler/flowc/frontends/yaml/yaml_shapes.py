@@ -264,8 +264,8 @@ class Either:
 @final
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """The steps inside a step, which the form's reader reads later. `name` is the name of their definition in the JSON
-    Schema.
+    """The steps inside a step; the reader of the pipeline's form (a list or `dag:`) reads them later. `name` is the
+    name of these steps' definition in the JSON Schema.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The content of a YAML file as a tree, with the span of each value.
 
-PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The values here are those of YAML 1.2. If YAML
-1.1 reads another value, as for `on`, `012`, `1:30` or a date, `surprise` is a text about the difference.
+PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The values in this tree are the values of YAML
+1.2. If YAML 1.1 reads another value, as for `on`, `012`, `1:30` or a date, `surprise` is a text about the difference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"
 _INT: Final = late_pattern(r"[-+]?[0-9]+")
 _FLOAT: Final = late_pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_MOST: Final = 100_000  # a file's limit of values: nested aliases may multiply them
+_MOST: Final = 100_000  # the maximum number of values in a file: nested aliases may multiply values
 
 
 class YamlMissing(Exception):

@@ -51,7 +51,8 @@ class CodeMap:
 
 
 def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadata) -> CodeMap:
-    """Return the ConfigMap of a flow. It has the keys `c0`, `c1`, … for the files of the code, and a key for the IR.
+    """Return the ConfigMap of a flow. The ConfigMap has the keys `c0`, `c1`, … for the files of the code, and a key for
+    the IR.
 
     Args:
         flow: the flow.

@@ -81,7 +81,8 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """Add the switch and its arms, each on the condition that it is chosen; return the terms for the next block."""
+        """Add the switch and its arms; an arm starts only if the switch chooses it. Return the terms for the next
+        block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False

@@ -1,7 +1,7 @@
 """The models of the installed Hera: `m.Template` is the class `hera.workflows.models.Template`.
 
-The classes are read without pydantic (`hera/model_source.py`). If Hera's source contains something unknown, they are
-imported, with pydantic, which gives the same manifests but takes ten times as long (docs/adr/0034-hera.md).
+The classes are read without pydantic (`hera/model_source.py`). If Hera's source contains something unknown, the models
+are imported with pydantic instead: this gives the same manifests but takes ten times as long (docs/adr/0034-hera.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PARENT = "hera.workflows"
 
 @final
 class _Models:
-    """Stands for the module `hera.workflows.models`. A model is read when it is first used."""
+    """Replaces the module `hera.workflows.models`. A model is read when it is first used."""
 
     def __init__(self) -> None:
         self._source: ModelSource | ModuleType = ModelSource()

@@ -41,7 +41,8 @@ def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
         blocks: the series that is lowered, the result of `fit`.
 
     Returns:
-        The limits, by the id of the step. Only steps that lead back to the first step of a loop around them have one.
+        The limits, by the id of the step. Only steps that lead back to the first step of a loop around them have a
+        limit.
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):

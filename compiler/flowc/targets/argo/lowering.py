@@ -43,7 +43,7 @@ class Lowering:
 
     def main(self, blocks: Series) -> None:
         """Add the template `main`, the entry point, with the tasks of the whole flow at the index path 0."""
-        self.templates["main"] = make(m.Template, name="main")  # reserves its place as the first template
+        self.templates["main"] = make(m.Template, name="main")  # reserves the position of the first template
         self.templates["main"] = make(
             m.Template, name="main", dag=self._dag(Dag(self, TemplatePlace(ROOT_PATH)), blocks)
         )

@@ -15,9 +15,9 @@ MAX_STEP = 40  # a label has at most 63 characters; prefixes such as `each-body-
 MAX_FLOW = 52  # the limit of a CronWorkflow's name, since its runs are named `<name>-<unix time>`
 MAX_LABEL = 63
 
-# Argo evaluates `depends` in an expression language. If a task has the name of a word of this language, its validation
-# succeeds but it fails at run time. Words with capital letters (startsWith) are not listed, because plain names have no
-# capitals.
+# Argo evaluates `depends` in an expression language. If the name of a task is a word of this language, the template
+# passes validation, but the run fails. Words with capital letters (startsWith) are not listed, because plain names have
+# no capitals.
 RESERVED = frozenset({"let", "nil", "true", "false", "contains", "matches", "if", "else", "not", "in", "and", "or"})
 
 STEPS = Naming(plain=re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII), longest=MAX_STEP, reserved=RESERVED)

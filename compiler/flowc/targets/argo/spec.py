@@ -135,7 +135,7 @@ def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name:
     spec = make(
         m.CronWorkflowSpec,
         schedules=list(schedule.crons),
-        # The time zone is always written. Without it, Argo uses the controller's time zone.
+        # The time zone is always written. Without a time zone, Argo uses the controller's time zone.
         timezone=schedule.timezone or "UTC",
         concurrency_policy=settings.concurrency,
         starting_deadline_seconds=settings.starting_deadline_seconds,

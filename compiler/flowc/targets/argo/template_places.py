@@ -20,8 +20,8 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and the number of iterations from the template's input to the
-    place.
+    """A loop around a place: its header, its template, and `offset`: the number of iterations by which the place is
+    later than the iteration that the template gets as input.
     """
 
     header: NodeId
@@ -48,11 +48,13 @@ class TemplatePlace:
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """Return the arguments for a template that is called from this place; they describe the place."""
+        """Return the arguments for a template that is called from this place: its index path and the numbers of the
+        iterations."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return the place of this call inside the called template, whose inputs are the path and the iterations."""
+        """Return this place as the called template sees it: its inputs contain the path and the numbers of the
+        iterations."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:

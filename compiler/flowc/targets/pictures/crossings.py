@@ -20,7 +20,7 @@ PATIENCE: Final = 3
 def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[int]]:
     """Return the layers with their places in an order in which few lines cross, never more than in the given order.
 
-    `below` has the neighbours of each place in the next layer, `above` those in the previous layer.
+    `below` has the neighbours of each place in the next layer, `above` has the neighbours in the previous layer.
     """
     current = [[*layer] for layer in layers]
     best, fewest, waited = [[*layer] for layer in current], _crossings(current, below), 0
@@ -38,7 +38,8 @@ def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[i
 
 
 def _sweep(layers: list[list[int]], order: Iterable[int], neighbours: Neighbours, position: list[int]) -> None:
-    """Sort the places of each layer by the mean position of their `neighbours`; places without any are not moved."""
+    """Sort the places of each layer by the mean position of their `neighbours`; places without neighbours are not
+    moved."""
     for number in order:
         means = {
             at: sum(position[other] for other in neighbours[at]) / len(neighbours[at])

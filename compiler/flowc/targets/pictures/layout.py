@@ -1,10 +1,10 @@
 """Computes the positions of the boxes and lines of a graph that is drawn from top to bottom, for any kind of picture.
 
-The method is Sugiyama's. A box is in the layer below its lowest predecessor. A line that passes layers has a place in
-each of them; lines to the same box share these places. The places in each layer are sorted so that few lines cross.
-Then each box moves as close to the middle of its neighbours as the order allows. Lines that lead back to a box share a
-column to the right of the boxes that they enclose. Time and memory are linear in the number of boxes, lines and places,
-apart from a logarithmic factor for the width of a layer.
+The layout algorithm is Sugiyama's, for graphs in layers. A box is in the layer below its lowest predecessor. A line
+that passes layers has a place in each of them; lines to the same box share these places. The places in each layer are
+sorted so that few lines cross. Then each box moves as close to the middle of its neighbours as the order allows. Lines
+that lead back to a box share a column to the right of the boxes that they enclose. Time and memory are linear in the
+number of boxes, lines and places, apart from a logarithmic factor for the width of a layer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ LINE_GAP: Final = 18.0
 """The space between long lines."""
 LAYER_GAP: Final = 48.0
 """The space between layers, where lines bend."""
-_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001  # weights of places: long lines become straight, columns move most
+# A place with a large weight moves little: long lines become straight, and columns move most.
+_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001
 
 
 class Point(NamedTuple):
@@ -101,7 +102,8 @@ class _Column(NamedTuple):
 
 
 class _Layout:
-    """The layers of a graph. Places are numbered: first those of the boxes, then those of long lines and columns."""
+    """The layers of a graph. Places are numbered: first the places of the boxes, then the places of long lines and
+    columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
@@ -196,8 +198,8 @@ class _Layout:
         self.above[lower].append(upper)
 
     def _walk(self) -> list[list[int]]:
-        """Return the layers, with places in the order of a depth-first search; a column follows all places below its
-        box."""
+        """Return the layers, with places in the order of a depth-first search; in a layer, a box's column comes after
+        all places that are reached from the box."""
         layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
         seen: set[int] = set()
         roots = [at for at in self.order if not self.above[at]]
@@ -227,8 +229,8 @@ class _Layout:
         return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
 
     def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
-        """Make columns straight, outer columns first: move a column's places to its rightmost place if nothing is in
-        the way."""
+        """Make columns straight, the longest first: move all places of a column to the position of the rightmost place,
+        if no other place is in the way."""
         after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
         for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
             x = max(middles[at] for at in column.places)
@@ -309,5 +311,5 @@ class _Drawing:
 
 
 def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return the points without points that equal the previous one."""
+    """Return the points; of successive equal points, return only the first."""
     return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

@@ -17,7 +17,8 @@ _ARROWS: dict[ArrowKind, str] = {"next": "-->", "choice": "-->", "each": "==>", 
 
 
 def mermaid_text(picture: FlowPicture) -> str:
-    """Return the flowchart. Its nodes have numbers as names, since the name of a step may be a keyword of Mermaid."""
+    """Return the flowchart. The nodes of the flowchart have numbers as names, since the name of a step may be a keyword
+    of Mermaid."""
     number = {box.id: f"n{at}" for at, box in enumerate(picture.boxes)}
     lines = ["---", f"title: {_title(': '.join((picture.name, *picture.notes)))}", "---", "flowchart TB"]
     lines.append(f"  accTitle: {_entities(picture.name)}")

@@ -62,7 +62,7 @@ class StepArrow:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPicture:
-    """A flow. `notes` are the lines below its name, `doc` is its whole docstring."""
+    """A flow. `notes` are the lines below the flow's name, `doc` is the flow's whole docstring."""
 
     name: str
     notes: tuple[str, ...]
@@ -72,8 +72,8 @@ class FlowPicture:
 
 
 def picture_of(analysis: Analysis) -> FlowPicture:
-    """Return the picture of a flow without faults. Its boxes are the first step, then the other steps in the order of
-    the source."""
+    """Return the picture of a flow without faults. The boxes of the picture are the first step, then the other steps in
+    the order of the source."""
     flow = analysis.flow
     first = analysis.nodes[flow.start]
     nodes = (first, *(node for node in flow.nodes if node is not first))

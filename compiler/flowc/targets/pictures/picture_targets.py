@@ -1,4 +1,5 @@
-"""The targets `mermaid`, `dot` and `svg`: pictures of a flow, made from its IR alone. They do not run flows."""
+"""The targets `mermaid`, `dot` and `svg`: pictures of a flow, made from its IR alone. These targets do not run
+flows."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Spacing:
         layers: the places of each layer, from left to right.
         widths: the width of each place, with the space around it.
         weights: the weight of each place, if several places would have the same best position.
-        anchors: a mapping from some places to another place, whose position is the best position of the first place.
+        anchors: maps some places to another place; such a place should have the position of the other place.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Spacing:
         self._weights = weights
         self._anchors = anchors
         self.middles = [0.0] * len(widths)
-        self._offsets: list[list[float]] = []  # for each layer: the positions without space between the places
+        self._offsets: list[list[float]] = []  # for each layer: the positions of the places if they touch each other
         for layer in layers:
             steps = ((widths[left] + widths[right]) / 2 for left, right in pairwise(layer))
             offsets = [*accumulate(chain((0.0,), steps))]

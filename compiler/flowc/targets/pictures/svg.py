@@ -81,7 +81,7 @@ def svg_text(picture: FlowPicture) -> str:
         lines.append(_arrow(arrow, line))
     for box in picture.boxes:
         lines += _box(box, layout.boxes[box.id])
-    # Above all lines, so that no line crosses a label.
+    # Labels are drawn after all lines, so that no line crosses a label.
     lines += [_label(arrow, line) for arrow, line in zip(picture.arrows, layout.lines, strict=True) if arrow.label]
     return "\n".join([*lines, "</g>", "</svg>"]) + "\n"
 

@@ -31,7 +31,7 @@ def image_files(flow: Flow, package: Package) -> list[tuple[str, bytes]]:
 
 
 def image_digest(flow: Flow, package: Package) -> str:
-    """Return the digest of the files. A task compares it with the digest of the files in its image."""
+    """Return the digest of the files. A task compares this digest with the digest of the files in its image."""
     return digest_of(image_files(flow, package))
 
 

@@ -95,7 +95,7 @@ class _Machine:
         return {"StartAt": begin, "States": states}
 
     def _following(self, node: Node) -> tuple[NodeId, ...]:
-        """Return the next steps in the same graph. After a split, this is the split's join."""
+        """Return the next steps in the same graph. After a split, the next step is the split's join."""
         if isinstance(node.next, Branch | Foreach | Gang):
             return (self._analysis.join_of[node.id],)
         return targets(node.next)
@@ -152,8 +152,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph, and return its name. It exists because each rule of a Choice must lead to a
-        state."""
+        """Add a state that ends the graph, and return its name. If an arm of a Choice ends the graph, the Choice needs
+        this state, because each rule of a Choice must lead to a state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -225,7 +225,7 @@ class _Machine:
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        run = "$encodeUrlComponent($states.input.run)"  # encoded like in the store's keys
+        run = "$encodeUrlComponent($states.input.run)"  # encoded like the run's id in the store's keys
         key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",
@@ -259,8 +259,9 @@ class _Machine:
         """Return whether each item of a foreach gets its own execution (a distributed Map), which has its own event
         history.
 
-        This is needed if more than 40 items may run at once, or if the body contains a loop or another foreach, since
-        the number of events in the history then has no limit. A foreach inside another foreach is never distributed.
+        A foreach needs such executions if more than 40 items may run at once, or if the body contains a loop or another
+        foreach, because the number of events in the history then has no limit. A foreach inside another foreach is
+        never distributed.
         """
         scopes = self._analysis.scopes
         if any(isinstance(scope, ItemScope) for scope in scopes[split]):

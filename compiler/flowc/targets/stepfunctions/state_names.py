@@ -27,7 +27,8 @@ def state_name(step: str) -> str:
 
 
 def machine_name(flow: Flow) -> str:
-    """Return the name of a flow's state machine. For a flow in a project, it begins with `project-branch-flow`."""
+    """Return the name of a flow's state machine. For a flow in a project, the name begins with
+    `project-branch-flow`."""
     parts = [flow.name] if flow.project is None else [flow.project.name, flow.project.branch, flow.name]
     readable = "-".join(_MACHINE.sub("-", part).strip("-") for part in parts)
     if flow.project is None and readable == flow.name and len(readable) <= MAX_NAME:

@@ -93,7 +93,7 @@ def request(method: str, path: str, body: Any) -> Any:
             "Content-Type": "application/json",
         },
     )
-    # No proxy, whatever the image's environment says: this is inside the cluster.
+    # Ignore the image's proxy variables: the API server is inside the cluster.
     trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt")))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
     try:

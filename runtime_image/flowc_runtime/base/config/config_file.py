@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # few files have such tables
+    # imported at first use, because few files have such tables
+    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"
@@ -32,8 +33,8 @@ _NO_YAML: Final = (
     'write a file flowc.toml: store = "…" replaces the run log, [defaults] and [overrides.NAME] replace executors; '
     "the command decides where the flow runs, such as flowc compile --target argo"
 )
-# Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and this match is faster than parsing
-# TOML.
+# Matches a pyproject.toml that may have a [tool.flowc] section. Most files have no such section, and this match is
+# faster than parsing TOML.
 _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 
@@ -47,7 +48,7 @@ class ConfigFile(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The file as messages name it: its name if it is in the working directory, otherwise its path."""
+        """The file's name for messages: only the name if it is in the working directory, otherwise the path."""
         return _place(self.path)
 
     def place(self, key: str) -> str:
@@ -56,7 +57,8 @@ class ConfigFile(NamedTuple):
         return _place(self.path, self.lines.get(at))
 
     def place_of(self, path: tuple[str, ...]) -> str:
-        """Return the file and the line of a key in a table, or of the innermost table around it whose line is known."""
+        """Return the file and the line of a key in a table, or of the innermost table that contains the key and whose
+        line is known."""
         return _place(self.path, _line_of(path, self.lines))
 
     def value(self, setting: Setting) -> str | int:
@@ -140,7 +142,8 @@ def _mentions_us(path: str, *stamp: int) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
-    """Return values that change when the file is written, so that long-lived programs (notebooks) read it again."""
+    """Return values that change when the file is written, so that long-lived programs (notebooks) read the file
+    again."""
     try:
         status = os.stat(path)
     except OSError:
@@ -202,7 +205,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
         toml = import_module(name)  # imported only if there is a file, since the import is slow
-    except ModuleNotFoundError:  # possible in the interpreter of a step's environment under Python 3.10
+    except ModuleNotFoundError:  # tomli may be missing in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -212,7 +215,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        last = text.rstrip("\n").count("\n") + 1  # used if the error has no number but "at end of document"
+        last = text.rstrip("\n").count("\n") + 1  # used if the error says "at end of document" instead of a line number
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None

@@ -33,8 +33,8 @@ class Setting(NamedTuple):
         default: the value if nothing sets it; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
         choices: the allowed strings; empty if every string is allowed.
-        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over them; they
-        take precedence over a file.
+        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over METAFLOW_*
+        variables, which take precedence over a file.
     """
 
     key: str
@@ -63,7 +63,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_EXECUTOR",
         option="`--executor` of `flowc run`; `--local` is the executor `local`",
-        help="What `flowc run` and `Pipeline.execute` run flows with: `local` (this machine), `mock` (this machine, "
+        help="How `flowc run` and `Pipeline.execute` run flows: `local` (this machine), `mock` (this machine, "
         "without the user's functions), a target that runs flows, such as `argo`, or a plugin.",
         default="local",
     ),
@@ -72,7 +72,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_CATALOG",
         option="none",
-        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
+        help="Where files of `Catalog(put=…)` are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
         default="store",
     ),
     Setting(
@@ -281,6 +281,6 @@ PLUGIN_SETTINGS: Final = ("catalog", "secrets", "pickler", "tracker")
 
 
 def shown_value(value: object) -> str:
-    """Return a value as errors show it: as it is written in TOML, and at most 60 characters of it."""
+    """Return a value as errors show it: as it is written in TOML, and cut to 60 characters."""
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return shown[:60]

@@ -1,9 +1,9 @@
 """The value of each setting and its source: options, `FLOWC_*` variables, a file, defaults, in this order.
 
-The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
-`[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module
-reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before flowc's file; Metaflow's own
-configuration file comes after flowc's file. Pods ignore flowc's file.
+The file is the nearest configuration file in the working directory and its parents: `flowc.toml`, or a `pyproject.toml`
+with `[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another file. The command line reads options; this
+module reads all other sources. Metaflow's settings are read, too: METAFLOW_* variables are used after `FLOWC_*`
+variables and before flowc's file, Metaflow's own configuration file after flowc's file. Pods ignore flowc's file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
 
 FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
-"""The variable that names a configuration file to read instead of the nearest one."""
+"""The variable that names a configuration file to read instead of the nearest file."""
 
 _DIGITS = 19  # longer numbers are refused instead of parsed
 
@@ -56,11 +56,11 @@ class SettingValue(NamedTuple):
 
 
 def lookup(key: str, named: str | None = None) -> SettingValue:
-    """Return the value of a setting from the first source that has it.
+    """Return the value of a setting from the first source that sets it.
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the path of the configuration file; None selects the current one (`current_file`).
+        named: the path of the configuration file; None selects the current file (`current_file`).
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -102,11 +102,11 @@ def from_variable(key: str) -> SettingValue | None:
 
 
 def from_file(key: str, named: str | None = None) -> SettingValue | None:
-    """Return the value of a setting in the configuration file; None if the file does not have it.
+    """Return the value of a setting in the configuration file; None if the file does not contain the setting.
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the path of the file; None selects the current one (`current_file`).
+        named: the path of the file; None selects the current file (`current_file`).
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
@@ -118,7 +118,8 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
 
 def current_file(named: str | None = None) -> ConfigFile | None:
-    """Return the configuration file, after checks: the file that `FILE_VARIABLE` names, or else the nearest one.
+    """Return the configuration file, after checks: the file that `FILE_VARIABLE` names, or else the nearest
+    configuration file.
 
     Args:
         named: the path of the file to read instead.

@@ -23,12 +23,12 @@ _FIX: Final = "fix the plugin's package, or uninstall it"
 
 
 class PluginError(HintedError, FlowcError):
-    """A plugin cannot be used: two packages have a plugin of this name, or its package is faulty. `hint` is the
+    """A plugin cannot be used: two packages register a plugin of this name, or its package is faulty. `hint` is the
     remedy."""
 
 
 class PluginKind(NamedTuple):
-    """A kind of plugin.
+    """A kind of plugin, such as targets or stores.
 
     Attributes:
         group: the group of entry points in which packages register such plugins.
@@ -47,15 +47,15 @@ class PluginKind(NamedTuple):
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
-        """Import and return the plugin of this name; None if no package has one.
+        """Import and return the plugin of this name; None if no package registers such a plugin.
 
         Args:
             name: the name of the entry point.
             type_: the class of the plugin, or a protocol that can be checked at run time.
 
         Raises:
-            PluginError: two packages have a plugin of this name, or the plugin cannot be imported or is not an instance
-                of the class.
+            PluginError: two packages register a plugin of this name, or the plugin cannot be imported or is not an
+                instance of the class.
         """
         entries = self._entries(name)
         if not entries:
@@ -69,7 +69,7 @@ class PluginKind(NamedTuple):
         """Check that no package has a plugin with the same name as one of flowc's own plugins.
 
         Raises:
-            PluginError: a package has such a plugin.
+            PluginError: a package registers such a plugin.
         """
         for name in own:
             if entries := self._entries(name):
@@ -81,7 +81,7 @@ class PluginKind(NamedTuple):
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
     def distribution(self, name: str) -> str | None:
-        """Return the name of the distribution that has the plugin; None if no distribution has it."""
+        """Return the name of the distribution that registers the plugin; None if no distribution does."""
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:
@@ -103,7 +103,8 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise anything
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        # A class also passes the check for a protocol, since it has the methods; but an instance is required.
+        # A class would also pass the check for a protocol, since it has the methods, but the plugin must be an
+        # instance.
         if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
             return found
         raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)
@@ -112,8 +113,9 @@ class PluginKind(NamedTuple):
 def _is_used(group: str) -> bool:
     """Return whether an installed distribution may have entry points of a group.
 
-    This is faster than `importlib.metadata`, which is then used only if there is a plugin. It reads the distributions
-    in directories of `sys.path`. If there may be others, such as those in an archive, the result is true.
+    Reading them is faster than `importlib.metadata`, which is then used only if there is a plugin. The function reads
+    only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as an
+    archive, the result is always true.
     """
     if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
         return True
@@ -123,7 +125,7 @@ def _is_used(group: str) -> bool:
             names = os.listdir(place or os.curdir)
         except (FileNotFoundError, PermissionError):
             continue
-        except OSError:  # the path is no directory; it may be an archive
+        except OSError:  # the entry of `sys.path` is no directory; it may be an archive
             return True
         for name in names:
             kind = os.path.splitext(name.lower())[1]

@@ -1,7 +1,7 @@
 """The tables of a configuration file about tasks and their pods: `[defaults]`, `[overrides.NAME]`, `[steps.FLOW.STEP]`.
 
 Each table has the same keys (`KEYS`). The values are kept as objects of the IR; None or an empty value means that the
-table does not have the key.
+table lacks the key.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     Place: TypeAlias = Callable[[TomlPath], str]
 
 OF_SETTINGS: Final = ("image", "service-account")
-"""The keys that are settings, too: in `[defaults]` they set the setting, which options and variables override."""
+"""Keys that are also settings: in `[defaults]` they set the setting, which options and variables override."""
 
 
 class PodTable(NamedTuple):
-    """The values of one table. `override` is the name of another table; only `[steps.FLOW.STEP]` has it."""
+    """The values in one of the tables. `override` is the name of another table; only a table `[steps.FLOW.STEP]` can
+    contain this key."""
 
     pod: Kubernetes = Kubernetes()
     limits: TaskLimits = NO_LIMITS
@@ -43,7 +44,7 @@ class PodTable(NamedTuple):
 
 
 class PodTables(NamedTuple):
-    """The tables of a file.
+    """The parsed tables of a configuration file.
 
     Attributes:
         defaults: the values for all steps.
@@ -59,7 +60,7 @@ class PodTables(NamedTuple):
 
 
 class PodKey(NamedTuple):
-    """A key of a table.
+    """A key that the tables may contain.
 
     Attributes:
         read: converts a value to the form of the IR, given the value and its name for messages; raises LimitError.
@@ -130,8 +131,8 @@ def _resources(value: object, what: str) -> object:
 
 
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
-    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` for `-` in
-    keys."""
+    """Check that a table has only keys of `kinds`, with values of exactly these types; return the table with `_`
+    instead of `-` in its keys."""
     if not isinstance(value, Mapping):
         raise LimitError(f"{what} is {shown_value(value)}, not a table")
     fields = _snake(value, [*kinds], what)

@@ -17,7 +17,7 @@ FILES: Final = "files"
 KUBERNETES: Final = "kubernetes"
 BUILT_IN: Final = (ENV, DOTENV, FILES, KUBERNETES)
 FORMS: Final = "env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name of a plugin, alone or as PLUGIN:PLACE"
-"""The valid values, for errors."""
+"""The valid values of the setting, as error messages list them."""
 _NAMED: Final = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
 _DEFAULT_FILE: Final = ".env"
 _KIND: Final = late_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
@@ -25,7 +25,8 @@ OBJECT_NAME: Final = late_pattern(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.
 
 
 def metaflow_type() -> str | None:
-    """Return METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, the type of sources that name no type; None if it does not apply.
+    """Return METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, the type of sources that name no type; None if FLOWC_SECRETS is set
+    or the variable is unset.
 
     FLOWC_SECRETS takes precedence over this variable.
     """
@@ -88,7 +89,7 @@ class SecretSetting(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The source for errors; a path below the working directory is shown relative to it."""
+        """The source as error messages show it; a path below the working directory is shown relative to it."""
         if self.kind not in (DOTENV, FILES):
             return self.text
         try:

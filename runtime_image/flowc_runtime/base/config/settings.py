@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     import getpass
     from collections.abc import Mapping
 else:
-    getpass = LateModule(
-        "getpass"
-    )  # its import costs start-up time, and it is needed only if no variable names the user
+    getpass = LateModule("getpass")  # imported at first use: needed only if no environment variable names the user
 
 PREFIX = "METAFLOW_"
 
@@ -158,7 +156,7 @@ _SCHEMES = {"s3": "s3", "gs": "gs", "azure": "az"}
 
 
 def store_url(datastore: str | None = None, root: str | None = None) -> str | None:
-    """Return the address of the store that Metaflow's settings name; None if they name none.
+    """Return the address of the store that Metaflow's settings name; None if the settings name no store.
 
     Args:
         datastore: the option `--datastore`, which takes precedence over METAFLOW_DEFAULT_DATASTORE.
@@ -214,7 +212,7 @@ def check() -> None:
     """Refuse settings with unsupported values that would change how flows behave (`CHOICES`).
 
     Raises:
-        SettingsError: a setting has such a value.
+        SettingsError: a setting has an unsupported value.
     """
     for name, (allowed, hint) in CHOICES.items():
         value = get(name)

@@ -30,7 +30,7 @@ class LimitError(ValueError):
 
 
 class TaskLimits(NamedTuple):
-    """The policies of a task, as objects of the IR."""
+    """The retries, time limit, resources and environment variables of a task, as objects of the IR."""
 
     retry: Retry | None = None
     timeout: Timeout | None = None
@@ -95,7 +95,7 @@ def seconds_of(given: object, what: str, *, least: int = 1) -> int:
 
 
 def resources_of(given: object, what: str) -> Resources | None:
-    """Return the resources that are given by their names. Sizes are MiB, or strings such as `4Gi`.
+    """Return the resources of a mapping from names to amounts. Sizes are MiB, or strings such as `4Gi`.
 
     Args:
         given: the mapping; None requests no resources.
@@ -123,7 +123,7 @@ def resources_of(given: object, what: str) -> Resources | None:
 
 
 def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
-    """Return environment variables that are given by their names; numbers become strings. Raises LimitError.
+    """Return the environment variables of a mapping from names to values; numbers become strings. Raises LimitError.
 
     Args:
         given: the mapping.

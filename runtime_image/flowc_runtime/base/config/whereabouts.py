@@ -49,16 +49,17 @@ def command_on(url: str, program: str, *words: str) -> str:
 def locate(
     start: str | None = None, *, datastore: str | None = None, root: str | None = None, file: str | None = None
 ) -> SettingValue:
-    """Return the store's address and its source, from the first source that has one.
+    """Return the store's address and its source, from the first source that names a store.
 
     The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
-    `.flowc` in `start` or its parents. If there is none, the result is `.flowc` in `start`, which does not exist yet.
+    `.flowc` in `start` or its parents. If no source names a store, the result is `.flowc` in `start`, which does not
+    exist yet.
 
     Args:
         start: a directory; None is the working directory.
         datastore: Metaflow's option `--datastore`, which takes precedence over all sources.
         root: Metaflow's option `--datastore-root`, which also takes precedence over all sources.
-        file: the path of the configuration file; None selects the current one.
+        file: the path of the configuration file; None selects the current file.
 
     Raises:
         SettingsError: Metaflow's settings name an unsupported or incomplete store.

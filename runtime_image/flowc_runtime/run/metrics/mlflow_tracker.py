@@ -57,7 +57,7 @@ _STATUS: Final[Mapping[EndState, str]] = {
 }
 _REFUSED: Final = late_pattern(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
 _LONGEST: Final = 250  # MLflow's limit for the characters of a name
-# By default MLflow repeats a failed request for minutes. This is limited, because a run waits for its tracker.
+# By default MLflow repeats a failed request for minutes. The time is limited, because a run waits for its tracker.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
@@ -126,7 +126,7 @@ class MlflowTracker:
             try:
                 return client.create_experiment(name)
             except Exception:
-                found = client.get_experiment_by_name(name)  # another process may have created it
+                found = client.get_experiment_by_name(name)  # another process may have created the experiment meanwhile
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":

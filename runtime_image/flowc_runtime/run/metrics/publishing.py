@@ -1,8 +1,8 @@
-"""The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for it.
+"""The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for the tracker.
 
 Each line of its input is a JSON object: first a `PublishOrder`, then a `PublishMessage` for each task that has ended
-and for the end of the run. If the input ends without the end of the run, its writer was killed, or another process
-sends the run's end (`partial`). After a failure, the process prints one line.
+and for the end of the run. If the input ends without a message about the end of the run, its writer was killed, or
+another process sends the run's end (`partial`). After a failure, the process prints one line.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def main() -> int:
     with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
-    order = cast("PublishOrder", next(lines))  # the parent process wrote it
+    order = cast("PublishOrder", next(lines))  # the parent process wrote this line
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
     except Exception as error:  # any error of the tracker's library, network or server
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         name = order["tracker"].partition(":")[0]
         text = f"the tracker '{name}' has failed, and lacks metrics of {order['flow']}/{order['run']}: {why:.200}"
-        os.write(out, f"{text}, but the store has all of them\n".encode("utf-8", "replace"))
+        os.write(out, f"{text}, but the store contains all metrics\n".encode("utf-8", "replace"))
         return 1
     return 0
 
@@ -100,8 +100,8 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
 def _lines(descriptor: int) -> Iterator[bytes]:
     """Yield the lines of a descriptor until it ends.
 
-    Hazard: a thread may wait here when the interpreter ends; so the descriptor is read without a buffered stream such
-    as `sys.stdin`: the interpreter aborts if a waiting thread holds the lock of such a stream.
+    Hazard: do not use a buffered stream such as `sys.stdin`. A thread may wait here when the interpreter ends, and the
+    interpreter aborts if such a thread holds the stream's lock.
     """
     rest = b""
     while data := os.read(descriptor, _CHUNK):
@@ -110,14 +110,15 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Move each message to the queue as soon as it arrives, so that the writer does not wait for the tracker."""
+    """Move each message to the queue as soon as it arrives, so that the process that writes messages does not wait for
+    the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)
 
 
 def _waiting(queue: SimpleQueue[PublishMessage | None]) -> Iterator[PublishMessage | None]:
-    """Wait for a message; yield it and all messages that are in the queue."""
+    """Wait for a message; yield this message and all others in the queue."""
     yield queue.get()
     while True:
         try:

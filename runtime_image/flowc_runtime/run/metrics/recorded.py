@@ -1,4 +1,4 @@
-"""Metrics in task records: a record has the last value of each metric, and refers to a blob with all points."""
+"""Metrics in task records: a record contains the last value of each metric, and refers to a blob with all points."""
 
 from __future__ import annotations
 

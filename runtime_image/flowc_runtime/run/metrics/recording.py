@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.programs import masking
-else:  # only tasks with secrets, and those whose other processes record metrics, need it
+else:  # imported only for tasks with secrets, and for tasks whose other processes record metrics
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
@@ -43,8 +43,8 @@ def record(name: str, value: object, step: object = None) -> None:
         step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
 
     Raises:
-        MetricError: an argument is wrong or contains the value of a secret of the step, or no step follows the previous
-            one.
+        MetricError: an argument is wrong or contains the value of a secret of the step, or the previous step is the
+            largest number.
         OSError: this is a child process of the task, and it cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
@@ -75,7 +75,7 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
     """Add a point to the metrics of a task. The caller has checked the values.
 
     Raises:
-        MetricError: `step` is None, and the step of the previous point is the largest one.
+        MetricError: `step` is None, and the step of the previous point is the largest number.
     """
     points = metrics.points.get(name, [])
     if step is None:
@@ -89,7 +89,7 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
 
 
 def _refuse_secrets(name: object, value: object, step: object, when: object = None) -> None:
-    """Check that a point does not have the value of a secret of the step. Raises MetricError."""
+    """Check that a point does not contain the value of one of the step's secrets. Raises MetricError."""
     secrets = {each: secret for each, secret in ambient().secrets.items() if secret}
     if not secrets:
         return
@@ -178,7 +178,8 @@ def _append(file: str, point: dict[str, object]) -> None:
 
 
 def collect(metrics: TaskMetrics) -> list[str]:
-    """Add the points that other processes wrote to the file, and delete it; return messages about invalid lines."""
+    """Add the points that other processes wrote to the file, then delete the file; return messages about invalid
+    lines."""
     try:
         descriptor = os.open(metrics.file, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_runtime.run.metrics.mlflow_tracker import MlflowTracker
-else:  # not needed for a package's tracker
+else:  # imported only for the tracker `mlflow`
     MlflowTracker = LateFunction("flowc_runtime.run.metrics.mlflow_tracker:MlflowTracker")
 
 EndState: TypeAlias = Literal["succeeded", "failed", "interrupted", "killed"]
@@ -87,8 +87,8 @@ class TrackedMetric(NamedTuple):
 class Tracker(Protocol):
     """Receives the metrics of runs, in a separate process. An exception of a method becomes a warning of the run.
 
-    In a local run, one process calls all methods. On a cluster, a process in each task's pod calls them, so that an
-    object cannot rely on earlier calls.
+    In a local run, one process calls all methods. On a cluster, a process in each task's pod calls the methods, so that
+    an object cannot rely on earlier calls.
     """
 
     def begin(self, run: TrackedRun) -> str:
@@ -148,7 +148,7 @@ def check_known(setting: str) -> None:
     """Check that the tracker of the setting exists; MLflow's package need not be installed.
 
     Raises:
-        TrackerError: no installed package has a tracker of this name.
+        TrackerError: no installed package registers a tracker of this name.
     """
     name = setting.partition(":")[0]
     if setting != addresses.NO_TRACKER and name != MLFLOW and name not in TRACKERS.names():

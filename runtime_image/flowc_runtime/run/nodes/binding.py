@@ -32,7 +32,7 @@ class ArgumentError(TypeError):
 def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
-    Each argument gets the value of the same name; without such a value it has its default. All other values, whose
+    Each argument gets the value of the same name; without such a value it keeps its default. All other values, whose
     names `names` returns, are passed as `**kwargs`, or as attributes of an argument with the annotation
     `argparse.Namespace`.
 
@@ -152,7 +152,8 @@ def convert(value: object, annotation: object, what: str) -> object:
 
 
 def _is_instance(value: object, wanted: type) -> bool:
-    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is no int."""
+    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is not accepted as
+    an int."""
     try:
         return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
     except TypeError:  # the class is a TypedDict, or a protocol that is not checked at run time
@@ -220,7 +221,8 @@ _EXAMPLES = {
 
 
 def is_text_class(wanted: type) -> bool:
-    """Return whether a class has one textual form for each of its values: paths, dates, times, UUIDs and Decimals."""
+    """Return whether a class has exactly one textual form for each of its values: paths, dates, times, UUIDs and
+    Decimals."""
     return _parser_of(wanted) is not None and not inspect.isabstract(wanted)
 
 
@@ -244,15 +246,15 @@ def _is_decimal(wanted: type) -> bool:
 
 
 def _derives(wanted: type, module: str, name: str) -> bool:
-    """Return whether a class is the class of this name, or is derived from it. The module is not imported."""
+    """Return whether a class, or one of its base classes, has this name. The module is not imported."""
     return any((base.__module__, base.__name__) == (module, name) for base in wanted.__mro__)
 
 
 def _parsed(value: object, wanted: type, parse: Callable[[str], object], what: str) -> object:
-    """Convert a text, or a number for a Decimal."""
+    """Convert a text to an instance of the class; for a Decimal, also a number."""
     text = value if isinstance(value, str) else repr(value)
     if parse is not wanted and text.endswith("Z"):
-        text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept a Z
+        text = f"{text[:-1]}+00:00"  # Python 3.10 does not accept the suffix Z for UTC
     try:
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return parse(text)
@@ -278,7 +280,7 @@ def _dataclass(value: dict[object, object], wanted: type, what: str) -> object:
     hints = typing.get_type_hints(wanted)
     names = {field.name for field in dataclasses.fields(wanted) if field.init}
     if unknown := [name for name in value if name not in names]:
-        raise ArgumentError(f"{what} has {unknown[0]!r}, which {wanted.__name__} has no field for")
+        raise ArgumentError(f"{what} contains {unknown[0]!r}, but {wanted.__name__} has no such field")
     fields = {
         str(name): convert(item, hints.get(str(name), MISSING), f"{name} of {what}") for name, item in value.items()
     }

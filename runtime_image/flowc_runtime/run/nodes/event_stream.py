@@ -71,7 +71,7 @@ async def end_of_events(
 ) -> object:
     """Send the events that a generator yields; return the values of the end event, in the order of the returns.
 
-    Events are dicts with a key `type`. The end event has the type `function.end_event`, or the default type.
+    Events are dicts with a key `type`. The type of the end event is `function.end_event`, or the default type.
 
     Args:
         events: the generator that the user's function returned.

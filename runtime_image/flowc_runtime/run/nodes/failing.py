@@ -18,15 +18,16 @@ FAILS: Final = (__name__, "fail")
 """The module and name of the function of a step that ends a pipeline with a failure."""
 
 NO_BRANCH: Final = (__name__, "no_branch")
-"""The module and name of a function. A step runs it if a condition has no branch for its value."""
+"""The module and name of a function. A step runs this function if a condition has no branch for the value."""
 
 
 CHECK_VALUE: Final = (__name__, "check_value")
-"""The module and name of a function. A step runs it to check the value of the map or condition that follows."""
+"""The module and name of a function. A step runs this function to check the value of the map or condition that
+follows."""
 
 
 class EndsWithFailureError(Exception):
-    """The pipeline's author has ended it with a failure (`terminate_with_failure`)."""
+    """A branch of the pipeline ends with a failure, as its author specified (`terminate_with_failure`)."""
 
 
 class NoBranchError(Exception):
@@ -69,5 +70,5 @@ def unmatched(switch: Switch, value: object) -> str:
 
 
 def caught_as(flow: Flow) -> str | None:
-    """Return the name of the artifact that has a step's caught failure; None if no step catches failures."""
+    """Return the name of the artifact that contains a step's caught failure; None if no step catches failures."""
     return next((failure for node in flow.nodes if (failure := failure_of(node)) is not None), None)

@@ -118,7 +118,7 @@ class NodesProgram:
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
 
-        An optional parameter that was not given has no value in this object, so that each function uses its own
+        An optional parameter that was not given is missing in this object, so that each function uses its own
         default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)
@@ -307,7 +307,7 @@ def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
 def _check_items(value: object, name: str) -> None:
     if value is None:
         raise TransitionError(f"cannot map over '{name}': it has no value")
-    if hasattr(value, "keys"):  # also a data frame: an iteration would only give its keys
+    if hasattr(value, "keys"):  # data frames, too: iterating over them would only give their keys
         raise TransitionError(
             f"cannot map over '{name}': it is a {type(value).__name__}, not a list: return list({name}) for its keys, "
             f"or [*{name}.items()] for pairs"

@@ -109,7 +109,7 @@ def fill(task: Variables, node: Node, nodes: Mapping[str, Node]) -> str:
             if loop is not None:
                 choice, why = arms[True], "the loop ends"
             else:
-                default = switch.default  # it may be the step that fails for a value without a branch
+                default = switch.default  # the default may be flowc's own step that fails for a value without a branch
                 choice = switch.arms[0][1] if default is None or is_ours(nodes[default]) else default
                 why = f"the condition takes the branch at '{choice}'"
             state.transition = NextCall(targets(switch), None, condition, choice)

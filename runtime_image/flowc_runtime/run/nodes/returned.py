@@ -52,7 +52,7 @@ def as_returned(value: object, named: Return, what: str) -> object:
         what: a description of the function or command for messages.
 
     Raises:
-        ReturnError: the value has a part that JSON cannot represent.
+        ReturnError: the value contains a part that JSON cannot represent.
     """
     return value if named.kind == "pickled" else to_json(value, f"'{named.name}' of {what}", named.name)
 
@@ -61,7 +61,7 @@ def to_json(value: object, what: str, name: str) -> object:
     """Convert a value to JSON's types: models and dataclasses become dicts, arrays and sets become lists.
 
     Raises:
-        ReturnError: the value has a part that JSON cannot represent.
+        ReturnError: the value contains a part that JSON cannot represent.
     """
     match value:
         case Enum():

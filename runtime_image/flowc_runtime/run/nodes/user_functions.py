@@ -39,7 +39,7 @@ def functions_of(flow: Flow) -> Iterator[Function]:
 
 
 def pickle_file(name: str) -> str:
-    """Return the path of a function's pickle file in the code package; it contains Python's version.
+    """Return the path of a function's pickle file in the code package; the file's name contains Python's version.
 
     The pickle contains bytecode, which only the same minor version of Python can run.
     """
@@ -55,7 +55,7 @@ def load_function(function: Function, root: str, file: str) -> UserFunction:
         file: the flow's file relative to the root; it is imported under a fixed module name.
 
     Raises:
-        ProtocolError: the code package has no such function.
+        ProtocolError: the code package lacks this function.
         BaseException: any exception that the import of the function's module raises.
     """
     value = _unpickled(function.name, root) if not function.module else _imported(function, root, file)

@@ -99,7 +99,8 @@ class ItemNames:
         }
 
     def of(self, state: TaskState) -> dict[str, Callable[[], object]]:
-        """Return, by name, functions that read the task's foreach items and loop counters; inner names hide outer."""
+        """Return, by name, functions that read the task's foreach items and loop counters; inner names hide outer
+        names."""
         found: dict[str, Callable[[], object]] = {}
         items = 0
         for scope, number in self._around(state):

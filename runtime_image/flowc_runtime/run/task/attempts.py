@@ -38,8 +38,8 @@ class Result:
         cached: the task whose results @cache reused, as RUN/STEP/TASK; empty if there is none.
         error: the error record of a failed attempt.
         mocked: the remark about the patch that replaced the step's code; empty if the code ran.
-        final: whether a failure must not be retried. It is not in the report: the exit code expresses it.
-        metrics: the last values of the attempt's metrics, by name.
+        final: whether a failure must not be retried. The report does not contain this field, because the exit code
+        expresses it.
     """
 
     outcome: Outcome
@@ -65,7 +65,7 @@ def refuse(error: FlowcError, control: int) -> int:
 
 
 def exit_code(error: FlowcError) -> int:
-    """Return the exit code of an attempt that an error of flowc ended: it says whether a retry may help."""
+    """Return the exit code of an attempt that an error of flowc ended: the code says whether a retry may help."""
     return INFRASTRUCTURE if error.passing else NO_RETRY
 
 
@@ -80,7 +80,7 @@ def report(control: int, result: Result) -> None:
         OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # the record and the log contain it; a pipe's buffer is small
+    error.pop("traceback", None)  # the record and the log contain the traceback; a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,
@@ -129,7 +129,7 @@ def read_report(report: bytes) -> Result | None:
 
 
 def begin_record(began: float) -> BeginRecord:
-    """Return the record of an attempt's beginning, with this process as the attempt's process."""
+    """Return the record of an attempt's start, with this process as the attempt's process."""
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
@@ -148,7 +148,7 @@ def new_record(
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt, from 1.
         outcome: the outcome of the attempt.
-        begun: the record of the attempt's beginning.
+        begun: the record of the attempt's start.
         exit_: the process's exit code or signal, and its peak memory.
     """
     step, path, number = attempt
@@ -236,7 +236,7 @@ def record_death(
         began: the time when the attempt began, in seconds since the epoch.
         ended: how the process ended.
         message: the reason if the parent knows it; it replaces the message about the signal or exit code.
-        ended_by_run: whether the end of the run ended the process.
+        ended_by_run: whether the process was ended because the run ends.
 
     Raises:
         StoreError: the store cannot be written.

@@ -99,7 +99,8 @@ def _break(lease: Lease | None, frame: FrameType, header: object = None) -> None
 
 
 def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], arguments: dict[str, object]) -> object:
-    """Call the debugger named by PYTHONBREAKPOINT. If it accepts a frame, like ipdb and IPython, pass the caller's."""
+    """Call the debugger named by PYTHONBREAKPOINT. If the debugger accepts a frame, like ipdb and IPython, pass the
+    caller's frame."""
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
     try:

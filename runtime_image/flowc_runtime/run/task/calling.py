@@ -35,7 +35,7 @@ def call_code(
 ) -> None:
     """Run the step's code under its timeout, with its secrets in the environment.
 
-    Hazard: if the step's code forks and the child returns from the code, the child is ended here by `os._exit`.
+    Hazard: if the step's code forks and the child returns from the code, this function ends the child by `os._exit`.
 
     Args:
         program: the user's code.
@@ -68,7 +68,7 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
     """Raise the StepTimeout class `kind` inside the `with` block when the step exceeds its timeout.
 
     Hazard: a process has only one ITIMER_REAL and one handler of SIGALRM, which the step's code may use too. If the
-    step continues after its timeout, it is not ended: `note` is called with a message.
+    step continues after its timeout, flowc does not end it, but calls `note` with a message.
     """
     raised: list[StepTimeout] = []
 

@@ -49,7 +49,7 @@ class Caught(Exception):
 
     Attributes:
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
-            exception (by a signal or an exit), it is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+            exception (by a signal or an exit), `type` is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
         exception: the exception's text, the result of `str`.
         stacktrace: the whole traceback; `str` and `repr` of this object return it too.
     """
@@ -87,15 +87,15 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step. If an artifact cannot be stored, the line that assigned it is searched in
-        this code.
+        code: the code object of the step. If an artifact cannot be stored, the line that assigned the artifact is
+        searched in this code.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
     trace = traceback.TracebackException.from_exception(error)
     own = _clean(trace, root, timed_out=isinstance(error, StepTimeout))
     text = "".join(trace.format())
-    if isinstance(error, SystemExit):  # the text of SystemExit has only the exit code
+    if isinstance(error, SystemExit):  # the text of SystemExit contains only the exit code
         text += f"{_message(error)}\n"
     return {
         "type": type_name(type(error)),
@@ -227,7 +227,7 @@ def describe_death(
         exit_: how the process ended.
         why: the reason, if the parent process knows it.
         ending: whether the step's code had ended, and only exit handlers or threads were still running.
-        ended_by_run: whether the end of the run ended the process.
+        ended_by_run: whether the process was ended because the run ends.
     """
     last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
     if why is not None:
@@ -255,7 +255,8 @@ def describe_death(
 
 
 def short_type(error: ErrorRecord) -> str:
-    """Return the error's type as a prefix of its message, such as `ValueError: `; empty if it is not needed."""
+    """Return the error's type as a prefix of its message, such as `ValueError: `; empty if the message is clear without
+    the type."""
     kind = error["type"]
     ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
     return "" if ours else f"{kind}: "

@@ -1,7 +1,7 @@
-"""Executes one attempt of a task in another Python interpreter, which has the packages of the task's step.
+"""Executes one attempt of a task in another Python interpreter, which can import the packages of the task's step.
 
-A forked process of the emulator replaces itself (`exec`) with this interpreter. It reports through the inherited pipe,
-like any forked process, and reads the run from the store, like a pod.
+A forked process of the emulator replaces itself (`exec`) with this interpreter. The new program reports through the
+inherited pipe, like any forked process, and reads the run from the store, like a pod.
 """
 
 from __future__ import annotations

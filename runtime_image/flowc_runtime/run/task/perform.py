@@ -23,7 +23,7 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
 
     Args:
         job: the attempt.
-        end: a function that ends the user's part of the process (threads, exit handlers); it is called before the
+        end: a function that ends the user's threads and runs the exit handlers; it is called before the
             record is written.
 
     Returns:
@@ -45,7 +45,7 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
         if isinstance(error, ArtifactError):
             return attempt.failed(error)
         raise
-    except BaseException as error:  # also after SystemExit and KeyboardInterrupt
+    except BaseException as error:  # also SystemExit and KeyboardInterrupt
         return attempt.failed(error)
 
 

@@ -48,7 +48,8 @@ class SecretSource(Protocol):
 
 
 class SourceError(HintedError, FlowcError):
-    """The secrets of a step cannot be read. `hint` says what to do; neither contains the value of a secret."""
+    """The secrets of a step cannot be read. `hint` says what to do; neither the message nor the hint contains the value
+    of a secret."""
 
 
 def configured_names(node: Node) -> list[str]:
@@ -60,7 +61,7 @@ def check_setting(setting: SecretSetting) -> None:
     """Check that the plugin in the setting is installed. The plugin is not imported.
 
     Raises:
-        SourceError: no installed package has the plugin.
+        SourceError: no installed package registers the plugin.
     """
     if setting.is_plugin and setting.kind not in (names := SECRETS.names()):
         raise _unknown(setting, names)
@@ -162,7 +163,7 @@ def _unknown(setting: SecretSetting, installed: Sequence[str]) -> SourceError:
     known = [*BUILT_IN, *installed]
     return SourceError(
         f"there is no source of secrets '{setting.kind}'",
-        suggest(setting.kind, known, f"install the package with it; the sources are {', '.join(known)}"),
+        suggest(setting.kind, known, f"install the package that provides it; the sources are {', '.join(known)}"),
     )
 
 

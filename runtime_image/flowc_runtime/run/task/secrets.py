@@ -1,4 +1,4 @@
-"""Sets a task's secrets as environment variables before the step's code runs. Their values are never stored.
+"""Sets a task's secrets as environment variables before the step's code runs. The values of secrets are never stored.
 
 A provider is a function from the id of a secret to environment variables. Besides the built-in providers, a flow can
 name a class by its dotted path; its method is `get_secret_as_dict(secret_id, options={}, role=None)`. Secrets for which
@@ -41,7 +41,7 @@ class SecretError(Exception):
 def inject(
     sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]], setting: str
 ) -> Mapping[str, str]:
-    """Set the environment variables of a step's secrets; return all of them, even those that were set before.
+    """Set the environment variables of a step's secrets; return all these variables, even those that were set before.
 
     Args:
         sources: the secrets of the step, in order.
@@ -80,8 +80,8 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield each secret with a label for errors and its variables. Secrets that have only a name are yielded together,
-    as one item."""
+    """Yield each secret with a label for errors and its variables. Secrets for which the flow gives only a name are
+    yielded together, as one item."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)
@@ -234,7 +234,7 @@ def parse_dotenv(text: str) -> dict[str, str]:
     Variables are not expanded. A quoted value may span lines; double quotes allow escapes such as `\n`.
 
     Raises:
-        SecretError: a line is not NAME=value; the message has its number.
+        SecretError: a line is not NAME=value; the message contains the line's number.
     """
     found: dict[str, str] = {}
     at = 0

@@ -1,8 +1,8 @@
 """`Attempt`: the stages of one attempt of one task, in this process.
 
-An attempt gets the store, the IR, the program, and the run, step and index path. It reads the parents' records, which
-list the artifacts, runs the step's code, stores the artifacts, and writes its record last. A pod and a forked process
-of the emulator call the same function, `perform.perform_and_report`.
+The input of an attempt is the store, the IR, the program, the run, the step and the index path. The attempt reads the
+parents' records, which list the artifacts, runs the step's code, stores the artifacts, and writes its record last. A
+pod and a forked process of the emulator call the same function, `perform.perform_and_report`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def begin_cards(
 ) -> Cards | None:
     """Create the cards of an attempt (step, index path, number); None if the step has no cards.
 
-    Hazard: this forks, so call it before this process first uses the store or starts a thread. With `forks=False` it
-    does not fork, but the step can still use `current.card`.
+    Hazard: this function forks, so call it before this process first uses the store or starts a thread. With
+    `forks=False` the function does not fork, but the step can still use `current.card`.
     """
     if not graph.node(attempt[0]).cards:
         return None
@@ -82,7 +82,8 @@ def begin_cards(
 
 
 class Attempt:
-    """The stages of an attempt: `enter`, `run_code`, `done` or `failed`. Unit tests of steps call them separately.
+    """The stages of an attempt: `enter`, `run_code`, `done` or `failed`. Unit tests of steps call these methods
+    separately.
 
     A stage may raise StoreError if the store fails, ProtocolError if a parent is not done or `self.next` does not match
     the IR, and ValueError if a foreach has more items than --max-num-splits allows.
@@ -222,7 +223,7 @@ class Attempt:
         """Store the artifacts and the record of a successful step. After an ArtifactError, `failed` must be called."""
         node = self.job.node
         if (catch := node.catch) and catch.var and not isinstance(node.run, Merge):
-            # there is no failure; a join without code keeps the failure of its inputs
+            # this step has not failed, so the artifact is None; a join without code keeps the failure of its inputs
             self.flow.__dict__[catch.var] = None
             self.state.forget(catch.var)
         if self.files is not None and self._runs_code:
@@ -246,7 +247,7 @@ class Attempt:
         return Result(outcome="ok", count=count, choice=choice, mocked=mocked, metrics=self.metrics)
 
     def failed(self, error: BaseException) -> Result:
-        """Record the failure of the code; in the last attempt of a step with @catch, catch it.
+        """Record the failure of the code; in the last attempt of a step with @catch, catch the failure.
 
         The artifacts that can be stored are stored, except after an interrupt or a MemoryError.
         """
@@ -266,7 +267,7 @@ class Attempt:
         return self._end_failed(lost, keeps=False)
 
     def _tell(self, note: str) -> None:
-        """Write a remark to the task's log, and keep it for the task's record."""
+        """Write a remark to the task's log, and add the remark to the task's record later."""
         say(f"{note}\n")
         self.note = note
 
@@ -293,7 +294,8 @@ class Attempt:
         return Result(outcome="failed", error=described, final=self.final, metrics=self.metrics)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
-        """Store and return the artifacts of a failed step. No task reads them; they help the user to find the cause."""
+        """Store and return the artifacts of a failed step. No task reads these artifacts, but they help the user to
+        find the cause."""
         try:
             return self.state.store(self.flow, whatever=True)
         except Exception as later:  # the store has an error, or a thread is changing a value
@@ -305,7 +307,7 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            # This is written to stdout, since a caught failure is not an error.
+            # The message is written to stdout, since a caught failure is not an error.
             say(error.get("traceback", error["message"] + "\n"), out=True)
         failure = failures.Caught(error) if catch.var else None
         if catch.var:

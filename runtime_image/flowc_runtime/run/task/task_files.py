@@ -1,4 +1,5 @@
-"""The files of a task: they are read from the task's catalog before its code runs, and added to it afterwards.
+"""The files of a task: before the task's code runs, files are read from the task's catalog; afterwards, files are added
+to the catalog.
 
 The catalog of a task lists the files that the task and its ancestors have put; if several have put a file of the same
 name, the file of the nearest task is listed. The catalog is stored as one object, which the task's record names, so
@@ -118,8 +119,8 @@ class TaskFiles:
         return list(wanted)
 
     def _check_there(self, files: StepFiles) -> None:
-        """Check that the data folder has files for the `get` patterns. With `catalog = "none"`, the steps share this
-        folder."""
+        """Check that the data folder has files for the `get` patterns. With `catalog = "none"`, the steps share the
+        data folder."""
         folder = _folder(files)
         for pattern in files.get:
             if not files_below(folder, pattern):
@@ -322,13 +323,13 @@ def _beside(target: str) -> str:
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    with suppress(FileNotFoundError):  # left by a killed process with the same process id
+    with suppress(FileNotFoundError):  # a killed process with the same process id has left this file
         os.unlink(temporary)
     return temporary
 
 
 def _has_bytes(path: str, file: CatalogFile) -> bool:
-    """Return whether the file at a path has the bytes of a catalog's file."""
+    """Return whether the file at a path contains the same bytes as a catalog's file."""
     if os.path.islink(path) or not os.path.isfile(path) or os.stat(path).st_size != file["size"]:
         return False
     return digest_of(path) == file["digest"]

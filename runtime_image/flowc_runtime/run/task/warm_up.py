@@ -1,8 +1,8 @@
 """Executes two attempts of a small flow without user code, with a store in memory, before tasks are forked.
 
 Much of Python's work is done at the first call: the `__init__` of a dataclass is compiled, the loader finds the
-functions of C libraries, caches of types and attributes are filled. A fork inherits the results only if they exist
-before the fork. Otherwise each task does the same work again, which costs more than a warm-up.
+functions of C libraries, caches of types and attributes are filled. A forked process inherits these results only if
+they exist before the fork. Without the warm-up, each task does the same work again, which costs more than a warm-up.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ _FLOW = Flow(
 
 
 def warm_up() -> None:
-    """Execute the attempts. They change nothing outside of this call; `ambient()` and the environment stay as they are.
+    """Execute the attempts. The attempts change nothing outside of this call; `ambient()` and the environment stay as
+    they are.
 
     Hazard: call this in the process that forks tasks, before `gc.freeze`.
     """
     graph = Graph(_FLOW)
     run = RunStore(MemoryObjects(), _FLOW.name, "1")
-    program = cast("Program", _WarmUp())  # it has only the methods that an attempt calls
+    program = cast("Program", _WarmUp())  # `_WarmUp` has only the methods that an attempt calls
     for step, path in (("start", ROOT), ("item", f"{ROOT}.0")):
         with apart():
             job = Assignment(

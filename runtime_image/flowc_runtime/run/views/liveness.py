@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
-    """Return the run's status. If its process has died without recording the end of the run, the status is killed.
+    """Return the run's status. If the run's process has died without recording the end of the run, the status is
+    killed.
 
-    This is recognised only for processes of this machine.
+    The death of a process is recognised only on the machine on which it ran.
 
     Args:
         run: the run.

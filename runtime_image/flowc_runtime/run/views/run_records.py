@@ -1,4 +1,4 @@
-"""The records of a run for programs that read it, including computed records of tasks without a process.
+"""The records of a run for programs that read it, including records of tasks without a process, which are computed.
 
 Two kinds of tasks exist only for compatibility with Metaflow, and have neither a process nor a stored record: the only
 task of the step `_parameters`, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 PARAMETERS = "_parameters"
-"""The name of a step that has one task in every run although it is not in the graph."""
+"""The name of a step that every run contains with one task, although it is not in the graph."""
 
 
 class RunRecords:
@@ -159,14 +159,14 @@ class RunRecords:
         Raises:
             RecordError: the record cannot be read.
         """
-        with suppress(RecordError):  # the attempt may have a record of its own, which is read below
+        with suppress(RecordError):  # the record of this attempt may still be readable
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's beginning; None if the attempt has not begun.
+        """Return the record of an attempt's start; None if the attempt has not begun.
 
         Args:
             step: the task's step.
@@ -228,7 +228,7 @@ class RunRecords:
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the same paths. A subclass can override this to read the records of several tasks at once."""
+        """Yield the paths unchanged. A subclass can override this to read the records of several tasks at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:

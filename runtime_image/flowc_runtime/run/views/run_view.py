@@ -161,7 +161,7 @@ class RunView:
     def metrics(self) -> Mapping[str, float]:
         """The last values of the run's metrics, by name, without metrics of tasks inside a foreach.
 
-        They are read from the status of an ended run, or else from the records of the tasks.
+        The metrics are read from the status of an ended run, or else from the records of the tasks.
         """
         status = self.own_status
         if status.metrics is not None:
@@ -196,5 +196,5 @@ class RunView:
         return AttemptView(self.records, step, path, number)
 
     def attempt_state(self, attempt: AttemptView) -> str:
-        """Return an attempt's state. Without a record, it is `running`, or `vanished` if the run has ended."""
+        """Return an attempt's state. Without a record, the state is `running`, or `vanished` if the run has ended."""
         return attempt.state or ("running" if self.own_status.is_running else "vanished")

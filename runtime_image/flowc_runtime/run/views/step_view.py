@@ -45,7 +45,7 @@ class StepView:
         return tuple(self.task(path) for path in self.attempts)
 
     def task(self, path: str) -> TaskView:
-        """Return the view of a task. Its attempts come from the step's listing."""
+        """Return the view of a task. The numbers of the task's attempts come from the step's listing."""
         return TaskView(self.records, self.name, path, tuple(self.attempts[path]))
 
     # -- counts
@@ -78,7 +78,7 @@ class StepView:
 
     @cached_property
     def _checked(self) -> tuple[tuple[str | None, RecordError], ...]:
-        """The result of `_check`."""
+        """The result of `_check`, computed once."""
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:

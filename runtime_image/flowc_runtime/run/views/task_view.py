@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class AttemptView:
-    """A snapshot of an attempt of a task. Its record is read once, on first use.
+    """A snapshot of an attempt of a task. The attempt's record is read once, on first use.
 
     Values from the record are None if there is no record yet, and also if it cannot be read: then `readable` raises.
     """
@@ -43,7 +43,8 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Create the view of an attempt of a task that is not a control task; this takes fewer reads from the store."""
+        """Create the view of an attempt of a task that is not a control task; creating it needs fewer reads from the
+        store."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)
@@ -77,7 +78,8 @@ class AttemptView:
 
     @property
     def error(self) -> RecordError | None:
-        """The error of the attempt's record, or of its beginning record if it has no record; None without an error."""
+        """The error of the attempt's record, or of the record of its start if the attempt has no record; None without
+        an error."""
         if self._end is not None:
             return self.end_error
         return self._beginning if isinstance(self._beginning, RecordError) else None
@@ -111,7 +113,7 @@ class AttemptView:
 
     @property
     def began(self) -> float | None:
-        """The time when the attempt began, in seconds since the epoch, from its record or its beginning record."""
+        """The time when the attempt began, in seconds since the epoch, from its record or the record of its start."""
         if self.record is not None:
             return self.record["began"]
         begun = self._beginning if self._end is None else None
@@ -158,7 +160,7 @@ class AttemptView:
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the attempt got from the catalog and put into it."""
+        """The files that the attempt got from the catalog and put into the catalog."""
         return self.record.get("files", ()) if self.record is not None else ()
 
     @property
@@ -194,7 +196,7 @@ class AttemptView:
 class TaskView:
     """A task of a run: its attempts, and the results of the latest one.
 
-    `numbers` has the numbers of the attempts that have begun; if it is not given, `attempts` is empty.
+    `numbers` contains the numbers of the attempts that have begun; if it is not given, `attempts` is empty.
     """
 
     records: RunRecords
@@ -246,7 +248,7 @@ class TaskView:
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the task got from the catalog and put into it."""
+        """The files that the task got from the catalog and put into the catalog."""
         return self.latest.files if self.latest is not None else ()
 
     @property

@@ -1,4 +1,5 @@
-"""The base class of stores in other packages: it derives all operations from six that the package implements."""
+"""The base class of stores in other packages: it derives all operations from the six operations that the package
+implements."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class StoreBackend(ABC):
     """A store of runs at an address: objects, which are bytes, under keys such as `flows/Train/runs/1/record.json`.
 
     A subclass implements `get`, `put`, `create`, `find`, `listing` and `delete`; it may replace the other operations by
-    faster ones. A reader must see an object whole or not at all, and must see a new object as soon as it is written.
+    faster methods. A reader must see an object whole or not at all, and must see a new object as soon as it is written.
     Several threads call the operations at the same time.
 
     Hazard: the process that creates the backend may fork before it calls the first operation. So the constructor must
@@ -62,7 +63,8 @@ class StoreBackend(ABC):
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object, atomically; return False, without writing, if the key exists.
 
-        Of several writers, exactly one gets True: attempts of a task and ids of runs depend on it.
+        Of several writers, exactly one gets True: the numbers of attempts and the ids of runs are unique because of
+        this.
 
         Args:
             key: the key.
@@ -111,7 +113,7 @@ class StoreBackend(ABC):
         yield self.get(key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         digest, size = sha256(parts), size_of(parts)
         key = blob_key(digest)
         for pause in _PAUSES:
@@ -148,7 +150,7 @@ class StoreBackend(ABC):
         return found is not None and size in (None, found.size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it.
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection.
 
         Raises StoreError.
         """
@@ -195,7 +197,7 @@ class StoreBackend(ABC):
         self._chunks.append(key, data)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any. Raises StoreError."""
+        """Write the appended data that is due; return the seconds until the next write, if any. Raises StoreError."""
         return self._chunks.flush(now=now)
 
     def appended(self, key: str, start: int = 0) -> bytes:

@@ -1,8 +1,8 @@
 """Check objects that have a sha256: a reader gets bytes that match the digest, or the error `Damaged`.
 
-A store's `read_blob` and `map_blob` are the only readers of such objects, and both call `checked`. A damaged object is
-moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them again.
-`sealed` checks records; logs and cards are not checked.
+A store's `read_blob` and `map_blob` are the only readers of such objects, and each of them calls `checked`. A damaged
+object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them
+again. `sealed` checks records; logs and cards are not checked.
 """
 
 from __future__ import annotations
@@ -143,13 +143,13 @@ _ON_THE_WAY = "check the network, the disk and the memory of this machine, then 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
     """Move a damaged object aside; return the outcome and the remedy as texts.
 
-    Another reader may have moved the object since it was read, and a writer may have stored it again. So the moved
-    object is checked, and moved back if it is correct.
+    Since this process read the object, another reader may have moved it, and a writer may have stored it again. So the
+    moved object is checked, and moved back if it is correct.
 
     Args:
         objects: the store.
         key: the key of the object.
-        digest: the sha256 that its bytes should have.
+        digest: the sha256 that the object's bytes should have.
     """
     aside = aside_key(key)
     try:
@@ -164,5 +164,5 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
         return f"it has been moved to {aside}", REMEDY
     if whole:
         objects.move(aside, key)
-        return "the object in the store is whole now", _ON_THE_WAY
+        return "the object in the store is correct now", _ON_THE_WAY
     return f"it has been moved to {aside}", REMEDY

@@ -31,7 +31,7 @@ def open_objects(url: str) -> Objects:
         raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
     scheme, separator, rest = url.partition("://")
     if not separator and (meant := addresses.meant(url)):
-        why = f"a slash is missing; did you mean '{addresses.shown(meant)}'? A directory of that name begins with ./"
+        why = f"a slash is missing; did you mean '{addresses.shown(meant)}'? To name a directory, begin with ./"
         raise StoreError(f"cannot open the store: {why}")
     if not separator or scheme == "file":
         return open_directory(rest if separator else url)

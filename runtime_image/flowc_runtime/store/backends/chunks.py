@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLUSH_BYTES: Final = 1 << 20  # this number of appended bytes is written at once
+FLUSH_BYTES: Final = 1 << 20  # this number of appended bytes is written without delay
 FLUSH_SECONDS: Final = 1.0  # appended bytes are written after this time at the latest
 
 
@@ -29,7 +29,7 @@ class Chunks:
             self._send(key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due, or all if `now`; return the seconds until more is due, if any."""
+        """Write the appended data that is due, or all if `now`; return the seconds until the next write, if any."""
         for key, (since, _) in list(self._pending.items()):
             if now or time.monotonic() - since >= FLUSH_SECONDS:
                 self._send(key)

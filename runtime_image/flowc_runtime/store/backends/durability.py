@@ -1,4 +1,4 @@
-"""Protect runs from power loss: wait until the disk has all data of a run before the run is reported as ended.
+"""Protect runs from power loss: wait until all data of a run is on the disk before the run is reported as ended.
 
 See docs/adr/0020-power.md. Writing a file only passes it to the kernel, which writes it to the disk within half a
 minute. `syncfs` waits in one call for all pending writes of a file system, for any number of files. The record of the
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Objects
 else:
-    ctypes = LateModule("ctypes")  # its import costs start-up time, and it is only needed to wait for the disk
+    # imported at first use: the import costs start-up time, and only waiting for the disk needs it
+    ctypes = LateModule("ctypes")
 
 Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
@@ -57,10 +58,10 @@ def mode() -> Mode:
 
 @final
 class Disk:
-    """The file system of a store's directory. It reports only write errors that occur after it was opened, so open it
-    early.
+    """The file system that contains a store's directory. A `Disk` reports only write errors that occur after its
+    creation, so create it early.
 
-    The class can also write single objects, like a store, and wait until the disk has them.
+    The class can also write single objects, like a store, and wait until they are on the disk.
     """
 
     def __init__(self, objects: LocalObjects) -> None:
@@ -92,7 +93,7 @@ class Disk:
         os.close(self._descriptor)
 
     def flush(self, slow: Callable[[str], None]) -> None:
-        """Wait until the disk has all writes.
+        """Wait until all writes are on the disk.
 
         Args:
             slow: called in another thread with a message if the wait takes longer than PATIENCE seconds.
@@ -118,7 +119,7 @@ class Disk:
         )
 
     def put(self, key: str, data: bytes) -> None:
-        """Create or replace an object; when this returns, the disk has it.
+        """Create or replace an object; when the method returns, the object is on the disk.
 
         Raises:
             StoreError: the object cannot be written.
@@ -188,11 +189,11 @@ class Disk:
             wakeup: receives the signals of this process.
 
         Returns:
-            None after `then`; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may not have
-            run, and the disk may not have all data.
+            None if `then` was called; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may
+            not have run, and some data may not be on the disk.
 
         Raises:
-            StoreError: writing failed, or `then` raised it.
+            StoreError: writing failed, or `then` raised this error.
         """
         _load_syncfs()  # loaded before the fork: a forked child can safely call the function, but not load it
         prctl = load_prctl()
@@ -233,7 +234,8 @@ _DONE: Final = b"done"
 
 
 def _fork() -> tuple[int, int, int] | None:
-    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if that fails."""
+    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if the fork or the pipe
+    fails."""
     try:
         read, write = os.pipe()
     except OSError:
@@ -349,8 +351,8 @@ def _sync_path(path: str, *, last: bool = True) -> None:
 
 
 def _sync(descriptor: int, *, last: bool = True) -> None:
-    """Flush one file or directory to the disk. `last`: no further one follows, so the drive's own cache is flushed too
-    (macOS)."""
+    """Flush one file or directory to the disk. `last`: this is the last file or directory, so the drive's own cache is
+    flushed too (macOS)."""
     if _FULL_SYNC is not None and last:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)

@@ -1,6 +1,6 @@
 """External files: an artifact names a file by its path, size and digest, and does not contain its content.
 
-A later reader gets the recorded content or an error, because a changed or missing file is noticed.
+A later reader gets the recorded content, or an error if the file is missing or has changed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ExternalRecord
 
 _CHUNK = 1 << 22
-# seconds: a file that was modified less than this ago may be modified again without a change of its time
+# seconds: if a file was modified more recently, it may be modified again without a change of its modification time
 _SETTLED = 2.0
 
 
 @final
 class ExternalFile:
-    """A file that an artifact names. Its methods read the file only if it still has the recorded content."""
+    """A file that an artifact names. The methods read the file only if the file still has the recorded content."""
 
     __slots__ = ("_checked", "digest", "mtime_ns", "path", "size")
 
@@ -138,8 +138,8 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
         path: the path of a file; links are resolved.
 
     Raises:
-        ArtifactError: the file does not exist or cannot be read, changes meanwhile, or, in a pod, is not on a volume
-            that other pods can mount.
+        ArtifactError: the file does not exist or cannot be read, changes while it is read, or, in a pod, is not on a
+            volume that other pods can mount.
     """
     absolute = os.path.realpath(path)
     status = _status(absolute)
@@ -156,7 +156,7 @@ def digest_of(path: str) -> str:
     directory.
 
     Raises:
-        ArtifactError: the file cannot be read, or changes meanwhile.
+        ArtifactError: the file cannot be read, or changes while it is read.
     """
     status = _status(path)
     identity = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
@@ -168,7 +168,7 @@ def digest_of(path: str) -> str:
     if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
         raise _changed(path, "it is being written to")
     if time.time() - status.st_mtime > _SETTLED:
-        with suppress(OSError):  # without the note, the next call reads the file again
+        with suppress(OSError):  # without the stored digest, the next call reads the file again
             note.parent.mkdir(parents=True, exist_ok=True)
             temporary = note.with_name(f"{note.name}.{os.getpid()}")
             temporary.write_text(digest)

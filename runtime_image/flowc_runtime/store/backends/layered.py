@@ -1,9 +1,9 @@
 """A directory layered on another store, which is only read. `spin` keeps its tasks in such a directory, and reads the
 original runs from the store below.
 
-The directory has a file with the address of the lower store. An object that is missing in the directory is looked up in
-the lower store. Listings only show the objects of the directory, not the runs of the lower store. The original run of a
-task has an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
+The directory contains a file with the address of the lower store. An object that is missing in the directory is looked
+up in the lower store. Listings only show the objects of the directory, not the runs of the lower store. The original
+run of a task gets an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LayeredObjects(LocalObjects):
         """Return the object's bytes from this directory or, if it is missing here, from the store below.
 
         Raises:
-            NotFound: neither store has the object.
+            NotFound: the object is in neither store.
             StoreError: the object cannot be read.
         """
         try:
@@ -57,7 +57,7 @@ class LayeredObjects(LocalObjects):
         """Map the object's bytes as private, writable memory.
 
         Raises:
-            NotFound: neither store has it.
+            NotFound: the object is in neither store.
             StoreError: the object cannot be read.
         """
         try:

@@ -101,7 +101,7 @@ class LocalObjects:
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)
@@ -117,7 +117,8 @@ class LocalObjects:
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower one.
+        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower of the
+        # two.
         digests: list[str] = []
 
         def hash_parts() -> None:
@@ -138,7 +139,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -158,7 +159,7 @@ class LocalObjects:
             os.utime(path)
         except FileNotFoundError:
             raise
-        except PermissionError:  # another user's file in a shared store: the directory allows replacing it
+        except PermissionError:  # another user's file in a shared store, in a directory in which it can be replaced
             with self._writing():
                 os.replace(self._write([self._map(key)[0]]), path)
         except OSError as error:  # a read-only store
@@ -179,7 +180,7 @@ class LocalObjects:
         try:
             try:
                 os.link(temporary, self._path(key))
-            except FileNotFoundError:  # the first object of a directory
+            except FileNotFoundError:  # the directory for the key does not exist yet
                 os.link(temporary, self._parent(key))
         except FileExistsError:
             return False
@@ -261,7 +262,7 @@ class LocalObjects:
 
         Args:
             key: the key.
-            parts: the parts of its bytes, which may be computed one by one.
+            parts: the parts of the object's bytes, which may be computed one by one.
 
         Raises:
             StoreError: the object cannot be written.
@@ -290,7 +291,7 @@ class LocalObjects:
         """Yield each directory under a prefix and its files.
 
         Raises:
-            StoreError: a directory cannot be read. It is not skipped, because `gc` must not miss a file.
+            StoreError: a directory cannot be read. The directory is not skipped, because `gc` must not miss a file.
         """
 
         def failed(error: OSError) -> None:
@@ -307,7 +308,7 @@ class LocalObjects:
 
     @contextmanager
     def _deleting(self, key: str) -> Iterator[None]:
-        """Raise StoreError for an OSError in the block, such as one of a read-only store."""
+        """Raise StoreError for an OSError in the block, such as for a read-only store."""
         try:
             yield
         except OSError as error:
@@ -340,7 +341,8 @@ class LocalObjects:
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):
-                with contextlib.suppress(FileNotFoundError):  # garbage collection may delete it as a leftover
+                # garbage collection may delete the temporary directory as a leftover
+                with contextlib.suppress(FileNotFoundError):
                     shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:
@@ -390,7 +392,7 @@ def write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
     """Write all parts to a file's descriptor. Raises OSError."""
     for part in parts:
         view = memoryview(part).cast("B")
-        while view:  # one write moves at most 2 GiB, and less on a full disk's last blocks
+        while view:  # one call writes at most 2 GiB, and less if the disk is nearly full
             view = view[os.write(descriptor, view) :]
 
 

@@ -31,7 +31,7 @@ else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
 NAME = "checked"  # the table's file in flowc's part of the user's cache directory
-SLOTS, SLOT = 1 << 15, 32  # number of slots, bytes of a slot: the table has 1 MiB
+SLOTS, SLOT = 1 << 15, 32  # number of slots, bytes of a slot: the table's size is 1 MiB
 SMALL = 1 << 18  # bytes: hashing a smaller file is faster than looking up its mark
 ALWAYS = "always"
 VARIABLE = "FLOWC_VERIFY"
@@ -69,7 +69,7 @@ def digest_of(descriptor: int, expected: str) -> str:
         with _turn(table, place.offset, status.st_size):
             if _has(table, place):
                 return expected
-            # A later change alters the file's times, unless it falls into the same clock tick as the last one.
+            # A later change alters the file's times, unless it falls into the same clock tick as the last change.
             settled = time.time() - max(status.st_mtime, status.st_ctime) > _TICK
             found = _hash(descriptor)
             if found == expected and settled:
@@ -97,7 +97,7 @@ def verify_always() -> bool:
 
 
 def _hash(descriptor: int) -> str:
-    """Return the sha256 of a file. It is read, not mapped: mapped pages would count as this process's memory."""
+    """Return the sha256 of a file. The file is read, not mapped: mapped pages would count as this process's memory."""
     digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)

@@ -28,7 +28,7 @@ class MemoryObjects:
         """Return the object's bytes.
 
         Raises:
-            NotFound: neither memory nor the store below has it.
+            NotFound: the object is neither in memory nor in the store below.
             StoreError: the store below cannot be read.
         """
         if key in self._objects:
@@ -52,7 +52,7 @@ class MemoryObjects:
         """Return a copy of the object's bytes as private, writable memory; an object of the store below is mapped.
 
         Raises:
-            NotFound: neither memory nor the store below has it.
+            NotFound: the object is neither in memory nor in the store below.
             StoreError: the store below cannot be read.
         """
         if key not in self._objects and self._below is not None:
@@ -60,7 +60,7 @@ class MemoryObjects:
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex.
 
         Raises:
             StoreError: the store below cannot be read.
@@ -95,7 +95,7 @@ class MemoryObjects:
         return self._below is not None and self._below.exists(key, size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`: memory has no garbage collection."""
+        """Return the result of `exists`: objects in memory are never garbage-collected."""
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:

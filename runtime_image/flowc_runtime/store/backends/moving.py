@@ -20,7 +20,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 REQUESTS = 16  # objects of a bucket that are read at the same time
-_AT_ONCE = 256  # objects that are passed to the threads at once
+_AT_ONCE = 256  # number of objects that are passed to the threads together
 
 
 class Streaming(Protocol):

@@ -53,7 +53,7 @@ class Objects(Protocol):
 
         Args:
             key: the key.
-            parts: the parts of its bytes, in order.
+            parts: the parts of the object's bytes, in order.
 
         Raises:
             StoreError: the object cannot be written.
@@ -70,7 +70,7 @@ class Objects(Protocol):
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex.
 
         An existing blob of the right size is kept. A blob of another size, which a crash may have left, is replaced.
 
@@ -103,7 +103,8 @@ class Objects(Protocol):
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; arguments and errors are those of `read_blob` with `once`.
 
-        A program that makes a value from the bytes needs no memory for the bytes themselves if they are in a directory.
+        If the store is a directory, a program that makes a value from the bytes needs no memory for the bytes
+        themselves.
         """
         ...
 
@@ -112,7 +113,7 @@ class Objects(Protocol):
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it.
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection.
 
         Raises:
             StoreError: the store cannot be read or written.
@@ -144,7 +145,7 @@ class Objects(Protocol):
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any.
+        """Write the appended data that is due; return the seconds until the next write is due, if any.
 
         Args:
             now: whether to write all appended data.

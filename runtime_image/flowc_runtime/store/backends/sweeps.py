@@ -77,7 +77,7 @@ def _written(objects: Collectable, key: str) -> float:
 def left_over(objects: Collectable) -> list[Listed]:
     """Return the files in `tmp/` that killed writers left: those older than GRACE.
 
-    A huge object may be written for hours; the age of its file counts from the last write.
+    A huge object may be written for hours; the age of its temporary file is the time since the last write.
     """
     now = time.time()
     return [entry for entry in objects.listing("tmp") if now - entry.changed > GRACE]

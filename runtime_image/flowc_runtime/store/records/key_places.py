@@ -39,7 +39,7 @@ class KeyPlace(NamedTuple):
 
     @property
     def pathspec(self) -> str:
-        """The pathspec of the object's run or task; empty if it belongs to none."""
+        """The pathspec of the object's run or task; empty if the object belongs to no run."""
         if self.path:
             return task_pathspec(self.flow, self.run, self.step, path=self.path)
         return "/".join(part for part in (self.flow, self.run) if part)
@@ -101,7 +101,7 @@ def check(key: str, data: bytes, url: str) -> object:
 
     Args:
         key: the key of the object, which decides its kind.
-        data: its bytes.
+        data: the object's bytes.
         url: the address of the store, for errors.
 
     Raises:
@@ -134,7 +134,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
 
     Args:
         key: the key of the record.
-        data: its bytes.
+        data: the record's bytes.
         url: the address of the store, for errors.
 
     Raises:
@@ -157,7 +157,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
 
 def quote_name(name: str) -> str:
     """Return a name quoted as one part of a key."""
-    if name.isidentifier() and name.isascii():  # true for most names: there is nothing to quote
+    if name.isidentifier() and name.isascii():  # true for most names, which need no quotes
         return name
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 

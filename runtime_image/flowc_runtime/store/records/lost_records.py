@@ -49,7 +49,7 @@ def lost(key: str, url: str, subject: str) -> LostRecord:
 
 
 def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError]:
-    """Yield the errors, but join the errors of all moved records of a run into one.
+    """Yield the errors, but join the errors of all moved records of a run into one error.
 
     Args:
         errors: the errors of records.

@@ -1,4 +1,5 @@
-"""The types of the store's JSON records. Other programs read them: fields may be added, but never change their meaning.
+"""The types of the store's JSON records. Other programs read the records: fields may be added, but never change their
+meaning.
 
 An added field needs a new version of the records, which `flowc_ir.versions` lists.
 """
@@ -30,7 +31,8 @@ class _Pickler(TypedDict):
 
 
 class PicklerRecord(_Pickler, total=False):
-    """The pickler that wrote an artifact: the name of its entry point, and the distribution that contains it."""
+    """The pickler that wrote an artifact: the name of its entry point, and the distribution that contains the
+    pickler."""
 
     distribution: str
 
@@ -46,8 +48,8 @@ class _Artifact(TypedDict):
 class ArtifactRef(_Artifact, total=False):
     """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
 
-    `external` is the external file, if the artifact is one. `pickler` is the pickler that wrote the bytes, if it was
-    not pickle. A reference has no version, because it is part of a record or a cache entry.
+    `external` is the external file, if the artifact is an external file. `pickler` is the pickler that wrote the bytes,
+    if it was not pickle. A reference has no version, because it is part of a record or a cache entry.
     """
 
     data: str
@@ -100,12 +102,12 @@ class TriggerRecord(TypedDict):
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run starts. Times are seconds since the epoch.
 
-    `project` has the properties of `current` that describe the project, such as `project_name`; it is empty if the flow
-    has no project. `tags` are the user tags at the start; the current tags are separate objects. `namespace` is the
-    value of `current.namespace`. `package` is the code of a cluster run as a tar.gz; `sources` are the Python files of
-    a local run (`sources.py`). `origin` is the id of the resumed run, and `resumed_from` the step from which tasks run
-    again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events that
-    have started the run. `revision` is the code's git revision.
+    `project` contains the properties of `current` that describe the project, such as `project_name`; it is empty if the
+    flow has no project. `tags` are the user tags at the start; the current tags are separate objects. `namespace` is
+    the value of `current.namespace`. `package` is the code of a cluster run as a tar.gz; `sources` are the Python files
+    of a local run (`sources.py`). `origin` is the id of the resumed run, and `resumed_from` the step from which tasks
+    run again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events
+    that have started the run. `revision` is the code's git revision.
     """
 
     project: dict[str, object]
@@ -125,8 +127,8 @@ class StatusRecord(TypedDict, total=False):
     """`status.json`, replaced while the run continues.
 
     `failed` is the failed task, `message` the type and text of its error. A cluster run is `failed` as soon as a task
-    has failed; other tasks may continue until `ended`. `metrics` has the last value of each metric that tasks outside
-    of foreaches have recorded, by name.
+    has failed; other tasks may continue until `ended`. `metrics` contains the last value of each metric that tasks
+    outside of foreaches have recorded, by name.
     """
 
     version: int
@@ -157,10 +159,11 @@ class Frame(TypedDict):
 
 
 class ErrorRecord(TypedDict, total=False):
-    """The failure of an attempt. `frames` are the frames of user code, outermost first; a killed process has none.
+    """The failure of an attempt, in its record. `frames` are the frames of user code, outermost first; a killed process
+    has none.
 
-    `note` has details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the attempt,
-    because the run was interrupted or another task of its gang failed.
+    `note` contains details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the
+    attempt, because the run was interrupted or another task of its gang failed.
     """
 
     type: str
@@ -173,7 +176,7 @@ class ErrorRecord(TypedDict, total=False):
 
 
 class Exit(TypedDict, total=False):
-    """How the process ended, as far as the writer of the record knows it; `peak_rss` is in bytes."""
+    """How the process ended, as far as the writer of the record knows; `peak_rss` is in bytes."""
 
     code: int
     signal: str
@@ -187,8 +190,8 @@ class _Count(TypedDict):
 class Fanout(_Count, total=False):
     """The items of a foreach: the name of the artifact (`over`), the number of items, and the items.
 
-    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. A gang only
-    has its `count`. `unbounded`: the foreach is unbounded.
+    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. The record of
+    a gang only contains `count`. `unbounded`: the foreach is unbounded.
     """
 
     over: str
@@ -201,8 +204,8 @@ class Fanout(_Count, total=False):
 class ParentsRecord(TypedDict):
     """The parent tasks at one node: the task at `path` or, with a `count`, the tasks at `path.0` to `path.count-1`.
 
-    If an item can end at several nodes, because of a switch or a loop, each of them has such a record. The records of
-    the tasks show at which node an item ended, and in which iteration.
+    If an item can end at several nodes, because of a switch or a loop, there is such a record for each of these nodes.
+    The records of the tasks show at which node an item ended, and in which iteration.
     """
 
     step: str
@@ -260,7 +263,7 @@ class TaskFileRecord(_TaskFile, total=False):
     """A file that a task has read (`get`) or stored (`put`): its name below the data folder, and its blob.
 
     `place` is the path of a file that was stored without a copy and therefore has no blob. A file that a plugin's
-    `catalog` keeps has no blob either; `place` is then its address in the catalog.
+    `catalog` keeps has no blob either; `place` is then the file's address in the catalog.
     """
 
     place: str
@@ -277,7 +280,7 @@ class MetricRecord(TypedDict):
 
 
 class AttemptRecord(_Attempt, total=False):
-    """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
+    """One attempt of a task, written when it has ended. `superseded`: another attempt finished before this attempt.
 
     `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin` exists if the
     task was reused from another run: the times and the process then belong to the original attempt, and its log is in

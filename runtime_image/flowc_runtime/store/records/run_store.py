@@ -113,7 +113,7 @@ class RunStore:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status, given without `version`. With a `disk`, wait until the disk has it."""
+        """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
@@ -181,8 +181,9 @@ class RunStore:
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
         """Write the record of an ended attempt, after all objects that it names.
 
-        With a `disk`, wait until the disk has it. The record of the first completed attempt becomes the task's record.
-        A later completed attempt is kept and marked as superseded, also in `record`; the result is then False.
+        With a `disk`, wait until the record is on the disk. The record of the first completed attempt becomes the
+        task's record. A later completed attempt is kept and marked as superseded, also in `record`; the result is then
+        False.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects
@@ -229,7 +230,8 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that the records of all reused tasks are written. Call it before any task of the run starts."""
+        """Record that the records of all reused tasks are written. Call this method before any task of the run
+        starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:

@@ -80,7 +80,7 @@ def end_run(
     disk: Disk | None,
     wait: Callable[[Disk, Callable[[], None]], None],
 ) -> None:
-    """Record the end of a run, after the disk has all data of the run.
+    """Record the end of a run, after all data of the run is on the disk.
 
     Args:
         run: the run.

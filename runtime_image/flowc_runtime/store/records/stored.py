@@ -1,4 +1,4 @@
-"""Parse the JSON objects of the store, with the same checks of version and shape for all kinds."""
+"""Parse the JSON objects of the store, with equal checks of version and shape for all kinds."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def parse(
         format: the format, with its versions.
         kind: a key of `shapes.SHAPES`.
         data: the object's bytes.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: its description, such as `run Flow/1`.
+        subject: the object's description, such as `run Flow/1`.
         identity: fields and the values that the object's key requires. Other values mean that another program has
             written the object.
 
@@ -73,7 +73,7 @@ def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
         why: the fault.
         key: the object's key.
         url: the address of the store.
-        subject: its description, such as `run Flow/1`.
+        subject: the object's description, such as `run Flow/1`.
     """
     from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
 
@@ -87,9 +87,9 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
     Args:
         data: the object's bytes.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: the description of its run.
+        subject: the description of the object's run.
 
     Raises:
         FormatError: a newer flowc wrote the IR.
@@ -121,14 +121,14 @@ def _lost_steps(flow: Flow) -> set[str]:
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag that an object stands for.
+    """Return the tag that an object represents.
 
     Args:
         name: the object's name.
         read: returns the object's bytes; called only for tags that do not fit into a name.
-        key: its key, for errors.
+        key: the object's key, for errors.
         url: the address of the store, for errors.
-        subject: the description of its run.
+        subject: the description of the object's run.
 
     Raises:
         DamagedRecord: the object's content is not text, or does not match its name.
@@ -143,7 +143,7 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
 
 
 def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag that an object stands for; None if it was just removed or is not a tag. Raises RecordError."""
+    """Return the tag that an object represents; None if it was just removed or is not a tag. Raises RecordError."""
     if not name or "/" in name:
         return None
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_LENGTH = 500  # characters
-_MAX_NAME = 200  # the most bytes of a name: file systems allow 255
+_MAX_NAME = 200  # the largest number of bytes of a name: file systems allow 255
 
 
 def check_tags(tags: Iterable[object]) -> list[str]:
@@ -64,7 +64,8 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
 
 
 def name_of(tag: str) -> tuple[str, bytes]:
-    """Return the last part of a tag's key, and the object's content: empty, or a tag that does not fit into a name."""
+    """Return the last part of the key of a tag's object, and the object's content: the tag if it is too long for a key,
+    else empty."""
     name = "%2E" * len(tag) if tag in (".", "..") else quote(tag, safe="")
     if len(name) <= _MAX_NAME:
         return name, b""

@@ -1,4 +1,4 @@
-"""Report unreadable records. Listings leave these records out."""
+"""Report unreadable records. Listings of runs and tasks omit such records."""
 
 from __future__ import annotations
 

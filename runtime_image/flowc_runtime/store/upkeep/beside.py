@@ -1,8 +1,8 @@
 """Find unreferenced objects outside the runs of a store, for `collect`.
 
 - `files/DIGEST`: files that were uploaded for runs on a cluster. The record of a run that uses such a file
-  has its digest. The store does not know which files deployed flows need, so a file is deleted if it was neither
-  uploaded nor used for 400 days.
+  contains the file's digest. The store does not know which files deployed flows need, so a file is deleted if it was
+  neither uploaded nor used for 400 days.
 - `extensions/FLOW/RUN/…`: files of extensions' decorators. Artifacts refer to these files by path. Therefore the files
   are kept after their run is deleted as long as a remaining run names that run in its records (`cached`) or in an
   artifact.
@@ -49,7 +49,7 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Remove from the deletable objects those that an object of a remaining run names.
+        """Keep the deletable objects that an object of a remaining run names.
 
         Args:
             objects: the store.
@@ -87,11 +87,11 @@ class Beside:
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
     """Find old uploaded files, and old files of extensions whose run is deleted or in `doomed`.
 
-    The caller keeps those that are still needed (`spare`).
+    The caller then removes the files that are still needed (`spare`).
 
     Args:
         store: the store.
-        objects: its backend.
+        objects: the backend of the store.
         doomed: the runs to delete, as flow and id.
     """
     beside = Beside(_old_sent(objects))
@@ -107,7 +107,7 @@ def delete_beside(store: Store, objects: Collectable, beside: Beside, renew: Cal
 
     Args:
         store: the store.
-        objects: its backend.
+        objects: the backend of the store.
         beside: the objects to delete.
         renew: called before each deletion, to renew the lease.
 

@@ -46,8 +46,8 @@ class Garbage:
     """The blobs that no remaining run references: digest -> size in bytes. `young` are blobs too young to delete.
 
     `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
-    reference any blob. While there are such records, no blob is deleted, and `held` has the blobs that would be deleted
-    otherwise.
+    reference any blob. While there are such records, no blob is deleted, and `held` contains the blobs that would be
+    deleted otherwise.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
                 # Everything that looks like a digest counts: it is better to keep too many blobs than to delete a
-                # referenced one.
+                # referenced blob.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
@@ -114,8 +114,8 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     """Yield all records of the run; unreadable records are added to `garbage.unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes it in `damaged/` does not need
-    # it.
+    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes an ir.json in `damaged/` does not
+    # need it.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss
@@ -146,7 +146,7 @@ def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | 
 
 
 class Swept(NamedTuple):
-    """The objects that a sweep has deleted."""
+    """The numbers of runs and blobs that a sweep has deleted, and their size in bytes."""
 
     runs: int
     blobs: int
@@ -215,7 +215,8 @@ def _is_needed(run: RunStore) -> bool:
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
-    """Yield the blobs to delete, after a second check of their times: blobs used meanwhile are young and stay."""
+    """Yield the blobs to delete, after a second check of their times: blobs that were used in the meantime are young
+    and are kept."""
     digests = sorted(garbage.blobs)
     for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
         batch, now = digests[at : at + _BATCH], time.time()

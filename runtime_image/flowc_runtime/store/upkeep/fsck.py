@@ -1,8 +1,8 @@
 """Check a store: every digest, record and reference, and the leftovers of killed writers.
 
-`check_store` reads everything and changes nothing. It reads the records before it lists the blobs, so that the list
-contains the blobs of all records even if flows are running. `repair` moves damaged objects, and runs whose record is
-missing, to `damaged/`.
+`check_store` reads everything and changes nothing. `check_store` reads the records before it lists the blobs, so that
+the list contains the blobs of all records even if flows are running. `repair` moves damaged objects, and runs whose
+record is missing, to `damaged/`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
 
-_FEW = 100  # the most objects of a bucket that are requested one by one: for more objects a listing is faster
+# the largest number of objects of a bucket that are requested one by one: for more objects a listing is faster
+_FEW = 100
 
 # The kinds of faults, in the order of the report.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
@@ -103,11 +104,11 @@ class _Check:
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
-        self._records: set[str] = set()  # keys of existing objects, even if they are damaged
+        self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task has its parents in another run
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
@@ -138,14 +139,14 @@ class _Check:
             doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
-        """Record a fault; several faults of one kind in one object become one."""
+        """Record a fault; several faults of one kind in one object are combined."""
         if (fault := self._faults.get((kind, key))) is None:
             fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
-        """Record a missing object if it affects an existing one."""
+        """Record a missing object if existing objects refer to it."""
         if not touched:
             return
         if key in self._aside:
@@ -170,7 +171,7 @@ class _Check:
         except RecordError as error:
             kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
             if isinstance(error, DamagedRecord):
-                why = error.why  # the error's message also has the address and advice
+                why = error.why  # the error's message also contains the store's address and advice
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -216,7 +217,7 @@ class _Check:
         of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
         for key in self._absent(of_succeeded):
             self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
-        # A run that was moved as a whole has no object here, so nothing is reported as lost.
+        # If a run was moved as a whole, no object is left under its keys, so nothing is reported as lost.
         for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
             self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()
@@ -232,7 +233,7 @@ class _Check:
         for prefix in sorted(begun):
             run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
             pathspec = place_of(run).pathspec
-            # Records are looked up before other objects, because they are deleted last with a run.
+            # Records are looked up before other objects, because a deletion of the run deletes the records last.
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:
@@ -306,7 +307,7 @@ def repair(store: Store, report: FsckReport) -> None:
 
     Args:
         store: the store.
-        report: the result of `check_store`; its faults get the new keys.
+        report: the result of `check_store`; the new keys are stored in the report's faults.
 
     Raises:
         StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, the

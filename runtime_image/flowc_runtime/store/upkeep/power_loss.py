@@ -33,7 +33,7 @@ def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
 
 
 def described(name: str) -> str:
-    """Return the description of an artifact by its name. An empty name stands for the items of a foreach."""
+    """Return the description of an artifact by its name. An empty name means the items of a foreach."""
     return f"artifact '{name}'" if name else "list of items"
 
 

@@ -78,7 +78,7 @@ class Completeness:
 
 
 def run_prefix(key: str) -> str:
-    """Return the prefix of the keys of the run to which an object belongs; empty if it belongs to none."""
+    """Return the prefix of the keys of the run to which an object belongs; empty if the object belongs to no run."""
     match key.split("/"):
         case ["flows", flow, "runs", run, _, *_]:
             return f"flows/{flow}/runs/{run}"

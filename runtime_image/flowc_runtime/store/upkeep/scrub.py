@@ -19,7 +19,7 @@ _MARK = "[REDACTED runtime {}]"
 
 
 def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
-    """Replace the output of the streams by a line that says that it was removed. A second call changes nothing.
+    """Replace the output of the streams by a line that says that output was removed. A second call changes nothing.
 
     A log in a directory is replaced atomically, a log in a bucket chunk by chunk. After an interruption, call the
     function again.

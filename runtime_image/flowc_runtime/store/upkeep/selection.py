@@ -33,7 +33,8 @@ class Selection:
     """The options that select runs: a run must match all of them. Without options no run is selected.
 
     `older_than`: the run ended more than this many seconds ago. `keep_last`: the run is not among the newest N runs of
-    its flow. `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
+    its flow. `tags`: the run has all of these tags. `keep_tags`: the run has none of these tags. `flow`: only runs of
+    this flow.
     """
 
     flow: str | None = None
@@ -77,7 +78,8 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it has logs of reused tasks.
+    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it contains the logs of reused
+    tasks.
 
     Args:
         store: the store.
@@ -125,7 +127,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
 
 
 def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
-    """Return the newest `count` runs with readable records; runs with unreadable records are kept in any case."""
+    """Return the newest `count` runs with readable records; runs with unreadable records are always kept."""
     found = set[str]()
     for id in reversed(runs):
         if len(found) == count:

@@ -1,7 +1,8 @@
 """Find classes of a run's values that cannot be imported, for example because the flow's file was renamed or deleted.
 
 A pickle names a class by its module. A class of the flow's file is looked up in the flow's current module. Any other
-class is looked up in the stored code of this run, of the runs that it resumed, and of the runs of its cached tasks.
+class is looked up in the stored code of the value's run, of the runs that this run resumed, and of the runs whose
+cached results it reuses.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Classes:
             name: the name of the class or function in the module, which may be dotted.
 
         Raises:
-            ArtifactError: the class or function is not found; the message has the errors of the search.
+            ArtifactError: the class or function is not found; the message contains the errors of the search.
         """
         failures: list[str] = []
         for run, record, flow in self._runs():
@@ -64,7 +65,7 @@ class Classes:
                 continue
             if (found := _in(stored, name)) is not _MISSING:
                 return found
-        raise ArtifactError("; ".join(failures) or "and the stored code of its run does not have it")
+        raise ArtifactError("; ".join(failures) or "and the stored code of its run does not contain it")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
         """Yield this run, and the existing runs whose values it reuses, each with its record and its flow."""
@@ -86,7 +87,8 @@ def in_task(run: RunStore) -> Classes:
     """Return the `Classes` for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
-        code = run.executes().code  # also for values of earlier runs, whose flow may have had another name
+        # the current module is also used for values of earlier runs, whose flow may have had another name
+        code = run.executes().code
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
         )

@@ -49,7 +49,8 @@ CLOUD: PicklerRecord = {"name": CLOUDPICKLE, "distribution": CLOUDPICKLE}
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # of all stored artifacts; a name never changes its meaning
+# the values of `codec` in references; a name never changes its meaning
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)
 INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
 LARGE_PICKLE = 1 << 18  # bytes: larger pickles are read from a file, whose digest is computed once per machine
 _PIECE = 1 << 20  # bytes per comparison
@@ -192,7 +193,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, `stream` is the pickle."""
+    """A decoded value. If the artifact has large buffers, `views` are the buffers in the mapped blob, `stream` is the
+    pickle."""
 
     value: UserValue
     stream: memoryview
@@ -230,7 +232,8 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
 
 def _value(source: bytes | BinaryIO, ref: ArtifactRef, find: Finder | None) -> UserValue:
-    """Return the value of an artifact without buffers, from its bytes or a file with them. Raises ArtifactError."""
+    """Return the value of an artifact without buffers, from the artifact's bytes, or from a file that contains them.
+    Raises ArtifactError."""
     with _restoring(ref):
         if ref["codec"] == PLUGIN:
             return picklers.reader(ref["pickler"]).loads(source if isinstance(source, bytes) else source.read())
@@ -363,7 +366,7 @@ def _tries(name: str) -> Sequence[tuple[Picklers, PicklerRecord | None]]:
 
     Raises ArtifactError for a missing plugin.
     """
-    if name == PICKLE:  # pickle cannot name a lambda or a local class; cloudpickle stores it by value
+    if name == PICKLE:  # pickle cannot store a lambda or a local class by its name; cloudpickle stores its code
         return [(_plain_pickler, None), (_cloud_pickler, CLOUD)]
     return picklers.of_name(name)
 

@@ -1,7 +1,7 @@
 """Store and read files that are parameters of a run. Steps read the content when they access the parameter.
 
-For such a parameter, a run's record has the file's name, digest and size. The store keeps each content once, as a blob
-without any encoding. A file is stored in parts, so its size is not limited.
+For such a parameter, a run's record contains the file's name, digest and size. The store keeps each content once, as a
+blob without any encoding. A file is stored in parts, so its size is not limited.
 
 A run on a cluster gets the content in one of three ways: together with the name (`content`, in base64), from the code
 package (`packed`, the digest), or from an object `files/DIGEST` that was stored before the run (`sent`, the digest).
@@ -121,7 +121,7 @@ def store_file(objects: Objects, path: str) -> FileRecord:
 
 
 def store_again(objects: Objects, record: FileRecord) -> bool:
-    """Store a run's file again if it still has the recorded content; return whether the content is the same.
+    """Store a run's file again if the file still has the recorded content; return whether the content is the same.
 
     Raises:
         StoreError: the store cannot be written.
@@ -189,7 +189,7 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
 
 def _send(objects: Objects | None, content: FileParts) -> str:
     digest = sha256(content)
-    # A loop, because garbage collection may delete the old object between two of these calls.
+    # This is a loop, because garbage collection may delete the old object between two of the calls.
     key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)

@@ -103,7 +103,7 @@ class EarlierValue:
 @final
 @dataclass(frozen=True, slots=True)
 class RecordedValue:
-    """The recorded value of the resumed run. That run has the same flow, so the value is not checked."""
+    """The recorded value of the resumed run. The resumed run has the same flow, so the value is not checked."""
 
     content: Value
     place: str = ""
@@ -146,7 +146,7 @@ class ParameterSources:
         yield from zip(PRECEDENCE, (self.given, self.files, self.resumed, self.environment, self.defaults), strict=True)
 
     def names(self) -> set[str]:
-        """Return the names of the parameters that have a value in any source."""
+        """Return the names of the parameters for which any source has a value."""
         return {name for _, values in self.by_origin() for name in values}
 
 
@@ -188,13 +188,12 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add the place where a value was written to a ParameterError that the block raises.
+    """Add the file, line or variable in which a value was written to a ParameterError that the block raises.
 
     Args:
         place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.
 
-    Raises:
-        ParameterError: the block raised it.
+    Raises: ParameterError: the block raised this error.
     """
     try:
         yield

@@ -29,7 +29,8 @@ _NOUNS = {"str": "a string", "int": "an int", "float": "a float", "bool": "a boo
 
 
 class ParameterError(ValueError):
-    """A value does not have its parameter's type. The message shows both, such as `'abc' is not an int`."""
+    """A value does not have its parameter's type. The message shows the value and the type, such as `'abc' is not an
+    int`."""
 
 
 def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
@@ -90,7 +91,8 @@ def default_of(parameter: Parameter) -> Value:
 
 
 def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, UserValue]:
-    """Return the values of a flow's configs by name, for `Program.prepare`. Call it after the flow was imported.
+    """Return the values of a flow's configs by name, for `Program.prepare`. Call this function after the flow was
+    imported.
 
     Args:
         configs: the configs of the IR.

@@ -28,7 +28,7 @@ else:
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule(
         "flowc_runtime.base.config.plugins"
-    )  # its import costs start-up time, and only plugins need it
+    )  # imported at first use: the import costs start-up time, and only plugins need it
 
 BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
 
@@ -90,7 +90,7 @@ def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
     """Return the pickler `name`, which is not pickle, and its record for references to artifacts.
 
     Raises:
-        PicklerError: the pickler is not installed, two packages have it, or its package is faulty.
+        PicklerError: the pickler is not installed, two packages register it, or its package is faulty.
     """
     if name == CLOUDPICKLE:
         if not has_cloudpickle():
@@ -105,7 +105,7 @@ def plugin(name: str) -> tuple[ValuePickler, PicklerRecord]:
     """Return the pickler of an installed package, and its record for references to artifacts.
 
     Raises:
-        PicklerError: no package or more than one has the pickler, or the package is faulty.
+        PicklerError: no package or more than one registers the pickler, or the package is faulty.
     """
     found = _find(name)
     if found is None:
@@ -120,7 +120,7 @@ def reader(record: PicklerRecord) -> ValuePickler:
     """Return the plugin that wrote an artifact.
 
     Raises:
-        PicklerError: the plugin is not installed; the message has the command that installs it.
+        PicklerError: the plugin is not installed; the message contains the command that installs it.
     """
     found = _find(record["name"])
     if found is None:
@@ -143,7 +143,7 @@ def _unknown(name: str, installed: list[str]) -> PicklerError:
     known = [*BUILT_IN, *installed]
     return PicklerError(
         f"there is no pickler '{name}'",
-        suggest(name, known, f"install the package with it; the picklers are {', '.join(known)}"),
+        suggest(name, known, f"install the package that provides it; the picklers are {', '.join(known)}"),
     )
 
 
@@ -189,7 +189,8 @@ def _cloud_class() -> Picklers:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         def __init__(self, file: File, buffer_callback: Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            self.dispatch_table = with_reducers(table) or table  # the initializer of the base class reads it once
+            # the initializer of the base class reads this attribute once
+            self.dispatch_table = with_reducers(table) or table
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
 
     return Pickler

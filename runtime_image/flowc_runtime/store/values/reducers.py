@@ -50,7 +50,7 @@ def _reduce_array(array: _Object) -> _Object:
 
 
 def _without(attributes: tuple[str, ...]) -> _Reducer:
-    """Return a reducer that omits the given attributes, which an object computes again on access."""
+    """Return a reducer that omits the given attributes, which the object computes again when they are accessed."""
 
     def reduce(value: _Object) -> _Object:
         for name in attributes:

@@ -44,7 +44,7 @@ class StoredModules:
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType | None:
-        """Return a module; None if the run has no file for it.
+        """Return a module; None if the run stored no file for it.
 
         Hazard: `sys.modules` contains the run's modules during the import, under a lock.
 
@@ -85,8 +85,8 @@ class StoredModules:
                     vars(package).update(value)
 
     def _agrees(self, package: ModuleType, child: str) -> bool:
-        """Return whether a package may keep a run's module as an attribute: the module's file here, if any, is
-        equal."""
+        """Return whether a package may keep a run's module as an attribute: no file on this machine has other text for
+        it."""
         _, text = self._files.get(f"{package.__name__}.{child}", ("", ""))
         files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
         return all(_has_text(file, text) for file in files if os.path.exists(file))

@@ -3,8 +3,8 @@
 An unchanged value may be pickled to other bytes than before: a set has another order in another process, a view has
 become a separate array, two references to one text have become two texts. But two encodings that *one process* makes
 can be compared: the encoding of the value after the step, and the encoding of the artifact when it is read again. If
-both are equal, the artifact has the value after the step, and nothing is stored. docs/adr/0016-unchanged.md describes
-the costs.
+the two encodings are equal, the artifact already contains the value after the step, and nothing is stored.
+docs/adr/0016-unchanged.md describes the costs.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef
 else:
-    ctypes = LateModule("ctypes")  # its import costs start-up time, and it is only needed for mapped values
+    # imported at first use: the import costs start-up time, and only mapped values need it
+    ctypes = LateModule("ctypes")
 
 
-# A pickle with more bytes than this, not counting its large buffers, is not compared: the comparison would restore the
+# A larger pickle (in bytes, without its large buffers) is not compared: the comparison would restore the
 # stored value, which takes up to ten times the pickle's size in memory.
 LARGE = 1 << 24
 
 
 class Left(NamedTuple):
-    """The encoding of a value after a step. `certain`: it is stored without a comparison, because it has changed or is
-    too large to compare."""
+    """The encoding of a value after a step. `certain`: the value is stored without a comparison, because it has changed
+    or is too large to compare."""
 
     encoded: Encoded
     certain: bool
@@ -109,8 +110,7 @@ class ValueOrigin:
     def reads_as(self, encoded: Encoded) -> bool:
         """Read the artifact again, and return whether its value has this encoding.
 
-        Reading an artifact may change singletons of this process, so call this after all values are
-        encoded.
+        Reading an artifact may change singletons of this process, so call this after all values are encoded.
         """
         try:
             again = decode(self._objects, self.ref).value

@@ -120,7 +120,8 @@ class CardComponents:
 class CurrentCards:
     """All cards of the step: `current.card`.
 
-    Without an id, its methods apply to the card with `customize`, else to the only card or the only one without an id.
+    Without an id, the methods apply to the card with `customize`. If no card has it, they apply to the only card, or to
+    the only card without an id.
 
     If there is no such card, or `current.card[…]` gets an unknown id, the methods print a warning and have no effect.
     """
@@ -148,7 +149,7 @@ class CurrentCards:
         if len(chosen) == 1:
             return chosen[0], ""
         if not editable:
-            return None, "no card of this step takes components"
+            return None, "no card of this step accepts components"
         return None, (
             "the step has several cards: give each @card an id and write "
             "current.card['ID'], or mark one with @card(customize=True)"

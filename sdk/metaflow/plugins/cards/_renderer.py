@@ -39,7 +39,7 @@ class Renderer:
         self.editable, self.updatable = editable, updatable
         self.socket: socket.socket | None = None
         self._pid = 0
-        self._busy = False  # whether the last request is still unanswered
+        self._busy = False  # whether the process has not yet answered the last request
         self._torn = False  # whether an exception of the step, such as its timeout, interrupted a message
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
@@ -47,13 +47,13 @@ class Renderer:
 
         Args:
             prctl: the function of the C library, loaded before the fork, because an import after the fork could wait
-                for a lock that another thread held. None on systems without `prctl`.
+                for a lock that another thread held. The argument is None on systems without `prctl`.
             others: the renderers that were started earlier. The child closes its copies of their sockets; otherwise the
                 processes of these renderers would not notice the end of this process.
         """
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # otherwise the child would also write the buffered text
+            stream.flush()  # otherwise the child would also write the text that this process has buffered
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
@@ -152,7 +152,7 @@ class Renderer:
             if not self._gone():
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
-        except ChildProcessError:  # the step's code has already waited for the process
+        except ChildProcessError:  # the step's code has waited for all child processes, including this one
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

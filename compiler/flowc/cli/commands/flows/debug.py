@@ -116,7 +116,8 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
 
 def _root_in(given: str, file: str) -> Path | None:
-    """Return the root of the flow's code if `given` is the path of the run's file in a package; otherwise None."""
+    """Return the root of the flow's code if the path `given` ends with `file`, a path with directories; otherwise
+    None."""
     path = Path(given)
     inner = Path(file).parts
     if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):

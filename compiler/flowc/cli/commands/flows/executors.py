@@ -62,7 +62,8 @@ def run_elsewhere(
     except ExecutorError as error:
         fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
-        # `find_executor` imports the executor's package, which is not part of the flow's code
+        # `find_executor` imports the executor's package; it is not part of the flow's code, which is therefore packaged
+        # first
         checked = packaged(checked)
     try:
         found = find_executor(name)
@@ -102,7 +103,7 @@ def _executed(
 
 
 def _checked(result: object, what: str) -> ExecutorResult:
-    """Return the result of an executor or a target. Raises ExecutorError if it is not an ExecutorResult."""
+    """Return the result of an executor or a target. Raises ExecutorError if `result` is not an ExecutorResult."""
     if not isinstance(result, ExecutorResult):
         raise ExecutorError(
             f"the {what} has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
@@ -115,7 +116,7 @@ def _calling(run: Callable[[], object], what: str) -> object:
     """Call an executor, or a target that runs flows, and return the result.
 
     Raises:
-        ExecutorError: it cannot make the run. The traceback of an unexpected error is printed.
+        ExecutorError: the executor or the target cannot make the run. The traceback of an unexpected error is printed.
         click.ClickException: an option is wrong.
         FlowcError: the store cannot be used, or a setting is wrong.
     """

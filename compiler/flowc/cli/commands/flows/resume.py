@@ -147,8 +147,8 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     """Return the run whose tasks the new run reuses, and the step to begin with.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    Such a run has run no task. In this case, the result is the earlier run, and the step with which the killed run was
-    to begin.
+    A run that was killed in this way has run no task. In this case, the result is the earlier run, and the step with
+    which the killed run was to begin.
 
     Args:
         store: the store of the runs.
@@ -314,7 +314,7 @@ RETRY = _kind(
 )
 
 
-@run_like(RETRY, "[FLOW|FLOW/RUN] [STEP]", f"{RETRY.about} The options are those of resume.")
+@run_like(RETRY, "[FLOW|FLOW/RUN] [STEP]", f"{RETRY.about} It has the options of resume.")
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     given = words_of(ctx, words, RETRY)
@@ -327,7 +327,8 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         named = line.file if line.file is not None and is_run_name(line.file) else None
         run = _newest_failed(store, line.file) if named is None else _run_named(store, named)
         ctx.meta[ROOT], code = _code_of(store, run)
-    name = code.name or (run.flow if code.file.endswith(".py") else "")  # a pipeline has no class: no `code.name`
+    # A pipeline has no class, so `code.name` is empty.
+    name = code.name or (run.flow if code.file.endswith(".py") else "")
     start(ctx, [*line.before, "--flow", name, "--origin-run-id", run.id, code.file, *line.behind], RETRY)
 
 
@@ -350,14 +351,15 @@ def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> No
             "option out, or unset the variable",
             ctx,
         )
-    own = ctx.find_object(type) is not None  # `python flow.py run` does not read the setting
+    own = ctx.find_object(type) is not None  # `python flow.py run` does not read the setting `executor`
     if not own and not {"--local", "--mock"}.intersection(words) and mocks_or_notes(asked):
         words = ["--mock", *words]
     start(ctx, [*take(asked), *words], RETRY)
 
 
 def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
-    """Return whether the setting `executor` says that a retry runs no code; note another executor, which is not used.
+    """Return whether the setting `executor` is `mock`; for an executor that is neither `mock` nor `local`, print a
+    note.
 
     Args:
         asked: the run to retry, always on this machine.

@@ -73,7 +73,7 @@ CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help
 
 
 def _elsewhere(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int | None:
-    """Run a flow with the chosen executor and return the exit code; None if that is the emulator.
+    """Run a flow with the chosen executor and return the exit code; None if the executor is the emulator.
 
     Raises click.UsageError.
     """
@@ -90,7 +90,7 @@ RUN = RunKind("run", "Run FLOW.", params=(EXECUTOR_OPTION,), elsewhere=_elsewher
 class RunCommand(click.Command):
     """A command such as `run`.
 
-    It receives its arguments unparsed, because its options depend on the flow in the arguments.
+    The command receives its arguments unparsed, because its options depend on the flow in the arguments.
     """
 
     kind = RUN
@@ -244,7 +244,8 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
     elif given.line.file is not None and (place := given.code_before()) is not None:
-        ctx.meta[CODE] = CodeOf(place)  # for a flow in Python, this is an error that is reported before the import
+        # For a flow in Python, `--code` is an error, which is reported before the import.
+        ctx.meta[CODE] = CodeOf(place)
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
     # what is being loaded: the class, and flowc's options after FLOW that affect loading
@@ -348,7 +349,7 @@ def _command(
     def callback(**options: object) -> None:
         assert found is not None
         if options.pop("code_place", None) is not None and CODE not in click.get_current_context().meta:
-            raise click.UsageError("--code is the place of an IR's code, but FLOW is not an IR: leave out --code")
+            raise click.UsageError("--code names the code of an IR, but FLOW is not an IR: leave out --code")
         require_runnable(found.flow)
         given = option_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))

@@ -155,7 +155,7 @@ def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
-    """Return the index path of the given task; without one, of the step's last task in the run.
+    """Return the index path of the given task; if `task` is None, of the step's last task in the run.
 
     If the step has no task in the run, return the index path that its first task would have.
     """
@@ -193,7 +193,8 @@ def _perform(
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     with closing(Look(str(checked.package.root))) as look:
         run = new_run.begin_run(store, checked, parameters, user, {"spun_from": spun_from}, look)
-    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # before `tell_of` publishes the run's id
+    # `begin` must precede `tell_of`, which publishes the run's id.
+    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
     origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)

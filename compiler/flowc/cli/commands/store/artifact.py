@@ -99,7 +99,7 @@ def _find(
         found = list(islice(matching if digest else every, limit))
     if not found:
         if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
-            fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
+            fail(f"'{name}' is a parameter of flow '{flow}', and parameters have no versions in the store",
                  f"{runs_line} --parameter {name}=… finds the runs with a value")  # fmt: skip
         where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
         version = f"version {digest} of artifact" if digest else "artifact"

@@ -67,7 +67,8 @@ class ArtifactFilter(NamedTuple):
 
     @classmethod
     def of(cls, private: bool, include: str | None) -> ArtifactFilter:
-        """Return the filter for the values of --private and --include (names separated by commas; None for all)."""
+        """Return the filter for the values of --private and --include. `include` has names separated by commas; None
+        selects all names."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
     def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
@@ -79,7 +80,8 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error and perhaps a hint about names in --include that no task has; an empty error for none."""
+        """Return an error about names in --include that no task has, and a hint or None; if tasks have all names, the
+        error is empty."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
@@ -158,7 +160,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in files.seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # `kept` has the converted value
+        if not (name in converted and name in kept):  # `kept` has the converted value of this parameter
             yield name, _parameter(value)
 
 
@@ -221,7 +223,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
     if value.size < limit:
         try:
             loaded = value.load()
-        except ArtifactError as error:  # such as a missing class; the record is printed without the value
+        except ArtifactError as error:  # for example, a class is missing; the record is printed without the value
             note_damage(error)
             return dict(value.record)
         if _is_plain(loaded):
@@ -286,7 +288,7 @@ def _pickled(values: object) -> bytes:
 @click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Print at most this number of characters of each value.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Write the only value that is selected to FILE: a text or bytes, as their content.")  # fmt: skip
+              help="Write the selected value to FILE; it must be one text or bytes.")  # fmt: skip
 @dump_options
 @store_option
 def dump_command(
@@ -325,7 +327,8 @@ def dump_command(
 
 
 def _write_content(file: str, selected: Sequence[tuple[str, DumpedValue]]) -> None:
-    """Write the selected value to a file. Raises SystemExit unless exactly one value is selected, a string or bytes."""
+    """Write the selected value to a file. Raises SystemExit if several values or none are selected, or if the value is
+    neither a string nor bytes."""
     if len(selected) != 1:
         fail(f"--output writes one value, and {len(selected)} are selected", "name one task, and --include NAME")
     ((name, value),) = selected

@@ -1,8 +1,8 @@
 """`flowc logs --follow`: prints the logs of a run while they are written, until the run ends.
 
 This command reads only the store. A store sends no notifications, so the store is polled. The interval between two
-polls is short after new output, and grows while there is no new output. Each log is read from the end of its last
-complete frame, so that no byte is lost or printed twice.
+polls is short after new output, and grows while there is no new output. A log is a sequence of frames, and each read
+begins after the last complete frame, so that no byte is lost or printed twice.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Tail:
 
         Args:
             run: the run.
-            last: whether the attempt has ended. If it has, also return an incomplete frame at the end of the log.
+            last: whether the attempt has ended. If so, also return an incomplete frame at the end of the log.
         """
         new = b""
         try:
@@ -162,8 +162,8 @@ class Tail:
 
 @final
 class Follower:
-    """Prints the output of a run's attempts that match `wanted`: a step, an index path and a number; None matches
-    all.
+    """Prints the output of a run's attempts that match `wanted`: a step, an index path and the number of an attempt;
+    None matches all.
     """
 
     def __init__(

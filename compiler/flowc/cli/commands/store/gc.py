@@ -29,9 +29,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return the number of seconds of an option's value such as 30d, 12h or 90m; None without a value.
+    """Return the seconds in an option's value such as 30d, 12h or 90m; None if the option is missing.
 
-    This function is the callback of a click option.
+    click calls this function for each option with a duration.
 
     Raises:
         click.BadParameter: the value is not a number with one of the units s, m, h, d and w.
@@ -95,7 +95,9 @@ def gc_command(
 
 def _check(selection: Selection) -> None:
     if selection.keep_tags and not selection.says_something:
-        raise click.UsageError("--keep-tag only keeps runs: select the others by --older-than, --keep-last or --tag")
+        raise click.UsageError(
+            "--keep-tag only keeps runs: select the runs to delete by --older-than, --keep-last or --tag"
+        )
 
 
 class DoomedRow(TypedDict):

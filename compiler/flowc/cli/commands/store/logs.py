@@ -124,8 +124,8 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
     """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    The next piece of a log is read only when the log's next line is needed. So the pieces in memory are only those of
-    logs that were written at the same time.
+    The next piece of a log is read only when the log's next line is needed. So only pieces of logs that were written at
+    the same time are in memory together.
 
     Args:
         run: the run.
@@ -143,8 +143,8 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A log has its lines in the order in which they were complete; a line may have begun before the line ahead
-            # of it. `max` keeps the log's order.
+            # A log contains its lines in the order in which they were completed, so a line may have begun before its
+            # predecessor. `max` makes the times of a log ascend, which keeps this order.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 

@@ -66,7 +66,10 @@ def _of_runs(store: Store, flow: str, limit: int, filters: dict[str, object], *,
         return
     names = list(dict.fromkeys(name for view in views for name in view.metrics))
     if not names:
-        click.echo(f"no run of {flow} has metrics, apart from those of items of a foreach (flowc metrics {flow}/RUN)")
+        click.echo(
+            f"no run of {flow} has metrics outside of a foreach; "
+            f"flowc metrics {flow}/RUN shows the metrics of a run's tasks"
+        )
         return
     cells = [["run", "state", *names]]
     for view in views:

@@ -23,10 +23,10 @@ def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faul
         method: the step.
         graph: the graph of the flow.
         package: the package of the flow.
-        faults: collects @cache on the step of a gang, all of whose tasks must run together.
+        faults: collects a fault if the step is in a gang: all tasks of a gang must run together, so none can be reused.
 
     Returns:
-        `sha256:` and 64 hexadecimal digits; None for a step of a gang.
+        `sha256:` and 64 hexadecimal digits; None if the step is in a gang.
     """
     if is_parallel(method):
         if any(applied.name == "cache" for applied in method.applied):

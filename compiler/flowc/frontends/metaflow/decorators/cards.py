@@ -71,7 +71,8 @@ def check_card_types(
 ) -> None:
     """Report card types that are neither built in, nor defined in the flow's files, nor in an installed package.
 
-    Steps with their own packages or image are not checked: card types may be installed there that are unknown here. A
+    Steps with their own packages or image are not checked: their environments may have card types that are unknown on
+        this machine. A
     known type whose package is not installed or cannot be imported gives only a warning.
 
     Args:

@@ -104,7 +104,8 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
 
 
 def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> Packages | None:
-    """Return the packages of a step: its own and those of the flow's class; None if neither has packages.
+    """Return the packages of a step: the step's own packages and the packages of the flow's class; None if neither has
+    packages.
 
     Args:
         method: the step.
@@ -148,7 +149,8 @@ def _spelling(name: str) -> str:
 
 
 def _read(decorators: Mapping[str, Applied], reader: Reader) -> Packages | None:
-    """Return the packages of @pypi and @conda on a class or step; None without packages or with a fault."""
+    """Return the packages of @pypi and @conda on a class or step; None if there are no packages, or if there is a
+    fault."""
     arguments_of: dict[str, _Arguments] = {}
     for kind, applied in decorators.items():
         arguments = cast("_Arguments | None", reader.arguments(applied, TABLES[kind]))

@@ -1,7 +1,7 @@
 """Read the decorators of a flow's class and of its bases into fields of the IR's `Flow`.
 
 A class inherits the decorators of its bases. A decorator on the class replaces an inherited one of the same name. Exit
-hooks and sensors (decorators of other back ends) are not replaced: the class has its own and the inherited ones.
+hooks and sensors (decorators of other back ends) are not replaced: a class has both its own and the inherited ones.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
     Args:
         reader: reads decorators of the class and collects their faults.
         applied: the decorator as it was applied, with its arguments.
-        owner: the flow's class. The command line has stored the values of the options in it.
+        owner: the flow's class. The command line has stored the values of the decorator's options in this class.
     """
     cls = cast("type[FlowDecorator]", plugin_class(applied.name, "flow"))
     plugin = read_plugin(reader, applied, cls)

@@ -115,7 +115,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = LateTable(
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
-ENVIRONMENTS: Final = ("pypi", "conda")  # the module `environments` reads these, and `@pypi_base` and `@conda_base`
+ENVIRONMENTS: Final = ("pypi", "conda")  # the module `environments` reads these and their `_base` forms
 
 
 _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
@@ -168,7 +168,8 @@ def policies(
     for applied in _of_step(method, added, reader):
         if (plugin := plugin_class(applied.name, "step")) is not None:
             if (read := read_plugin(reader, applied, plugin)) is not None:
-                plugins.insert(0 if read.written else len(plugins), read)  # the decorator next to the step comes first
+                # Decorators of the source come in the order in which Python applies them: the lowest decorator first.
+                plugins.insert(0 if read.written else len(plugins), read)
             continue
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
@@ -186,7 +187,8 @@ def policies(
 
 
 def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
-    """Yield a step's decorators, the topmost first, then those of `--with`; report misplaced and duplicate ones."""
+    """Yield a step's decorators, the topmost first, then the decorators of `--with`; report misplaced and duplicate
+    decorators."""
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
     attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]
@@ -217,7 +219,7 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
 
 
 def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, object]) -> None:
-    """Set the field that a decorator stands for; report arguments that contradict each other."""
+    """Set the field of the step's node that corresponds to a decorator; report arguments that contradict each other."""
     match applied.name:
         case "step":
             if info := values.get("node_info"):
@@ -247,7 +249,8 @@ def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, 
 
 
 def _add_resources(fields: Policies, amounts: Resources) -> None:
-    """Merge the amounts of `@resources` or `@kubernetes` into the fields: the larger amount of each resource counts."""
+    """Merge the amounts of `@resources` or `@kubernetes` into the fields; the larger amount of each resource is
+    used."""
     if (resources := largest(fields.get("resources"), amounts)) is not None:
         fields["resources"] = resources
 

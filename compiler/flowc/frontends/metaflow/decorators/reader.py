@@ -110,7 +110,7 @@ def canonical(value: object) -> str:
 
 
 def decimal_text(value: float | str) -> str:
-    """Return a number as decimal text without an exponent or trailing zeros; a float keeps its short form, such as 0.1.
+    """Return a number as decimal text without an exponent or trailing zeros; the float 0.1 becomes "0.1".
 
     Args:
         value: a finite number, or a number as text.
@@ -157,7 +157,8 @@ class Reader:
         """Return the span of a decorator, or of one of its arguments.
 
         Args:
-            applied: the decorator. If it was applied in another file or by a mutator, the class or step has the span.
+            applied: the decorator. If it was applied in another file or by a mutator, the span of the class or step is
+                returned.
             argument: the argument's name; None for the whole decorator.
             item: for an argument that is a list, the index of the item whose span is returned.
         """
@@ -174,8 +175,8 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """Return the decorator's expression. It is searched by its line first, because its name may be an alias, and
-        then by its name.
+        """Return the decorator's expression. The expression is searched by its line, because its name may be an alias,
+        and otherwise by its name.
         """
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):

@@ -44,8 +44,8 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     """Return the schedule; None if it has a fault, which is reported, or if only `daily=False` is given.
 
-    Cron expressions in the result have Argo's five fields. An AWS expression, which has six, is converted if five
-    fields can express the same times.
+    Cron expressions in the result have Argo's five fields. An AWS expression, which has six fields, is converted if
+    five fields can express the same times.
 
     Args:
         reader: reads decorators of the class and collects their faults.
@@ -119,7 +119,7 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # an unknown name, an absolute path, or a directory
-        from flowc.cron import check_timezone  # the module lists all zones
+        from flowc.cron import check_timezone  # imported only for an error: the module lists all zones
 
         refusal = check_timezone(timezone)
     else:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "sources": ArgumentKind(
         "a list of sources", lambda value: True
-    ),  # `read_secrets` checks it, and does not show the value in errors: it may be a secret
+    ),  # `read_secrets` checks this argument, and does not show the value in errors: it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }

@@ -136,8 +136,8 @@ def _parameters(mapping: object) -> tuple[tuple[str, str], ...]:
     """Return pairs of a parameter's name and the name of the event's field that has its value.
 
     Args:
-        mapping: a dict from parameters to fields; or a list of pairs. A name alone in the list stands for a parameter
-            and a field of the same name.
+        mapping: a dict from parameters to fields; or a list of pairs. A single name in the list means that the
+            parameter and the field have the same name.
     """
     pairs: list[tuple[str, str]] = []
     items: Collection[object] = mapping if isinstance(mapping, (list, tuple)) else () if mapping is None else (mapping,)

@@ -39,7 +39,8 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     for spec in specs:
         applied = _parse(spec)
         if applied.name in SEVERAL or all(other.name != applied.name for other in decorators):
-            decorators.append(applied)  # of several decorators with the same name only the first counts, as in Metaflow
+            # If several decorators have the same name, only the first is used, as in Metaflow.
+            decorators.append(applied)
     return tuple(decorators)
 
 
@@ -50,7 +51,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
         cls: the flow's class.
         applied: all decorators of `--with`.
         own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
-            added to it; the others are added to the steps' nodes.
+            added to the class; the other decorators are added to the steps' nodes.
     """
     if "metaflow.user_decorators.common" not in sys.modules:  # mutators exist only if this module was imported
         return list(own)

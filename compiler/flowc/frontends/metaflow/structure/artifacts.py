@@ -68,7 +68,8 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield every node except those in a `try` or `with` that handles an exception.
 
-    Such code may expect the AttributeError of a refused assignment. The target of `self.x: int`, which assigns no
+    Code in such a `try` or `with` may expect the AttributeError of a refused assignment. The target of `self.x: int`,
+        which assigns no
     value, is also left out.
     """
     waiting = [tree]

@@ -24,7 +24,8 @@ def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
         node: the expression, such as the value of `foreach=`.
     """
     value = _value(method, members, node)
-    return str.__str__(value) if isinstance(value, str) else None  # a str Enum has another `__str__`
+    # Not `str(value)`: a member of a str Enum has another `__str__`.
+    return str.__str__(value) if isinstance(value, str) else None
 
 
 def _value(method: StepMethod, members: Members, node: ast.expr) -> object:

@@ -48,7 +48,7 @@ def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
 def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faults) -> None:
     if not is_parallel(body):
         hint = f"write @parallel above '{body.name}'; for tasks that do not run all at once, use a foreach"
-        message = f"step '{split}' leads to '{body.name}' with num_parallel, but that has no @parallel"
+        message = f"step '{split}' leads to '{body.name}' with num_parallel, but '{body.name}' has no @parallel"
         _fault(faults, message, body, hint, graph.mention(split, body.name, f"step '{split}' leads to it here"))
     following = graph.next_of[body.name]
     if following is None or (isinstance(following, Goto) and graph.closes.get(following.target, split) == split):
@@ -57,7 +57,7 @@ def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faul
             return
     _fault(
         faults,
-        f"the tasks of step '{body.name}' run all at once, but it does not lead straight to their join",
+        f"the tasks of step '{body.name}' run all at once, but this step does not lead straight to their join",
         body,
         "keep the parallel work in this step, and let it lead to a step `def join(self, inputs):`",
         graph.mention(body.name, following.target, "it leads here") if isinstance(following, Goto) else (),

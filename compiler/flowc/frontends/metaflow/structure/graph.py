@@ -147,7 +147,7 @@ class _Steps:
         self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
-        """Return whether the name is a step's. A method of this name without `@step` is added as a step."""
+        """Return whether a step has this name. A method of this name without `@step` is added as a step."""
         if name in self.found:
             return True
         known = self.candidates

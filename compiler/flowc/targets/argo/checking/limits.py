@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# The resource definitions (CRDs) of Argo 4 refuse larger numbers. Argo 3.7 accepts them, but manifests have to work
-# with both versions.
+# The resource definitions (CRDs) of Argo 4 refuse larger numbers. Argo 3.7 accepts larger numbers, but manifests have
+# to work with both versions.
 MAX_TEMPLATES = 200
 MAX_TASKS = 200
 # Linux refuses a longer single argument or environment variable (MAX_ARG_STRLEN).

@@ -1,8 +1,8 @@
 """The part of the Kubernetes API that flowc needs. Only this module imports the client, when `connect` is called.
 
 The client finds the cluster and authenticates (kubeconfig, exec plugins, tokens that expire). The client's models are
-not used. Its discovery of API paths is not used either, because it takes 0.3 s and writes a cache file to /tmp, and the
-four kinds of object have fixed paths.
+not used. The client's discovery of API paths is not used either: it takes 0.3 s and writes a cache file to /tmp, and
+the four kinds of object have fixed paths.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """Return the connection to the cluster and namespace that the arguments name, or else those of kubectl. No request
-    is sent.
+    """Return the connection to the cluster and namespace that the arguments name, or else to the cluster and namespace
+    of kubectl. No request is sent.
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
@@ -117,7 +117,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """Return the namespace of the chosen context; None if the context has none."""
     from kubernetes.config import list_kube_config_contexts
 
-    # The client annotates this function wrongly: it returns a tuple of all contexts and the current context.
+    # The client's type annotation of this function is wrong: it returns a tuple of all contexts and the current
+    # context.
     contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None
@@ -331,7 +332,7 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
             f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
             "docs/deploy.md has the whole Role",
         )
-    # such as a refusal by a quota or by admission control
+    # for example, a quota or admission control refused the request
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")
 
 

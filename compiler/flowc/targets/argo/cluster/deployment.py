@@ -45,8 +45,8 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """Whether applying creates, changes or does not change the object; changed field managers alone do not
-        count."""
+        """Whether applying creates, changes or does not change the object; if only the field managers change, the
+        object counts as unchanged."""
         if self.before is None:
             return "created"
         return "unchanged" if essence(self.before) == essence(self.after) else "changed"
@@ -85,7 +85,8 @@ def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = Fa
         The changes, one for each manifest.
 
     Raises:
-        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before it are applied then.
+        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before the refused one have been
+            applied.
     """
     changes = []
     for manifest in manifests:
@@ -108,7 +109,8 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
     Args:
         cluster: the cluster.
         change: the change to show.
-        changes: all changes. One of them is the template: new code is compared with the code of the deployed template.
+        changes: all changes. If `change` is new code, it is compared with the code of the deployed template, which
+            `changes` contains.
 
     Returns:
         The diff; empty if the objects are equal.
@@ -163,8 +165,8 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs count, since they may
-    be retried."""
+    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs are included, since
+    they may be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

@@ -21,7 +21,8 @@ def next_start(cron: Object, now: datetime) -> datetime | None:
 
     The result is None if the schedule is suspended, has ended (the phase `Stopped`) or matches no time in the next five
     years. The result is also None if the time is not known here: the controller counts `@every` from its own start, and
-    uses its own time zone if the schedule has none. It starts no run if one of several schedules is invalid.
+    uses its own time zone if the schedule has none. The result is also None if one of several schedules is invalid,
+    because the controller then starts no run.
 
     Args:
         cron: the CronWorkflow.

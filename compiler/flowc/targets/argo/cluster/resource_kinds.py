@@ -65,7 +65,8 @@ def labels_of(item: Object) -> dict[str, str]:
 
 
 def check_version(item: Object, kind: ResourceKind) -> None:
-    """Check that this flowc knows the version of an object's manifest. A manifest without a version has the first one.
+    """Check that this flowc knows the version of an object's manifest. A manifest without a version is of the first
+    version.
 
     Args:
         item: the object, whose annotation has the version.

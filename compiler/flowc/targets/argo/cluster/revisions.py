@@ -1,7 +1,7 @@
 """The git revision of deployed code: an environment variable of the pods, from which runs record it.
 
-The variable is added at deployment. Compiled manifests do not contain it, so that commits to other files do not change
-them.
+The variable is added at deployment. Compiled manifests do not contain the revision, so that commits to other files do
+not change the manifests.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Accepted:
 
 
 class BadParameter(Exception):
-    """The given parameters do not match those of the template: a usage error of the command line."""
+    """The given parameters do not match the parameters of the template: a usage error of the command line."""
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
@@ -76,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object with this name, or a changed one
+        return None  # another object with this name, or an object that was changed
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
@@ -133,7 +133,8 @@ def arguments_of(
 
 
 def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> object:
-    """Return the value of a given parameter. If it is a file, check that the file can be read. Raises BadParameter."""
+    """Return the value of a given parameter. If the value is a file, check that the file can be read. Raises
+    BadParameter."""
     if declared is None:
         return texts[0]
     with _told(parameter):
@@ -145,8 +146,8 @@ def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSo
 
 
 def _text(parameter: Accepted, value: object, send: Send) -> str:
-    """Return a value as the string of an Argo argument. A small file's content is packed into it; a large file is sent
-    to the store. Raises BadParameter."""
+    """Return a value as the string of an Argo argument. The content of a small file is packed into the string; a large
+    file is sent to the store. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return str(value)
@@ -182,7 +183,7 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
     """Check that a run's parameters fit into one environment variable of its first pod, 128 KiB.
 
     Args:
-        template: the WorkflowTemplate; the defaults in it count if no value is given.
+        template: the WorkflowTemplate; its defaults are used for parameters without a value.
         arguments: the result of `arguments_of`.
         names: for each argument, the name of its parameter in the flow, for the message.
 

@@ -150,7 +150,8 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the label's value that all objects of the target's flow have; None if flowc did not create the target."""
+    """Return the value of the flow's label, which all objects of the flow have; None if flowc did not create the
+    target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

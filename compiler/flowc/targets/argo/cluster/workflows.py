@@ -94,7 +94,8 @@ def view(workflow: Object) -> WorkflowView:
 
 
 def is_active(item: Object) -> bool:
-    """Return whether a run has not ended. Its metadata is enough: Argo sets a label on completed workflows."""
+    """Return whether a run has not ended. The metadata of the object is enough: Argo sets a label on completed
+    workflows."""
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
 

@@ -38,7 +38,11 @@ def _suspend(name: str, context: str | None, kubeconfig: str | None, namespace: 
     help="End RUN: its pods are stopped, its end is recorded in the store, and its finished tasks stay as they are.",
 )
 @click.argument("run")
-@click.option("--now", is_flag=True, help="End without the pod that records the end; this machine records what it can.")
+@click.option(
+    "--now",
+    is_flag=True,
+    help="End without the exit handler, whose pod records the end; this machine then tries to record it.",
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait for the end, and record nothing from this machine.")
 @cluster_options
 def terminate_command(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
-SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, equal to those of `diff` and `kubectl diff`
+SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, equal to the exit codes of `diff` and `kubectl diff`
 
 force_option = click.option(
     "--force-conflicts", is_flag=True, help="Take over fields that others manage, such as kubectl or Argo CD."

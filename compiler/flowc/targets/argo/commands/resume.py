@@ -95,7 +95,7 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
 
 
 def _store_of_pods(given: str | None) -> str:
-    """Return the address of the pods' store. The run to resume is read from this store. If there is none, print an
+    """Return the address of the pods' store. The run to resume is read from this store. If pods have no store, print an
     error and end the program."""
     url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")

@@ -25,7 +25,7 @@ class MismatchError(Exception):
 @final
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
-    """The call `Field(…)` in the annotation of a field. Only the alias matters here."""
+    """The call `Field(…)` in the annotation of a field. This package uses only the alias of the call."""
 
     alias: str | None
 
@@ -33,7 +33,7 @@ class FieldOptions:
 def field_options(
     *rest: object, alias: str | None = None, description: str = "", title: str = "", **further: object
 ) -> FieldOptions:
-    """Stand for pydantic's `Field`.
+    """Replace pydantic's `Field`: return the alias, the only option that this package uses.
 
     Raises:
         UnreadableModelError: the call has another argument, such as a default or a constraint.
@@ -52,7 +52,7 @@ class AnnotatedType:
     options: object
 
     def __class_getitem__(cls, item: tuple[object, ...]) -> AnnotatedType:
-        """Stand for `Annotated[type, options]`."""
+        """Evaluate the expression `Annotated[type, options]`."""
         if len(item) != 2:
             raise UnreadableModelError(f"a type has the metadata {item[1:]}")
         return cls(*item)

@@ -1,6 +1,6 @@
 """Runs the modules of Hera's models without importing them, and with other base classes than pydantic's.
 
-Hera's modules only define classes. Their annotations are strings, which are read when a class is used:
+Hera's modules only define classes. The annotations in these classes are strings, which are read when a class is used:
 
     class Backoff(APIBaseModel):
         max_duration: Annotated[str | None, Field(alias="maxDuration", description="…")] = None
@@ -25,13 +25,14 @@ INDEX: Final = "hera.workflows.models"
 
 
 class _Unused:
-    """Stands for a name that Hera's modules import, and that the models which flowc makes do not need."""
+    """A placeholder for a name that Hera's modules import, but that the models used by flowc do not need."""
 
     def __class_getitem__(cls, _item: object) -> type[_Unused]:
         return cls
 
 
-# What Hera's modules import from elsewhere. Everything else is unknown.
+# The names that Hera's modules import from other packages. If Hera imports any other name, UnreadableModelError is
+# raised.
 _OUTSIDE: Final[Mapping[str, Mapping[str, object]]] = {
     "__future__": {"annotations": None},
     "collections": {"ChainMap": _Unused},
@@ -124,7 +125,7 @@ class ModelSource:
         from_list: Sequence[str] = (),
         level: int = 0,
     ) -> _Imported:
-        """Stand for `__import__` in Hera's modules, which only have statements `from … import …`."""
+        """Replace `__import__` in Hera's modules, which only have statements `from … import …`."""
         if not from_list:
             raise UnreadableModelError(f"{importing['__name__']} imports {name}")
         if level:
@@ -143,7 +144,7 @@ class _Reference(NamedTuple):
 
 @final
 class _Imported:
-    """A module from which a module of Hera imports names. If it is `late`, the names are references."""
+    """A module from which a module of Hera imports names. If `late` is true, the names are `_Reference`s."""
 
     def __init__(self, source: ModelSource, name: str, *, late: bool) -> None:
         self._source = source

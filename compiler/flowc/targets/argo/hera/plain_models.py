@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONFIG = {"populate_by_name": True, "frozen": False, "use_enum_values": True, "arbitrary_types_allowed": True}
 """The configuration of Hera's models; these classes behave like pydantic's with this configuration."""
 
-# An annotation that matches may contain a default, so that the field matters although it is not given.
+# An annotation that matches this pattern may contain a default; then the field has a value although none is given.
 _DEFAULT = re.compile(r"Field\((?!alias=|description=|title=)|\bdefault\w*=")
 
 
@@ -34,7 +34,7 @@ class ModelFields:
         self._required: frozenset[str] = frozenset()
 
     def plan(self, given: tuple[str, ...]) -> FieldPlan:
-        """Return how to read an instance that is given these fields.
+        """Return the plan for reading an instance that is given these fields: for each field, its names and its reader.
 
         Args:
             given: the names of fields that the model has.
@@ -83,7 +83,7 @@ class PlainModel:
     _json: object
 
     def __init_subclass__(cls) -> None:
-        """Add the fields of a model. Their annotations are read when they are needed."""
+        """Add the fields of a model. The annotations of the fields are read when they are needed."""
         cls._fields = ModelFields(cls)
 
     def __init__(self, /, **given: object) -> None:

@@ -50,7 +50,7 @@ class ShownNames:
 def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: ShownNames) -> m.Template:
     """Return the container template that all steps with this spec share.
 
-    Its inputs are `step` and `path`, and `title` if the title of a step differs from its name.
+    The inputs of the template are `step` and `path`, and `title` if the title of a step differs from its name.
 
     Args:
         template: the name and the spec.
@@ -97,7 +97,8 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
 def finish(settings: Settings, code: CodeMap) -> m.Template:
     """Return the template of the exit handler, which records the run's end in the store.
 
-    Its process exits with code 0 even if the run failed, so that Argo retries the pod only if it is lost.
+    The process of the exit handler exits with code 0 even if the run failed, so that Argo retries the pod only if the
+    pod is lost.
     """
     return make(
         m.Template,
@@ -217,8 +218,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
         contract.CODE_DIGEST: code.digest,
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
-        # Libraries write caches to the home directory. Without HOME it is the read-only /, because the user has no
-        # account.
+        # Libraries write caches to the home directory. Without the variable HOME, the home directory is the read-only
+        # /, because the user has no account.
         "HOME": contract.TMP,
     }
     values |= environment_of(settings)
@@ -229,8 +230,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
 
 
 def _parameters(spec: PodSpec) -> list[m.EnvVar]:
-    """Return the variable with the parameters' values. They are inserted nowhere else, because Argo would expand them
-    again.
+    """Return the variable with the parameters' values. The values are inserted nowhere else, because Argo would expand
+    them again.
 
     The values are encoded in base64, since flowc does not encode values of `argo submit -p`. In a plain value, a
     control character would fail the Workflow, Argo would expand `{{…}}`, and the kubelet would expand `$(…)`, even to a
@@ -258,13 +259,13 @@ def _environment(spec: PodSpec) -> list[m.EnvVar]:
 
 def literal(value: str) -> str:
     """Return the value in an escaped form: Argo does not expand it, and the kubelet turns it into the value."""
-    # Argo expands `{{…}}`. After that, the kubelet expands `$(NAME)` and turns `$$` into `$`.
+    # Argo expands `{{…}}`. After Argo, the kubelet expands `$(NAME)` and turns `$$` into `$`.
     return re.sub(r"\{(?=\{)", f"$({contract.BRACE})", value.replace("$", "$$"))
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
-    # Every step has a retry strategy, since `{{retries}}` is defined only then. The policy `Always` also retries
-    # evicted pods and pods that never start.
+    # Every step has a retry strategy, since `{{retries}}` is defined only in templates with a retry strategy. The
+    # policy `Always` also retries evicted pods and pods that never start.
     return make(
         m.RetryStrategy,
         limit=str(limit),
@@ -275,8 +276,8 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
-    """Return the outputs that decide which tasks follow. They have a default, because Argo's executor fails if their
-    file is missing."""
+    """Return the outputs that decide which tasks follow. The outputs have a default, because Argo's executor fails if
+    the file of an output is missing."""
     name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None

@@ -1,4 +1,5 @@
-"""The directories of a pod over which no volume may be mounted: those of flowc, Argo, Kubernetes and the kernel."""
+"""The directories of a pod over which no volume may be mounted: the directories of flowc, Argo, Kubernetes and the
+kernel."""
 
 from __future__ import annotations
 

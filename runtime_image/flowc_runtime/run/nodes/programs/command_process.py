@@ -84,7 +84,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
             _forward((out, err), process)
             code = process.wait()
     finally:
-        with process:  # closes its streams and reaps it
+        with process:  # closes the program's streams and reaps it
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             end_group(process)
     return CommandEnd(code, err.last_lines())
@@ -178,7 +178,7 @@ def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """While the `with` block runs, SIGTERM ends the program's process group and then this process.
 
-    This has no effect if SIGTERM has a handler already, or outside of the main thread.
+    The block has no effect if SIGTERM has a handler already, or outside of the main thread.
     """
 
     def terminate(number: int, frame: FrameType | None) -> None:

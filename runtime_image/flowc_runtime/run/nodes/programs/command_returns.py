@@ -1,8 +1,8 @@
 """The values that a shell command returns: variables that it exports, and lines in the file `$FLOWC_RETURNS`.
 
 An EXIT trap writes the exported returns to a file, with their names, when the shell ends. It works with `exit`,
-`set -eu` and comments in the command, and writes no other variable. EXIT traps of the command run too. The reasons are
-in docs/adr/0029-shell-returns.md.
+`set -eu` and comments in the command, and writes no other variable. EXIT traps of the user's command are also executed.
+The reasons are in docs/adr/0029-shell-returns.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LINE: Final = late_pattern(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re
 
 
 class CommandReturnError(ValueError):
-    """A command did not return a declared value, returned an undeclared value, or returned an invalid one."""
+    """A command did not return a declared value, returned an undeclared value, or returned an invalid value."""
 
 
 def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Path) -> str:
@@ -46,7 +46,7 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     written = " ".join(
         f'[ "${{{each.name}+set}}" ] && printf \'%s\\0%s\\0\' {each.name} "${{{each.name}}}";' for each in returns
     )
-    # A child shell sees only exported variables. Its path is absolute, since the command may change PATH.
+    # A child shell sees only exported variables. The child shell's path is absolute, since the command may change PATH.
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):
@@ -57,7 +57,7 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
 
 
 # A replacement of `trap ACTION SIGNAL…`. For EXIT, the returns are written before the action, which may call `exit`,
-# and again after it. In the action, `$?` has the same value as without flowc.
+# and again after the action. In the action, `$?` has the same value as without flowc.
 _CHAIN: Final = (
     "__flowc_trap() { "
     '[ "$#" -gt 1 ] || { command trap "$@"; return; }; '
@@ -78,7 +78,7 @@ _IN_BASH: Final = (
 
 
 def read_returns(directory: Path, file: Path, returns: Sequence[Return], what: str) -> dict[str, Json]:
-    """Return the values that an ended command returned; values in the file have precedence over exported ones.
+    """Return the values that an ended command returned; values in the file have precedence over exported values.
 
     Args:
         directory: the directory that was passed to `with_trap`.
@@ -125,7 +125,7 @@ def _refuse_constant(name: str) -> Json:
 def _exported(file: Path) -> dict[str, str]:
     try:
         parts = file.read_bytes().split(b"\0")[:-1]
-    except FileNotFoundError:  # `exec` replaced the shell, or there are no returns
+    except FileNotFoundError:  # the file is missing if `exec` replaced the shell, or if the task has no returns
         return {}
     texts = [part.decode("utf-8", "replace") for part in parts]
     return dict(zip(texts[::2], texts[1::2], strict=False))
@@ -135,7 +135,7 @@ def _written(file: Path, what: str) -> dict[str, str]:
     """Parse the file: lines `NAME=value`, and `NAME<<WORD` followed by lines up to WORD."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:  # the command has deleted it
+    except FileNotFoundError:  # the command has deleted the file
         return {}
     found: dict[str, str] = {}
     numbers = iter(range(len(lines)))

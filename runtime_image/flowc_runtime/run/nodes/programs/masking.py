@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a secret of fewer characters is found in a return or file only if it is all of it
+_SHORT: Final = 4  # a shorter secret is found only if the whole return or file equals it
 _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 
 
@@ -20,8 +20,8 @@ _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 class Masks:
     """Finds and replaces the values of secrets in text.
 
-    A value is found in these forms: as it is, as JSON or `set -x` of a shell writes it, and each line of a value with
-    several lines.
+    A value is found in these forms: the plain text, the text as JSON or a shell's `set -x` writes it, and each line of
+    a value with several lines.
 
     Args:
         secrets: the secrets' values by the names of their environment variables.
@@ -103,12 +103,13 @@ class MaskedStream:
 
 
 def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping[str, object]) -> str | None:
-    """Return why a point of a metric is refused: it contains the value of a secret; None if it contains none.
+    """Return the message that refuses a point of a metric that contains the value of a secret; None if it contains
+    none.
 
     A number is only compared as a whole, since the digits of many numbers contain any short secret.
 
     Args:
-        secrets: the values by the names of their variables; none is empty.
+        secrets: the values by the names of their variables; no value is empty.
         name: the name of the metric.
         numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet; None for a number that is
             not given.
@@ -167,7 +168,7 @@ def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
 
 
 def _overlapping(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    """Yield the pieces of a file. Each begins with the end of the piece before it, so that no value is split."""
+    """Yield the pieces of a file. Each piece begins with the end of the piece before it, so that no value is split."""
     if longest == 0:
         return
     before = b""

@@ -1,7 +1,7 @@
 """Executes the notebook of a step in a Jupyter kernel: passes the inputs, and reads the returns.
 
-A separate process (`notebook_kernel`) executes the notebook once, so that a timeout or a signal ends it like a shell
-command. Objects that JSON cannot represent are passed as pickle files in a private directory.
+A separate process (`notebook_kernel`) executes the notebook once, so that a timeout or a signal can end the execution,
+as for a shell command. Objects that JSON cannot represent are passed as pickle files in a private directory.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ else:
     cloudpickle = LateModule("cloudpickle")
 
 EXECUTED: Final = "executed_notebook"
-"""The name of the artifact with the text of the executed notebook; failed attempts have it too."""
+"""The name of the artifact with the text of the executed notebook; failed attempts store this artifact too."""
 
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
-# This code runs in the kernel after the last cell. It must not import flowc or change the notebook's variables.
+# This code runs in the kernel after the last cell. The code must not import flowc or change the notebook's variables.
 _RETURNS: Final = """\
 def __flowc_returns(names, directory):
     import json, os, pickle

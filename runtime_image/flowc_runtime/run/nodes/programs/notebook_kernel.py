@@ -1,8 +1,8 @@
 """The program of a process that executes one notebook in a kernel of this Python.
 
-It does not import flowc, since it runs in the environment of the step. Its argument is the path of a JSON file, the
-order. The order has the paths `notebook`, `executed`, `status` and `directory`, and the Python sources `values`, which
-assigns the inputs, and `returns`, which writes the returns.
+The program does not import flowc, since it runs in the environment of the step. The program's argument is the path of a
+JSON file, the order. The order contains the paths `notebook`, `executed`, `status` and `directory`, and the Python
+sources `values`, which assigns the inputs, and `returns`, which writes the returns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST = 160  # the largest number of characters of a source line in an error
 
 def main() -> None:
     """Read the order and execute its notebook."""
-    sys.path.pop(0)  # this file's directory: its modules could hide others
+    sys.path.pop(0)  # removes this file's directory, whose modules could hide others
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     status = asyncio.run(execute(order))
     # This program does not import flowc's modules.
@@ -79,7 +79,7 @@ def _client(notebook: Any, order: Mapping[str, Any]) -> Any:
     spec_class: Any = import_module("jupyter_client.kernelspec").KernelSpec
     base: Any = import_module("nbclient").NotebookClient
     words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-    # Sockets in a private directory instead of ports, which kernels of other tasks could occupy.
+    # The kernel uses sockets in a private directory, since kernels of other tasks could occupy its ports.
     manager = manager_class(transport="ipc", connection_file=os.path.join(order["directory"], "k.json"))
     manager._kernel_spec = spec_class(argv=words, display_name="Python", language="python")
 

@@ -41,7 +41,7 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
 
     Args:
         node: the step.
-        action: the step's action in the IR, which has the command.
+        action: the step's action in the IR, which contains the command.
         values: the values that are passed to the command as environment variables.
         root: the directory of the user's code.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, float | None, float | None], ObjectStore]
 else:
-    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
+    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 T = TypeVar("T")
 
@@ -40,7 +40,8 @@ class Patience(NamedTuple):
 
     Attributes:
         seconds: the time after the first failed request at which no further request is sent.
-        quiet: the seconds without a byte after which a request counts as lost, for the first and each later attempt.
+        quiet: the seconds without a byte after which a request is regarded as lost, for the first and each later
+            attempt.
         pause: the seconds before the second attempt; the pause grows with each attempt.
         longest: the longest pause in seconds.
     """
@@ -54,12 +55,12 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-# used after the patience has ended once: one attempt per request, until the store answers
+# used after one request has failed in spite of its patience: one attempt per request, until the store answers
 GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object
 SLOW = 15.0  # seconds of sending before a line about it is printed
-SMALL = 1 << 20  # the most bytes of a small object
+SMALL = 1 << 20  # the largest number of bytes of a small object
 UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # the seconds that sending may take: for at most SMALL bytes, and for more
 
 

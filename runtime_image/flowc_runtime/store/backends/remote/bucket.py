@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    tempfile = LateModule("tempfile")  # its import costs start-up time, and it is only needed for mapped objects
-    obstore = LateModule("obstore")  # an optional dependency; a process that has used it must not fork
+    # imported at first use: the import costs start-up time, and only mapped objects need it
+    tempfile = LateModule("tempfile")
+    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
@@ -77,8 +78,8 @@ class RemoteObjects:
         """Create an object; return False if an object with other bytes exists.
 
         An existing object with the same bytes was written by this call: if an answer is lost, the repeated request
-        finds the object of the first request. Records contain their writer and time, so no other writer's record has
-        the same bytes.
+        finds the object of the first request. Records contain their writer and time, so the records of two writers
+        never have the same bytes.
 
         Raises:
             StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
@@ -110,7 +111,7 @@ class RemoteObjects:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
@@ -124,7 +125,7 @@ class RemoteObjects:
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # the loop repeats only if garbage collection has deleted the blob meanwhile
+        return digest  # the loop repeats only if garbage collection has deleted the blob in the meantime
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
@@ -225,7 +226,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`. Also renew the time of an old object, so that garbage collection keeps it."""
+        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -353,7 +354,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until more is due, if any."""
+        """Write the appended data that is due; return the seconds until the next write is due, if any."""
         return self._chunks.flush(now=now)
 
 

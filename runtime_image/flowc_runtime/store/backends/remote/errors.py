@@ -1,7 +1,7 @@
 """Interpret errors of obstore: whether to repeat the request, and a one-line message for people.
 
-obstore has one class for most errors. They differ only in their texts: a line for people, then the debug output of
-every layer.
+obstore has one class for most errors. These errors differ only in their texts: first a line for people, then the debug
+output of every layer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the reason in place of the component, and still shows all others."""
+"""Handling of components that fail: the card shows the error in place of the component, and all other components."""
 
 from __future__ import annotations
 

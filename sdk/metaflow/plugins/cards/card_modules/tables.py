@@ -114,6 +114,6 @@ def _or_none(value: object) -> object:
     except (
         TypeError,
         ValueError,
-    ):  # comparing NA, or a list of several numbers, gives a value that has no truth value
+    ):  # the result of comparing NA, or an array, cannot be converted to a bool
         missing = type(value).__name__ == "NAType"
     return None if missing else value

@@ -98,7 +98,7 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        _process[1].returncode = 0  # the worker is a child of the parent process, which waits for it
+        _process[1].returncode = 0  # the worker is a child of the parent process, and only that process may wait for it
         _parents.append(_process[1])
         _process = None
     if _process is not None and _process[1].poll() is not None:
@@ -126,7 +126,7 @@ def _stop() -> None:
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()  # in the parent, another thread may have held the lock at the fork
+    _lock = threading.Lock()  # another thread may have held the lock when this process was forked
 
 
 os.register_at_fork(after_in_child=_renew_lock)

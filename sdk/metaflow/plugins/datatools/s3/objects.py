@@ -101,7 +101,7 @@ class S3Object:
     def path(self) -> str | None:
         """The path of the local copy, which is deleted when the client is closed.
 
-        It is None if the object was not fetched.
+        The path is None if the object was not fetched.
         """
         return self._path
 

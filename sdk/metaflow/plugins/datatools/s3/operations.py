@@ -1,4 +1,4 @@
-"""The worker's operations on the store; they repeat lost requests, and fetch damaged content again."""
+"""The worker's operations on the store; a lost request is sent again, and damaged content is fetched again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
 # the key under which Metaflow stores metadata: as JSON, so that the names keep their upper and lower case
 METADATA: Final = "metaflow-user-attributes"
 _CHUNK: Final = 8 << 20
-_LARGE: Final = 1 << 17  # bytes; for larger objects, the progress of sending is monitored
+_LARGE: Final = 1 << 17  # bytes; larger objects are sent with a check that the transfer makes progress
 _PART: Final = 5 << 20  # minimum size, in bytes, of a part of a large object
 _PARTS: Final = 9000
 _WHOLE: Final = 3600.0  # seconds that sending an object in one request may take, as long as the store responds

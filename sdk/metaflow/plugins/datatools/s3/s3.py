@@ -358,7 +358,7 @@ class S3:
         return join_key(self._root, key)
 
     def _path(self) -> str:
-        # The pid is part of the name: forked children share the directory and continue from the same number.
+        # The pid is part of the name, because forked children use the same directory and the same counter.
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 

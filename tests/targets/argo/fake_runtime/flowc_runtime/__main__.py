@@ -1,6 +1,6 @@
-"""A fake runtime for the controller's own tests: it records its arguments, and acts according to FAKE.
+"""A fake runtime for tests of the simulated controller: it records its arguments, and acts as the variable FAKE says.
 
-FAKE is JSON: `counts` by step, `exits` by step: the exit code of each attempt in turn, then 0.
+FAKE is a JSON object: `counts` (step -> count) and `exits` (step -> the exit codes of its attempts; then 0).
 """
 
 import json
