@@ -64,7 +64,7 @@ class _Datetime(metaclass=_LateKind):
     real = "datetime:datetime"
 
 
-class _StandIn:
+class StandIn:
     """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
@@ -78,15 +78,15 @@ class _StandIn:
         return getattr(self._module, attribute)
 
 
-class _LateUuid(_StandIn):
+class _LateUuid(StandIn):
     UUID: Final = _UUID
 
 
-class _LateDatetime(_StandIn):
+class _LateDatetime(StandIn):
     datetime: Final = _Datetime
 
 
-class _LateGettext(_StandIn):
+class _LateGettext(StandIn):
     """Click asks for the translation of its messages, such as "file", when it makes options.
 
     `gettext` would import `locale` and search for files. No translations can be installed before `gettext` is imported.
@@ -105,7 +105,7 @@ class _LateGettext(_StandIn):
         return one if number == 1 else many
 
 
-class _LateInspect(_StandIn):
+class _LateInspect(StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
         """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for

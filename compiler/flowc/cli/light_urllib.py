@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from flowc.cli.light_click import StandIn
 from flowc_ir.late import LateModule
 
 # The type of the values is `object`, because one is a stand-in for a module.
@@ -19,7 +20,7 @@ def load_urllib() -> None:
     """Import `urllib.parse`, if neither it nor `ipaddress` is imported yet."""
     if "urllib.parse" in _modules or "ipaddress" in _modules:
         return
-    stand_in = _modules["ipaddress"] = LateModule("ipaddress")
+    stand_in = _modules["ipaddress"] = StandIn(LateModule("ipaddress"), "ipaddress")
     try:
         import_module("urllib.parse")
     finally:
