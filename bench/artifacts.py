@@ -53,7 +53,8 @@ def measure_artifacts(bench: Bench) -> Iterator[Figure]:
         yield figure("peak memory of a load / size", "peak", "size", 1.1)
 
 
-def _value(kind: str, seed: int) -> Any:
+def value_of(kind: str, seed: int) -> Any:
+    """Return a value of this type with SIZE random bytes."""
     import numpy
 
     array = numpy.random.default_rng(seed).integers(0, 255, SIZE, dtype=numpy.uint8)
@@ -79,7 +80,7 @@ def main(kind: str, place: str) -> None:
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.values.codecs import load_value, store_value
 
-    value, raw = _value(kind, 1), os.urandom(SIZE)
+    value, raw = value_of(kind, 1), os.urandom(SIZE)
     times: dict[str, float] = {"size": SIZE}
 
     def measure(name: str, action: Any, *arguments: Any) -> Any:

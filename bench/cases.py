@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.artifacts import measure_artifacts
+from bench.buckets import measure_bucket
 from bench.clients import make_runs, make_tasks
 from bench.compiling import measure_compiler
 from bench.figures import Bench, Figure, run_once
@@ -165,6 +166,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "science": measure_science,
     "data": measure_data,
     "artifacts": measure_artifacts,
+    "bucket": measure_bucket,
     "durability": measure_durability,
     "starts": measure_starts,
     "pipelines": measure_pipelines,
@@ -174,5 +176,5 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "checks": measure_checks,
     "scale": measure_scale,
 }
-SLOW = ("scale",)
+SLOW = ("scale", "bucket")
 """The groups that are measured only if `--only` names them."""

@@ -30,6 +30,7 @@ class Gateway:
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": "us-east-1",
             "AWS_ALLOW_HTTP": "true",
+            "FLOWC_BLOB_CACHE": "no",  # a test that damages an object must not find it in the cache
         }
 
     def bucket(self, name: str) -> str:

@@ -46,7 +46,7 @@ class Items:
 @final
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of the field in JSON. The key shows to which class of a union a JSON object belongs."""
+    """The key, in JSON, of a field with this marker. The key shows to which class of a union a JSON object belongs."""
 
     name: str
 

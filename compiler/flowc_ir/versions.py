@@ -62,11 +62,12 @@ class FormatVersion:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """The format of one or more kinds of objects. The field `key` of an object has the version number.
+    """The format of one or more kinds of objects.
 
-    `versions` lists the versions that this flowc reads, oldest first; flowc writes the last one. Objects of the
-    `unnumbered` kinds have no number in the oldest version. In version `marks` and later, `{"$float": …}` is a number
-    (`json_text`); in earlier versions it is a dict of user data.
+    `key` is the name of the field in which an object has its version number. `versions` lists the versions that this
+    flowc reads, oldest first; flowc writes the last one. Objects of the `unnumbered` kinds have no number in the oldest
+    version. In version `marks` and later, `{"$float": …}` is a number (`json_text`); in earlier versions it is a dict
+    of user data.
     """
 
     name: str

@@ -268,7 +268,7 @@ class Current:
         return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
-        # The type is str, although the value is None outside of a run: code that runs in both cases expects None there.
+        # Outside of a run, the value is None, as in Metaflow. The type is str, because steps need no check for None.
         return cast("str", self._task_field(name))
 
     def _project(self, name: str) -> object:

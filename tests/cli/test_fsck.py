@@ -277,8 +277,9 @@ def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.Mon
     """`fsck` reads a blob only once, even if the blob is large and many tasks reference it."""
     import tracemalloc
 
-    from flowc_runtime.store.backends.moving import stream
-    from flowc_runtime.store.upkeep import fsck as module
+    from flowc_runtime.store.backends import moving
+
+    stream = moving.stream
 
     run = store.run("F", "1")
     digest = store.objects.create_blob([bytes(64 << 20)])
@@ -291,7 +292,7 @@ def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.Mon
         read.append(key)
         return stream(objects, key)
 
-    monkeypatch.setattr(module, "stream", counted)
+    monkeypatch.setattr(moving, "stream", counted)
     tracemalloc.start()
     try:
         assert check_store(store).faults == []

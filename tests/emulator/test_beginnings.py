@@ -100,6 +100,16 @@ def test_a_signal_that_is_swallowed_ends_it_too(
     assert project.store.flows() == []
 
 
+def test_a_slow_end_of_the_interpreter_does_not_change_the_exit_code(project: Project) -> None:
+    """A destructor that runs after the exit hooks takes longer than the grace period."""
+    body = (
+        'import sys, time; sys.kept = type("Kept", (), {"__del__": lambda self, wait=time.sleep: wait(1.5)})(); '
+        "signal.pause()"
+    )
+    project.write("flow.py", FLOW.format(body=body, member=PLACES["default"]))
+    assert ended(begin(project), signal.SIGTERM) == "interrupted by SIGTERM: no run has begun\n"
+
+
 def test_a_second_signal_does_not_wait(project: Project) -> None:
     body = 'try:\n            signal.pause()\n        finally:\n            os.mkdir("again"); signal.pause()'
     project.write("flow.py", FLOW.format(body=body, member=PLACES["default"]))

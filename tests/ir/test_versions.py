@@ -94,7 +94,7 @@ def snapshot(format: Format, number: int) -> Path:
 
 
 def listed(format: Format, number: int) -> dict[str, str]:
-    """Return the fields of a version: those of the oldest version, with all later additions and removals applied."""
+    """Return the fields of a version: those of the oldest version, and the additions and removals up to this version."""
     oldest, *others = format.versions
     text = snapshot(format, oldest.number).read_text()
     found = dict(_parsed(line) for line in text.splitlines())

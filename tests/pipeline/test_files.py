@@ -223,7 +223,10 @@ def test_changed_bytes_are_refused_by_both_digests(project: Project) -> None:
 def test_a_missing_file_without_a_copy_names_the_way_out(project: Project) -> None:
     done = run(project, NO_COPY.format(between="T(clean), "))
     assert done.code == 1
-    assert "step 'one' has put 'data/x.csv' without a copy, and this machine has no file" in done.err
+    assert (
+        "step 'one' has put 'data/x.csv' into the catalog without copying it to the store, and this machine has no file"
+        in done.err
+    )
     assert "write store_copy=True in the Catalog of that step" in done.err
 
 
@@ -237,7 +240,7 @@ def test_a_pod_refuses_to_keep_only_the_digest(project: Project) -> None:
         """)  # fmt: skip
     done = run(project, 'P(PythonTask(name="f", function="pod.f", catalog=Catalog(put=["x.csv"], store_copy=False)))')
     assert done.code == 1
-    assert "step 'f' puts 'x.csv' without a copy, but" in done.err
+    assert "step 'f' puts 'x.csv' into the catalog without copying it to the store, but" in done.err
     assert "write store_copy=True, or put it on a volume that all steps mount" in done.err
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TASKS = 150  # the number of tasks besides the first; each task has its own blob
-FEW = 25  # the maximum number of further requests of a whole check or garbage collection
+FEW = 35  # the maximum number of further requests of a whole check or garbage collection
 
 
 @pytest.fixture(scope="module")

@@ -380,7 +380,10 @@ def test_damage_in_a_bucket_is_told_and_moved_aside(
     function: Any = getattr(remote, reader)
 
     def read(digest: str, size: int | None = None) -> Any:
-        return function(digest, size).read() if reader == "open_blob" else function(digest, size)
+        if reader != "open_blob":
+            return function(digest, size)
+        with function(digest, size) as file:
+            return file.read()
 
     assert bytes(read(digest, len(DATA))) == DATA
     damage(bucket[1] / "p" / blob_key(digest), kind)

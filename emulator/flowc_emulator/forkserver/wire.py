@@ -44,7 +44,10 @@ class Setup:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBranch:
-    """A request to fork a branch with these environment variables and modules. The branch's socket is sent along."""
+    """A request to fork a branch: a child server that sets these variables, imports these modules and forks tasks.
+
+    The socket of the branch is sent along with the request.
+    """
 
     environment: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]

@@ -22,9 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.objects import PIECE
+from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Listed, Objects
+    from flowc_runtime.store.ended import ended_runs
+    from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
+else:  # needed only when a run ends
+    ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 THREADS = 16  # the most parallel requests
 HURRY = 3.0  # seconds to wait for an answer of the store after a signal has ended the run
@@ -142,6 +148,10 @@ class Agent:
         """
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
+
+    def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
+        """Write what a run leaves when it has ended, if the store is a bucket."""
+        self._ask("note_status", flow, run, status)
 
     def exists(self, key: str, size: int | None = None) -> bool:
         answer: bool = self._ask("exists", key, size)
@@ -290,6 +300,9 @@ def _answer(objects: Objects, operation: str, arguments: tuple[Any, ...]) -> Any
         return objects.read_blob(digest, size, key=key)
     if operation == "store_file":
         return store_file(objects, *arguments)
+    if operation == "note_status":
+        flow, run, status = arguments
+        return ended_runs.note_status(RunStore(objects, flow, run), status) if hasattr(objects, "lists_ended") else None
     if operation in ("get_many", "create_many"):
         with ThreadPoolExecutor(THREADS) as pool:
             if operation == "get_many":

@@ -205,7 +205,10 @@ def _handlers() -> tuple[str, ...]:
 
 
 def _called_by(handler: object) -> object:
-    """Return the function that a handler of `threading` calls; the handler is a partial or (Python 3.13) a closure."""
+    """Return the function that was registered with `threading` for the end of the interpreter.
+
+    `threading` wraps the function in a partial or, in Python 3.13, in a closure.
+    """
     if isinstance(handler, FunctionType) and (closure := handler.__closure__) is not None:
         names = zip(handler.__code__.co_freevars, closure, strict=True)
         return next((cell.cell_contents for name, cell in names if name == "func"), handler)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_ir import End
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.version import API_VERSION
 from flowc_runtime.run.views.run_records import RunRecords
@@ -17,9 +18,12 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from flowc_runtime.store.ended.ended_runs import with_pack
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from metaflow.client.values import Constant
+else:  # needed only in a bucket
+    with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,7 +35,7 @@ class RunReader(RunRecords):
     """The records of a run, shared by all client objects of the run."""
 
     def __init__(self, store: RunStore) -> None:
-        super().__init__(store)
+        super().__init__(with_pack(store) if isinstance(store.objects, RemoteObjects) else store)
         self.constants: dict[str, Constant] | None = None  # set by `values.constants`
 
     def exists(self) -> bool:
@@ -130,8 +134,8 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
         is_excluded: returns whether a run is left out; it is called before the run's record is read.
     """
 
-    def readable(run: str) -> RunReader | None:
-        reader = RunReader(store.run(flow, run))
+    def readable(run: RunStore) -> RunReader | None:
+        reader = RunReader(run)
         try:
             if is_excluded is not None and is_excluded(reader.store):
                 return None
@@ -140,7 +144,7 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
             unreadable.tell(error)
             return None
 
-    runs = [*reversed(store.runs(flow))]  # not a list of readers, which contain the large records of the runs
+    runs = [*reversed(store.listed(flow))]  # not a list of readers, which contain the large records of the runs
     if not isinstance(store.objects, RemoteObjects):
         return (reader for run in runs if (reader := readable(run)) is not None)
     return (reader for _, reader in ahead(runs, readable) if reader is not None)

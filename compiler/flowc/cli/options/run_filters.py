@@ -70,8 +70,8 @@ def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) 
     if states := texts(filters, "status"):
         _check_states(states)
     if not any(filters.values()):
-        found = sorted((run, name) for name in flows for run in store.runs(name))
-        return (RunRecords(store.run(name, run)) for run, name in reversed(found))
+        found = sorted((run for name in flows for run in store.listed(name)), key=lambda run: (run.id, run.flow))
+        return (RunRecords(run) for run in reversed(found))
     if UNREADABLE in texts(filters, "status"):
         return _with_unreadable(store, flows, filters)
     query = _query(filters)

@@ -8,6 +8,7 @@ processes would inherit the signal mask.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -46,11 +47,15 @@ class _Beginning:
         # Set the handlers before unblocking: a signal that the caller had blocked arrives at the next line.
         self._replaced = {number: signal.signal(number, self._come) for number in numbers}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        # Hooks run in reverse order: this one after all hooks that the flow registers.
+        atexit.register(_stop_timer)
 
     def give_back(self) -> None:
         """Restore the signal handlers from before this command."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
+        if not self._number:
+            atexit.unregister(_stop_timer)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -106,6 +111,15 @@ class _Beginning:
             self.record(number)
         self.tell(number)
         os._exit(128 + number)
+
+
+def _stop_timer() -> None:
+    """Stop the timer that ends the process by force.
+
+    Hazard: after the exit hooks, the interpreter restores the default signal handlers. A SIGALRM would then kill the
+    process, and its exit code would not name the signal that interrupted it.
+    """
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @contextmanager

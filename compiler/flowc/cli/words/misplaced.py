@@ -1,7 +1,7 @@
 """Errors about misplaced arguments: options before the command, a flow instead of a command, `n=3` for `--n 3`.
 
-Each error has a corrected command line. No user code is imported to make the error: `python flow.py` has already loaded
-the class, and before a command of `flowc` the flow is unknown.
+Each error has a corrected command line. This module imports no user code: with `python flow.py`, the class is already
+loaded; with `flowc`, the arguments in front of the command are checked before the flow is known.
 """
 
 from __future__ import annotations

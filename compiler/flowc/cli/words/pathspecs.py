@@ -51,13 +51,11 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
         raise no_pathspec(store, pathspec, least)
     flow, run_id, step, task = [*parts, None, None][:4]
     assert flow and run_id
-    runs = store.runs(flow)
-    if not runs:
-        no_flow(store, flow, pathspec)
     if run_id == "latest":
-        run_id = runs[-1]
+        run_id = (store.runs(flow) or no_flow(store, flow, pathspec))[-1]
     run = store.run(flow, run_id)
     if not run.exists():
+        runs = store.runs(flow) or no_flow(store, flow, pathspec)
         fail(f"flow '{flow}' has no run '{run_id}'", hint_for(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)

@@ -200,8 +200,8 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class; each of the three may be
-        missing.
+        """Check that all given names of the class are the same: the one in FLOW (`flow.py:Train`), `--flow` before FLOW
+        and `--flow` after FLOW.
 
         Raises:
             OpeningError: they name different classes.

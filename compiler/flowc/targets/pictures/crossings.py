@@ -1,4 +1,7 @@
-"""Sorts the places in the layers of a graph so that few lines cross. A place is a box or a point of a long line."""
+"""Sorts the places in the layers of a graph so that few lines cross.
+
+A place is a box, or the point at which a line crosses a layer between the layers of its two ends.
+"""
 
 from __future__ import annotations
 

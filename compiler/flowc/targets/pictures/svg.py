@@ -177,7 +177,7 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _towards(corner: Point, other: Point) -> str:
-    """Return the point between a corner and the other point at which the corner's curve begins, at most half-way."""
+    """Return where the curve of a corner begins: a point on the line from the corner to `other`, at most half-way."""
     length = abs(other.x - corner.x) + abs(other.y - corner.y)
     share = min(_CORNER / length, 0.5) if length else 0.0
     return f"{_number(corner.x + (other.x - corner.x) * share)} {_number(corner.y + (other.y - corner.y) * share)}"

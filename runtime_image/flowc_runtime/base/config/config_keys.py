@@ -151,6 +151,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         choices=("once", "always"),
     ),
     Setting(
+        key="blob-cache",
+        type="text",
+        variable="FLOWC_BLOB_CACHE",
+        option="none",
+        help="Whether artifacts of a store in a bucket are also kept in the user's cache directory; never in a pod.",
+        default="yes",
+        choices=YES_NO,
+    ),
+    Setting(
+        key="blob-cache-size",
+        type="number",
+        variable="FLOWC_BLOB_CACHE_SIZE",
+        option="none",
+        help="The most MiB of these artifacts. They never take more than a tenth of the disk's free space.",
+        default=4096,
+    ),
+    Setting(
         key="keep-sources",
         type="text",
         variable="FLOWC_KEEP_SOURCES",

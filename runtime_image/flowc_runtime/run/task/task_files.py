@@ -171,7 +171,7 @@ class TaskFiles:
 
     def _link(self, target: str, name: str, file: CatalogFile, place: str) -> None:
         """Create a symbolic link to a file that was not copied, after checking that its bytes are unchanged."""
-        who = f"step '{file['step']}' has put '{name}' without a copy"
+        who = f"step '{file['step']}' has put '{name}' into the catalog without copying it to the store"
         if not os.path.isfile(place):
             where = "this pod" if POD in os.environ else "this machine"
             raise CatalogError(
@@ -262,8 +262,9 @@ class TaskFiles:
         job, place = self._job, os.path.realpath(path)
         if POD in os.environ and (fault := volume_fault(place)):
             raise CatalogError(
-                f"step '{job.step}' puts '{name}' without a copy, but {place} {fault}, so other tasks could not find "
-                "it: write store_copy=True, or put it on a volume that all steps mount"
+                f"step '{job.step}' puts '{name}' into the catalog without copying it to the store, but {place} "
+                f"{fault}, so other tasks could not find it: write store_copy=True, or put it on a volume that all "
+                "steps mount"
             )
         size = os.stat(place).st_size
         return {"digest": digest_of(place), "size": size, "step": job.step, "path": job.path, "place": place}

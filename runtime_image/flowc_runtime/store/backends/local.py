@@ -159,7 +159,7 @@ class LocalObjects:
             os.utime(path)
         except FileNotFoundError:
             raise
-        except PermissionError:  # another user's file in a shared store, in a directory in which it can be replaced
+        except PermissionError:  # another user's file in a shared store: it cannot be changed, but it can be replaced
             with self._writing():
                 os.replace(self._write([self._map(key)[0]]), path)
         except OSError as error:  # a read-only store

@@ -80,6 +80,30 @@ def digest_of(descriptor: int, expected: str) -> str:
         os.close(table)
 
 
+def note(descriptor: int, digest: str) -> None:
+    """Write the mark of a file whose content this process has just written or checked.
+
+    Args:
+        descriptor: the file.
+        digest: its sha256 in hex.
+
+    Raises:
+        OSError: the file's status cannot be read.
+    """
+    status = os.fstat(descriptor)
+    if status.st_size < SMALL or (place := _place(status, digest)) is None:
+        return
+    try:
+        table = _open_table()
+    except (OSError, RuntimeError):  # the file is hashed again then
+        return
+    try:
+        with suppress(OSError):
+            os.pwrite(table, place.mark, place.offset)
+    finally:
+        os.close(table)
+
+
 def verify_always() -> bool:
     """Return whether the setting `verify` is `always`, so that marks are ignored.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.local import LocalObjects
@@ -77,6 +78,19 @@ def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memo
         raise NotFound(f"no {key} in {objects.url}") from None
     except OSError as error:
         raise RecordError(f"cannot read {key} in {objects.url}: {error.strerror}", key) from error
+
+
+def digest_of(objects: Collectable, key: str) -> str:
+    """Return the sha256 of an object's bytes in hex; the object is read in pieces.
+
+    Raises:
+        NotFound: the object does not exist.
+        StoreError: the object cannot be read.
+    """
+    digest = hashlib.sha256()
+    for piece in stream(cast("LocalObjects | Streaming", objects), key):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def move_below(objects: Collectable, prefix: str, to: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+from flowc_ir.late import LateFunction
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError, TagError
 from flowc_runtime.base.index import path_order, task_pathspec
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable, Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
+_ENDED = "flowc_runtime.store.ended.ended_runs"  # needed only in a bucket, and imports this module
+_note_status: LateFunction[[RunStore, StatusRecord], None] = LateFunction(f"{_ENDED}:note_status")
+_forget: LateFunction[[RunStore], None] = LateFunction(f"{_ENDED}:forget")
+
 
 class RunStore:
     """The records and logs of one run.
 
-    Arguments identify a task by its step and its index path; numbers of attempts count from 1. Every method raises
-    StoreError if the store cannot be read or written, and the subclass RecordError for an object that is damaged, lost
-    or written by a newer flowc.
+    Arguments identify a task by its step and its index path; attempts count from 1. Every method raises StoreError if
+    the store cannot be used, and its subclass RecordError for an object that is damaged, lost or from a newer flowc.
     """
 
     def __init__(self, objects: Objects, flow: str, run: str) -> None:
@@ -115,10 +119,16 @@ class RunStore:
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
+        if (note := getattr(self.objects, "note_status", None)) is not None:  # a process that sends the requests
+            note(self.flow, self.id, status)
+        elif getattr(self.objects, "lists_ended", False):
+            _note_status(self, status)
 
     def delete(self) -> None:
         """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
         objects = cast("Collectable", self.objects)
+        if getattr(objects, "lists_ended", False):
+            _forget(self)
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
@@ -179,11 +189,10 @@ class RunStore:
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [dump(record)])
 
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
-        """Write the record of an ended attempt, after all objects that it names.
+        """Write the record of an ended attempt, after all objects that it names; with a `disk`, wait for the disk.
 
-        With a `disk`, wait until the record is on the disk. The record of the first completed attempt becomes the
-        task's record. A later completed attempt is kept and marked as superseded, also in `record`; the result is then
-        False.
+        The record of the first completed attempt becomes the task's record. A later completed attempt is kept and
+        marked as superseded, also in `record`; the result is then False.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects
@@ -195,10 +204,7 @@ class RunStore:
         return record["outcome"] == "failed"
 
     def reuse(self, record: AttemptRecord) -> None:
-        """Write the record of a reused task, which has an `origin`.
-
-        Such a task has one attempt and no record of a start.
-        """
+        """Write the record of a reused task, which has one attempt, an `origin`, and no record of a start."""
         self.objects.create(self._task(record["step"], f"{record['path']}.json"), [dump(record)])
 
     def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
@@ -213,8 +219,7 @@ class RunStore:
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """Return the records of all completed tasks of a step, by path; None if calls of `task` are equally fast.
 
-        The records are JSON text for `parse_task`, because there may be many of them; `at_once` records are requested
-        together.
+        The records are JSON text for `parse_task`; `at_once` records are requested together.
         """
         many = getattr(self.objects, "get_many", None)
         if many is None:
@@ -286,10 +291,7 @@ class RunStore:
         return names_inside(self.objects, f"{self._prefix}/tasks")
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """Return the started attempts of a step's tasks: index path -> attempt numbers, in the order of the paths.
-
-        A reused task has one attempt.
-        """
+        """Return a step's started attempts: index path -> numbers, sorted by path; a reused task has one attempt."""
         found: dict[str, set[int]] = {}
         for path, attempt, _ in self._names(step):
             numbers = found.setdefault(path, set())  # stays empty for a reused task, which has no record of a start
@@ -306,10 +308,7 @@ class RunStore:
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Yield a step's records, from their names: path, attempt number or None, whether it is the record of a start.
-
-        Other files, such as an editor's backup copy, are ignored.
-        """
+        """Yield path, attempt number or None, and whether it records a start, of a step's records; skip other files."""
         for name in self.objects.names(f"{self._prefix}/tasks/{quote_name(step)}"):
             if parts := RECORD_NAME.fullmatch(name):
                 path, attempt, begins = parts.groups()
@@ -330,8 +329,7 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, the frames of the
-        original task."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; a reused task has its original's log."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False

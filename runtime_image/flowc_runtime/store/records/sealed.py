@@ -42,5 +42,12 @@ def is_whole(data: bytes) -> bool:
     return _digest(data[:-_SIZE] + b"}") == data[-64 - len(_TAIL) : -len(_TAIL)]
 
 
+def without_digest(data: bytes) -> bytes:
+    """Return a record's bytes without the digest at their end, if they have one."""
+    if data[-_SIZE : len(_HEAD) - _SIZE] != _HEAD or not data.endswith(_TAIL):
+        return data
+    return data[:-_SIZE] + b"}"
+
+
 def _digest(text: bytes) -> bytes:
     return sha256([text]).encode()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 
+from flowc_ir.late import LateModule
 from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.by_address import open_objects
@@ -13,6 +15,12 @@ from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.key_places import names_inside, quote_name
 from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import tag_at
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.backends.remote.bucket import RemoteObjects
+    from flowc_runtime.store.ended import ended_runs
+else:  # needed only in a bucket
+    ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 _TIME = late_pattern(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that flowc makes
 
@@ -43,7 +51,19 @@ class Store:
 
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
-        return sorted(self.run_ids(flow), key=lambda run: (self._began(flow, run), run))
+        return [run.id for run in self.listed(flow)]
+
+    def listed(self, flow: str) -> list[RunStore]:
+        """Return objects for the runs of a flow, oldest first.
+
+        In a bucket, a listing returns the records of ended runs, too: these objects need no request to read them.
+        """
+        runs = self.run_ids(flow)
+        if getattr(self.objects, "lists_ended", False):
+            found = ended_runs.listed(self.objects, flow, runs)
+        else:
+            found = [self.run(flow, run) for run in runs]
+        return sorted(found, key=lambda run: (_began(run), run.id))
 
     def run_ids(self, flow: str) -> list[str]:
         """Return the run ids of a flow, unordered, from one listing; unlike `runs`, this reads no records."""
@@ -51,30 +71,29 @@ class Store:
 
     def has_runs(self, flow: str) -> bool:
         """Return whether the flow has run."""
+        if getattr(self.objects, "lists_ended", False):
+            return cast("RemoteObjects", self.objects).has_below(f"flows/{quote_name(flow)}/runs")
         return bool(self.run_ids(flow))
 
-    def _began(self, flow: str, run: str) -> str:
-        """Return a run's start as sortable text: from an id made by flowc, or else (`argo submit`) from the record."""
-        if said := _TIME.search(run):
-            return said[0]
-        try:
-            return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
-        except NotFound:  # the run's first task has not written the record yet
-            return "9"
-        except RecordError:  # sorted first, since a run without a readable record must not count as the newest
-            return ""
-
-    def tagged(self, flow: str) -> dict[str, set[str]]:
+    def tagged(self, flow: str, *, first: str = "") -> dict[str, set[str]]:
         """Return the user tags of a flow's tagged runs, by run id; one listing reads the tags of all runs.
 
         Unreadable tags are reported and left out.
+
+        Args:
+            flow: the flow's name.
+            first: the smallest run id whose tags are needed; a bucket lists only the tags from there.
 
         Raises:
             StoreError: the store cannot be read.
         """
         prefix = f"flows/{quote_name(flow)}/tags"
         found: dict[str, set[str]] = {}
-        for key in self.objects.names_below(prefix):
+        if first and getattr(self.objects, "lists_ended", False):
+            names = cast("RemoteObjects", self.objects).names_from(prefix, quote_name(first))
+        else:
+            names = self.objects.names_below(prefix)
+        for key in names:
             run, _, name = key.partition("/")
             with unreadable.skipping():
                 tag = tag_at(self.objects, f"{prefix}/{key}", name, f"run {flow}/{unquote(run)}")
@@ -85,3 +104,15 @@ class Store:
     def run(self, flow: str, run: str) -> RunStore:
         """Return an object for a run, which need not exist."""
         return RunStore(self.objects, flow, run)
+
+
+def _began(run: RunStore) -> str:
+    """Return a run's start as sortable text: from an id made by flowc, or else (`argo submit`) from the record."""
+    if said := _TIME.search(run.id):
+        return said[0]
+    try:
+        return time.strftime("%Y%m%d-%H%M%S", time.gmtime(run.record()["created"]))
+    except NotFound:  # the run's first task has not written the record yet
+        return "9"
+    except RecordError:  # sorted first, since a run without a readable record must not count as the newest
+        return ""

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import versions
+from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.late.pattern import late_pattern
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from flowc_runtime.store.backends.objects import Collectable, Objects
+    from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.selection import Chosen
+else:  # needed only in a bucket
+    ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
@@ -176,6 +180,10 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
             objects.delete_many([blob_key(digest) for digest in batch])
             blobs += len(batch)
             freed += sum(garbage.blobs[digest] for digest in batch)
+        if getattr(objects, "lists_ended", False):
+            for flow in {flow for flow, _ in chosen.doomed}:
+                lease.renew()
+                ended_runs.clean(objects, flow, store.run_ids(flow))
         freed += delete_beside(store, objects, garbage.beside, lease.renew)
         _forget_cached(objects, lease)
         _clean_temporaries(objects, lease)

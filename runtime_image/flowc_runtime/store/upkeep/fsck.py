@@ -8,18 +8,18 @@ record is missing, to `damaged/`.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.counting import count
+from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing
 from flowc_runtime.store.backends.local import LocalObjects
-from flowc_runtime.store.backends.moving import REQUESTS, move, move_below, read_many, stream
+from flowc_runtime.store.backends.moving import REQUESTS, digest_of, move, move_below, read_many
 from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.sweeps import left_over
 from flowc_runtime.store.records import needed_blobs
@@ -31,11 +31,13 @@ from flowc_runtime.store.upkeep.required_records import Completeness, run_prefix
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from flowc_runtime.store.backends.moving import Streaming
     from flowc_runtime.store.backends.objects import Collectable, Listed
+    from flowc_runtime.store.ended import ended_check
     from flowc_runtime.store.records.key_places import KeyPlace
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
+else:  # needed only in a bucket
+    ended_check = LateModule("flowc_runtime.store.ended.ended_check")
 
 # the largest number of objects of a bucket that are requested one by one: for more objects a listing is faster
 _FEW = 100
@@ -43,9 +45,11 @@ _FEW = 100
 # The kinds of faults, in the order of the report.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
 LOST_BLOB, LOST_RECORD, LOST_RUN = "lost-blob", "lost-record", "lost-run"
+STALE_COPY = "stale-copy"
 UNREADABLE, UNKNOWN_FILE, LEFTOVER = "unreadable-file", "unknown-file", "leftover"
 KINDS = (
-    DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNREADABLE, UNKNOWN_FILE, LEFTOVER
+    DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, STALE_COPY, UNREADABLE, UNKNOWN_FILE,
+    LEFTOVER,
 )  # fmt: skip
 # Errors of a disk for unreadable sectors. Other errors, such as missing permissions, do not concern the content.
 _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
@@ -71,12 +75,16 @@ class StoreFault:
 @final
 @dataclass(slots=True)
 class FsckReport:
-    """The result of a check. `aside` are the keys of the objects that were already moved to `damaged/`."""
+    """The result of a check. `aside` are the keys of the objects that were already moved to `damaged/`.
+
+    `unlisted` are the pathspecs of the ended runs in a bucket without an entry or pack, which `repair` writes.
+    """
 
     faults: list[StoreFault] = field(default_factory=list)
     objects: int = 0
     size: int = 0
     aside: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> list[str]:
@@ -108,6 +116,7 @@ class _Check:
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
+        self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
 
     def run(self) -> FsckReport:
@@ -116,6 +125,10 @@ class _Check:
             self._records |= {entry.name for entry in listed}
             self._each(self._read_record, listed)
         self._check_records()
+        if self._ended is not None:
+            for copy in self._ended.stale():
+                self._fault(STALE_COPY, copy.key, copy.why, [f"{copy.flow}/{copy.run}"])
+            self._found.unlisted = self._ended.missing
         for top in ("files", "blobs"):
             self._each(self._read_blob, self._listing(top))
         self._check_blobs()
@@ -179,11 +192,14 @@ class _Check:
 
     def _checked(self, key: str) -> object:
         try:
-            return check(key, self._objects.get(key), self._objects.url)
+            record = check(key, data := self._objects.get(key), self._objects.url)
         except FormatError:
             raise
         except RecordError:  # read again: the transfer may have failed, or the object was replaced meanwhile
-            return check(key, self._objects.get(key), self._objects.url)
+            record = check(key, data := self._objects.get(key), self._objects.url)
+        if self._ended is not None:
+            self._ended.note(key, data, record)
+        return record
 
     def _note_record(self, key: str, record: object) -> None:
         named = needed_blobs.named(place_of(key), record)
@@ -327,6 +343,12 @@ def repair(store: Store, report: FsckReport) -> None:
         elif fault.kind == LEFTOVER:
             objects.delete(fault.key)
             fault.removed = True
+    stale = [name for fault in report.faults if fault.kind == STALE_COPY for name in fault.touched]
+    if getattr(objects, "lists_ended", False):  # a listing must not hide that a record was moved
+        moved = [place_of(fault.key) for fault in report.faults if fault.moved]
+        stale += [place.pathspec for place in moved if place.kind in ("run", "status")]
+    if stale or report.unlisted:
+        ended_check.rewrite(store, [*stale, *report.unlisted])
 
 
 def _move_run(objects: Collectable, place: KeyPlace) -> str:
@@ -349,19 +371,6 @@ def _is_whole(objects: Collectable, key: str) -> bool:
         return True
     except RecordError:
         return False
-
-
-def digest_of(objects: Collectable, key: str) -> str:
-    """Return the sha256 of an object's bytes in hex; the object is read in pieces.
-
-    Raises:
-        NotFound: the object does not exist.
-        StoreError: the object cannot be read.
-    """
-    digest = hashlib.sha256()
-    for piece in stream(cast("LocalObjects | Streaming", objects), key):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def runs_without_record(report: FsckReport) -> list[str]:

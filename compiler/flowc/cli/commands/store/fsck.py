@@ -27,6 +27,7 @@ _KINDS = {
     "lost-blob": ("lost blob", "lost blobs"),
     "lost-record": ("lost record", "lost records"),
     "lost-run": ("lost run", "lost runs"),
+    "stale-copy": ("stale copy", "stale copies"),
     "unreadable-file": ("unreadable file", "unreadable files"),
     "unknown-file": ("unknown file", "unknown files"),
     "leftover": ("leftover", "leftovers"),
@@ -71,6 +72,7 @@ def _as_json(store: Store, found: FsckReport) -> dict[str, object]:
         "bytes": found.size,
         "counts": counts(found),
         "runs": found.runs,
+        "unlisted": found.unlisted,
         "aside": len(found.aside),
         "moved_before": [f"{ASIDE}/{name}" for name in found.aside],
         "faults": [
@@ -107,6 +109,13 @@ def _print_report(store: Store, found: FsckReport, *, repaired: bool) -> None:
             click.echo(f"  damaged/{name}")
         if len(found.aside) > SHOWN:
             click.echo(f"  and {len(found.aside) - SHOWN:,} more")
+    if found.unlisted:
+        what = count(len(found.unlisted), "ended run", "ended runs")
+        click.echo(
+            f"wrote the copies of {what} for listings"
+            if repaired
+            else f"{what} without copies for listings: reading them takes more requests; --repair writes the copies"
+        )
     if not repaired and runs_without_record(found):
         click.echo(
             "hint: restore the record of the run from a copy; --repair moves the rest of the run to damaged/", err=True

@@ -22,11 +22,12 @@ from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import RevisionRecord
+    from flowc_runtime.store.records.store import Store
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -121,7 +122,9 @@ def runs_command(
     if flow is not None and flow not in store.flows():
         no_flow(store, flow)
     found = selected(store, [flow] if flow else store.flows(), filters)
-    rows = [run_row(records) for records in islice(found, limit)]
+    shown = list(islice(found, limit))
+    tags = tags_of(store, shown)
+    rows = [run_row(records, tags) for records in shown]
     if as_json:
         click.echo(json_text.shown(rows, indent=2))
     elif not rows:
@@ -154,8 +157,25 @@ class RunRow(_Row, total=False):
     revision: RevisionRecord | None
 
 
-def run_row(records: RunRecords) -> RunRow:
-    """Return the row for a run; the row has fewer fields if the run's record cannot be read."""
+def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str], set[str]] | None:
+    """Return the user tags of runs by flow and id, with one listing a flow; None if it is cheap to list each run's."""
+    if not getattr(store.objects, "lists_ended", False):
+        return None
+    oldest: dict[str, str] = {}
+    for run in runs:
+        oldest[run.store.flow] = min(oldest.get(run.store.flow, run.store.id), run.store.id)
+    return {
+        (flow, run): tags for flow, first in oldest.items() for run, tags in store.tagged(flow, first=first).items()
+    }
+
+
+def run_row(records: RunRecords, tags: Mapping[tuple[str, str], set[str]] | None = None) -> RunRow:
+    """Return the row for a run; the row has fewer fields if the run's record cannot be read.
+
+    Args:
+        records: the run.
+        tags: the user tags of all shown runs; None to read those of the run.
+    """
     view = RunView(records)
     status = view.status
     row: RunRow = {"pathspec": view.pathspec, "state": status.state, "created": "", "took": "", "why": ""}
@@ -175,7 +195,7 @@ def run_row(records: RunRecords) -> RunRow:
             "parameters": view.parameters,
             "seconds": took,
             "metrics": status.metrics or {},
-            "tags": view.tags,
+            "tags": view.tags if tags is None else sorted(tags.get((records.store.flow, records.store.id), ())),
             "system_tags": view.system_tags,
             "revision": view.revision,
         }

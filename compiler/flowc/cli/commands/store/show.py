@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from flowc.cli.running import code_diff
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView, TaskView
+    from flowc_runtime.store.ended.ended_runs import with_pack
 else:
     of_every_task = LateFunction("flowc.cli.commands.store.dump:of_every_task")
     code_diff = LateModule("flowc.cli.running.code_diff")  # only --diff needs it
+    with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")  # needed only in a bucket
 
 
 @click.command(
@@ -52,7 +54,7 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
             raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, without --json")
         code_diff.show_difference(store, run, other)
         return
-    view = RunView.of(run)
+    view = RunView.of(with_pack(run) if getattr(store.objects, "lists_ended", False) else run)
     if step is None:
         shown = _run(view.begun())
     elif path is None:

@@ -10,11 +10,10 @@ requests, and the in-pod entrypoint forks first.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import mmap
 import os
 import time
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from flowc_ir.late import LateModule
@@ -29,7 +28,6 @@ from flowc_runtime.store.backends.remote.creating import creation
 from flowc_runtime.store.backends.remote.errors import Lost
 
 if TYPE_CHECKING:
-    import tempfile
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
@@ -37,10 +35,12 @@ if TYPE_CHECKING:
     from obstore import ListResult, ObjectMeta
     from obstore.store import ObjectStore
 
+    from flowc_runtime.store.backends.remote import blob_cache, downloads
+
     T = TypeVar("T")
 else:
-    # imported at first use: the import costs start-up time, and only mapped objects need it
-    tempfile = LateModule("tempfile")
+    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")  # needed only for blobs
+    downloads = LateModule("flowc_runtime.store.backends.remote.downloads")
     obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
@@ -51,11 +51,13 @@ _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts af
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix."""
+    """A store in a bucket, below a prefix. `lists_ended`: runs that end leave entries (`store.ended`)."""
+
+    lists_ended = True
 
     def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
-        self._asker = asker or Asker(self.url)
+        self.asker = asker or Asker(self.url)
         self._chunks = Chunks(self.put)
 
     def get(self, key: str) -> bytes:
@@ -64,7 +66,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> bytes:
             return bytes(obstore.get(client, key).bytes())
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def put(self, key: str, data: bytes) -> None:
         """Create or replace an object. Raises StoreError."""
@@ -108,13 +110,13 @@ class RemoteObjects:
         return self._write(creation(put, same, lambda _: False), key, len(data))
 
     def _write(self, request: Callable[[ObjectStore], T], key: str, size: int) -> T:
-        return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
+        return self.asker.ask(request, key) if size <= LARGE else self.asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex. Raises StoreError."""
-        digest = sha256(parts)
-        key = blob_key(digest)
         size = size_of(parts)
+        digest = sha256(parts) if self._cache is None else self._cache.add(parts, size)
+        key = blob_key(digest)
         if size > PART:
             if not self.refresh(key, size):  # two concurrent senders send the same bytes
                 self._send_large(key, lambda _: _pieces(parts), size)
@@ -129,23 +131,44 @@ class RemoteObjects:
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
+        if not key and self._cache is not None and (file := self._cache.open(digest)) is not None:
+            with file:
+                return file.read()
         if once:  # the object may have any size, so it is read in parts
-            return bytes(self.map_blob(digest, size, key=key))
+            with self._open(digest, size, key) as file:
+                return file.read()
         return read_checked(self, digest, size, key)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
-        key = key or blob_key(digest)
-
-        def fetch() -> tuple[memoryview, str, int]:
-            view, found = self._fetch(key)
-            return view, found, len(view)
-
-        return checked(self, key, digest, size, fetch)
+        with self._open(digest, size, key) as file:
+            return downloads.mapped(file)
 
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
-        return io.BytesIO(self.read_blob(digest, size))
+        return self._open(digest, size, "")
+
+    @cached_property
+    def _cache(self) -> blob_cache.BlobCache | None:
+        return blob_cache.BlobCache.of_user()
+
+    def _open(self, digest: str, size: int | None, key: str) -> BinaryIO:
+        """Open a file with the checked bytes of a blob, from the cache or downloaded. Raises Damaged, NotFound."""
+        cache = self._cache if not key else None
+        if cache is not None and (file := cache.open(digest)) is not None:
+            return file
+        key = key or blob_key(digest)
+        return checked(self, key, digest, size, lambda: downloads.downloaded(self, key, size, cache, digest))
+
+    def size(self, key: str) -> int:
+        """Return the number of an object's bytes. Raises NotFound, StoreError."""
+        if (found := self._head(key)) is None:
+            raise NotFound(f"no {key} in {self.url}")
+        return found["size"]
+
+    def part(self, key: str, start: int, end: int) -> memoryview:
+        """Return the bytes of an object from `start` to `end`. Raises NotFound, StoreError."""
+        return self.asker.ask(lambda client: memoryview(obstore.get_range(client, key, start=start, end=end)), key)
 
     def _send_large(self, key: str, pieces: Callable[[ObjectStore], Iterable[bytes]], size: int) -> None:
         def request(client: ObjectStore) -> None:
@@ -158,30 +181,13 @@ class RemoteObjects:
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
-        self._asker.send(request, key, size)
+        self.asker.send(request, key, size)
 
     def map(self, key: str) -> memoryview:
         """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
-        return self._fetch(key)[0]
-
-    def _fetch(self, key: str) -> tuple[memoryview, str]:
-        """Return an object, mapped from an unnamed temporary file so that its memory is page cache, and the object's
-        digest."""
-
-        def request(client: ObjectStore) -> tuple[memoryview, str]:
-            digest = hashlib.sha256()
-            answer = obstore.get(client, key)
-            if not answer.meta["size"]:
-                return memoryview(bytearray()), digest.hexdigest()
-            with tempfile.TemporaryFile() as file:
-                for chunk in answer.stream(min_chunk_size=PART):
-                    piece = memoryview(chunk)
-                    digest.update(piece)
-                    file.write(piece)
-                file.flush()
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)), digest.hexdigest()
-
-        return self._asker.ask(request, key)
+        file, _, _ = downloads.downloaded(self, key, None)
+        with file:
+            return downloads.mapped(file)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; a small object takes one request. Raises NotFound, StoreError."""
@@ -191,12 +197,12 @@ class RemoteObjects:
             size = answer.meta["size"]
             return size, bytes(answer.bytes()) if size <= PART else None
 
-        size, whole = self._asker.ask(request, key)
+        size, whole = self.asker.ask(request, key)
         if whole is not None:
             yield whole
             return
         for at in range(0, size, PART):
-            yield self._part(key, at, min(at + PART, size))
+            yield bytes(self.part(key, at, min(at + PART, size)))
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""
@@ -212,7 +218,7 @@ class RemoteObjects:
             except FileNotFoundError:
                 return None
 
-        return self._asker.ask(request, key)
+        return self.asker.ask(request, key)
 
     def move(self, key: str, to: str) -> None:
         """Move an object to another key. Raises NotFound, StoreError."""
@@ -253,7 +259,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
-        self._asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
+        self.asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
 
     def listing(self, prefix: str) -> list[Listed]:
         """Return all objects under a prefix, at any depth. Raises StoreError."""
@@ -263,18 +269,18 @@ class RemoteObjects:
             for entry in self._entries(prefix)
         ]
 
-    def _entries(self, prefix: str) -> list[ObjectMeta]:
-        """Return all objects under a prefix, sorted by name.
+    def _entries(self, prefix: str, offset: str | None = None) -> list[ObjectMeta]:
+        """Return all objects under a prefix, sorted by name; with an `offset`, only those with a later key.
 
         After a failed request, the listing continues after the last object that was received.
         """
         found: list[ObjectMeta] = []
 
         def request(client: ObjectStore) -> None:
-            for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else None):
+            for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else offset):
                 found.extend(page)
 
-        self._asker.ask(request, prefix)
+        self.asker.ask(request, prefix)
         return found
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -309,12 +315,21 @@ class RemoteObjects:
         def request(client: ObjectStore) -> ListResult[Sequence[ObjectMeta]]:
             return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
 
-        return self._asker.ask(request, prefix)
+        return self.asker.ask(request, prefix)
 
     def names_below(self, prefix: str) -> list[str]:
         """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix))
+
+    def has_below(self, prefix: str) -> bool:
+        """Return whether there are objects under a prefix, from the first page of a listing. Raises StoreError."""
+        return self.asker.ask(lambda client: any(map(len, islice(obstore.list(client, f"{prefix}/"), 1))), prefix)
+
+    def names_from(self, prefix: str, first: str) -> list[str]:
+        """Return like `names_below`, without names that sort before `first`. Raises StoreError."""
+        at = len(prefix) + 1
+        return sorted(entry["path"][at:] for entry in self._entries(prefix, f"{prefix}/{first}"))
 
     def delete(self, key: str) -> None:
         """Delete the object if it exists. Raises StoreError."""
@@ -327,7 +342,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.delete(client, paths)
 
-        self._asker.ask(request, key)
+        self.asker.ask(request, key)
 
     # -- a growing object is a sequence of chunks
 
@@ -345,13 +360,7 @@ class RemoteObjects:
         for chunk in sorted(self._below(key)["objects"], key=lambda entry: entry["path"]):
             begin, end = end, end + chunk["size"]
             for at in range(max(start, begin), end, size):
-                yield self._part(chunk["path"], at - begin, min(at + size, end) - begin)
-
-    def _part(self, key: str, start: int, end: int) -> bytes:
-        def request(client: ObjectStore) -> bytes:
-            return bytes(obstore.get_range(client, key, start=start, end=end))
-
-        return self._asker.ask(request, key)
+                yield bytes(self.part(chunk["path"], at - begin, min(at + size, end) - begin))
 
     def flush(self, *, now: bool = False) -> float | None:
         """Write the appended data that is due; return the seconds until the next write is due, if any."""

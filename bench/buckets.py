@@ -1,0 +1,103 @@
+"""Measure how long large artifacts take to be saved to a bucket and loaded from it, relative to obstore alone.
+
+The bucket is a gateway on this machine (versitygw, as in the tests). Each measurement is a process of its own. obstore
+alone sends and receives the same number of bytes just before, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bench.artifacts import SIZE, TYPES, value_of
+from bench.figures import Bench, Figure
+from bench.measure import MIB, ROOT, output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = ("numpy", "bytes", "pandas", "Arrow")
+
+
+def measure_bucket(bench: Bench) -> Iterator[Figure]:
+    """Yield the times of saving and loading 256 MiB of each type whose package is installed."""
+    from importlib.util import find_spec
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    from gateway import gateway
+
+    place = bench.directory / "bucket"
+    place.mkdir()
+    cache = place / "cache"
+    with gateway(place) as s3:
+        url = s3.bucket("bench") + "/store"
+        environment = {**s3.environment, "XDG_CACHE_HOME": str(cache), "FLOWC_BLOB_CACHE": "yes"}
+
+        def child(what: str, kind: str, ref: str = "{}") -> Any:
+            return json.loads(output([sys.executable, "-m", "bench.buckets", what, url, kind, ref], ROOT, environment))
+
+        for kind in KINDS:
+            if TYPES[kind] and find_spec(TYPES[kind]) is None:
+                continue
+            rounds = []
+            for _ in range(bench.times):
+                found = child("raw", kind) | (saved := child("save", kind))
+                found["again"] = child("load", kind, json.dumps(saved["ref"]))["load"]
+                shutil.rmtree(cache)
+                rounds.append(found | child("load", kind, json.dumps(saved["ref"])))
+            yield _ratio(f"256 MiB of {kind} in a bucket: saved / obstore", rounds, "save", "put", 1 / 0.85)
+            yield _ratio(f"256 MiB of {kind} in a bucket: loaded / obstore", rounds, "load", "get", 1 / 0.85)
+            yield _ratio(f"256 MiB of {kind} in a bucket: loaded by the next step / obstore", rounds, "again", "get", 1)
+            yield _ratio(f"256 MiB of {kind} in a bucket: peak memory of a load / size", rounds, "peak", "size", 1.1)
+    shutil.rmtree(place)
+
+
+def _ratio(name: str, rounds: list[dict[str, float]], one: str, other: str, target: float) -> Figure:
+    found = [each[one] / each[other] for each in rounds]
+    median = statistics.median(each[one] for each in rounds)
+    text = f"{median / MIB:.0f} MiB" if one == "peak" else f"{median * 1e3:.0f} ms"
+    return Figure(name, statistics.median(found), target, "×", min(found), text)
+
+
+def main(what: str, url: str, kind: str, ref: str) -> None:
+    """Send and receive bytes by obstore, or save or load a value; print the seconds and the memory in bytes."""
+    answer: dict[str, object] = {"size": SIZE}
+    if what == "raw":
+        import obstore
+        from obstore.store import from_url
+
+        client: Any = from_url(url, client_options={"allow_http": True})
+        data = os.urandom(SIZE)
+        began = time.perf_counter()
+        obstore.put(client, "raw", data)
+        answer["put"] = time.perf_counter() - began
+        began = time.perf_counter()
+        obstore.get(client, "raw").bytes()
+        answer["get"] = time.perf_counter() - began
+    else:
+        from flowc_runtime.store.records.store import Store
+        from flowc_runtime.store.values.codecs import load_value, store_value
+
+        value = value_of(kind, time.time_ns()) if what == "save" else None
+        for package in filter(None, [TYPES[kind]]):  # not a part of the loading
+            import_module(package)
+        objects = Store.open(url).objects
+        objects.exists("connected")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.perf_counter()
+        found = store_value(objects, value) if what == "save" else load_value(objects, json.loads(ref))
+        answer[what] = time.perf_counter() - began
+        answer["ref" if what == "save" else "loaded"] = found if what == "save" else len(found)
+        answer["peak"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
