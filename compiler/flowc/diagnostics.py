@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from contextlib import suppress
 from importlib.util import decode_source
 from pathlib import Path
@@ -11,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import codes
 from flowc_ir.counting import count
+from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    import unicodedata
     from collections.abc import Iterable, Iterator
 
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.model import Span
+else:  # used only for lines that are not ASCII
+    unicodedata = LateModule("unicodedata")
 
 
 class InternalError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir.late import LateFunction, LateModule
@@ -250,8 +250,8 @@ class FlowProgram:
                 except ConversionError:  # the step that reads the parameter raises the error
                     continue
         for name in dir(self.cls):
-            value = inspect.getattr_static(self.cls, name)
-            is_code = isinstance(value, type) or inspect.ismodule(value) or hasattr(type(value), "__get__")
+            value = _static(self.cls, name)
+            is_code = isinstance(value, (type, ModuleType)) or hasattr(type(value), "__get__")
             if not name.startswith("_") and not is_code:
                 yield name, value
 
@@ -291,7 +291,9 @@ def has_own_init(cls: Any) -> bool:
 
 def required_by_init(cls: Any) -> list[str]:
     """Return the required arguments of a class's own `__init__`; any is an error, since tasks pass no arguments."""
-    own = list(inspect.signature(cls.__init__).parameters.values())[1:] if has_own_init(cls) else []
+    if not has_own_init(cls):
+        return []
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [it.name for it in own if it.default is it.empty and it.kind not in several and it.name != "use_cli"]
 
@@ -302,6 +304,14 @@ def _takes_use_cli(cls: Any) -> bool:
     if named is not None:
         return named.kind is not named.POSITIONAL_ONLY
     return any(it.kind is it.VAR_KEYWORD for it in parameters.values())
+
+
+def _static(cls: Any, name: str) -> Any:
+    """Return a class's attribute without calling descriptors, as `inspect.getattr_static`, whose import is slow."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return inspect.getattr_static(cls, name)  # an attribute of the metaclass
 
 
 def _state(task: FlowSpec) -> TaskState:

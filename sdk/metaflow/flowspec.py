@@ -19,12 +19,14 @@ from metaflow.transitions import InvalidNextException, check_foreach, choose, ga
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import FrameType
 
     from flowc_runtime.run.program import Program
     from metaflow._flow_state import FlowStateItems
     from metaflow.graph import DAGNode, FlowGraph
 
 collect_rarely: LateFunction[[], None] = LateFunction("flowc_runtime.process.collecting:collect_rarely")
+end_quickly: LateFunction[[SystemExit, FrameType | None], None] = LateFunction("flowc_runtime.process.quick_end:end")
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
@@ -79,7 +81,11 @@ class FlowSpec:
             refuse_call(type(self))
             _uncalled.note_call()
             collect_rarely()
-            _seam.run_command_line(type(self))
+            try:
+                _seam.run_command_line(type(self))
+            except SystemExit as ended:
+                end_quickly(ended, sys._getframe(1))
+                raise
 
     def __init_subclass__(cls, **options: object) -> None:
         """Record that a flow's file has defined a flow."""

@@ -1,4 +1,4 @@
-"""`flowc.cli.light_click` imports click without some modules; click works as after a usual import."""
+"""`flowc.cli.light_click` imports click without modules that it rarely needs; click works as after a usual import."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_click_is_imported_without_inspect_uuid_and_platform() -> None:
     run("""
         import sys, flowc.cli
         assert "click" in sys.modules
-        assert not {"inspect", "uuid", "platform", "dis", "ast"} & sys.modules.keys()
+        assert not {"inspect", "uuid", "platform", "dis", "ast", "datetime", "gettext", "locale"} & sys.modules.keys()
     """)
 
 
@@ -51,6 +51,56 @@ def test_clicks_uuid_type() -> None:
             assert "not a valid UUID" in str(error)
         else:
             raise AssertionError
+    """)
+
+
+def test_clicks_type_of_times() -> None:
+    run("""
+        import flowc.cli, click, sys
+        assert "datetime" not in sys.modules
+        value = click.DateTime().convert("2026-11-30", None, None)
+        import datetime
+        assert value == datetime.datetime(2026, 11, 30)
+        assert click.DateTime().convert(value, None, None) is value
+    """)
+
+
+def test_messages_are_translated_if_a_program_imports_gettext() -> None:
+    run("""
+        import flowc.cli, click, sys
+        assert click.Path(dir_okay=False).name == "file" and "gettext" not in sys.modules
+        import builtins, gettext
+        gettext.translation = lambda *args, **values: type("T", (), {
+            "gettext": staticmethod(str.upper), "ngettext": staticmethod(lambda one, many, n: many.upper()),
+        })
+        assert click.Path(dir_okay=False).name == "FILE"
+        assert click.core.ngettext("a", "b", 1) == "B"
+    """)
+    run("""
+        import flowc.cli, click.core
+        assert click.core.ngettext("a", "b", 1) == "a" and click.core.ngettext("a", "b", 2) == "b"
+    """)
+
+
+def test_urllib_is_imported_without_ipaddress() -> None:
+    run("""
+        import sys, flowc.cli.options
+        assert "urllib.parse" in sys.modules and "ipaddress" not in sys.modules
+        import urllib.parse
+        assert not hasattr(getattr(urllib.parse, "ipaddress", None), "__spec__")  # the import system asks for it
+        from urllib.parse import urlsplit
+        assert urlsplit("http://[::1]:80/").hostname == "::1"
+        try:
+            urlsplit("http://[x]/")
+        except ValueError:
+            import ipaddress
+            assert ipaddress.__spec__ is not None and ipaddress.ip_address("::1")
+        else:
+            raise AssertionError
+    """)
+    run("""
+        import ipaddress, sys, flowc.cli.options, urllib.parse
+        assert sys.modules["ipaddress"] is ipaddress and getattr(urllib.parse, "ipaddress", ipaddress) is ipaddress
     """)
 
 
@@ -87,33 +137,8 @@ def test_a_module_that_click_needs_when_it_is_imported(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "inspect", stand_in)
     assert stand_in.isfunction(len) is False
     assert sys.modules["inspect"] is not stand_in
-    monkeypatch.setitem(sys.modules, "uuid", light_click._LateUuid(light_click.uuid, "uuid"))
+    monkeypatch.setitem(sys.modules, "uuid", light_click._LateUuid(uuid, "uuid"))
     assert not isinstance("x", light_click._UUID)
-
-
-def test_click_is_imported_without_datetime_and_gettext() -> None:
-    run("""
-        import sys, flowc.cli
-        assert not {"datetime", "gettext", "locale"} & sys.modules.keys()
-        import datetime, gettext
-        assert datetime.__spec__ is not None and gettext.__spec__ is not None
-    """)
-
-
-def test_clicks_datetime_type() -> None:
-    run("""
-        import flowc.cli, click, sys
-        assert "datetime" not in sys.modules
-        value = click.DateTime().convert("2026-04-01", None, None)
-        import datetime
-        assert type(value) is datetime.datetime and click.DateTime().convert(value, None, None) is value
-        try:
-            click.DateTime().convert("x", None, None)
-        except click.BadParameter as error:
-            assert "does not match the formats" in str(error)
-        else:
-            raise AssertionError
-    """)
 
 
 CATALOG = """
@@ -139,15 +164,3 @@ def test_a_catalog_of_the_users_language_translates_clicks_texts(language: str, 
         [sys.executable, "-c", code, "--help"], env=environment, capture_output=True, text=True, check=True
     )
     assert text in done.stdout, done.stderr
-
-
-def test_urllib_is_imported_without_ipaddress() -> None:
-    run("""
-        import sys
-        from flowc.cli.light_click import load_urllib
-        load_urllib()
-        assert "ipaddress" not in sys.modules
-        from urllib.parse import urlsplit
-        assert urlsplit("http://[::1]/x").hostname == "::1"
-        assert "ipaddress" in sys.modules and sys.modules["ipaddress"].__spec__ is not None
-    """)

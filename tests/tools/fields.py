@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import typing_extensions
 
@@ -47,6 +47,10 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing_extensions.get_type_hints(cls, localns=_NAMES)
 
 
+def _is_typeddict(hint: Any) -> bool:
+    return isinstance(hint, type) and hasattr(hint, "__required_keys__")  # of `flowc_ir.late.typeddict` too
+
+
 def _text(hint: Any, waiting: list[type]) -> str:
     # the name of a union's alias as a string, since Python 3.10 does not resolve it inside a tuple
     if isinstance(hint, str):
@@ -55,7 +59,7 @@ def _text(hint: Any, waiting: list[type]) -> str:
         hint = get_args(hint)[0]
     if hint in _LEAVES:
         return _LEAVES[hint]
-    if dataclasses.is_dataclass(hint) or is_typeddict(hint) or typing_extensions.is_typeddict(hint):
+    if dataclasses.is_dataclass(hint) or _is_typeddict(hint):
         waiting.append(hint)
         return str(hint.__name__)
     origin, arguments = get_origin(hint), get_args(hint)

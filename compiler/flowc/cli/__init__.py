@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flowc.cli.commands.shells import register
     from flowc_runtime.base.config import configuration
     from flowc_runtime.process.collecting import collect_rarely
+    from flowc_runtime.process.quick_end import end as end_quickly
 
     class _Attributes(TypedDict, total=False):
         name: str | None
@@ -43,6 +44,7 @@ else:  # the help needs none of them
     register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
     configuration = LateModule("flowc_runtime.base.config.configuration")
+    end_quickly = LateFunction("flowc_runtime.process.quick_end:end")
 
 __all__ = ["main"]
 
@@ -310,8 +312,13 @@ def main() -> None:
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         register()
-    with reporting_failed_output():
-        flowc_group().main(prog_name="flowc")
+    try:
+        with reporting_failed_output():
+            flowc_group().main(prog_name="flowc")
+    except SystemExit as ended:
+        if "flowc_runtime" in sys.modules:  # otherwise importing the function takes longer than freeing the memory
+            end_quickly(ended, sys._getframe(1))
+        raise
 
 
 def flowc_group() -> LazyGroup:

@@ -1,8 +1,11 @@
-"""Import click without modules that are most of the time of its import and that few commands need.
+"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`, most of the time of its import.
 
-Click's modules get objects in place of `inspect`, `uuid`, `datetime` and `gettext`. These objects import the real
-modules when click needs them. Every other module, also of users, imports the real modules. If another module has
-already imported one of them or click, it is not replaced.
+Click's modules get objects in place of the first four. These objects import the real modules when click needs them.
+Every other module, including modules of users, imports the real modules. If another module has already imported one of
+the four or click, click gets the real module.
+
+Click's messages are translated if another module has imported `gettext`, or if a catalog of the user's language is in
+the directory in which `gettext` searches.
 """
 
 from __future__ import annotations
@@ -11,56 +14,59 @@ import gc
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
-    import datetime
     import gettext
     import inspect
-    import uuid
-    from collections.abc import Callable, Mapping
 else:
-    datetime, gettext, inspect, uuid = map(LateModule, ("datetime", "gettext", "inspect", "uuid"))
+    gettext, inspect = LateModule("gettext"), LateModule("inspect")
 
 # The type of the values is `object`, because some are stand-ins for modules.
 _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
-    """The class of `_UUID` and `_Datetime`: makes and recognizes instances of the class for which they stand."""
+    """The class of stand-ins for classes: they make and recognize instances of the class, and have its attributes."""
 
-    real: Callable[[], type]
-    module: str
+    real: str  # MODULE:CLASS
 
     def __call__(cls, *args: object, **values: object) -> object:
-        return cls.real()(*args, **values)
+        return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return not isinstance(_modules.get(cls.module), (type(None), _StandIn)) and isinstance(instance, cls.real())
+        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):  # so there are no instances yet
+            return False
+        return isinstance(instance, cls.loaded())
 
     def __getattr__(cls, name: str) -> object:
-        if name.startswith("__"):
+        if name.startswith("__"):  # `typing` asks for some
             raise AttributeError(name)
-        return getattr(cls.real(), name)
+        return getattr(cls.loaded(), name)
+
+    def loaded(cls) -> type:
+        """Import the class."""
+        module, _, name = cls.real.partition(":")
+        found: type = getattr(LateModule(module), name)
+        return found
 
 
 class _UUID(metaclass=_LateKind):
     """Replaces `uuid.UUID` in the expression `ParamType[uuid.UUID]`, which click evaluates while it is imported."""
 
-    module = "uuid"
-    real = staticmethod(lambda: uuid.UUID)
+    real = "uuid:UUID"
 
 
 class _Datetime(metaclass=_LateKind):
-    """Stands for `datetime.datetime` in `ParamType[datetime]`."""
+    """Stands for `datetime.datetime` as `_UUID` does."""
 
-    module = "datetime"
-    real = staticmethod(lambda: datetime.datetime)
+    real = "datetime:datetime"
 
 
-class _StandIn:
+class StandIn:
     """Replaces a module, such as `inspect`, in the modules of click."""
 
     def __init__(self, module: object, name: str) -> None:
@@ -74,29 +80,31 @@ class _StandIn:
         return getattr(self._module, attribute)
 
 
-class _LateUuid(_StandIn):
+class _LateUuid(StandIn):
     UUID: Final = _UUID
 
 
-class _LateDatetime(_StandIn):
+class _LateDatetime(StandIn):
     datetime: Final = _Datetime
 
 
-class _LateGettext(_StandIn):
-    """Translates click's texts. Without a catalog, `gettext` looks for one at each text, and imports `locale`."""
+class _LateGettext(StandIn):
+    """Translates click's texts. Without a catalog, `gettext` searches for one for each text, and imports `locale`."""
 
     @staticmethod
     def gettext(message: str) -> str:
+        """Return the translation of a message."""
         return gettext.gettext(message) if _may_translate() else message
 
     @staticmethod
-    def ngettext(one: str, many: str, count: int) -> str:
-        return gettext.ngettext(one, many, count) if _may_translate() else (one if count == 1 else many)
+    def ngettext(one: str, many: str, number: int) -> str:
+        """Return the translation of a message with a number."""
+        return gettext.ngettext(one, many, number) if _may_translate() else (one if number == 1 else many)
 
 
 def _may_translate() -> bool:
     """Return whether there may be a catalog of the user's language, in the directory where `gettext` looks for it."""
-    if not isinstance(_modules.get("gettext"), (type(None), _StandIn)):
+    if isinstance(_modules.get("gettext"), ModuleType):
         return True
     # the first variable that is set counts
     names = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "C")
@@ -111,7 +119,7 @@ def _may_translate() -> bool:
     return any(os.path.exists(os.path.join(place, name, "LC_MESSAGES", "messages.mo")) for name in found)
 
 
-class _LateInspect(_StandIn):
+class _LateInspect(StandIn):
     @staticmethod
     def cleandoc(doc: str) -> str:
         """Return `inspect.cleandoc(doc)`. Click cleans the help of each option; most help texts have one line, for
@@ -121,29 +129,20 @@ class _LateInspect(_StandIn):
 
 def _load_click() -> None:
     """Import click, if it is not imported yet."""
-    _load("click", {
-        "inspect": _LateInspect(inspect, "inspect"),
-        "uuid": _LateUuid(uuid, "uuid"),
-        "datetime": _LateDatetime(datetime, "datetime"),
-        "gettext": _LateGettext(gettext, "gettext"),
-    })  # fmt: skip
-
-
-def load_urllib() -> None:
-    """Import `urllib.parse`, if it is not imported yet. It needs `ipaddress` only for addresses in brackets."""
-    _load("urllib.parse", {"ipaddress": _StandIn(LateModule("ipaddress"), "ipaddress")})
-
-
-def _load(module: str, given: Mapping[str, object]) -> None:
-    """Import a module, if it is not imported yet, with stand-ins for modules that are not imported yet."""
-    if module in sys.modules:
+    if "click" in sys.modules:
         return
+    given: dict[str, object] = {
+        name: kind(LateModule(name), name)
+        for name, kind in (
+            ("inspect", _LateInspect), ("uuid", _LateUuid), ("datetime", _LateDatetime), ("gettext", _LateGettext),
+        )
+    }  # fmt: skip
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
     gc.disable()  # the import makes no garbage, so garbage collections would only cost time
     try:
-        import_module(module)
+        import_module("click")
     finally:
         if collects:
             gc.enable()

@@ -10,11 +10,11 @@ import sys
 import time
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
-from typing import TypedDict
 
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State
 from flowc_ir import json_text
+from flowc_ir.late.typeddict import TypedDict
 
 
 def main() -> int:

@@ -124,6 +124,8 @@ class Ambient:
         store_url: the address of the store that the program has set for the client; None if it has set none.
         configuration_file: the configuration file on the command line of this process, as it was typed, which printed
             commands repeat; None without this option.
+        harmless_modules: the names of the user's modules whose import was found to have no effect besides definitions,
+            so that they have no open files and no objects with finalizers.
     """
 
     task: TaskContext | None = None
@@ -144,6 +146,7 @@ class Ambient:
     namespace: str | Literal[False] | None = False
     store_url: str | None = None
     configuration_file: str | None = None
+    harmless_modules: frozenset[str] = frozenset()
 
 
 _ambient = Ambient()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowc_ir.late import LateModule
 from flowc_runtime.process import writers
+from flowc_runtime.process.known_modules import only_known_modules
 
 if TYPE_CHECKING:
     import traceback
@@ -59,15 +60,19 @@ def settle() -> None:
 
     Each child can then flush these files and logging handlers, since the buffers only contain the child's own lines. An
     error of a stream is reported on stderr, and children do not flush this stream.
+
+    If only known modules are loaded, there are no other files than the standard streams, which `flush` flushes.
     """
     logging: Any = sys.modules.get("logging")
     for each in list(getattr(logging, "_handlerList", ())):
         if (handler := each()) is not None:
-            _guard(handler.flush, handler)
+            guard(handler.flush, handler)
+    if only_known_modules():  # the search below takes 5 % of a short run
+        return
     found = writers.find(gc.get_objects())
     for stream in (*found.texts, *found.buffers):
         # A stream that fails still contains lines of the forking process: children must not flush it.
-        if not writers.is_standard(stream) and _guard(stream.flush, stream):
+        if not writers.is_standard(stream) and guard(stream.flush, stream):
             _settled.append(weakref.ref(stream))
 
 
@@ -92,7 +97,7 @@ def flush() -> None:
             os.close(null)
             standard.flush()
     for stream in _still_open():
-        _guard(stream.flush, stream)
+        guard(stream.flush, stream)
     writers.flush_native()
 
 
@@ -192,8 +197,8 @@ def end() -> None:
         return
     _ended = True
     process = os.getpid()
-    _guard(threading._shutdown, threading)  # type: ignore[attr-defined]
-    _guard(atexit._run_exitfuncs, atexit)
+    guard(threading._shutdown, threading)  # type: ignore[attr-defined]
+    guard(atexit._run_exitfuncs, atexit)
     if os.getpid() != process:  # this is a child that an exit handler forked: it must not record the task
         os._exit(0)
     _finish_files()
@@ -211,13 +216,13 @@ def _finish_files() -> None:
         objects = gc.get_objects()
     found = writers.find(objects)
     for stream in (*_still_open(), *found.texts):
-        _guard(stream.flush, stream)
+        guard(stream.flush, stream)
     for file in () if frozen else found.closed:
-        _guard(partial(writers.complete, file), file)
+        guard(partial(writers.complete, file), file)
     for stream in filter(writers.is_open, found.buffers):
-        _guard(stream.flush, stream)
+        guard(stream.flush, stream)
     for file in () if frozen else found.raw:
-        _guard(partial(writers.complete, file), file)
+        guard(partial(writers.complete, file), file)
     writers.flush_native()
 
 
@@ -231,11 +236,11 @@ def _save_coverage() -> None:
     if _coverage is not None:
         if (data := getattr(_coverage, "_data", None)) is not None:
             data._suffix = True  # each process has its own file, as with `coverage run --parallel-mode`
-        _guard(_coverage.stop, _coverage)
-        _guard(_coverage.save, _coverage)
+        guard(_coverage.stop, _coverage)
+        guard(_coverage.save, _coverage)
 
 
-def _guard(call: Callable[[], object], what: object) -> bool:
+def guard(call: Callable[[], object], what: object) -> bool:
     """Call `call` and return whether it raised no exception; report an exception like Python does at its exit."""
     try:
         call()

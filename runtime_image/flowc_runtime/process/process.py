@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, final
 
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base import contract
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process import ending
@@ -282,6 +283,11 @@ def prepare_streams() -> None:
             os.dup2(own, descriptor)
         for descriptor in (*saved, read, write, null):
             os.close(descriptor)
+
+
+def prepared_streams() -> tuple[TextIOWrapper, ...]:
+    """Return the streams that `prepare_streams` has created. Nothing is written to them in this process."""
+    return _prepared or ()
 
 
 def open_streams() -> None:

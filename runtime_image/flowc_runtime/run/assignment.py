@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.late.dataclass import dataclass, field, field_names
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:

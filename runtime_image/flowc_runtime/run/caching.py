@@ -14,11 +14,12 @@ STEP does not depend on the format version of the entries, so that entries of ol
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict, cast, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, final
 
 from flowc_ir import json_text
 from flowc_ir.generated import policy_writer, writer
 from flowc_ir.late.digest import sha256
+from flowc_ir.late.typeddict import TypedDict
 from flowc_ir.versions import CACHE
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError
 from flowc_runtime.process import outside_modules

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from flowc_ir import targets
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.index import Graph
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ import pickle
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import FunctionType
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
 
 from flowc_ir import Function
 from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ are not copied: the new record refers to the same artifacts and names the origin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast, final
+from typing import TYPE_CHECKING, TypeGuard, cast, final
 
 from flowc_ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import Damaged, NotFound, RecordError
 from flowc_runtime.base.index import Graph, item_path, outer_path
 from flowc_runtime.run.parents import Parents

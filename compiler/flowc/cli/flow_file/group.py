@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +14,14 @@ from flowc.cli.options.common import fail
 from flowc.cli.options.configs import describe_configs
 from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
-from flowc.cli.words.refused import refused_command
+from flowc_ir.late import LateFunction
 from flowc_runtime.process import loader
 from metaflow import _extensions
+
+if TYPE_CHECKING:
+    from flowc.cli.words.refused import refused_command
+else:  # used only for unknown commands
+    refused_command = LateFunction("flowc.cli.words.refused:refused_command")
 
 
 def flow_main(cls: type) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.common import FAULTY, report
-from flowc.cli.options.params_files import check_converted, read_params_files
 from flowc.cli.words.variables import parameters_file, texts_of_variables, unsupported_variable, warn_of_unread
 from flowc_ir import json_text
 from flowc_ir.late import LateFunction, LateModule
@@ -30,12 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
+    from flowc.cli.options.params_files import check_converted, read_params_files
     from flowc.frontends.metaflow import resolve_defaults as resolving
     from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc.frontends.pipeline import dataflow
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
-else:  # not used for the help of commands
+else:  # not used for the help of commands, and only with files of parameters or computed defaults
+    check_converted = LateFunction("flowc.cli.options.params_files:check_converted")
+    read_params_files = LateFunction("flowc.cli.options.params_files:read_params_files")
     dataflow = LateModule("flowc.frontends.pipeline.dataflow")
     resolving = LateModule("flowc.frontends.metaflow.resolve_defaults")
     declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
@@ -139,8 +141,10 @@ def run_values(
     if not checked.flow.code.name and (reason := unsupported_variable()):
         raise click.UsageError(reason)
     sources = _sources(checked, texts, params_files, before or {})
+    flow = checked.flow
     try:
-        flow = resolving.resolve_defaults(checked.flow, checked.cls, skip=sources.names(), ds_type=ds_type)
+        if any(parameter.computed for parameter in flow.parameters):
+            flow = resolving.resolve_defaults(flow, checked.cls, skip=sources.names(), ds_type=ds_type)
     except resolving.DefaultError as error:
         report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None
@@ -174,10 +178,10 @@ def _sources(
     lowest = parameters_file() if not checked.flow.code.name else None
     return ParameterSources(
         given={name: OptionTexts(texts) for name, texts in given.items()},
-        files=read_params_files(checked.flow, params_files, checked.cls),
+        files=read_params_files(checked.flow, params_files, checked.cls) if params_files else {},
         resumed={name: EarlierValue(value) for name, value in before.items()},
         environment={p: VariableText(text, name) for p, (name, text) in variables.items()},
-        defaults=read_params_files(checked.flow, [lowest] if lowest else []),
+        defaults=read_params_files(checked.flow, [lowest]) if lowest else {},
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowc.cli.light_click import click, load_urllib
+from flowc.cli.light_click import click
+from flowc.cli.light_urllib import load_urllib
 
 load_urllib()  # before the modules of the store import it
 

@@ -12,20 +12,18 @@ import click
 from flowc.cli.options.common import fail, open_store, tell_error, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
-from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of, runs_no_code
-from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.run_tracker import begin_tracking, ending_tracking, tracker_here
-from flowc.cli.running.starting import begin_starts, state_before
+from flowc.cli.running.starting import begin_starts, judge, note_harmless, state_before
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
 from flowc.revision import Look
 from flowc_emulator.scheduling.worker_slots import default_places
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
@@ -34,13 +32,13 @@ from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.marks import verify_always
 from flowc_runtime.store.values.files import store_again, store_files
-from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.rendering.failure import pathspec_of, render_failure
-    from flowc.cli.rendering.working import working
+    from flowc.cli.rendering.what_next import logs_line, resume_line
+    from flowc.cli.running.pickles import pickles_written
     from flowc.cli.running.run_kinds import RunKind
     from flowc.cli.running.secret_checks import check_secrets
     from flowc_emulator.console.protocol import Console
@@ -59,9 +57,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.power_loss import is_lost
     from flowc_runtime.store.values.files import FileRecord
+    from metaflow.user_decorators import _errors as decorator_errors
 
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # not used for the help of `run`
+    decorator_errors = LateModule("metaflow.user_decorators._errors")
     pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
     logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
     resume_line = LateFunction("flowc.cli.rendering.what_next:resume_line")
@@ -110,7 +110,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
         starts = None
-        if not (mock and runs_no_code(checked.flow, patches)):
+        if mock and runs_no_code(checked.flow, patches):
+            note_harmless(judge(checked, state_before()))
+        else:
             starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
@@ -267,7 +269,7 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
     """
     try:
         call()
-    except PreparationError as error:
+    except decorator_errors.PreparationError as error:
         message = f"{error}: {describe(error.__cause__ or error)}"
         if run is not None:
             new_run.cannot_begin(run, message, disk)

@@ -27,7 +27,6 @@ from flowc_runtime.store.records.tags import check_tags
 from flowc_runtime.store.values.sources import store_sources
 
 if TYPE_CHECKING:
-    import secrets
     from collections.abc import Mapping
 
     from flowc.cli.options.loading import Checked
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 else:  # used only for flows with secrets, and for settings that differ from their defaults
-    secrets = LateModule("secrets")
     check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
+_LETTERS: Final = "bcdfghjklmnpqrstvwxz"  # without vowels: no letters of an id form a word
 MOCKED: Final = "mocked:true"
 """The system tag of a run in which patches replace the code of steps."""
 
@@ -60,7 +59,8 @@ def new_run_id(now: float) -> str:
         now: the time in seconds since the epoch.
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
+    number = int.from_bytes(os.urandom(8), "big")  # `secrets` loads OpenSSL
+    letters = "".join(_LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(3))
     return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
 
 

@@ -22,6 +22,7 @@ from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
 from flowc_ir.late import LateFunction
 from flowc_ir.late.namedtuple import NamedTuple
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE
@@ -70,6 +71,8 @@ class Verdict(NamedTuple):
         modules: names of other modules, such as installed packages, that user modules import, in order.
         third_parties: those of `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.
+        sources: the names of the user's modules.
+        finalizers: whether a class of these modules has a finalizer, `__del__`.
     """
 
     harms: tuple[Harm, ...]
@@ -78,6 +81,8 @@ class Verdict(NamedTuple):
     modules: tuple[str, ...]
     third_parties: tuple[str, ...]
     unsafe: tuple[str, ...]
+    sources: tuple[str, ...]
+    finalizers: bool
 
     @property
     def harmless(self) -> bool:
@@ -120,6 +125,8 @@ def judge(checked: Checked, before: State | None) -> Verdict:
         modules=modules,
         third_parties=tuple(name for name in modules if _is_third_party(name)),
         unsafe=tuple(name for name in packages if name in UNSAFE),
+        sources=tuple(sources),
+        finalizers=any("__del__" in text for _, text in sources.values()),
     )
 
 
@@ -163,6 +170,12 @@ def _is_harmful(file: Path) -> bool:
         return False
 
 
+def note_harmless(verdict: Verdict) -> None:
+    """Record the user's modules in `ambient().harmless_modules`, if importing them has only defined names."""
+    if verdict.harmless and not verdict.finalizers:
+        ambient().harmless_modules = frozenset(verdict.sources)
+
+
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
     """Return the object that starts tasks with an import of their own; None if all tasks are forks of this process.
 
@@ -173,6 +186,7 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
         note: a function that prints a note.
     """
     verdict = judge(checked, before)
+    note_harmless(verdict)
     if choice == "fork":
         if any("thread" in fault for fault in verdict.faults):
             note("the flow started threads when it was imported; they do not exist in its tasks (--start fork)")

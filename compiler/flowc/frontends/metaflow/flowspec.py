@@ -13,13 +13,13 @@ from flowc.diagnostics import in_order
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
-from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontends.metaflow.lower_class import LoweringOptions, lower_class
 from flowc.frontends.metaflow.structure.flow_class import choose_class
 from flowc.frontends.source import Source, Sources
 from flowc.frontends.source_locations import SourceLocation, place_of_class
 from flowc.package import Package, collect_or_report, pack
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import load_module
 from metaflow._program import FlowProgram
 
@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
     from flowc.frontends.metaflow.load_options import ChooseClass, LoadOptions
     from metaflow.decorators import Applied
+else:  # not used by `python flow.py`, or only for faults
+    check_extensions = LateFunction("flowc.frontends.metaflow.imports:check_extensions")
+    check_imports = LateFunction("flowc.frontends.metaflow.imports:check_imports")
+    import_fault = LateFunction("flowc.frontends.metaflow.imports:import_fault")
+    syntax_fault = LateFunction("flowc.frontends.metaflow.imports:syntax_fault")
 
 
 def load(

@@ -7,20 +7,23 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import describe
 from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean, suggest
 from flowc_runtime.process.loader import UnguardedFlow, put_first_on_path
 
 if TYPE_CHECKING:
+    import pkgutil
     from collections.abc import Iterable
 
     from flowc.frontends.source import Source, Sources
+else:  # used only for faults
+    pkgutil = LateModule("pkgutil")
 
 _IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # nodes that may use a name of `metaflow`
 _OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
@@ -109,7 +112,7 @@ def _check_module(module: str, span: Span, faults: Faults) -> bool:
     above, _, name = module.rpartition(".")
     while not _has_module(above):
         above, _, name = above.rpartition(".")
-    siblings = {found.name for found in iter_modules(import_module(above).__path__) if found.name[0] != "_"}
+    siblings = {found.name for found in pkgutil.iter_modules(import_module(above).__path__) if found.name[0] != "_"}
     meant = closest(name, siblings | ({*UNSUPPORTED_MODULES} if above == package else set()))
     faults.add(
         codes.UNKNOWN_NAME,
@@ -160,7 +163,9 @@ def _names_of(module: str) -> Iterable[str]:
 def _public(module: str) -> list[str]:
     """Return the public names of a module of `metaflow`, including its submodules."""
     loaded = import_module(module)
-    below = [entry.name for entry in iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
+    below = (
+        [entry.name for entry in pkgutil.iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
+    )
     names = {*getattr(loaded, "__all__", _names_of(module)), *below}
     return sorted(name for name in names if not name.startswith("_"))
 

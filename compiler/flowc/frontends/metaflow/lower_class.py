@@ -28,7 +28,7 @@ from flowc.package import Package
 from flowc_ir import Code, Flow, Node, Span, codes
 from flowc_ir import Method as RunMethod
 from flowc_ir.diagnostic import Faults
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.verify import verify
 from flowc_runtime.store.values.parameters import config_values
@@ -36,11 +36,6 @@ from metaflow import FlowSpec
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 from metaflow.exception import ConfigError
-from metaflow.user_decorators._errors import (
-    DecoratorImportError,
-    PreparationError,
-    UnknownStepDecoratorException,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -52,7 +47,9 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Packages
     from metaflow.decorators import Applied
+    from metaflow.user_decorators import _errors as decorator_errors
 else:  # imported at first use, because the import costs start-up time
+    decorator_errors = LateModule("metaflow.user_decorators._errors")
     mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
     cached_code = LateFunction("flowc.frontends.metaflow.decorators.caching:cached_code")
 
@@ -215,11 +212,11 @@ def _prepare(
                 message,
                 hint="the expression is evaluated with the configs' values before a run starts",
             )
-    except PreparationError as error:
+    except decorator_errors.PreparationError as error:
         mutator_fault(error, sources, faults)
-    except UnknownStepDecoratorException as error:
+    except decorator_errors.UnknownStepDecoratorException as error:
         raise unknown(error.name) from error
-    except DecoratorImportError as error:
+    except decorator_errors.DecoratorImportError as error:
         raise WithError(f"--with: {error}") from error
 
 

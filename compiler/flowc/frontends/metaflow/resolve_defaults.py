@@ -6,8 +6,6 @@ seed = Parameter("seed", type=int, default=lambda: 42)
 
 from __future__ import annotations
 
-from inspect import Parameter as Argument
-from inspect import signature
 from typing import TYPE_CHECKING, cast, final
 
 from flowc.diagnostics import describe, raised_at
@@ -15,6 +13,7 @@ from flowc.frontends.metaflow.defaults import json_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.ambient import starts
 from flowc_runtime.base.config import settings
@@ -24,11 +23,14 @@ from metaflow.parameters import ParameterContext, log
 from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Collection
 
     from flowc_ir import Flow
     from flowc_ir import Parameter as IrParameter
     from metaflow.parameters import Parameter
+else:  # used only for computed defaults
+    inspect = LateModule("inspect")
 
 
 @final
@@ -112,8 +114,9 @@ def _resolve(
 
 def _takes_context(function: Callable[[], object]) -> bool:
     try:
-        arguments = signature(function).parameters.values()
+        arguments = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature
         return False
-    positional = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD, Argument.VAR_POSITIONAL)
-    return any(argument.kind in positional and argument.default is Argument.empty for argument in arguments)
+    kinds = inspect.Parameter
+    positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)
+    return any(argument.kind in positional and argument.default is argument.empty for argument in arguments)

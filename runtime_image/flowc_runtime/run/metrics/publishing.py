@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from flowc_ir import json_text
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.metrics.recorded import key_of, points_of
 from flowc_runtime.run.metrics.tracker import TrackedMetric, TrackedRun, find_tracker

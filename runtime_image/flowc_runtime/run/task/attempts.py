@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, TypedDict, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir import json_text
 from flowc_ir.late.dataclass import dataclass, field
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.process import ending
 from flowc_runtime.process.process import COMPLETE, this_process

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TypedDict
 
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import Graph
 from flowc_runtime.process.process import open_streams

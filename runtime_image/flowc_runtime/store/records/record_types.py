@@ -6,8 +6,9 @@ An added field needs a new version of the records, which `flowc_ir.versions` lis
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
 
+from flowc_ir.late.typeddict import TypedDict
 from flowc_ir.versions import RECORDS
 from flowc_runtime.process.process import Process
 

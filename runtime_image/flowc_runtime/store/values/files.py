@@ -16,10 +16,11 @@ import codecs
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO
 
 from flowc_ir.late import LateModule
 from flowc_ir.late.digest import sha256
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
 from flowc_runtime.base.input_files import lasting

@@ -32,7 +32,6 @@ from flowc.cli.running.environment import chosen
 from flowc.cli.running.execution import run_here
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
-from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.option_values import executor
 from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
@@ -52,12 +51,15 @@ if TYPE_CHECKING:
     from flowc.cli.commands.flows.executors import run_elsewhere
     from flowc.cli.commands.flows.resume import note_other_flow, retry_run
     from flowc.cli.options.common import Top
+    from flowc.cli.words.misplaced import check_extra, single_dash
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
     from flowc_runtime.store.backends.objects import Objects
 else:
     agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
     ir_loading = LateModule("flowc.frontends.ir.loading")  # used only if FLOW is an IR
+    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # used only for faults, like the next
+    single_dash = LateFunction("flowc.cli.words.misplaced:single_dash")
     run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # used only without the emulator
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
     retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
@@ -226,7 +228,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise
     except click.NoSuchOption as error:
         raise single_dash(error, error.ctx or ctx) from None
-    check_extra(inner, found.flow.parameters)
+    if inner.args:
+        check_extra(inner, found.flow.parameters)
     with inner:
         command.invoke(inner)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from flowc.cli.rendering.working import working
 from flowc.cli.words.run_names import no_flow
 from flowc_ir import json_text
 from flowc_ir.counting import count
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.lost_records import one_per_run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, TypedDict, final
+from typing import TYPE_CHECKING, final
 
 import click
 
@@ -15,6 +15,7 @@ from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines
 from flowc_runtime.run.views.run_records import RunRecords

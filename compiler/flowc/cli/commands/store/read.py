@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, TypedDict, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 import click
 
@@ -16,6 +16,7 @@ from flowc.cli.words.run_names import no_flow
 from flowc.targets.deployment import Operations
 from flowc.targets.table import DEFAULT, default_deployment, operations_of, target_names
 from flowc_ir import json_text
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.namedtuple import NamedTuple
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import UNREADABLE

@@ -11,10 +11,9 @@ from flowc.frontends.metaflow.decorators.reader import canonical
 from flowc.frontends.metaflow.decorators.with_decorators import parse_with
 from flowc_ir import Plugin, Retry, codes, json_text
 from flowc_ir.diagnostic import Faults
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.dataclass import replace
 from metaflow.decorators import Applied
-from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node
     from metaflow._legacy.hooks import Added
     from metaflow._program import FlowProgram
+    from metaflow.user_decorators import _errors as decorator_errors
 else:  # imported at first use, because the import costs start-up time
+    decorator_errors = LateModule("metaflow.user_decorators._errors")
     mutator_fault = LateFunction("flowc.frontends.metaflow.mutators:mutator_fault")
 
 _HINT = "step_init and flow_init run when the flow is checked, compiled or started, and in every pod"
@@ -99,7 +100,7 @@ def begin_plugins(
         )
         changed = replace(flow, nodes=nodes, plugins=plugins)
         hooks.become(changed)
-    except PreparationError as error:
+    except decorator_errors.PreparationError as error:
         mutator_fault(error, sources, faults, hint=_HINT)
         return flow
     return changed

@@ -6,7 +6,7 @@ hooks and sensors (decorators of other back ends) are not replaced: a class has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, final
+from typing import TYPE_CHECKING, Final, final
 
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
@@ -17,6 +17,7 @@ from flowc_ir import codes
 from flowc_ir.late import LateFunction
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.late_table import LateTable
+from flowc_ir.late.typeddict import TypedDict
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

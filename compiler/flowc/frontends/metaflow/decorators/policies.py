@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from flowc.frontends.metaflow.decorators.cards import CARD, read_card
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_plugin
@@ -17,6 +17,7 @@ from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, opt
 from flowc_ir import Catch, Foreach, Gang, Retry, Switch, Timeout, codes
 from flowc_ir.late import LateFunction
 from flowc_ir.late.late_table import LateTable
+from flowc_ir.late.typeddict import TypedDict
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from flowc.targets.argo.cluster.targets import Deployed, Run, find_target, flow_
 from flowc.targets.argo.cluster.workflows import store_of, view
 from flowc.targets.argo.commands.place import cluster_options, connected
 from flowc_ir import json_text
+from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.index import task_pathspec
 
 if TYPE_CHECKING:

@@ -1,0 +1,28 @@
+"""Import `urllib.parse` without `ipaddress`, which is half of the time of its import; `pathlib` imports `urllib.parse`.
+
+`urllib.parse` gets an object in place of `ipaddress`, which imports the real module when an address in brackets is
+parsed. If another module has already imported one of the two, nothing changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from flowc.cli.light_click import StandIn
+from flowc_ir.late import LateModule
+
+# The type of the values is `object`, because one is a stand-in for a module.
+_modules: dict[str, object] = sys.modules  # type: ignore[assignment]
+
+
+def load_urllib() -> None:
+    """Import `urllib.parse`, if neither it nor `ipaddress` is imported yet."""
+    if "urllib.parse" in _modules or "ipaddress" in _modules:
+        return
+    stand_in = _modules["ipaddress"] = StandIn(LateModule("ipaddress"), "ipaddress")
+    try:
+        import_module("urllib.parse")
+    finally:
+        if _modules.get("ipaddress") is stand_in:
+            del _modules["ipaddress"]

@@ -1,0 +1,49 @@
+"""Tells whether loaded modules may have objects that the end of a process must complete, such as open files."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from flowc_runtime.base.ambient import ambient
+from flowc_runtime.base.own_packages import OWN_PACKAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+# flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
+# with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
+_KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
+_OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the names in the script `flowc`, which an installer writes
+
+
+def only_known_modules() -> bool:
+    """Return whether no loaded module has open files or objects with finalizers.
+
+    This holds for the standard library, for flowc, and for the user's modules in `ambient().harmless_modules`; other
+    modules are unknown.
+    """
+    harmless = ambient().harmless_modules
+    for name in list(sys.modules):
+        if name == "__main__":
+            if not _is_known_program(harmless):
+                return False
+            continue
+        if is_of_others(name) and name not in harmless:
+            return False
+    return True
+
+
+def is_of_others(name: str) -> bool:
+    """Return whether a module is neither of the standard library, nor of flowc, nor of a package that flowc uses."""
+    top = name.partition(".")[0]
+    return not (top in sys.stdlib_module_names or top in _KNOWN)
+
+
+def _is_known_program(harmless: Collection[str]) -> bool:
+    """Return whether the program is the script `flowc`, `python -m flowc`, or one of the harmless modules."""
+    program = sys.modules["__main__"]
+    if any(sys.modules.get(name) is program for name in harmless):
+        return True
+    names = {name for name in vars(program) if not name.startswith("__")}
+    return names <= _OF_SCRIPT and getattr(vars(program).get("main"), "__module__", None) == "flowc.cli"
