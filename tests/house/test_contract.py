@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
-FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py")) if path != CONTRACT]
+# `make generate` writes the table of completions, with the variables that the help of options names.
+GENERATED = ROOT / "compiler/flowc/completion/command_table.py"
+FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py")) if path not in (CONTRACT, GENERATED)]
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 

@@ -20,6 +20,7 @@ ALLOWED = {
     "cards/test_browser.py": (1, "the browser shows a card that is refreshed at intervals"),
     "cli/test_debug.py": (1, "a person at a prompt takes longer than the step's timeout"),
     "cli/test_pod_defaults.py": (1, "a step that runs for longer than its timeout"),
+    "emulator/test_beginnings.py": (1, "a destructor that takes longer than the grace period"),
     "emulator/test_debugger.py": (3, "a person at a prompt takes longer than a timeout, and than others that print"),
     "emulator/test_ending.py": (2, "work and handlers that continue after the step, one for longer than its timeout"),
     "emulator/test_places.py": (3, "tasks that poll for each other, or sleep, give up their place"),

@@ -8,6 +8,7 @@ library at their first use. Type checkers see the standard library's functions (
 
 from __future__ import annotations
 
+from _weakref import ref  # `weakref` itself would be imported from a file
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Final, TypeVar, final
@@ -297,7 +298,9 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
     return {"__setattr__": __setattr__, "__delattr__": __delattr__}
 
 
-_used: list[_Init] = []  # the placeholders that have made an instance
+# The placeholders that have made an instance. The references are weak: when the interpreter ends, strong references
+# would delay the end of the user's objects until their `__del__` cannot print any more.
+_used: list[ref[_Init]] = []
 
 
 def compile_used() -> None:
@@ -307,7 +310,9 @@ def compile_used() -> None:
     the placeholders are slower.
     """
     for each in _used:
-        each.compile_now()
+        placeholder = each()
+        if placeholder is not None:
+            placeholder.compile_now()
     _used.clear()
 
 
@@ -319,7 +324,7 @@ class _Init:
     attribute is read from the class, a compiled function replaces the placeholder.
     """
 
-    __slots__ = ("calls", "fields", "options")
+    __slots__ = ("__weakref__", "calls", "fields", "options")
 
     def __init__(self, fields: Mapping[str, _Field], options: _Options) -> None:
         self.calls = 0
@@ -332,7 +337,7 @@ class _Init:
             return function if instance is None else function.__get__(instance, kind)
         self.calls += 1
         if self.calls == 1:
-            _used.append(self)
+            _used.append(ref(self))
 
         def __init__(*args: object, **by_name: object) -> None:
             if self._fits(args, by_name):

@@ -7,6 +7,7 @@ standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
+from _weakref import ref  # `weakref` itself would be imported from a file
 from importlib import import_module
 
 from flowc_ir.late import LateModule
@@ -32,13 +33,15 @@ _REFUSED = frozenset({
 _NOT_COPIED = _REFUSED | {"__annotations__", "__module__", "__qualname__"}
 
 
-_used: list[_New] = []  # the placeholders that have made an instance
+_used: list[ref[_New]] = []  # the placeholders that have made an instance; see `flowc_ir.late.dataclass`
 
 
 def compile_used() -> None:
     """Compile the `__new__` of each class that has instances; see `flowc_ir.late.dataclass.compile_used`."""
     for each in _used:
-        each.compile_now()
+        placeholder = each()
+        if placeholder is not None:
+            placeholder.compile_now()
     _used.clear()
 
 
@@ -49,7 +52,7 @@ class _New:
     function replaces the placeholder.
     """
 
-    __slots__ = ("calls", "cls")
+    __slots__ = ("__weakref__", "calls", "cls")
 
     def __init__(self) -> None:
         self.calls = 0
@@ -58,7 +61,7 @@ class _New:
     def __call__(self, cls: type, /, *args: object, **by_name: object) -> object:
         self.calls += 1
         if self.calls == 1:
-            _used.append(self)
+            _used.append(ref(self))
         names: tuple[str, ...] = getattr(self.cls, "_fields")  # noqa: B009 - mypy: `tuple` does not have the attribute
         if self.calls > _UNCOMPILED or len(args) > len(names):
             return self.compiled()(cls, *args, **by_name)
