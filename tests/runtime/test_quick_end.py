@@ -61,6 +61,7 @@ def run(
         ("file = open('out', 'w'); file.close(); end()", "", 3),
         ("def inner():\n    end()\ninner()", "", 3),
         ("import socket; closed = socket.socket(); closed.close(); end()", "", 3),
+        ("def work():\n    yield 1\nended = work(); list(ended); end()", "", 3),
     ],
 )
 def test_memory_is_not_freed(tmp_path: Path, code: str, expected: str, status: int) -> None:
@@ -78,6 +79,8 @@ def test_memory_is_not_freed(tmp_path: Path, code: str, expected: str, status: i
         ("class Noisy:\n    def __del__(self, write=os.write):\n        write(1, b'deleted ')\nn = Noisy()\nend()",
          "freeddeleted "),
         ("file = open('out', 'w'); file.write('text'); end()", "freed"),
+        ("def work():\n    try:\n        yield 1\n    finally:\n        print('finally')\nactive = work(); next(active); end()",
+         "freedfinally\n"),
         ("sys.settrace(lambda *_: None); end()", "freed"),
         ("sys.setprofile(lambda *_: None); end()", "freed"),
         ("other = sys.modules['other'] = types.ModuleType('other'); other.__file__ = '/x/other.so'; end()", "freed"),

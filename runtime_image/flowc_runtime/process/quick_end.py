@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 import threading
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir.late import LateFunction
@@ -19,7 +20,7 @@ from flowc_runtime.process import ending, writers
 from flowc_runtime.process.known_modules import is_of_others, only_known_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from flowc_runtime.process.process import prepared_streams
@@ -29,6 +30,12 @@ else:
 _COMPILED: Final = (".so", ".pyd")
 # Modules of Python whose objects have no `__del__`, but write data or restore the terminal when they are freed.
 _WRITING: Final = frozenset({"_curses", "_dbm", "_gdbm", "_sqlite3", "_tkinter"})
+# The attribute with the frame of a generator or coroutine; it is None when the code has ended.
+_FRAMES: Final[Mapping[type, str]] = {
+    GeneratorType: "gi_frame",
+    CoroutineType: "cr_frame",
+    AsyncGeneratorType: "ag_frame",
+}
 # With these variables the interpreter continues after the program, or libraries expect that the process ends normally.
 _VARIABLES: Final = ("PYTHONINSPECT", "LD_PRELOAD")
 
@@ -77,18 +84,26 @@ def _has_other_compiled_code() -> bool:
 
 
 def _has_finalizers(objects: list[object]) -> bool:
-    """Return whether an object has a finalizer, `__del__`; closed files and the standard streams do not count."""
+    """Return whether an object has a finalizer, `__del__`.
+
+    Closed files, the standard streams and generators that have ended do not count.
+    """
     try:
         kinds = {kind for kind in {*map(type, objects)} if any("__del__" in vars(base) for base in kind.__mro__)}
     except Exception:  # a metaclass defines a hash that fails
         return True
     kept = {id(each) for each in _standard_streams()}
-    return any(type(each) in kinds and id(each) not in kept and not _is_closed(each) for each in objects)
+    return any(type(each) in kinds and id(each) not in kept and not _is_over(each) for each in objects)
 
 
-def _is_closed(found: Any) -> bool:
-    """Return whether an object is a closed file or socket; only instances of Python's own classes are asked."""
+def _is_over(found: Any) -> bool:
+    """Return whether an object is a closed file or socket, or a generator or coroutine that has ended.
+
+    Only instances of Python's own classes are asked.
+    """
     kind = type(found)
+    if kind in _FRAMES:
+        return getattr(found, _FRAMES[kind]) is None
     if kind.__module__ == "_io":
         return not writers.is_open(found)
     return (kind.__module__, kind.__qualname__) == ("socket", "socket") and found.fileno() == -1
