@@ -30,7 +30,7 @@ MAX_FILES = 2_000
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-# The error numbers for a dangling link.
+# The error numbers of `stat` for a link whose target does not exist.
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 

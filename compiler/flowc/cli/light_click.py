@@ -38,12 +38,13 @@ class _LateKind(type):
         return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):  # so there are no instances yet
+        # The class has no instances before its module is imported.
+        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):
             return False
         return isinstance(instance, cls.loaded())
 
     def __getattr__(cls, name: str) -> object:
-        if name.startswith("__"):  # `typing` asks for some
+        if name.startswith("__"):  # `typing` reads some of these attributes
             raise AttributeError(name)
         return getattr(cls.loaded(), name)
 
@@ -73,7 +74,7 @@ class StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):  # the import system asks for `__spec__`
+        if attribute.startswith("__"):  # the import system reads `__spec__`
             raise AttributeError(attribute)
         if _modules.get(self._name) is self:  # the import of click already needs the real module
             del _modules[self._name]
@@ -106,7 +107,7 @@ def _may_translate() -> bool:
     """Return whether there may be a catalog of the user's language, in the directory where `gettext` looks for it."""
     if isinstance(_modules.get("gettext"), ModuleType):
         return True
-    # the first variable that is set counts
+    # like in `gettext`, the first of these variables that is set determines the languages
     names = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "C")
     if names in ("C", "POSIX", "C.UTF-8", "C.utf8"):
         return False

@@ -13,7 +13,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import FlowcError
 
-TYPE_CHECKING = False  # `typing` costs start-up time
+TYPE_CHECKING = False  # not imported: `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 MOST = 200  # limit of candidates per completion

@@ -10,7 +10,7 @@ import os
 
 from flowc.completion.command_table import ARGUMENTS, GROUPS, OF_FLOW, OPTIONS, SHORT
 
-TYPE_CHECKING = False  # `typing` would be a quarter of the modules that a completion imports
+TYPE_CHECKING = False  # not imported: `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
@@ -105,7 +105,7 @@ def _commands(path: str, word: str) -> list[Candidate]:
 def _parameters(path: str, words: Sequence[str], word: str) -> list[Candidate]:
     """Return the candidates for a word of a command: names of options, or values of an option or argument."""
     options = {name: option for option in OPTIONS[path] for name in option[0]}
-    used: set[str] = set()  # the parameters
+    used: set[str] = set()  # the parameters whose options are already on the command line
     waiting: Option | None = None  # the option whose value comes next
     arguments = 0
     for each in words:

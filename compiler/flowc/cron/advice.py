@@ -131,7 +131,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # the schedule should fire in each hour that passes, also in a repeated hour
+    hourly = len(schedule.hours) == 24  # if true, the schedule should fire in every hour, also in a repeated one
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):

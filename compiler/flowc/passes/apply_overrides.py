@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowc.passes.context import Context
     from flowc_ir import Flow, Node
     from flowc_ir.policies import Pairs
-else:  # only merging needs it
+else:  # imported at first use: only merging needs it
     fields = LateFunction("dataclasses:fields")
 
 Policy = TypeVar("Policy", Resources, SecurityContext, Kubernetes)

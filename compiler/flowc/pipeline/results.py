@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from metaflow import client
     from metaflow.client import DataArtifact, Run
-else:  # needed only to read the run's artifacts
+else:  # imported at first use: only reading the run's artifacts needs it
     client = LateModule("metaflow.client")
 
 # Imported at the first call: the module imports the front end, which a program that only defines a pipeline does not
@@ -35,7 +35,7 @@ def _name_main() -> None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])
 
 
-class RunFailed(Exception):  # no suffix Error: the run failed, not the program
+class RunFailed(Exception):  # named without the suffix Error, because the run failed and not the program
     """A run did not succeed. `execution` is the result of the run; the store contains the run's log."""
 
     def __init__(self, execution: Execution) -> None:

@@ -31,7 +31,7 @@ def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
     if prctl is None:
         return
     prctl(PR_SET_PDEATHSIG, ending_signal())
-    if os.getppid() != parent:  # the program died before prctl took effect
+    if os.getppid() != parent:  # the parent died before prctl took effect
         raise KeyboardInterrupt
 
 

@@ -170,7 +170,7 @@ class StreamedRun(threading.Thread):
 
     def interrupt(self) -> None:
         """Interrupt the run, if it has not ended."""
-        if not self.is_alive():  # true also in a fork of the program, for example a worker of `multiprocessing`
+        if not self.is_alive():  # it has ended, or this is a fork of the program, such as a worker of `multiprocessing`
             return
         with self._lock:
             self._interrupted = True
@@ -194,7 +194,7 @@ class StreamedRun(threading.Thread):
         except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # the program may keep the run, but the loaded pipeline is no longer needed
+            del self._make_run  # frees the loaded pipeline, because the program may keep this object
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:

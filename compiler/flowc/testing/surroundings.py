@@ -103,7 +103,7 @@ class Surroundings:
         """
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
-        # For a foreach or a gang, `place` has recorded the parent.
+        # If the parent starts a foreach or a gang, `place` has already recorded the parent.
         if before and not isinstance(before[0].next, (Foreach, Gang)):
             shared = self._graph.shared(before[0].id, self.node.id)
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})

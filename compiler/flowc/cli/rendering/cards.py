@@ -151,7 +151,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     for pathspec in _tasks(place):
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except (CardNotPresentException, MetaflowNotFound):  # no cards, or no data of the task yet
+        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored anything yet
             continue
         except RecordError as error:
             unreadable.tell(error)

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.schema import dumps
-else:  # `flowc check` imports this module, but runs no pass
+else:  # imported at first use: `flowc check` imports this module, but runs no pass
     pipeline = LateModule("flowc.passes.pipeline")
     dumps = LateFunction("flowc_ir.schema:dumps")
-    sender = LateFunction("flowc.cli.running.sending:sender")  # used only for large files, which are sent to the store
+    sender = LateFunction("flowc.cli.running.sending:sender")  # only large files, which are sent to the store, need it
 
 
 @final
@@ -177,7 +177,7 @@ def _prepare(
     """
     hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)
-    if target.travel is None:  # the target runs no task
+    if target.travel is None:  # the target runs no tasks, so it needs neither defaults nor packed files
         return _Prepared(
             pipeline.run_passes(checked.flow, Context(scheduled=scheduled), hook), checked.package, lambda: None
         )

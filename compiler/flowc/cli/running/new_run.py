@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
-else:  # used only for flows with secrets, and for settings that differ from their defaults
+else:  # imported at first use: for flows with secrets, and for settings that differ from their defaults
     check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 

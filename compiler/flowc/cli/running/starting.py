@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowc_emulator.forkserver.client import ForkServer
     from flowc_emulator.processes.starts import Rule, Starts
     from flowc_runtime.process.origin import ProcessOrigin
-else:  # not used if all tasks are forks
+else:  # imported at first use: not needed if all tasks are forks
     ForkServer = LateFunction("flowc_emulator.forkserver.client:ForkServer")
     Rule = LateFunction("flowc_emulator.processes.starts:Rule")
     Starts = LateFunction("flowc_emulator.processes.starts:Starts")
@@ -42,7 +42,7 @@ else:  # not used if all tasks are forks
 STATE = "flowc.state"  # key in a context's `meta`: the `State` of the process before the import of the flow
 ORIGIN = "flowc.origin"  # key in a context's `meta`: the `ProcessOrigin` of a `flowc` command
 SERVER = "flowc.server"  # key in a context's `meta`: the `ForkServer` that `foresee` has started
-_WITH_CARDS = ("metaflow.plugins.cards._task", "markdown_it")  # what each task with a card would import
+_WITH_CARDS = ("metaflow.plugins.cards._task", "markdown_it")  # modules that each task with a card imports
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # flowc's own packages, and packages that flowc itself imports.
 _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
@@ -257,6 +257,6 @@ def _file(name: str) -> str | None:
         try:
             places = names.get("__path__")
             file = next(iter(places), None) if isinstance(places, Iterable) else None
-        except KeyError:  # a namespace package whose parent's import failed
+        except KeyError:  # a namespace package whose parent package could not be imported
             return None
     return file if isinstance(file, str) else None

@@ -121,7 +121,7 @@ def find_named(words: str) -> NamedInstead | None:
         return None
     try:
         return _named(open_store(None), flow, rest)
-    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # then the caller reports its own error
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # no hint: the caller reports its own error
         return None
 
 

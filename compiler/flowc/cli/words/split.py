@@ -176,7 +176,7 @@ class CommandWords:
         The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # the variable first (click reads it if there are no words), then the option before FLOW, then after FLOW
+        # apply the variable (click reads it if there are no words), then the option before FLOW, then that after FLOW
         for words in ([], *filter(None, given)):
             with suppress(click.ClickException):  # the final parse reports a wrong value
                 self._one("error_format", words)
@@ -218,7 +218,7 @@ class CommandWords:
         wanted = [each for each in self._options if each.name == option]
         return self._parsed(wanted, words, NO_NAMES)[option]
 
-    # -- when the parameters are known
+    # -- methods for the time when the parameters are known
 
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
@@ -231,7 +231,7 @@ class CommandWords:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… belongs to the parameter
+            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… sets the parameter
                 changed.allow_from_autoenv = False
             yield changed
 

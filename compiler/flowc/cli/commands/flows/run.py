@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
     from flowc_runtime.store.backends.objects import Objects
-else:
-    agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
-    ir_loading = LateModule("flowc.frontends.ir.loading")  # used only if FLOW is an IR
-    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # used only for faults, like the next
+else:  # imported at first use
+    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
+    ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR as FLOW needs it
+    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # only errors need it and the next function
     single_dash = LateFunction("flowc.cli.words.misplaced:single_dash")
-    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # used only without the emulator
+    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # other executors need it
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
     retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
@@ -208,7 +208,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
-    if not own:  # `python flow.py` has begun the import before this point
+    if not own:  # too late for `python flow.py`, which is already importing the flow
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
@@ -248,7 +248,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = CodeOf(place)
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    # what is being loaded: the class, and flowc's options after FLOW that affect loading
+    # the flow that is being loaded: its class, and flowc's options after FLOW that affect the loading
     loading: tuple[type, frozenset[str]] | None = None
 
     def names(cls: type) -> Names:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values import files
 
     Command = TypeVar("Command", bound=Callable[..., object])
-else:
-    files = LateModule("flowc_runtime.store.values.files")  # not used by `flowc show` of a run
+else:  # imported at first use
+    files = LateModule("flowc_runtime.store.values.files")  # `flowc show` of a run does not need it
 
 
 class DumpedValue(NamedTuple):
@@ -153,7 +153,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     """Yield the attributes that every task of a run has, with names: class constants, parameters and configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.skipping():  # if the record cannot be read, only the constants are missing
+    with unreadable.skipping():  # if the record cannot be read, the result has no constants
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
