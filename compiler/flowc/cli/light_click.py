@@ -1,8 +1,8 @@
-"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`, most of the time of its import.
+"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`: they would take most of the time.
 
-Click's modules get objects in place of the first four. These objects import the real modules when click needs them.
-Every other module, including modules of users, imports the real modules. If another module has already imported one of
-the four or click, click gets the real module.
+Click's modules get stand-ins for the modules `inspect`, `uuid`, `datetime` and `gettext`. A stand-in imports the real
+module when click needs it. Every other module, including modules of users, imports the real modules. If one of the four
+modules is already imported, click gets the real module; if click is already imported, nothing changes.
 
 Click's messages are translated if another module has imported `gettext`, or if a catalog of the user's language is in
 the directory in which `gettext` searches.
@@ -30,7 +30,7 @@ _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
-    """The class of stand-ins for classes: they make and recognize instances of the class, and have its attributes."""
+    """The metaclass of stand-ins for classes: calls, `isinstance` and attributes work as with the real class."""
 
     real: str  # MODULE:CLASS
 
@@ -62,7 +62,7 @@ class _UUID(metaclass=_LateKind):
 
 
 class _Datetime(metaclass=_LateKind):
-    """Stands for `datetime.datetime` as `_UUID` does."""
+    """Replaces `datetime.datetime` in `ParamType[datetime]`, which click evaluates while it is imported."""
 
     real = "datetime:datetime"
 
@@ -90,7 +90,8 @@ class _LateDatetime(StandIn):
 
 
 class _LateGettext(StandIn):
-    """Translates click's texts. Without a catalog, `gettext` searches for one for each text, and imports `locale`."""
+    """Translates click's texts. If the user's language has no catalog, the real `gettext` would search for a catalog at
+    each text, and import `locale`."""
 
     @staticmethod
     def gettext(message: str) -> str:

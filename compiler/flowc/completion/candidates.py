@@ -59,7 +59,7 @@ def pathspecs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def run_of(store: StoredNames, parts: Sequence[str]) -> str | None:
-    """Return the id of the run that the parts [FLOW, RUN] name; None if it is not there. RUN may be `latest`."""
+    """Return the id of the run that the parts [FLOW, RUN] name; None if there is no such run. RUN may be `latest`."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return name if name in runs else None
@@ -125,7 +125,8 @@ IN_STORE: dict[str, Callable[[StoredNames, str], Iterable[str]]] = {
 
 
 def values(kind: str, word: str, command: str) -> list[str]:
-    """Return the candidates of a kind that begin with a word, with the names of the default store.
+    """Return the candidates of a kind that begin with a word; names of flows, runs and tags are read from the default
+    store.
 
     Args:
         kind: a key of IN_STORE, `setting`, `flow file`, or `words`: the argument FLOW of `command`.

@@ -164,9 +164,9 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
     """Yield the instants after `after` and before `end` at which Argo fires.
 
-    `times` has the scheduled local times around the change, in order. Before the change and after its day, Argo fires
-    exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's search is
-    simulated (`schedule.next`), which takes fifty times as long.
+    `times` has the scheduled local times around the change, in order. Before the clock change, and on the days after
+    it, Argo fires exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's
+    search is simulated (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()

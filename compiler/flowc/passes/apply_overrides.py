@@ -97,7 +97,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults, file:
 
 
 def _own(node: Node) -> PodTable:
-    """Return the values that the step itself sets: amounts of resources that are only assumed defaults are left out."""
+    """Return the values that the step itself sets, without amounts of resources that are only defaults (`assumed`)."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -112,7 +112,8 @@ def _assumed(resources: Resources) -> list[str]:
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the merged amounts. Where no table has an amount, the result has the assumed amount of `before`."""
+    """Return the merged amounts. An amount that `merged` does not have is taken from the assumed amounts of
+    `before`."""
     if before is None:
         return merged
     merged = merged or Resources()

@@ -33,7 +33,7 @@ class Naming:
     """The rules for one kind of names. Names consist of lower-case letters, digits and `-`, and have at most `longest`
     characters.
 
-    A name that matches `plain` stays readable, unless the result is `reserved`.
+    A name that matches `plain` stays readable, unless the readable name is in `reserved`.
     """
 
     plain: re.Pattern[str]

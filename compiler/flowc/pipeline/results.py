@@ -28,8 +28,8 @@ main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.
 def _name_main() -> None:
     """Make the running program importable under the name of its file.
 
-    Values of classes that the program defines are pickled with this module name. Without this entry in `sys.modules`,
-    unpickling such a value would run the program a second time.
+    If the program defines a value's class, the value's pickle refers to the class by this module name. Without this
+    entry in `sys.modules`, unpickling such a value would run the program a second time.
     """
     if (main := main_file()) is not None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])

@@ -1,8 +1,8 @@
 """`flowc completion`: tab completion in shells for commands, options, files and names in the store.
 
-click finds the argument or option at the cursor. Then this module lists the candidates, by a function that the
-parameter's metavar or name selects. Each completion reads the store and runs no user code. If the store or a file
-cannot be read, there are no candidates.
+click finds the argument or option at the cursor. Then a function of this module, which the parameter's metavar or name
+selects, lists the candidates. Each completion reads the store and runs no user code. If the store or a file cannot be
+read, there are no candidates.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ else:  # imported at first use: the help of commands does not need them
 
 
 class Checked(NamedTuple):
-    """A flow without faults, with its program and its code package."""
+    """A flow without faults, with its program (the object with which tasks call the flow's code) and its code
+    package."""
 
     flow: Flow
     program: LoadedProgram

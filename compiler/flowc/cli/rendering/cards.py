@@ -73,7 +73,7 @@ def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
 class Paths(NamedTuple):
     """The notation for tasks on a command line: its form in the help, and a function `find` that finds the task.
 
-    `find` also gets the values of `options`.
+    `find` also gets the values of the options in the field `options`.
     """
 
     words: str

@@ -239,7 +239,7 @@ def _begin(
 def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:
     """Check the files that a resumed run takes over from the earlier run.
 
-    If the store has lost a file or has a damaged copy, store the original file again. Raises StoreError if the original
+    If a file is missing or damaged in the store, store the original file again. Raises StoreError if the original
     file no longer exists on this machine.
     """
     for parameter in flow.parameters:

@@ -59,8 +59,8 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, with its code package and a function that sends files that are defaults of parameters to
-    the store."""
+    """A flow after the passes, with its code package. The function `send` sends those files to the store that are
+    defaults of parameters but too large for the package."""
 
     passed: Passed
     package: Package
@@ -173,7 +173,7 @@ def _prepare(
 ) -> _Prepared:
     """Compute the defaults of parameters and run the passes.
 
-    `named` is whether an option or setting names the store of the runs.
+    `named` tells whether an option or a setting names the store of the runs.
     """
     hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)

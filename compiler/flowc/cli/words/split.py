@@ -101,7 +101,8 @@ class CommandWords:
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
         """Yield the arguments up to `--`, each option together with its values.
 
-        Each result is flowc's option (or None for another argument) and the arguments that belong together.
+        Each result is a pair: the option (None if the first argument is not an option of flowc), and the arguments that
+        belong together.
         """
         at = 0
         while at < len(words) and words[at] != "--":

@@ -376,9 +376,10 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Print a note that this is a new run: the environment variable names a run of another pipeline of the program.
+    """Print a note that the run is new, because the environment variable names a run of another pipeline of the
+    program.
 
-    Check that the named run exists.
+    If the named run does not exist, print an error and end the program.
     """
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:

@@ -166,7 +166,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the arguments of a command of this kind, to be split into FLOW and the parts before and after it."""
+    """Return the arguments of a command of this kind, split into FLOW and the arguments before and after FLOW."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
@@ -337,7 +337,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """Return the command with an option for each parameter of the flow; without a flow, only with flowc's options."""
+    """Return the command with flowc's options and, if there is a flow, an option for each parameter of the flow."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:

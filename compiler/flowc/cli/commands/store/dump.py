@@ -80,8 +80,8 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error about names in --include that no task has, and a hint or None; if tasks have all names, the
-        error is empty."""
+        """Return an error about the names in --include that no task has, and a hint or None. If there is no such name,
+        the error is empty."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
