@@ -121,7 +121,7 @@ IN_STORE: dict[str, Callable[[StoredNames, str], Iterable[str]]] = {
     "TAG": tags,
     "tags": tags,
 }
-"""The function that lists the candidates of a parameter, by the parameter's metavar or name."""
+"""Maps the metavar or the name of a parameter to the function that lists the parameter's candidates."""
 
 
 def values(kind: str, word: str, command: str) -> list[str]:

@@ -150,7 +150,7 @@ def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
 
 
 def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
-    """Return the instant of the last scheduled time before `day`, or `now` if that is later.
+    """Return the instant of the last scheduled time before `day`, or `now` if `now` is later.
 
     The simulation of Argo's search starts at this instant, because the search's result can depend on its start.
     """

@@ -233,7 +233,8 @@ class _Walk:
         return self.clock.local(self.at)
 
     def _later(self, local: datetime) -> int:
-        """Return the instant of `local`, or the instant a day after the current one if the zone skipped that day.
+        """Return the instant of the local time `local`; if the zone skipped that day, return the current instant plus
+        24 hours.
 
         Samoa skipped a day in 2011. The Go library's search never ends on such a day.
         """

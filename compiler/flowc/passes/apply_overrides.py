@@ -157,6 +157,6 @@ def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None
 
 
 def _written_over(first: Policy, second: Policy) -> Policy:
-    """Return a copy of `second` with those fields of `first` that differ from their default."""
+    """Return a copy of `second`; a field whose value in `first` is not the default is taken from `first`."""
     written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
     return replace(second, **written)

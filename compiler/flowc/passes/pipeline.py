@@ -40,7 +40,8 @@ class Pass(Protocol):
 
 
 LOADED: tuple[Pass, ...] = (apply_overrides,)
-"""The passes that every command runs when it loads a flow, also for local runs. Compiling then runs `PIPELINE`."""
+"""The passes that every command runs when it loads a flow, also for local runs. When a flow is compiled, the passes in
+`PIPELINE` follow."""
 
 RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes: user functions compute defaults
 PIPELINE: tuple[Pass, ...] = (

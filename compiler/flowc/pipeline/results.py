@@ -108,7 +108,8 @@ class Execution:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """The returned values that exist at the end of the run, by name; empty if the run did not succeed."""
+        """The values that steps have returned, as they are at the end of the run, by name; empty if the run did not
+        succeed."""
         return {each.id: each.data for each in self._artifacts()}
 
     def _artifacts(self) -> list[DataArtifact]:

@@ -67,8 +67,8 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Set the position of the task: the item of each foreach around it. All loops around the task are in iteration
-        0.
+        """Set the position of the task: the item of each foreach around it. In each loop around the task, the task
+        belongs to iteration 0.
 
         Args:
             item: the item of the innermost foreach.

@@ -204,7 +204,7 @@ def tell_of(
         run: the run; its store has the address by which other programs open it.
         records: the same run, in the store through which this process writes records.
         options: the values of the command's options.
-        disk: the argument `disk` of `cannot_begin`.
+        disk: the disk with the store, or None: see `cannot_begin`.
         more: additional attributes for a `Runner`.
 
     Raises:

@@ -205,7 +205,7 @@ class CommandWords:
         and `--flow` after FLOW.
 
         Raises:
-            OpeningError: they name different classes.
+            OpeningError: two of the names differ.
         """
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:

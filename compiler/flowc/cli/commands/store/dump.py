@@ -150,7 +150,8 @@ def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
-    """Yield the attributes that every task of a run has, with names: class constants, parameters and configs."""
+    """Yield the name and value of each attribute that all tasks of a run have: class constants, parameters and
+    configs."""
     run, flow = view.store, view.flow
     first = None
     with unreadable.skipping():  # if the record cannot be read, the result has no constants
