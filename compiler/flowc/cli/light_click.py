@@ -142,7 +142,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
+    gc.disable()  # garbage collections would only cost time: the import creates no garbage
     try:
         import_module("click")
     finally:

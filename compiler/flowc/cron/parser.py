@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
 
 class CronError(ValueError):
-    """Argo would refuse the expression; `refusal` is the reason."""
+    """The error for an expression that Argo would refuse; `refusal` is the reason."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.refusal = Refusal(message, hint)

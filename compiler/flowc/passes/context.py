@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PassError(Exception):
-    """A pass refused the flow; `diagnostics` are all faults that the pass found."""
+    """The error of a pass that refuses the flow; `diagnostics` are all faults that the pass found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)

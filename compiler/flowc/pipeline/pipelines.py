@@ -81,7 +81,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
-        """Check this pipeline and all steps and pipelines in it again, because attributes may have been assigned since.
+        """Check this pipeline and all steps and pipelines in it again: their attributes may have changed.
 
         Args:
             around: the pipelines that contain this one.

@@ -219,7 +219,7 @@ class CommandWords:
         wanted = [each for each in self._options if each.name == option]
         return self._parsed(wanted, words, NO_NAMES)[option]
 
-    # -- methods for the time when the parameters are known
+    # -- methods that are called when the flow's parameters are known
 
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
