@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.model import Span
-else:  # used only for lines that are not ASCII
+else:  # imported at first use: only lines that are not ASCII need it
     unicodedata = LateModule("unicodedata")
 
 

@@ -25,7 +25,7 @@ _PACKAGE = "metaflow_extensions"
 def extension_files() -> dict[str, bytes]:
     """Return the contents of the files of all loaded extensions, by relative path (`metaflow_extensions/ORG/…`).
 
-    If there are extensions, one of the files lists the order in which this machine loads them.
+    If there are extensions, one of the files lists the order in which this machine loads the extensions.
 
     Raises:
         OSError: a directory or a file of an extension cannot be read.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     find_other = LateFunction("flowc.not_python:find_other")
 
-_HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file
+_HEAD: Final = 8192  # the number of bytes to search for a null byte, which marks a binary file
 
 
 class OpeningError(HintedError):

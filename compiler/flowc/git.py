@@ -1,5 +1,5 @@
-"""Shared by all calls of git: the top of a work tree, and options with which git neither asks for input nor writes
-files."""
+"""Functions and options for all calls of git. They find the top of a work tree, and prevent git from asking for input
+and from writing files."""
 
 from __future__ import annotations
 

@@ -48,12 +48,13 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.claimed)  # includes a broken `.git`: git fails there, and the error is reported
+    tree = cache(git.claimed)  # also finds a broken `.git`, in which git fails, so that the error is reported
     asked: dict[str, dict[str, set[str]]] = {}  # for each work tree: names of `places` by their paths below it
     for name, path in places.items():
         if _matches(name, exceptions):
             continue
-        # Git refuses paths that lead through a link or into another work tree inside this one.
+        # Git refuses a path that leads through a link or into another work tree. So ask about real paths, each in its
+        # innermost work tree.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
             if (top := tree(os.path.dirname(place))) is not None:
                 asked.setdefault(top, {}).setdefault(os.path.relpath(place, top), set()).add(name)

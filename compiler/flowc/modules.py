@@ -21,7 +21,7 @@ else:  # imported at first use, because the import costs start-up time
 
 
 class ModuleError(HintedError):
-    """The name does not name a module that can contain a flow."""
+    """The error for a name that is not the name of a module that can contain a flow."""
 
 
 def find_module(name: str) -> tuple[str, str]:

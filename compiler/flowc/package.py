@@ -30,7 +30,7 @@ MAX_FILES = 2_000
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-# The error numbers for a dangling link.
+# The error numbers of `stat` for a link whose target does not exist.
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -40,8 +40,8 @@ class Package:
     """The files of a flow's code. `files` has sorted pairs (relative path, content); `digest` is the SHA-256 digest of
     all of them.
 
-    If the number or the size of the files exceeds the limit, `files` contains only the flow's own file, `excess` is the
-    error to raise if the flow is packaged, and `every` reads all files.
+    If there are too many files, or too many bytes, `files` contains only the flow's own file, `excess` is the error to
+    raise if the flow is packaged, and the function `every` reads all files.
     """
 
     root: Path
@@ -182,7 +182,7 @@ def _is_skipped(name: str) -> bool:
 
 
 def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
-    """Return a directory's entries; none if reading is not permitted. Only the flow's own directory must be
+    """Return a directory's entries; an empty list if reading is not permitted. Only the flow's own directory must be
     readable."""
     try:
         with os.scandir(directory) as entries:
@@ -196,7 +196,7 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
     """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. `wanted` is the
-    entry's name if the file has to be packaged."""
+    entry's name if the file has to be packaged, otherwise None."""
     try:
         return entry.stat()
     except OSError as error:

@@ -60,7 +60,7 @@ class Look:
             )
 
     def result(self) -> RevisionRecord | None:
-        """Return the revision; wait for git until its time limit.
+        """Return the revision; wait for git until the query's time limit.
 
         Returns:
             None outside a repository. Otherwise a dict with `commit` and `branch`, if they exist, and `dirty`: the

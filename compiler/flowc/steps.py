@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
 
-else:  # needed only in tasks with metrics
+else:  # imported at first use: only tasks with metrics need it
     record = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["ExternalFile", "cache", "external_file", "log_metric"]

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:  # the help needs none of them
-    prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only for tab completion
+else:  # imported at first use: `flowc --help` needs none of them
+    prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only tab completion needs it
     register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
     configuration = LateModule("flowc_runtime.base.config.configuration")
@@ -307,7 +307,8 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command follows, and its module imports many others
+    # The module of a command imports many other modules, and garbage collections during these imports find no garbage.
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):
         collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
@@ -316,7 +317,9 @@ def main() -> None:
         with reporting_failed_output():
             flowc_group().main(prog_name="flowc")
     except SystemExit as ended:
-        if "flowc_runtime" in sys.modules:  # otherwise importing the function takes longer than freeing the memory
+        # `end_quickly` does not free the memory. If few modules are loaded, importing `end_quickly` takes longer than
+        # freeing the memory.
+        if "flowc_runtime" in sys.modules:
             end_quickly(ended, sys._getframe(1))
         raise
 

@@ -1,8 +1,8 @@
-"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`, most of the time of its import.
+"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`: they would take most of the time.
 
-Click's modules get objects in place of the first four. These objects import the real modules when click needs them.
-Every other module, including modules of users, imports the real modules. If another module has already imported one of
-the four or click, click gets the real module.
+Click's modules get stand-ins for the modules `inspect`, `uuid`, `datetime` and `gettext`. A stand-in imports the real
+module when click needs it. Every other module, including modules of users, imports the real modules. If one of the four
+modules is already imported, click gets the real module; if click is already imported, nothing changes.
 
 Click's messages are translated if another module has imported `gettext`, or if a catalog of the user's language is in
 the directory in which `gettext` searches.
@@ -30,7 +30,7 @@ _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
-    """The class of stand-ins for classes: they make and recognize instances of the class, and have its attributes."""
+    """The metaclass of stand-ins for classes: calls, `isinstance` and attributes work as with the real class."""
 
     real: str  # MODULE:CLASS
 
@@ -38,12 +38,13 @@ class _LateKind(type):
         return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):  # so there are no instances yet
+        # The class has no instances before its module is imported.
+        if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):
             return False
         return isinstance(instance, cls.loaded())
 
     def __getattr__(cls, name: str) -> object:
-        if name.startswith("__"):  # `typing` asks for some
+        if name.startswith("__"):  # `typing` reads some of these attributes
             raise AttributeError(name)
         return getattr(cls.loaded(), name)
 
@@ -61,7 +62,7 @@ class _UUID(metaclass=_LateKind):
 
 
 class _Datetime(metaclass=_LateKind):
-    """Stands for `datetime.datetime` as `_UUID` does."""
+    """Replaces `datetime.datetime` in `ParamType[datetime]`, which click evaluates while it is imported."""
 
     real = "datetime:datetime"
 
@@ -73,7 +74,7 @@ class StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):  # the import system asks for `__spec__`
+        if attribute.startswith("__"):  # the import system reads `__spec__`
             raise AttributeError(attribute)
         if _modules.get(self._name) is self:  # the import of click already needs the real module
             del _modules[self._name]
@@ -89,7 +90,8 @@ class _LateDatetime(StandIn):
 
 
 class _LateGettext(StandIn):
-    """Translates click's texts. Without a catalog, `gettext` searches for one for each text, and imports `locale`."""
+    """Translates click's texts. If the user's language has no catalog, the real `gettext` would search for a catalog at
+    each text, and import `locale`."""
 
     @staticmethod
     def gettext(message: str) -> str:
@@ -106,7 +108,7 @@ def _may_translate() -> bool:
     """Return whether there may be a catalog of the user's language, in the directory where `gettext` looks for it."""
     if isinstance(_modules.get("gettext"), ModuleType):
         return True
-    # the first variable that is set counts
+    # like in `gettext`, the first of these variables that is set determines the languages
     names = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "C")
     if names in ("C", "POSIX", "C.UTF-8", "C.utf8"):
         return False
@@ -140,7 +142,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # the import makes no garbage, so garbage collections would only cost time
+    gc.disable()  # garbage collections would only cost time: the import creates no garbage
     try:
         import_module("click")
     finally:

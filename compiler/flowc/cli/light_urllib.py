@@ -1,7 +1,7 @@
-"""Import `urllib.parse` without `ipaddress`, which is half of the time of its import; `pathlib` imports `urllib.parse`.
+"""Import `urllib.parse`, which `pathlib` imports, without `ipaddress`, which would take half of the time.
 
-`urllib.parse` gets an object in place of `ipaddress`, which imports the real module when an address in brackets is
-parsed. If another module has already imported one of the two, nothing changes.
+`urllib.parse` gets a stand-in for `ipaddress`. The stand-in imports the real module when an address in brackets is
+parsed. If `urllib.parse` or `ipaddress` is already imported, nothing changes.
 """
 
 from __future__ import annotations

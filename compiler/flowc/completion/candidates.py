@@ -13,7 +13,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import FlowcError
 
-TYPE_CHECKING = False  # `typing` costs start-up time
+TYPE_CHECKING = False  # not imported: `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 MOST = 200  # limit of candidates per completion
@@ -59,7 +59,7 @@ def pathspecs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def run_of(store: StoredNames, parts: Sequence[str]) -> str | None:
-    """Return the id of the run that the parts [FLOW, RUN] name; None if it is not there. RUN may be `latest`."""
+    """Return the id of the run that the parts [FLOW, RUN] name; None if there is no such run. RUN may be `latest`."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return name if name in runs else None
@@ -121,11 +121,12 @@ IN_STORE: dict[str, Callable[[StoredNames, str], Iterable[str]]] = {
     "TAG": tags,
     "tags": tags,
 }
-"""The function that lists the candidates of a parameter, by the parameter's metavar or name."""
+"""Maps the metavar or the name of a parameter to the function that lists the parameter's candidates."""
 
 
 def values(kind: str, word: str, command: str) -> list[str]:
-    """Return the candidates of a kind that begin with a word, with the names of the default store.
+    """Return the candidates of a kind that begin with a word; names of flows, runs and tags are read from the default
+    store.
 
     Args:
         kind: a key of IN_STORE, `setting`, `flow file`, or `words`: the argument FLOW of `command`.

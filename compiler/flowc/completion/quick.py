@@ -1,7 +1,8 @@
 """Tab completion from the table of commands and options, which is much faster than click and the commands' modules.
 
-The answers are the same as click's. `answer` returns None for what needs the command's module: options before the
-command, the parameters and steps of the flow on the command line, quotes, and the candidates of a few options.
+The answers are the same as click's. `answer` returns None if the completion needs the command's module: for options
+before the command, parameters and steps of the flow on the command line, words in quotes, and the values of a few
+options.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 
 from flowc.completion.command_table import ARGUMENTS, GROUPS, OF_FLOW, OPTIONS, SHORT
 
-TYPE_CHECKING = False  # `typing` would be a quarter of the modules that a completion imports
+TYPE_CHECKING = False  # not imported: `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
@@ -79,7 +80,7 @@ def _lines(shell: str, word: str, items: Iterable[Candidate]) -> Iterator[str]:
 
 
 def _candidates(words: Sequence[str], word: str) -> list[Candidate]:
-    """Return the candidates for a word, by the words between the program's name and the word."""
+    """Return the candidates for `word`; `words` are the words between the program's name and `word`."""
     path, rest = "", [*words]
     while path in GROUPS:
         names = {name for name, _ in GROUPS[path]}
@@ -105,7 +106,7 @@ def _commands(path: str, word: str) -> list[Candidate]:
 def _parameters(path: str, words: Sequence[str], word: str) -> list[Candidate]:
     """Return the candidates for a word of a command: names of options, or values of an option or argument."""
     options = {name: option for option in OPTIONS[path] for name in option[0]}
-    used: set[str] = set()  # the parameters
+    used: set[str] = set()  # the parameters whose options are already on the command line
     waiting: Option | None = None  # the option whose value comes next
     arguments = 0
     for each in words:

@@ -1,4 +1,5 @@
-"""The names in a store, for completion: in a directory they are listed without the modules of stores and records."""
+"""The names in a store, for completion. In a store in a directory, they are listed without the modules of stores and
+records."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class StoredNames:
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
         found = self._inside(f"flows/{flow}/runs") if flow.isidentifier() and flow.isascii() else None
-        # Other ids do not begin with the time; then the records have it.
+        # If an id does not begin with the time, the store sorts the runs by the times in their records.
         return found if found is not None and all(map(_begins_with_time, found)) else self.whole.runs(flow)
 
     def steps(self, flow: str, run: str) -> list[str]:
@@ -51,7 +52,8 @@ class StoredNames:
         return {path: task_id(step, path) for path in self.whole.run(flow, run).attempts(step)}
 
     def _inside(self, prefix: str) -> list[str] | None:
-        """Return the sorted names of the directories in a directory; None if the store's own code must read them."""
+        """Return the sorted names of the directories in a directory; None if only the store's own code can list
+        them."""
         if self._root is None:
             return None
         try:

@@ -131,7 +131,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # the schedule should fire in each hour that passes, also in a repeated hour
+    hourly = len(schedule.hours) == 24  # if true, the schedule should fire in every hour, also in a repeated one
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
@@ -150,7 +150,7 @@ def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
 
 
 def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
-    """Return the instant of the last scheduled time before `day`, or `now` if that is later.
+    """Return the instant of the last scheduled time before `day`, or `now` if `now` is later.
 
     The simulation of Argo's search starts at this instant, because the search's result can depend on its start.
     """
@@ -164,9 +164,9 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
     """Yield the instants after `after` and before `end` at which Argo fires.
 
-    `times` has the scheduled local times around the change, in order. Before the change and after its day, Argo fires
-    exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's search is
-    simulated (`schedule.next`), which takes fifty times as long.
+    `times` has the scheduled local times around the change, in order. Before the clock change, and on the days after
+    it, Argo fires exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's
+    search is simulated (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()

@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
 
 class CronError(ValueError):
-    """Argo would refuse the expression; `refusal` is the reason."""
+    """The error for an expression that Argo would refuse; `refusal` is the reason."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.refusal = Refusal(message, hint)
@@ -36,7 +36,7 @@ class _Kind:
     name: str
     low: int
     high: int
-    names: tuple[str, ...] = ()  # the first name means the number `low`, the next `low + 1`
+    names: tuple[str, ...] = ()  # the first name means the number `low`, the second `low + 1`
 
 
 _MINUTE, _HOUR, _DAY = _Kind("minute", 0, 59), _Kind("hour", 0, 23), _Kind("day of month", 1, 31)
@@ -154,7 +154,7 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     if not a_step and text.lower() in kind.names:
         return kind.low + kind.names.index(text.lower())
     digits = _INTEGER.fullmatch(text)
-    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # int() refuses too many digits
+    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # int() fails for thousands of digits
         return int(digits[1] or "0")
     raise CronError(f"{kind.name} {item!r} is not understood", _habit(item, text, kind))
 

@@ -39,7 +39,7 @@ class Every(CronSchedule):
     seconds: int
 
     def next(self, after: datetime) -> datetime | None:
-        """Return the time one interval after `after`, an aware datetime, to the whole second.
+        """Return the time one interval after `after`, an aware datetime, rounded down to a whole second.
 
         Raises:
             ValueError: `after` has no zone.
@@ -173,9 +173,10 @@ class Clock:
 class _Walk:
     """The search for the next match: it moves an instant forward, coarse fields first.
 
-    Each method returns False if its field wrapped around to its smallest value. A coarser field has then changed, so
-    the search restarts with the month. Hours and minutes are added to the instant, days and months to the local time.
-    Therefore a clock change can skip a run at 02:30 or repeat a run at 01:30, exactly like in the Go library.
+    Each method searches one field, and returns False if the field wrapped around to its smallest value. A coarser field
+    has then changed, so the search restarts with the month. Hours and minutes are added to the instant, days and months
+    to the local time. Therefore a clock change can skip a run at 02:30 or repeat a run at 01:30, exactly like in the Go
+    library.
     """
 
     fields: CronFields
@@ -232,7 +233,8 @@ class _Walk:
         return self.clock.local(self.at)
 
     def _later(self, local: datetime) -> int:
-        """Return the instant of `local`, or the instant a day after the current one if the zone skipped that day.
+        """Return the instant of the local time `local`; if the zone skipped that day, return the current instant plus
+        24 hours.
 
         Samoa skipped a day in 2011. The Go library's search never ends on such a day.
         """

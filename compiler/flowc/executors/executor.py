@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ExecutorError(HintedError):
-    """An executor cannot make a run: `message` says why in one line, `hint` says what to do."""
+    """The error of an executor that cannot make a run: `message` says why in one line, `hint` says what to do."""
 
 
 @final

@@ -25,10 +25,10 @@ OWN: Final = (LOCAL, MOCK)
 
 
 def find_executor(name: str) -> Executor | Operations:
-    """Return the executor of this name, which is not one of `OWN`.
+    """Return the executor of this name, which must not be in `OWN`.
 
     Returns:
-        An executor of a package, or a target's operations, whose `run` is not None.
+        An executor of a package, or the operations of a target that can run flows: their `run` is not None.
 
     Raises:
         ExecutorError: no executor or several executors have the name, or the executor cannot be loaded.
@@ -36,7 +36,7 @@ def find_executor(name: str) -> Executor | Operations:
     try:
         found = None
         if name not in table.BUILTIN:
-            found = EXECUTORS.find(name, Executor)  # type: ignore[type-abstract]  # only for isinstance
+            found = EXECUTORS.find(name, Executor)  # type: ignore[type-abstract]  # used only for `isinstance`
         if found is not None:
             return found
         if name in table.BUILTIN or name in table.target_names():
@@ -93,7 +93,7 @@ def _running_targets() -> Iterator[str]:
     """Yield the names of the targets whose deployment can run flows. To determine this, the function imports the
     targets of installed packages."""
     for name in table.target_names():
-        with suppress(TargetError, ImportError):  # an error is reported when the target is used
+        with suppress(TargetError, ImportError):  # a faulty target is left out: its use reports the error
             deployment = table.find_deployment(name)
             if deployment is not None and table.operations_of(deployment).run is not None:
                 yield name

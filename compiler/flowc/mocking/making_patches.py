@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node
     from flowc_ir.json_text import Json
     from flowc_runtime.run.patches import PatchKind
-else:  # needed only for functions and objects that a program gives
+else:  # imported at first use: only functions and objects that a program gives need it
     cloudpickle = LateModule("cloudpickle")
 
 _FUNCTION: Final = late_pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -94,7 +94,7 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
 def _made(value: object, node: Node, *, mock: bool) -> Patch:
     """Return the patch of a program's value: as JSON if reading it back gives an equal value, else as a pickle."""
     if not callable(value):
-        with contextlib.suppress(TypeError, ValueError):  # JSON cannot represent it: pickle it
+        with contextlib.suppress(TypeError, ValueError):  # JSON cannot represent the value: pickle it below
             text = json_text.dumps(value)
             if json_text.loads(text) == value:
                 return Patch(kind="value", what=json_text.loads(text), mock=mock)

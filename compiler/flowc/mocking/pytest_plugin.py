@@ -35,7 +35,7 @@ class RunPipeline:
         mock: bool = False,
         check: bool = True,
     ) -> PipelineResult:
-        """Run a pipeline. `flowc.testing.run_pipeline` describes the arguments, the result and the errors."""
+        """Run a pipeline. See `flowc.testing.run_pipeline` for the arguments, the result and the errors."""
         return run_in_store(pipeline, parameters, patches=patches, mock=mock, store=self.store, check=check)
 
 

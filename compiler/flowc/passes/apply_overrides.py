@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowc.passes.context import Context
     from flowc_ir import Flow, Node
     from flowc_ir.policies import Pairs
-else:  # only merging needs it
+else:  # imported at first use: only merging needs it
     fields = LateFunction("dataclasses:fields")
 
 Policy = TypeVar("Policy", Resources, SecurityContext, Kubernetes)
@@ -97,7 +97,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults, file:
 
 
 def _own(node: Node) -> PodTable:
-    """Return the values that the step itself sets: amounts of resources that are only assumed defaults are left out."""
+    """Return the values that the step itself sets, without amounts of resources that are only defaults (`assumed`)."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -112,7 +112,8 @@ def _assumed(resources: Resources) -> list[str]:
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the merged amounts. Where no table has an amount, the result has the assumed amount of `before`."""
+    """Return the merged amounts. An amount that `merged` does not have is taken from the assumed amounts of
+    `before`."""
     if before is None:
         return merged
     merged = merged or Resources()
@@ -156,6 +157,6 @@ def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None
 
 
 def _written_over(first: Policy, second: Policy) -> Policy:
-    """Return a copy of `second` with those fields of `first` that differ from their default."""
+    """Return a copy of `second`; a field whose value in `first` is not the default is taken from `first`."""
     written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
     return replace(second, **written)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PassError(Exception):
-    """A pass refused the flow; `diagnostics` are all faults that the pass found."""
+    """The error of a pass that refuses the flow; `diagnostics` are all faults that the pass found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -33,7 +33,7 @@ class Room:
 
     Attributes:
         package: the number of bytes that remain in the code package for files.
-        name: a function that is called with the path of a file that does not fit into the package or the IR. The
+        name: a function that is called with the path of a file that fits neither into the package nor into the IR. The
             function returns the file's reference in the store, or raises ParameterError or FlowcError.
         inline: the number of bytes that remain in the IR for the content of files.
         packed: the files to add to the code package: their content by their path in the package.

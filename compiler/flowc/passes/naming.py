@@ -1,9 +1,9 @@
 """Makes the names that a target uses from Python names; different Python names of one kind give different names.
 
 Plain names stay readable: the step `train_model` becomes `train-model`. The flow `TrainModel` becomes `train-model`
-too, but names of steps and flows are never used in the same place. Any other name becomes a readable prefix, `-x` and
-eight hexadecimal digits of its digest. A plain name that looks like the result of hashing is hashed too, so a readable
-name never equals a hashed name.
+too, but names of steps and flows are never used in the same place. Any other name becomes a readable prefix, followed
+by `-x` and eight hexadecimal digits of the name's digest. A plain name that looks like the result of hashing is hashed
+too, so a readable name never equals a hashed name.
 
 The names never contain `--`, so that targets can use `--` in names that they generate.
 """
@@ -33,7 +33,7 @@ class Naming:
     """The rules for one kind of names. Names consist of lower-case letters, digits and `-`, and have at most `longest`
     characters.
 
-    A name that matches `plain` stays readable, unless the result is `reserved`.
+    A name that matches `plain` stays readable, unless the readable name is in `reserved`.
     """
 
     plain: re.Pattern[str]

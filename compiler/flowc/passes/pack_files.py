@@ -87,8 +87,8 @@ def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Fau
     found = find_file(path, None if beside is None else str(beside))
     try:
         check_file(found, parameter.encoding)
-        # The flow keeps the path as its source has it, so that manifests do not depend on the directory of the
-        # compilation.
+        # The IR has the path as the flow's source has it, so that manifests do not depend on the directory in which the
+        # flow is compiled.
         return replace(parameter, default=to_text({**_placed(parameter, found, room), "file": path}))
     except (ParameterError, FlowcError, OSError) as error:
         _fault(parameter, error, faults)

@@ -40,9 +40,10 @@ class Pass(Protocol):
 
 
 LOADED: tuple[Pass, ...] = (apply_overrides,)
-"""The passes that every command runs when it loads a flow, also for local runs. Compiling then runs `PIPELINE`."""
+"""The passes that every command runs when it loads a flow, also for local runs. When a flow is compiled, the passes in
+`PIPELINE` follow."""
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes, in which the front end calls user functions
+RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes: user functions compute defaults
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,
@@ -107,7 +108,7 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
             raise PassError(made)
         else:
             warnings += made
-        # If no pass changed the flow, `verify_after` would find nothing new.
+        # If the pass has not changed the flow, `verify_after` would find nothing new.
         if flow is not before or hook is not verify_after:
             hook(each.__name__, flow)
     return Passed(flow, tuple(warnings))

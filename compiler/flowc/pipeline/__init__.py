@@ -76,8 +76,8 @@ __all__ = [
 ]
 
 
-# The package runnable has these values if OpenTelemetry is not installed; flowc has them always, because it sends no
-# spans.
+# The values that these names have in the package runnable if OpenTelemetry is not installed. In flowc they never
+# change, because flowc sends no spans.
 OTEL_AVAILABLE = False
 StreamingSpanProcessor = None
 

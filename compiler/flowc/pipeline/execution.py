@@ -76,7 +76,7 @@ execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:
 
 _INTERRUPTED = 130
 _ATTRIBUTES = "run.json"  # the file with the address of the run's store
-_LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
+_LONG_PLACE = 72  # bytes: the address of a Unix socket in a directory with a longer path may exceed 107 bytes
 
 
 def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> Execution:
@@ -204,10 +204,10 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _retry_of(flow) is not None:
-        return  # the command line knows the values of the run to retry, and reports missing values
+        return  # the command `retry` reads the values of the run to retry, and reports missing values
     _values_of_variables(flow, other_than=options.parameters)
     if _files_of(options):
-        return  # the command line knows the values in files, and reports missing values
+        return  # the command `run` reads the files, and reports missing values
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -236,13 +236,14 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     if (asked := _retry_of(flow)) is not None:  # always on this machine
         mocks_or_notes(asked, options.configuration)
         words = ["retry", flow.code.file, *take(asked)]
-    elif not options.local:  # the executor chooses the store and writes it to this file
+    elif not options.local:  # the executor chooses the store: the command writes the store's address to this file
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
     words += ["--run-id-file", f"{directory}/run-id"]
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
     files = _files_of(options)
-    if files and (values := _values_of_variables(flow)):  # files on a command line would take precedence over variables
+    # Files on the command line would take precedence over variables, so the variables' values become another file.
+    if files and (values := _values_of_variables(flow)):
         files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:
         files.append(_written(f"{directory}/parameters.json", options.parameters))

@@ -45,12 +45,13 @@ class BasePipeline(Fields):
 
     Args:
         steps: the steps, in the order in which they run.
-        name: the name of the pipeline, by which its runs are stored; empty for the name of the variable or file.
+        name: the name of the pipeline, by which its runs are stored; if it is empty, the name of the variable or file.
         description: a string about the pipeline.
         parameters: the parameters of runs, with their defaults; None makes a parameter required. A parameter that no
             function takes, such as a variable of a shell command, must be listed here. For an argument of a function,
             the value replaces the function's default.
-        add_terminal_nodes, internal_branch_name: not used; accepted since earlier pipelines have them.
+        add_terminal_nodes, internal_branch_name: not used; accepted because existing pipelines of the package runnable
+            may set these arguments.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("steps",)
@@ -80,7 +81,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
-        """Check this pipeline and all steps and pipelines in it again, because attributes may have been assigned since.
+        """Check this pipeline and all steps and pipelines in it again: their attributes may have changed.
 
         Args:
             around: the pipelines that contain this one.

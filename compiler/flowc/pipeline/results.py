@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from metaflow import client
     from metaflow.client import DataArtifact, Run
-else:  # needed only to read the run's artifacts
+else:  # imported at first use: only reading the run's artifacts needs it
     client = LateModule("metaflow.client")
 
 # Imported at the first call: the module imports the front end, which a program that only defines a pipeline does not
@@ -28,14 +28,14 @@ main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.
 def _name_main() -> None:
     """Make the running program importable under the name of its file.
 
-    Values of classes that the program defines are pickled with this module name. Without this entry in `sys.modules`,
-    unpickling such a value would run the program a second time.
+    If the program defines a value's class, the value's pickle refers to the class by this module name. Without this
+    entry in `sys.modules`, unpickling such a value would run the program a second time.
     """
     if (main := main_file()) is not None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])
 
 
-class RunFailed(Exception):  # no suffix Error: the run failed, not the program
+class RunFailed(Exception):  # named without the suffix Error, because the run failed and not the program
     """A run did not succeed. `execution` is the result of the run; the store contains the run's log."""
 
     def __init__(self, execution: Execution) -> None:
@@ -108,7 +108,8 @@ class Execution:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """The returned values that exist at the end of the run, by name; empty if the run did not succeed."""
+        """The values that steps have returned, as they are at the end of the run, by name; empty if the run did not
+        succeed."""
         return {each.id: each.data for each in self._artifacts()}
 
     def _artifacts(self) -> list[DataArtifact]:

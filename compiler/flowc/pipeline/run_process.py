@@ -1,4 +1,4 @@
-"""The process that makes a run: its signals, its streams, and how it ends if the program that started it ends."""
+"""Functions for the process that makes a run: it is interrupted if the program that started it ends."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ if TYPE_CHECKING:
 
 
 def flush() -> None:
-    """Flush stdout and stderr; a stream that was closed when the program began is None."""
+    """Flush stdout and stderr; skip a stream that was closed when the program began."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
 
 
 def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
-    """Ensure that this process, which makes a run, is interrupted if its parent, the program, dies (for example by
-    SIGKILL).
+    """Ensure that this process, which makes a run, is interrupted if its parent dies (for example by SIGKILL).
 
     Raises:
-        KeyboardInterrupt: the program has already died.
+        KeyboardInterrupt: the parent has already died.
     """
     if prctl is None:
         return
     prctl(PR_SET_PDEATHSIG, ending_signal())
-    if os.getppid() != parent:  # the program died before prctl took effect
+    if os.getppid() != parent:  # the parent died before prctl took effect
         raise KeyboardInterrupt
 
 

@@ -173,8 +173,9 @@ class Step(Fields):
 
     Args:
         name: the name of the step, unique in its pipeline.
-        terminate_with_success: the pipeline ends after this step, which must be the last in its list.
-        terminate_with_failure: the pipeline fails after this step, which must be the last in its list.
+        terminate_with_success: whether the pipeline ends successfully after this step, which must be the last in its
+            list.
+        terminate_with_failure: whether the pipeline fails after this step, which must be the last in its list.
         on_failure: the pipeline to run if the step fails; the pipeline that contains the step then ends.
         next_node: not used: steps run in the order of the list.
     """

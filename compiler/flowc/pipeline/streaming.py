@@ -110,8 +110,8 @@ class RunEvents(AsyncGenerator[Event, None]):
         raise StopAsyncIteration
 
     def _receiver(self) -> Receive:
-        """Return a function that other threads call with the events. The event loop calls `aclose` when the loop
-        ends."""
+        """Return a function that other threads call with the events. Also make the event loop call `aclose` when the
+        loop ends."""
         loop, events = asyncio.get_running_loop(), self._events
         if (hook := sys.get_asyncgen_hooks().firstiter) is not None:
             hook(self)
@@ -170,7 +170,7 @@ class StreamedRun(threading.Thread):
 
     def interrupt(self) -> None:
         """Interrupt the run, if it has not ended."""
-        if not self.is_alive():  # true also in a fork of the program, for example a worker of `multiprocessing`
+        if not self.is_alive():  # it has ended, or this is a fork of the program, such as a worker of `multiprocessing`
             return
         with self._lock:
             self._interrupted = True
@@ -194,7 +194,7 @@ class StreamedRun(threading.Thread):
         except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # the program may keep the run, but the loaded pipeline is no longer needed
+            del self._make_run  # frees the loaded pipeline, because the program may keep this object
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
@@ -212,7 +212,8 @@ class StreamedRun(threading.Thread):
 def _end_all() -> None:
     """Interrupt the runs that have not ended, and wait for their threads.
 
-    A daemon thread that still runs when Python ends keeps its objects: files of the user's module would not be flushed.
+    A daemon thread that still runs when Python ends keeps its objects alive, so that files that are open in the user's
+    module would not be flushed.
     """
     runs = [each for each in threading.enumerate() if isinstance(each, StreamedRun)]
     for run in runs:

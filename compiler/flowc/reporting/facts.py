@@ -1,4 +1,4 @@
-"""The form in which faults and warnings are passed to the writers of all formats for programs."""
+"""The classes that describe faults and warnings for the writers of the formats for programs."""
 
 from __future__ import annotations
 

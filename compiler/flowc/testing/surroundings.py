@@ -67,8 +67,8 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Set the position of the task: the item of each foreach around it. All loops around the task are in iteration
-        0.
+        """Set the position of the task: the item of each foreach around it. In each loop around the task, the task
+        belongs to iteration 0.
 
         Args:
             item: the item of the innermost foreach.
@@ -103,7 +103,7 @@ class Surroundings:
         """
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
-        # For a foreach or a gang, `place` has recorded the parent.
+        # If the parent starts a foreach or a gang, `place` has already recorded the parent.
         if before and not isinstance(before[0].next, (Foreach, Gang)):
             shared = self._graph.shared(before[0].id, self.node.id)
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
@@ -137,8 +137,8 @@ class Surroundings:
         ends: Sequence[Sequence[Node]],
         inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]],
     ) -> Iterator[tuple[Node, Mapping[str, object]]]:
-        """Yield the last step of each arm and its artifacts. If a switch gives an arm several last steps, a name in
-        `inputs` chooses one of them."""
+        """Yield the last step of each branch that the join closes, and the step's artifacts. If a branch has several
+        last steps because of a switch, a name in `inputs` chooses one of them."""
         wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
         if not isinstance(inputs, Mapping):
             if len(inputs) != len(ends):
@@ -190,8 +190,8 @@ class Surroundings:
         return self._graph.repeats(node.id, self.node.id)
 
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
-        """Record a parent task. `path` is the part that the index paths of parent and task share; loops around the
-        parent that end before the task are in iteration 0."""
+        """Record a parent task. `path` is the common beginning of the index paths of the parent and the task. Loops
+        around the parent that do not contain the task are in iteration 0."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
             assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)

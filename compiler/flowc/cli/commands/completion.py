@@ -1,8 +1,8 @@
 """`flowc completion`: tab completion in shells for commands, options, files and names in the store.
 
-click finds the argument or option at the cursor. Then this module lists the candidates, by a function that the
-parameter's metavar or name selects. Each completion reads the store and runs no user code. If the store or a file
-cannot be read, there are no candidates.
+click finds the argument or option at the cursor. Then a function of this module, which the parameter's metavar or name
+selects, lists the candidates. Each completion reads the store and runs no user code. If the store or a file cannot be
+read, there are no candidates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _ParamType = click.ParamType[str]
 else:
-    _ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
+    _ParamType = click.ParamType  # older versions of click do not allow `ParamType[str]`
 
 # -- candidates --------------------------------------------------------------------------------------------------------
 
@@ -74,8 +74,8 @@ def prepare(command: click.Command) -> None:
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
-    if known is not None:  # a command such as `run`, which parses its own arguments
-        listed = {name for param in command.params for name in param.opts}  # not empty at a second call
+    if known is not None:  # a method of commands such as `run`, which parse their own arguments
+        listed = {name for param in command.params for name in param.opts}  # also options that an earlier call added
         command.params += [
             param for param in known() if isinstance(param, click.Option) and listed.isdisjoint(param.opts)
         ]

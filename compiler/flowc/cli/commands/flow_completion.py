@@ -66,7 +66,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
         words: the argument FLOW: a file or module, with or without a class.
         class_name: the value of `--flow`.
         store: the store with the runs of the flow. The newest run shows parameters that are missing in the source.
-            None: use only the source.
+            None to use only the source.
 
     Returns:
         The flow; None if there is no such file, or no flow in the file.

@@ -105,7 +105,7 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
 
 
 def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
-    """Pass the values of options that extensions' decorators define to these decorators."""
+    """Pass to each decorator of an extension the values of the options that the decorator defines."""
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:
         from metaflow._legacy.options import keep

@@ -20,7 +20,7 @@ from metaflow import _extensions
 
 if TYPE_CHECKING:
     from flowc.cli.words.refused import refused_command
-else:  # used only for unknown commands
+else:  # imported at first use: only unknown commands need it
     refused_command = LateFunction("flowc.cli.words.refused:refused_command")
 
 

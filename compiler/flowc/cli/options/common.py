@@ -37,7 +37,7 @@ else:  # imported at first use, because the import costs start-up time
     pathlib = LateModule("pathlib")
     shutil = LateModule("shutil")
 
-if not TYPE_CHECKING:  # only some commands use these
+if not TYPE_CHECKING:  # imported at first use: only some commands need them
     render = LateFunction("flowc.diagnostics:render")
     ProjectBranch = LateFunction("flowc.frontends.metaflow.decorators.project:ProjectBranch")
     write = LateFunction("flowc.reporting:write")

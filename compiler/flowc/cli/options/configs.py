@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.configs import ConfigSources
     from metaflow.user_configs.config_parameters import configs_of
 
-else:  # not used for the help of commands
+else:  # imported at first use: the help of commands does not need them
     ConfigSources = LateFunction("flowc.frontends.metaflow.configs:ConfigSources")
     configs_of = LateFunction("metaflow.user_configs.config_parameters:configs_of")
 
-EARLIER = "flowc.earlier"  # key in a context's `meta`: the function for `ConfigSources.earlier`
+EARLIER = "flowc.earlier"  # key in a context's `meta`: the value of `ConfigSources.earlier`, a function
 _CONFIGS = "flowc.configs"  # key in a context's `meta`: the values of `config_options`
 
 

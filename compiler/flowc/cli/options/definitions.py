@@ -34,7 +34,7 @@ def _only(name: str, setting: str, text: str, *, key: str | None = None) -> clic
     """Return an option that Metaflow has, too.
 
     flowc supports only some of the option's values; the error for an unsupported value has a hint. `key` is flowc's
-    setting for the same value, if any. The variable METAFLOW_DEFAULT_… takes precedence over this setting in the
+    setting for the same value, or None. The variable METAFLOW_DEFAULT_… takes precedence over the value of `key` in the
     configuration file.
     """
     allowed, hint = settings.CHOICES[setting]

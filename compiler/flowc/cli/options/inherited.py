@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.adding import Command
     from flowc_runtime.base.config import secret_setting
     from flowc_runtime.run.task import secret_sources
-else:  # needed only for `--secrets`
+else:  # imported at first use: only `--secrets` needs them
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.base.config.config_file import ConfigFile
     from flowc_runtime.store.records.store import Store
-else:  # not used for the help of commands
+else:  # imported at first use: the help of commands does not need them
     find_named = LateFunction("flowc.cli.words.run_names:find_named")
-    context = LateModule("flowc.passes.context")  # used only for tables in the configuration file
+    context = LateModule("flowc.passes.context")  # only tables in the configuration file need it
     pipeline = LateModule("flowc.passes.pipeline")
     project = LateModule("flowc.frontends.metaflow.decorators.project")
     with_decorators = LateModule("flowc.frontends.metaflow.decorators.with_decorators")
@@ -50,7 +50,8 @@ else:  # not used for the help of commands
 
 
 class Checked(NamedTuple):
-    """A flow without faults, with its program and its code package."""
+    """A flow without faults, with its program (the object with which tasks call the flow's code) and its code
+    package."""
 
     flow: Flow
     program: LoadedProgram

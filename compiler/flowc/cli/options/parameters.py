@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc.frontends.pipeline import dataflow
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
-else:  # not used for the help of commands, and only with files of parameters or computed defaults
+else:  # imported at first use: for runs, and most of them only for files of parameters or computed defaults
     check_converted = LateFunction("flowc.cli.options.params_files:check_converted")
     read_params_files = LateFunction("flowc.cli.options.params_files:read_params_files")
     dataflow = LateModule("flowc.frontends.pipeline.dataflow")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[str]
 else:
     pipeline = LateModule("flowc.passes.pipeline")  # imports all passes
-    ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
+    ParamType = click.ParamType  # older versions of click do not allow `ParamType[str]`
 
 
 class PassName(ParamType):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.client import query as query_module
     from metaflow.client.query import Query, conditions
     from metaflow.client.reader import RunReader, UserTags, readers
-else:  # used only if there are filters
+else:  # imported at first use: only filters need them
     query_module = LateModule("metaflow.client.query")
     Query = LateFunction("metaflow.client.query:Query")
     conditions = LateFunction("metaflow.client.query:conditions")

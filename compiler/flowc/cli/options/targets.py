@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     ParamType = click.ParamType[str]
 else:
-    ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
+    ParamType = click.ParamType  # older versions of click do not allow `ParamType[str]`
 
 LOCAL = "local"
 

@@ -73,7 +73,7 @@ def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
 class Paths(NamedTuple):
     """The notation for tasks on a command line: its form in the help, and a function `find` that finds the task.
 
-    `find` also gets the values of `options`.
+    `find` also gets the values of the options in the field `options`.
     """
 
     words: str
@@ -151,7 +151,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     for pathspec in _tasks(place):
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except (CardNotPresentException, MetaflowNotFound):  # no cards, or no data of the task yet
+        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored anything yet
             continue
         except RecordError as error:
             unreadable.tell(error)

@@ -52,7 +52,7 @@ def reporting_failed_output() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-            if ended.code == 128 + signal.SIGHUP:  # flushing at exit would fail, too
+            if ended.code == 128 + signal.SIGHUP:  # the terminal is gone, so flushing at exit would fail
                 _end(sys.stderr, sys.stdout, ended=ended)
         # Flush here. If flushing failed at exit, Python would only print that an exception was ignored, and end with
         # exit code 120.

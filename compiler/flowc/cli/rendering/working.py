@@ -75,8 +75,8 @@ class _Line:
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
-        # The process may be forked after this. Python warns about a fork while the kernel still has the thread, so wait
-        # until the thread is gone.
+        # The process may fork after this method. Python warns about a fork while the kernel still has the thread, for
+        # a moment after `join`, so wait until the thread is gone.
         patience = time.monotonic() + 0.1
         while os.path.exists(f"/proc/self/task/{self._thread.native_id}") and time.monotonic() < patience:
             time.sleep(0.001)

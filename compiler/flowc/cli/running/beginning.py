@@ -39,15 +39,15 @@ class _Beginning:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._number = 0  # the received signal
-        self._held = False  # a record is being written: signals take effect afterwards
+        self._held = False  # whether a record is being written: a signal takes effect after that
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None
         numbers = heeded()
-        # Set the handlers before unblocking: a signal that the caller had blocked arrives at the next line.
+        # Set the handlers before unblocking the signals: a signal that was blocked until now arrives immediately.
         self._replaced = {number: signal.signal(number, self._come) for number in numbers}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-        # Hooks run in reverse order: this one after all hooks that the flow registers.
+        # Exit hooks run in reverse order, so this hook runs after all hooks that the flow registers later.
         atexit.register(_stop_timer)
 
     def give_back(self) -> None:
@@ -92,7 +92,7 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a fork that user code made gets the default handler
+        if os.getpid() != self._process:  # a child process that user code has forked: it gets the default handler
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return

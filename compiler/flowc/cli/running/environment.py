@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc_emulator.environments import Isolation
     from flowc_emulator.environments.spec import make_spec
     from flowc_ir import Flow, Node
-else:  # only for --environment=pypi and conda
+else:  # imported at first use: only --environment=pypi and --environment=conda need them
     environments = LateModule("flowc_emulator.environments")
     make_spec = LateFunction("flowc_emulator.environments.spec:make_spec")
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from metaflow.user_decorators import _errors as decorator_errors
 
     OptionTexts = Mapping[str, Sequence[str]]
-else:  # not used for the help of `run`
+else:  # imported at first use: the help of `run` does not need them
     decorator_errors = LateModule("metaflow.user_decorators._errors")
     pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
     logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
@@ -76,7 +76,7 @@ else:  # not used for the help of `run`
     remove_left = LateFunction("flowc_runtime.process.scratch:remove_left")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
     call_exit_hooks = LateFunction("flowc_emulator.exit_hooks:call_exit_hooks")
-    Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # used only for remote stores
+    Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # only remote stores need it
 
 
 def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mapping[str, object], kind: RunKind) -> int:
@@ -126,7 +126,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             Store(agent) if agent else store, graph, checked, texts, options, kind, look, patches
         )
         run = store.run(records.flow, records.id)
-        mode = cast("Mode", options["durability"])  # click has checked the value
+        mode = cast("Mode", options["durability"])  # click has checked that the value is a `Mode`
         disk = Disk.of(run.objects, mode)
         if disk is not None:
             stack.callback(disk.close)
@@ -166,7 +166,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
-        remove_left()  # temporary directories of tasks that were killed
+        remove_left()  # deletes the temporary directories of tasks that were killed
         _tell_failures(result, run, checked, options)
     return new_run.exit_code(result)
 
@@ -202,7 +202,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
     try:
         yield agent
     except BaseException:
-        agent.leave()  # Hazard: do not wait for the process: forks may still hold its pipe
+        agent.leave()  # Hazard: do not wait for its end: forks of this process may still hold the pipe to it
         raise
     agent.close()
 
@@ -239,13 +239,13 @@ def _begin(
 def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:
     """Check the files that a resumed run takes over from the earlier run.
 
-    If the store has lost a file or has a damaged copy, store the original file again. Raises StoreError if the original
+    If a file is missing or damaged in the store, store the original file again. Raises StoreError if the original
     file no longer exists on this machine.
     """
     for parameter in flow.parameters:
         if parameter.type != "file" or values.get(parameter.name) is None:
             continue
-        value = cast("FileRecord", values[parameter.name])  # `store_files` has replaced the path by a record
+        value = cast("FileRecord", values[parameter.name])  # `store_files` has replaced the file's path by a record
         if (why := _fault_of_file(store, value)) and not store_again(store.objects, value):
             name = parameter.name
             raise StoreError(f"{why} {value['file']}, the file of parameter '{name}': give --{name} again")

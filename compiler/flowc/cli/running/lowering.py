@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.schema import dumps
-else:  # `flowc check` imports this module, but runs no pass
+else:  # imported at first use: `flowc check` imports this module, but runs no pass
     pipeline = LateModule("flowc.passes.pipeline")
     dumps = LateFunction("flowc_ir.schema:dumps")
-    sender = LateFunction("flowc.cli.running.sending:sender")  # used only for large files, which are sent to the store
+    sender = LateFunction("flowc.cli.running.sending:sender")  # only large files, which are sent to the store, need it
 
 
 @final
@@ -59,8 +59,8 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, with its code package and a function that sends files that are defaults of parameters to
-    the store."""
+    """A flow after the passes, with its code package. The function `send` sends those files to the store that are
+    defaults of parameters but too large for the package."""
 
     passed: Passed
     package: Package
@@ -173,11 +173,11 @@ def _prepare(
 ) -> _Prepared:
     """Compute the defaults of parameters and run the passes.
 
-    `named` is whether an option or setting names the store of the runs.
+    `named` tells whether an option or a setting names the store of the runs.
     """
     hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)
-    if target.travel is None:  # the target runs no task
+    if target.travel is None:  # the target runs no tasks, so it needs neither defaults nor packed files
         return _Prepared(
             pipeline.run_passes(checked.flow, Context(scheduled=scheduled), hook), checked.package, lambda: None
         )

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
-else:  # used only for flows with secrets, and for settings that differ from their defaults
+else:  # imported at first use: for flows with secrets, and for settings that differ from their defaults
     check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
@@ -204,7 +204,7 @@ def tell_of(
         run: the run; its store has the address by which other programs open it.
         records: the same run, in the store through which this process writes records.
         options: the values of the command's options.
-        disk: the argument `disk` of `cannot_begin`.
+        disk: the disk with the store, or None: see `cannot_begin`.
         more: additional attributes for a `Runner`.
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.mocking import making_patches
     from flowc_ir import Flow
-else:  # used only for runs with patches
+else:  # imported at first use: only runs with patches need it
     making_patches = LateModule("flowc.mocking.making_patches")
 
 

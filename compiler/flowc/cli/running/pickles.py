@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.package import Package
     from flowc_runtime.process.scratch import ScratchDirectory
-else:  # used only for functions that cannot be imported
+else:  # imported at first use: only functions that cannot be imported need it
     ScratchDirectory = LateFunction("flowc_runtime.process.scratch:ScratchDirectory")
 
 

@@ -48,7 +48,8 @@ class RunKind(NamedTuple):
         without: the options of `run` that the command does not have.
         elsewhere: a function that may run the flow outside of the emulator. The function returns the exit code, or None
             if the emulator is to run the flow.
-        keeps: names of options of Metaflow's command. A parameter of the same name does not replace such an option.
+        keeps: the names of the options that Metaflow has for this command. A parameter with such a name does not
+            replace the option.
         flow: the argument FLOW as the usage line shows it.
     """
 

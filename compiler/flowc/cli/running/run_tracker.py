@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import tracker
     from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # used only for runs with a tracker
+else:  # imported at first use: only runs with a tracker need them
     Tracking = LateFunction("flowc_emulator.tracking:Tracking")
     tracker = LateModule("flowc_runtime.run.metrics.tracker")
 

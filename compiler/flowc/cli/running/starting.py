@@ -1,4 +1,5 @@
-"""Chooses how tasks start: as forks of the process that has imported the flow, or with an import of their own.
+"""Chooses how tasks start: as forks of the process that has imported the flow, or as processes that import the flow
+again.
 
 The choice is the value of `--start`, or depends on the effects of the import. docs/adr/0015-starts.md has the rules and
 the reasons.
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_emulator.forkserver.client import ForkServer
     from flowc_emulator.processes.starts import Rule, Starts
     from flowc_runtime.process.origin import ProcessOrigin
-else:  # not used if all tasks are forks
+else:  # imported at first use: not needed if all tasks are forks
     ForkServer = LateFunction("flowc_emulator.forkserver.client:ForkServer")
     Rule = LateFunction("flowc_emulator.processes.starts:Rule")
     Starts = LateFunction("flowc_emulator.processes.starts:Starts")
@@ -42,7 +43,7 @@ else:  # not used if all tasks are forks
 STATE = "flowc.state"  # key in a context's `meta`: the `State` of the process before the import of the flow
 ORIGIN = "flowc.origin"  # key in a context's `meta`: the `ProcessOrigin` of a `flowc` command
 SERVER = "flowc.server"  # key in a context's `meta`: the `ForkServer` that `foresee` has started
-_WITH_CARDS = ("metaflow.plugins.cards._task", "markdown_it")  # what each task with a card would import
+_WITH_CARDS = ("metaflow.plugins.cards._task", "markdown_it")  # modules that each task with a card imports
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # flowc's own packages, and packages that flowc itself imports.
 _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
@@ -72,7 +73,7 @@ class Verdict(NamedTuple):
         third_parties: those of `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.
         sources: the names of the user's modules.
-        finalizers: whether a class of these modules has a finalizer, `__del__`.
+        finalizers: whether a class in the user's modules has a finalizer, `__del__`.
     """
 
     harms: tuple[Harm, ...]
@@ -145,13 +146,12 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server before the flow is imported if tasks will need it, so that it starts while the flow is
-    imported.
+    """Start a fork server if tasks will need one. The server then starts while this process imports the flow.
 
     The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 
     Args:
-        ctx: the command's context. The server ends together with the context, whether used or not.
+        ctx: the command's context. The server ends at the end of the context, even if no task has used it.
         file: the flow's file; None if it is not known.
         choice: the value of `--start`: auto, fork or fresh.
     """
@@ -177,7 +177,7 @@ def note_harmless(verdict: Verdict) -> None:
 
 
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """Return the object that starts tasks with an import of their own; None if all tasks are forks of this process.
+    """Return the object that starts tasks that import the flow again; None if all tasks are forks of this process.
 
     Args:
         checked: the flow, which has been imported.
@@ -257,6 +257,6 @@ def _file(name: str) -> str | None:
         try:
             places = names.get("__path__")
             file = next(iter(places), None) if isinstance(places, Iterable) else None
-        except KeyError:  # a namespace package whose parent's import failed
+        except KeyError:  # a namespace package whose parent package could not be imported
             return None
     return file if isinstance(file, str) else None

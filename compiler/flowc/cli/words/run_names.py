@@ -121,7 +121,7 @@ def find_named(words: str) -> NamedInstead | None:
         return None
     try:
         return _named(open_store(None), flow, rest)
-    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # then the caller reports its own error
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # no hint: the caller reports its own error
         return None
 
 
@@ -143,7 +143,7 @@ def _named(store: Store, flow: str, rest: str) -> NamedInstead | None:
 def _line(code: str, run_id: str = "", inner: str = "") -> str:
     """Return a corrected command line for the current command.
 
-    For `resume` and `retry` it names the run to resume.
+    For `resume` and `retry`, the command line includes the run to resume.
     """
     command = click.get_current_context().info_name or "run"
     words = [command, code]

@@ -101,7 +101,8 @@ class CommandWords:
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
         """Yield the arguments up to `--`, each option together with its values.
 
-        Each result is flowc's option (or None for another argument) and the arguments that belong together.
+        Each result is a pair: the option (None if the first argument is not an option of flowc), and the arguments that
+        belong together.
         """
         at = 0
         while at < len(words) and words[at] != "--":
@@ -176,7 +177,7 @@ class CommandWords:
         The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # the variable first (click reads it if there are no words), then the option before FLOW, then after FLOW
+        # apply the variable (click reads it if there are no words), then the option before FLOW, then that after FLOW
         for words in ([], *filter(None, given)):
             with suppress(click.ClickException):  # the final parse reports a wrong value
                 self._one("error_format", words)
@@ -204,7 +205,7 @@ class CommandWords:
         and `--flow` after FLOW.
 
         Raises:
-            OpeningError: they name different classes.
+            OpeningError: two of the names differ.
         """
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:
@@ -218,7 +219,7 @@ class CommandWords:
         wanted = [each for each in self._options if each.name == option]
         return self._parsed(wanted, words, NO_NAMES)[option]
 
-    # -- when the parameters are known
+    # -- methods that are called when the flow's parameters are known
 
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
@@ -231,7 +232,7 @@ class CommandWords:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… belongs to the parameter
+            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… sets the parameter
                 changed.allow_from_autoenv = False
             yield changed
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from flowc.passes import pipeline
     from flowc_ir import Flow
     from flowc_ir import schema as ir_schema
-else:
-    pipeline = LateModule("flowc.passes.pipeline")  # used only for --print-after and --verify-each
-    ir_schema = LateModule("flowc_ir.schema")  # not used by `flowc check`
+else:  # imported at first use
+    pipeline = LateModule("flowc.passes.pipeline")  # only --print-after and --verify-each need it
+    ir_schema = LateModule("flowc_ir.schema")  # `flowc check` does not need it
     yaml_schema = LateModule("flowc.frontends.yaml.yaml_schema")  # only --schema needs it
 
 flow_argument = click.argument("file", cls=FlowArgument, metavar="FLOW", required=False)

@@ -62,8 +62,8 @@ def run_elsewhere(
     except ExecutorError as error:
         fail(error.message, error.hint, code=USAGE)
     if is_installed(name):
-        # `find_executor` imports the executor's package; it is not part of the flow's code, which is therefore packaged
-        # first
+        # Package the flow's code before `find_executor` imports the executor's package, which is not a part of the
+        # flow's code.
         checked = packaged(checked)
     try:
         found = find_executor(name)

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
         origin_run_id: str | None
         force: bool
         store_url: str | None
-else:
-    agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
+else:  # imported at first use
+    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
@@ -376,14 +376,15 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Print a note that this is a new run: the environment variable names a run of another pipeline of the program.
+    """Print a note that the run is new, because the environment variable names a run of another pipeline of the
+    program.
 
-    Check that the named run exists.
+    If the named run does not exist, print an error and end the program.
     """
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
-    take(asked)  # unset the variable in this process; the program that executes the pipelines keeps it
+    take(asked)  # unset the variable in this process only: it stays set in the program that executes the pipelines
     click.echo(
         f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another flow", err=True
     )

@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
     from flowc_runtime.store.backends.objects import Objects
-else:
-    agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
-    ir_loading = LateModule("flowc.frontends.ir.loading")  # used only if FLOW is an IR
-    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # used only for faults, like the next
+else:  # imported at first use
+    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
+    ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR as FLOW needs it
+    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # only errors need this function and the next
     single_dash = LateFunction("flowc.cli.words.misplaced:single_dash")
-    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # used only without the emulator
+    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # other executors need it
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
     retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
@@ -166,7 +166,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the arguments of a command of this kind, to be split into FLOW and the parts before and after it."""
+    """Return the arguments of a command of this kind, split into FLOW and the arguments before and after FLOW."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
@@ -208,7 +208,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
-    if not own:  # `python flow.py` has begun the import before this point
+    if not own:  # too late for `python flow.py`, which is already importing the flow
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
@@ -248,7 +248,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = CodeOf(place)
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    # what is being loaded: the class, and flowc's options after FLOW that affect loading
+    # the flow that is being loaded: its class, and flowc's options after FLOW that affect the loading
     loading: tuple[type, frozenset[str]] | None = None
 
     def names(cls: type) -> Names:
@@ -337,7 +337,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """Return the command with an option for each parameter of the flow; without a flow, only with flowc's options."""
+    """Return the command with flowc's options and, if there is a flow, an option for each parameter of the flow."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:

@@ -114,7 +114,7 @@ def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: d
 
 
 def _spare(run: RunStore, root: str) -> None:
-    """Record that the spin results in `root` use data of the run, so that `flowc gc` keeps the run.
+    """Record that results of `spin`, in the directory `root`, use data of the run, so that `flowc gc` keeps the run.
 
     Print a note if the record cannot be written.
     """

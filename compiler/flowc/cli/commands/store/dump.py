@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values import files
 
     Command = TypeVar("Command", bound=Callable[..., object])
-else:
-    files = LateModule("flowc_runtime.store.values.files")  # not used by `flowc show` of a run
+else:  # imported at first use
+    files = LateModule("flowc_runtime.store.values.files")  # `flowc show` of a run does not need it
 
 
 class DumpedValue(NamedTuple):
@@ -80,8 +80,8 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error about names in --include that no task has, and a hint or None; if tasks have all names, the
-        error is empty."""
+        """Return an error about the names in --include that no task has, and a hint or None. If there is no such name,
+        the error is empty."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
@@ -150,10 +150,11 @@ def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
-    """Yield the attributes that every task of a run has, with names: class constants, parameters and configs."""
+    """Yield the name and value of each attribute that all tasks of a run have: class constants, parameters and
+    configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.skipping():  # if the record cannot be read, only the constants are missing
+    with unreadable.skipping():  # if the record cannot be read, the result has no constants
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():

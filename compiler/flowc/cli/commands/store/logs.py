@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk, Stream
     from flowc_runtime.store.records.run_store import RunStore
-else:
-    completion = LateModule("flowc.cli.commands.completion")  # used only for tab completion
+else:  # imported at first use
+    completion = LateModule("flowc.cli.commands.completion")  # only tab completion needs it
 
 MERGED_PIECE = 1 << 16  # bytes of each log in memory while the lines of several logs are sorted by time
 

@@ -158,7 +158,8 @@ class RunRow(_Row, total=False):
 
 
 def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str], set[str]] | None:
-    """Return the user tags of runs by flow and id, with one listing a flow; None if it is cheap to list each run's."""
+    """Return the user tags of runs, by flow and id; None for a store in a directory, where each run's tags are read
+    quickly."""
     if not getattr(store.objects, "lists_ended", False):
         return None
     oldest: dict[str, str] = {}
@@ -174,7 +175,7 @@ def run_row(records: RunRecords, tags: Mapping[tuple[str, str], set[str]] | None
 
     Args:
         records: the run.
-        tags: the user tags of all shown runs; None to read those of the run.
+        tags: the user tags of all shown runs; None to read the run's tags.
     """
     view = RunView(records)
     status = view.status

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView, TaskView
     from flowc_runtime.store.ended.ended_runs import with_pack
-else:
+else:  # imported at first use
     of_every_task = LateFunction("flowc.cli.commands.store.dump:of_every_task")
     code_diff = LateModule("flowc.cli.running.code_diff")  # only --diff needs it
-    with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")  # needed only in a bucket
+    with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")  # only a store in a bucket needs it
 
 
 @click.command(
