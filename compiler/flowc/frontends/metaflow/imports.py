@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:  # used only for faults
     pkgutil = LateModule("pkgutil")
 
-_IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # nodes that may use a name of `metaflow`
+_IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # syntax nodes that may use a name of `metaflow`
 _OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
 
 
@@ -173,7 +173,7 @@ def _public(module: str) -> list[str]:
 def _has_module(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # the parent is not a package
+    except ModuleNotFoundError:  # for `a.b`: `a` is not a package, so it contains no module
         return False
 
 
@@ -233,8 +233,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return a hint to name the flow's module instead of its path, and the directory in which flowc finds this
-    module."""
+    """Return a hint that tells the user to name the flow's module instead of its path, and in which directory to run
+    flowc if it is another one."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)

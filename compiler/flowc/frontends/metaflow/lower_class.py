@@ -63,7 +63,7 @@ class LoweringOptions:
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
 
     with_decorators: tuple[Applied, ...]

@@ -44,7 +44,8 @@ class Found(NamedTuple):
 
 @final
 class FunctionReferences:
-    """The functions of one pipeline. `known`: IR's `Function` → Python function; `pickles`: pickled functions."""
+    """The functions of one pipeline. `known` maps each `Function` of the IR to the Python function; `pickles` maps the
+    name of each pickle to its bytes."""
 
     def __init__(self) -> None:
         self.known: dict[Function, UserFunction] = {}
@@ -127,7 +128,7 @@ def main_file() -> tuple[str, str] | None:
     if not isinstance(file, str) or not os.path.isfile(file):
         return None
     path = os.path.abspath(file)
-    spec = getattr(main, "__spec__", None)  # set by `python -m pkg.module`
+    spec = getattr(main, "__spec__", None)  # not None under `python -m pkg.module`
     place = package_place(spec.name, path) if spec is not None else None
     return place or (os.path.dirname(path), os.path.basename(path))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Faults
 else:
-    yaml = LateModule("yaml")  # needed only for pipelines in YAML
+    yaml = LateModule("yaml")  # imported at first use: only pipelines in YAML need it
 
 ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"

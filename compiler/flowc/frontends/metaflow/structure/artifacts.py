@@ -66,11 +66,10 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node except those in a `try` or `with` that handles an exception.
+    """Yield every node except the nodes in a `try` or `with` that handles an exception.
 
-    Code in such a `try` or `with` may expect the AttributeError of a refused assignment. The target of `self.x: int`,
-        which assigns no
-    value, is also left out.
+    Code in such a `try` or `with` may expect the AttributeError of an assignment that the flow refuses. The target of
+    `self.x: int`, which assigns no value, is also left out.
     """
     waiting = [tree]
     while waiting:

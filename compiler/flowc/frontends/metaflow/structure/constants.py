@@ -71,4 +71,4 @@ def _variable(method: StepMethod, name: str) -> object:
 
 def _of_class(members: Members, name: str) -> object:
     value, owner = members.get(name, (_UNKNOWN, object))
-    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # reads the value of a config
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # for a config, this returns its value
