@@ -120,7 +120,7 @@ class _Walk:
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            # All paths come through one arm of the split, for example the alternatives of a switch in this arm.
+            # All paths to this node come through the same arm of the split, for example from a switch in this arm.
             if len(arms) < 2:
                 return stack
             self._join_without_inputs(at, split, "branches")

@@ -193,7 +193,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # the node `first` is the header of this loop
+        begun = loops[-1:] == (first,)  # whether `first` is the header of the innermost loop
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)

@@ -190,7 +190,7 @@ def series(region: Region) -> Series:
 
 class _Builder:
     def __init__(self) -> None:
-        # the keys are `id(region)`; keeping the region keeps its id valid
+        # the keys are `id(region)`; the values contain the region, because an id is unique only while its object exists
         self._made: dict[int, tuple[Region, Series]] = {}
 
     def series(self, region: Region) -> Series:

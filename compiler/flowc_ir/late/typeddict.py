@@ -6,7 +6,7 @@ checkers see the standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+TYPE_CHECKING = False  # type checkers treat this name like `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     from typing import TypedDict
 

@@ -12,7 +12,7 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
-MAX_STATE = 60  # 80 are allowed; states of a step add a suffix such as `--choose`
+MAX_STATE = 60  # AWS allows 80 characters; the rest is for a suffix such as `--choose`
 _PLAIN = late_pattern(r"[^\W_](?:[_ .-]?[^\W_]|_)*")
 _MACHINE = late_pattern(r"[^A-Za-z0-9]+")
 _HASHED = late_pattern(r".*-x[0-9a-f]{8}", re.DOTALL)

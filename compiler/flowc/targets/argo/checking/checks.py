@@ -84,8 +84,8 @@ def check_templates(
 def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
-    `fitting.fit` splits long series into several DAGs. `fit` cannot split the arms of one switch, or the body of a loop
-    whose next iteration starts from many places.
+    `fitting.fit` splits long series into several DAGs. It cannot split two things: the arms (branches) of one switch,
+    and the body of a loop that has many steps from which the next iteration starts.
 
     Args:
         flow: the flow.

@@ -134,7 +134,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
         return "its code is not on the cluster, so its name in the store is unknown"
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
-        if not run.exists():  # a file:// address may refer to a volume of the pods
+        if not run.exists():  # with a file:// address, the store may be on a volume of the pods
             return f"this machine finds no record of it in the store {url}"
         if run.status()["state"] != "succeeded":
             now = time.time()

@@ -128,7 +128,7 @@ def arguments_of(
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
     found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
-    # All values are valid at this point: files are sent now.
+    # Files are sent only now, after all values have been found valid.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 

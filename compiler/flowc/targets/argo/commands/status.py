@@ -40,7 +40,7 @@ class FlowRow(TypedDict):
     next_scheduled: str | None
 
 
-SHOWN = 10  # the maximum number of failed or waiting tasks; --json shows all
+SHOWN = 10  # the maximum number of failed or waiting tasks that are printed; --json prints all
 
 
 @click.command(

@@ -124,7 +124,7 @@ def field_names(model: type[PlainModel]) -> KeysView[str]:
 
 
 def json_of(model: PlainModel) -> object:
-    """Return the JSON of a model. All callers get the same object."""
+    """Return the JSON of a model. All callers get the same object, so they must not change it."""
     return model._json
 
 
