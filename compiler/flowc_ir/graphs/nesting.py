@@ -4,8 +4,8 @@ the top split.
 An entry of the stack is a split and one of its arms. A switch adds no entry. Paths with equal stacks are alternatives
 of a switch, and may meet at any node.
 
-One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk
-continues with the stack that was probably intended, or does not continue after this node.
+One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk goes on
+with the stack that the author probably meant, or ends at this node.
 """
 
 from __future__ import annotations

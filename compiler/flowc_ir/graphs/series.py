@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once, from the sizes of
-    the blocks inside it.
+    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once for each block, from
+    the sizes of the blocks inside it.
 
     Several series may share a block. Computing the size again for each use of a block would take time exponential in
     the number of switches that share arms.

@@ -95,8 +95,8 @@ def _dataclass(
 
     Raises:
         TypeError: only the standard library's decorator can make the class, because its annotations are objects, it has
-            an InitVar, or a base class is a dataclass of the standard library. Errors of the standard library's
-            decorator are raised too.
+            an InitVar, or a base class is a dataclass of the standard library. This decorator also raises the errors of
+            the standard library's decorator.
     """
 
     def make(cls: type) -> type:

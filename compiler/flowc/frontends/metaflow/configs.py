@@ -223,8 +223,8 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None if no source has a
-        value.
+        """Return the value as canonical JSON, and the value as tagged JSON if plain JSON cannot represent it (otherwise
+        an empty text). Return None if no source has a value.
 
         Raises:
             _FailedError: the value cannot be read.

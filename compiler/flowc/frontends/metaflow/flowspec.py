@@ -165,7 +165,7 @@ def load_class(
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(place.path))
-    if source is None:  # the file was valid Python when it was imported
+    if source is None:  # the file was valid Python at its import, and has changed since
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
     # The import succeeded, but the file may use names that can be imported although flowc does not support them.
     if "metaflow._unsupported" in sys.modules:

@@ -52,7 +52,8 @@ def check_imports(source: Source, faults: Faults) -> None:
 
     Args:
         source: the file, which is not imported. Imports in a `try` that catches their failure are not checked.
-        faults: collects a fault for each name. If Metaflow has the name, the hint names an alternative.
+        faults: collects a fault for each name. If the name exists in Metaflow, but flowc does not support it, the
+            fault's hint names an alternative.
     """
     if "metaflow" in "\n".join(source.lines):
         _check_body(source, faults)
@@ -100,7 +101,8 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 
 def _check_module(module: str, span: Span, faults: Faults) -> bool:
-    """Return whether a module exists, and report a missing one. The packages that contain the module are imported."""
+    """Return whether a module exists, and report a missing one. The search imports the packages that contain the
+    module."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")

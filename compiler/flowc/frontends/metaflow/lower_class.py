@@ -110,7 +110,7 @@ def lower_class(
     configs = read_configs(cls, where, sources, options.configs, faults)
     if not faults:
         _prepare(program, config_values(configs), attached, sources, faults)
-    if faults:  # the rest of the class may depend on the configs' values
+    if faults:  # stop here: the rest of the class may depend on the configs' values
         return None
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
-else:  # needed only for functions that cannot be imported
+else:  # imported at first use: only functions that cannot be imported need it
     cloudpickle = LateModule("cloudpickle")
 
 
@@ -106,7 +106,8 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the qualified name of a function; two empty strings if it cannot be imported by them."""
+    """Return the module and the qualified name of a function; two empty strings if the function cannot be imported from
+    this module by this name."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""

@@ -168,7 +168,8 @@ class GraphBuilder:
 
     @contextmanager
     def _reported(self, step: Step, argument: str, what: str = "") -> Iterator[None]:
-        """Report a FunctionError that the `with` block raises, at an argument of the step."""
+        """A context manager: if the `with` block raises a FunctionError, report a fault at the place of the step's
+        `argument`."""
         try:
             yield
         except FunctionError as error:

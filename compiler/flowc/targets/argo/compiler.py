@@ -35,7 +35,7 @@ _INDEX = 6  # characters that each foreach or loop adds to a task's index path, 
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Switch off Python's garbage collector in the whole process while the block runs.
+    """Switch off Python's garbage collector in the whole process while the `with` block runs.
 
     All models of Hera are needed until the manifest is complete. The collector would traverse them repeatedly without
     freeing any; for thousands of steps this takes a fifth of the time.

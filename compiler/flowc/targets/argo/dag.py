@@ -88,7 +88,7 @@ class Dag:
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False
         for target, arm in choice.arms:
-            if not arm:  # an empty arm is chosen if all other arms are skipped
+            if not arm:  # an arm without tasks: it was chosen if all other arms are skipped
                 goes_on = True
                 continue
             known = len(self._tasks)
@@ -145,7 +145,7 @@ class Dag:
 
 
 def _either(ends: After, head: str) -> str:
-    """Return the term that is true if the arm has ended, or if another arm was chosen."""
+    """Return the term of `depends` that is true if the arm has ended, or if another arm was chosen."""
     if ends is None:
         return f"{head}.Skipped"
     return head if ends == [f"{head}.Succeeded"] else f"({' && '.join(ends)} || {head}.Skipped)"

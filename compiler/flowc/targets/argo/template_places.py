@@ -36,8 +36,8 @@ class TemplatePlace:
     """The place of a task in a template. `base` is the index path outside of the loops. The template's inputs `n1`,
     `n2`, … are the numbers of the loops' iterations, outermost first.
 
-    If a loop has several exits, the loop's template also contains the steps after the loop; their path lacks this
-    loop's number.
+    If a loop has several exits, the loop's template also contains the steps after the loop; the index path of these
+    steps has no number for this loop.
     """
 
     base: str = PATH
@@ -50,8 +50,8 @@ class TemplatePlace:
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """Return the arguments for a template that is called from this place: its index path and the numbers of the
-        iterations."""
+        """Return the arguments for a template that is called from this place: the index path of the place, and the
+        numbers of the iterations."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
@@ -73,7 +73,7 @@ class TemplatePlace:
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place in the next iteration of a loop around this place. The result is outside of the loops inside
+        """Return the place in the next iteration of a loop around this place. The place is not inside any inner loop of
         that loop.
 
         Args:

@@ -74,8 +74,8 @@ def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence
     """Return the positions closest to `wanted` (least squares) in which neighbours keep at least the distance that they
     have in `offsets`.
 
-    If the offsets are subtracted, the positions only have to be in ascending order. The pool-adjacent-violators
-    algorithm solves this problem.
+    After the offsets are subtracted, this only means that the positions must be in ascending order. The
+    pool-adjacent-violators algorithm solves this problem.
     """
     pools: list[tuple[float, float, int]] = []  # for each pool: its weight, its mean, and its number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):

@@ -153,8 +153,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph, and return its name. If an arm of a Choice ends the graph, the Choice needs
-        this state, because each rule of a Choice must lead to a state."""
+        """Add a state that ends the graph, and return its name. If a rule of a Choice ends the graph, the Choice needs
+        this state, because each rule must lead to a state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state

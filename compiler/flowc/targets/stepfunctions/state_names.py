@@ -19,7 +19,8 @@ _HASHED = late_pattern(r".*-x[0-9a-f]{8}", re.DOTALL)
 
 
 def state_name(step: str) -> str:
-    """Return the name of a step's state: the step's name if it is plain and short, else its prefix and its digest."""
+    """Return the name of a step's state: the step's name if it is plain and short, otherwise the beginning and a digest
+    of the name."""
     if _PLAIN.fullmatch(step) and len(step) <= MAX_STATE and not _HASHED.fullmatch(step):
         return step
     readable = "".join(char if char.isalnum() else "-" for char in step)[: MAX_STATE - 10].strip("-") or "step"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
-_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # names of the API that an artifact may hide
-_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements that `_unguarded` examines
+_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # attributes of FlowSpec that an artifact may hide
+_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements in which `_unguarded` leaves out assignments
 _RENAME = "give the artifact another name"
 
 

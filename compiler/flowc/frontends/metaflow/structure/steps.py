@@ -39,7 +39,7 @@ _SCOPES = frozenset({
     ast.AsyncFunctionDef, ast.ClassDef, ast.DictComp, ast.ExceptHandler, ast.GeneratorExp, ast.Global, ast.Lambda,
     ast.ListComp, ast.MatchAs, ast.MatchMapping, ast.MatchStar, ast.Nonlocal, ast.SetComp, ast.alias,
 })  # fmt: skip
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits of co_flags: CO_GENERATOR etc. in `inspect`
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits in a code object's `co_flags`
 
 
 @final

@@ -116,8 +116,8 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
-    """Check that a manifest has at most 512 KiB. A run's Workflow may have 1 MiB, and also contains the state of its
-    nodes.
+    """Check that a manifest has at most 512 KiB. The limit for a run's Workflow is 1 MiB, but the Workflow also
+    contains the state of the run's nodes.
 
     Args:
         flow: the flow.

@@ -116,7 +116,7 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
 
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
-    """Record in the store that the run was terminated. Return None, or the reason why this machine cannot record it.
+    """Record in the store that the run was terminated. Return None; or, if this machine cannot do so, the reason.
 
     The exit handler records a terminated run as failed, and does not run if the run was ended with `now`; this function
     corrects the record. The record of a run that succeeded is not changed.

@@ -47,8 +47,8 @@ FlowcError."""
 @final
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A parameter of a template. `declared` is its declaration in the flow; if it is None, values are passed as the
-    strings that the user writes."""
+    """A parameter of a template. `declared` is the declaration of the parameter in the flow. If `declared` is None,
+    values are passed as the strings that the user writes."""
 
     name: str
     argument: str
@@ -76,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object with this name, or an object that was changed
+        return None  # the object is not flowc's, or somebody has changed it
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:

@@ -37,7 +37,7 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
-    """The state of a run. Times are strings in the form of Kubernetes (RFC 3339, UTC); None if the event has not
+    """The state of a run. Times are strings in the format of Kubernetes (RFC 3339, UTC); None if the event has not
     happened.
 
     Attributes:

@@ -40,7 +40,8 @@ POLL: Final = 2.0  # seconds between two requests for the Workflow
 def run_on_cluster(
     checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> ExecutorResult:
-    """Submit a Workflow that runs a flow, and wait for its end. The deployed template and schedule stay as they are.
+    """Submit a Workflow that runs a flow, and wait for its end. If the flow is deployed, its template and its schedule
+    are not changed.
 
     Args:
         checked: the flow.
