@@ -1,8 +1,8 @@
 """Find the split that each join closes. Each node has a stack of the splits that are open at this node; a join removes
 the top split.
 
-An entry of the stack is a split and one of its arms. A switch adds no entry. Paths with equal stacks are alternatives
-of a switch, and may meet at any node.
+An entry of the stack is a split and one of its arms (branches). A switch adds no entry. Paths with equal stacks are
+alternatives of a switch, and may meet at any node.
 
 One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk goes on
 with the stack that the author probably meant, or ends at this node.

@@ -1,5 +1,5 @@
-"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms, bodies and loops, which
-contain regions themselves. Back ends lower this tree.
+"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms (branches of a split or a
+switch), bodies (of a foreach or gang) and loops; all but steps contain regions themselves. Back ends lower this tree.
 
 A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
 share steps. Example: an earlier switch chooses `a` or `b`, which are both switches between `p` and `q`. Then `p` is in

@@ -319,7 +319,7 @@ def block_tasks(block: Block) -> int:
 
 
 def first(blocks: Series) -> NodeId:
-    """Return the first step of a series; the template is named after it."""
+    """Return the first step of a series; the template that runs the series gets its name from this step."""
     match blocks[0]:
         case (
             Call(node=node)

@@ -190,7 +190,8 @@ def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> d
 
 
 class _Base:
-    """The base in a class statement; `__mro_entries__` replaces it, so that it is no base of the class."""
+    """What a class statement names as its base. `__mro_entries__` replaces this object by another base, so the class
+    does not inherit from it."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

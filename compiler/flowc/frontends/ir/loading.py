@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
 _SHOWN: Final = 19  # errors show only this number of characters of a digest: "sha256:" and 12 digits
-# Error code → the field of the IR that the verifier's fault is about; faults with other codes are about `next`.
+# For faults that the verifier finds: error code → the faulty field of the IR. For other codes, it is the field `next`.
 _FIELDS: Final = {
     codes.DUPLICATE_STEP: "id",
     codes.NO_START: "start",
@@ -188,7 +188,7 @@ def _package(
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """Yield the packages that the IR may have been written for; their digests are compared with the digest in the IR.
+    """Yield the packages that the IR may have been written for. The caller looks for the one with the digest in the IR.
 
     For an archive, the first package has all of its files. The next two packages have the files of the directory or of
     the unpacked archive: first with the files that git ignores, then without them.
