@@ -51,7 +51,7 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
         ValueError: the value contains itself, or is nested too deeply.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
-    # A user's dict that has the form of such a number is escaped: it is wrapped in another dict of this form.
+    # A user's dict `{"$float": …}` is not such a number: it is wrapped in another dict with the key `$float`.
     return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
 
 
@@ -100,7 +100,8 @@ def plain(text: str | bytes) -> Json:
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether `json.loads` can read JSON that `dumps` wrote: whether the text does not contain `$float`."""
+    """Return whether `json.loads` reads a text, which `dumps` wrote, as the same value as `loads`: the text must not
+    contain `$float`."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 

@@ -66,7 +66,8 @@ class End:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goto:
-    """A transition to one node; its task has the same index path."""
+    """A transition to one node, which runs as one task. The index path stays the same, unless the transition enters or
+    leaves a loop."""
 
     target: NodeId
 
@@ -186,8 +187,7 @@ class Timeout:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The resources of a task. `cpu` is the number of cores as decimal text, in the form of the source. Sizes are in
-    MiB.
+    """The resources of a task. `cpu` is the number of cores as decimal text, such as "0.5". Sizes are in MiB.
 
     `assumed` has the names of amounts that are only defaults of `@kubernetes`; amounts in a configuration file replace
     them.
@@ -204,7 +204,7 @@ class Resources:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """The packages of a task's own environment: pairs of a name and a version in the form of the source ("" for any
+    """The packages of a task's own environment: pairs of a name and a version, as written in the source ("" for any
     version).
 
     `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None means the version of the Python

@@ -31,7 +31,8 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
         "wait for the object in the first step, or start the run when the object exists",
     ),
 }
-"""For each decorator of a back end that flowc does not have: the back end, and a hint that says what to do instead."""
+"""Decorators for back ends that flowc does not have: decorator name → the back end, and a hint that says what to do
+instead."""
 
 
 # -- of a step ---------------------------------------------------------------------------------------------------------

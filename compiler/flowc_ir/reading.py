@@ -89,7 +89,7 @@ def scalar(value: object, at: str) -> Choice:
     Raises:
         SchemaError: the value has another type.
     """
-    if isinstance(value, str | int | float):  # a bool is an int
+    if isinstance(value, str | int | float):  # includes bool, a subclass of int
         return value
     raise wrong(value, at, "a string, a number or a boolean")
 

@@ -116,7 +116,8 @@ def _transition(transition: Transition) -> str:
 
 
 def _action(node: Node) -> str | None:
-    """Return the text about the code that a node's tasks run; None for the method with the step's name."""
+    """Return the text about the code that a node's tasks run; None if the tasks run the method with the step's name,
+    which is the usual case."""
     match node.run:
         case Method(name=name):
             return None if name == node.id else f"method {name}"

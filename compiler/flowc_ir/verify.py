@@ -45,7 +45,7 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
     faults = Faults()
     _duplicates(flow, faults)
     _edges(flow, analysis, faults)
-    if faults:  # the checks below need valid references
+    if faults:  # the checks below need a flow in which every referenced step exists
         return [*faults]
     vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
     shape = analyse(flow.start, vertices)

@@ -116,7 +116,7 @@ class Format:
         return value if type(number) is int and number >= self.marks else json_text.plain(text)
 
     def read(self, kind: str, data: object) -> dict[str, Json]:
-        """Return an object of a known version in the form of the current version, with the current number.
+        """Convert an object of a known version to the current version, and return it.
 
         Args:
             kind: the kind of the object, such as `attempt`.
@@ -145,7 +145,7 @@ def _mark_numbers(_: str, flow: dict[str, Json]) -> dict[str, Json]:
 
 
 def _marked_fields(part: dict[str, Json], *, texts: bool) -> dict[str, Json]:
-    return {  # the keys of `environment` are users' names
+    return {  # the keys of `environment` are names of users' variables, not of fields
         key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS) for key, item in part.items()
     }
 
@@ -157,7 +157,7 @@ def _marked(part: Json, *, texts: bool) -> Json:
         case list():
             return [_marked(item, texts=texts) for item in part]
         case str() if texts and not json_text.is_plain(part):
-            with suppress(ValueError):  # the value of a toleration is not JSON
+            with suppress(ValueError):  # the field `value` of a toleration is plain text, not JSON
                 return json_text.dumps(json_text.plain(part), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return part
 

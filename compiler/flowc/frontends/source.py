@@ -25,8 +25,8 @@ else:  # imported at first use, because the import costs start-up time
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # a line with one colon, at its end
-_MOST_WRAPPERS = 100  # at most this number of objects is searched for a function
+_PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # its only colon is at the end
+_MOST_WRAPPERS = 100  # the maximum number of objects to search for the wrapped function
 
 
 @final
@@ -267,7 +267,7 @@ class Sources:
         return path.replace(os.sep, "/")
 
     def parse(self, file: str, content: bytes) -> Source:
-        """Parse one file of the package, and store the result for `of`.
+        """Parse one file of the package, and keep the result; the method `of` returns it later.
 
         Args:
             file: the path below the root.

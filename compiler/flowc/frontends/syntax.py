@@ -76,7 +76,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
 
 def _has_steps(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]) -> bool:
     """Return whether a class is a flow: it derives from FlowSpec, or it has a step."""
-    if node.name in below:  # a class cannot be its own base
+    if node.name in below:  # a class that seems to be its own base: without this check, the search would not end
         return False
     bases = [_last(base) for base in node.bases]
     inner = [classes[base] for base in bases if base in classes]
@@ -88,7 +88,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
     lineage, complete = _lineage(node, classes, ())
     parameters: dict[str, ParameterSyntax] = {}
     steps: dict[str, None] = {}
-    for one in reversed(lineage):  # a class comes after its bases
+    for one in reversed(lineage):  # bases first, so that a subclass's parameter replaces its base's parameter
         for item in one.body:
             if (parameter := _parameter(item)) is not None:
                 parameters[parameter.name] = parameter

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Kind = TypeVar("Kind", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# Fields of nodes that contain no nodes, or only operators and contexts (`ast.Load`).
+# The fields of syntax nodes in which there are no other nodes, or only operators and contexts (`ast.Load`).
 _PLAIN = frozenset({
     "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
     "op", "ops", "rest", "simple", "str", "tag", "type_comment",
@@ -73,7 +73,7 @@ class SyntaxTree:
         waiting: list[ast.AST | None] = [root]
         while waiting:  # no recursion, except for nested functions: expressions may nest thousands of levels
             node = waiting.pop()
-            if node is None:  # the key of `**` in a dict, or the default of a keyword argument without a default
+            if node is None:  # stands for the key of `**` in a dict, or for a missing default of a keyword argument
                 continue
             if isinstance(node, _FUNCTIONS) and node is not root:
                 inner = self.nodes(node)

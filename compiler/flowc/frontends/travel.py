@@ -42,7 +42,7 @@ _MOST_NAMES: Final = 5  # a warning lists at most this number of names
 # Parameters of these classes read their file when the flow is compiled. The IR has the content, so tasks do not need
 # the file.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
-_NAMING: Final = frozenset({ast.BinOp, ast.Call, ast.Constant})  # nodes that may contain the name of a file
+_NAMING: Final = frozenset({ast.BinOp, ast.Call, ast.Constant})  # kinds of syntax nodes that may contain a file name
 
 
 def check_package(package: Package, flow: Flow, faults: Faults) -> None:
@@ -217,7 +217,7 @@ def _later(trees: Mapping[str, SyntaxTree]) -> Iterator[tuple[str, str]]:
     for name in sorted(names - sys.modules.keys()):
         try:
             spec = find_spec(name)
-        except (ImportError, ValueError):  # the import fails when the flow runs
+        except (ImportError, ValueError):  # the same import will also fail when the flow runs
             continue
         if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
             yield name, spec.origin

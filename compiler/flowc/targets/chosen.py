@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PodChoices(Protocol):
-    """The settings of a target that pods read from variables."""
+    """The settings of a target that pods read from environment variables."""
 
     @property
     def catalog(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.target import Target
 
-    AnyTarget: TypeAlias = Target[Any, Any]  # the table has targets with any types of settings and products
+    AnyTarget: TypeAlias = Target[Any, Any]  # a target of the table may have any types of settings and products
 
 DEFAULT: Final = "argo"
 """The target of commands without `--target`."""
@@ -103,7 +103,7 @@ def operations_of(deployment: Deployment) -> Operations:
 
 
 def _load_target(name: str) -> AnyTarget:
-    from flowc.targets.target import Target  # imported here, because it imports dataclasses, which takes 0.01 s
+    from flowc.targets.target import Target  # imported here, because this also imports dataclasses, which takes 0.01 s
 
     found = _load(BUILTIN[name][0])
     assert isinstance(found, Target)

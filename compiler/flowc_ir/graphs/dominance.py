@@ -83,8 +83,8 @@ def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> b
 def natural_loop(
     header: NodeId, latches: Iterable[NodeId], before: Mapping[NodeId, Iterable[NodeId]]
 ) -> frozenset[NodeId]:
-    """Return the nodes of a loop: the header, and the nodes from which a latch can be reached without passing the
-    header.
+    """Return the nodes of a loop: the header, and the nodes from which an edge back to the header can be reached
+    without passing the header.
 
     Args:
         header: the node that dominates all other nodes of the loop.

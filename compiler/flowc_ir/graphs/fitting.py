@@ -55,9 +55,9 @@ class _Fitting:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # the keys are `id(series)`; keeping the series keeps its id valid
+        # the keys are `id(series)`; the values contain the series, because an id is unique only while its object exists
         self._fitted: dict[int, tuple[Series, Series]] = {}
-        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)`, too
+        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)` here, too
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:
@@ -66,8 +66,9 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # Each round replaces chunks of blocks by one task each. A block of parallel arms has at most half as many
-        # tasks as the limit, so a chunk has at least two blocks, and a round at least halves the number of tasks.
+        # Each round of this loop replaces chunks of consecutive blocks by one task each. A block of parallel arms has
+        # at most half as many tasks as the limit, so a chunk has at least two blocks, and a round at least halves the
+        # number of tasks.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:

@@ -1,11 +1,11 @@
 """Find the split that each join closes. Each node has a stack of the splits that are open at this node; a join removes
 the top split.
 
-An entry of the stack is a split and one of its arms. A switch adds no entry. Paths with equal stacks are alternatives
-of a switch, and may meet at any node.
+An entry of the stack is a split and one of its arms (branches). A switch adds no entry. Paths with equal stacks are
+alternatives of a switch, and may meet at any node.
 
-One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk
-continues with the stack that was probably intended, or does not continue after this node.
+One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk goes on
+with the stack that the author probably meant, or ends at this node.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Walk:
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            # All paths come through one arm of the split, for example the alternatives of a switch in this arm.
+            # All paths to this node come through the same arm of the split, for example from a switch in this arm.
             if len(arms) < 2:
                 return stack
             self._join_without_inputs(at, split, "branches")

@@ -1,5 +1,5 @@
-"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms, bodies and loops, which
-contain regions themselves. Back ends lower this tree.
+"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms (branches of a split or a
+switch), bodies (of a foreach or gang) and loops; all but steps contain regions themselves. Back ends lower this tree.
 
 A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
 share steps. Example: an earlier switch chooses `a` or `b`, which are both switches between `p` and `q`. Then `p` is in
@@ -193,7 +193,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # the node `first` is the header of this loop
+        begun = loops[-1:] == (first,)  # whether `first` is the header of the innermost loop
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)

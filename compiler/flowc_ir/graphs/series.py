@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once, from the sizes of
-    the blocks inside it.
+    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once for each block, from
+    the sizes of the blocks inside it.
 
     Several series may share a block. Computing the size again for each use of a block would take time exponential in
     the number of switches that share arms.
@@ -190,7 +190,7 @@ def series(region: Region) -> Series:
 
 class _Builder:
     def __init__(self) -> None:
-        # the keys are `id(region)`; keeping the region keeps its id valid
+        # the keys are `id(region)`; the values contain the region, because an id is unique only while its object exists
         self._made: dict[int, tuple[Region, Series]] = {}
 
     def series(self, region: Region) -> Series:
@@ -319,7 +319,7 @@ def block_tasks(block: Block) -> int:
 
 
 def first(blocks: Series) -> NodeId:
-    """Return the first step of a series; the template is named after it."""
+    """Return the first step of a series; the template that runs the series gets its name from this step."""
     match blocks[0]:
         case (
             Call(node=node)

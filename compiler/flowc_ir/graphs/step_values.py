@@ -1,4 +1,5 @@
-"""The names of the values that steps without a flow class set: their returns, and the failures that they store."""
+"""Steps of a flow without a class set values: what their code returns, and the failures that they store. This module
+finds the names of these values."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def failure_of(node: Node) -> str | None:
 
 
 def set_here(node: Node) -> list[str]:
-    """Return the names of the values that a step sets, in order. The name for its caught failure is last."""
+    """Return the names of the values that a step sets, in order. If the step stores its caught failure, the name for
+    the failure is last."""
     failure = failure_of(node)
     return [*_returned(node.run), *([] if failure is None else [failure])]
 

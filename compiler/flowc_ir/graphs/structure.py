@@ -69,7 +69,7 @@ class _Analysis:
     def shape(self) -> FlowStructure:
         order = self._in_order()
         self._check_cycles(order)
-        if self.faults:  # nesting and reachability are undefined after a cycle
+        if self.faults:  # the further checks make no sense for a graph with such a cycle
             return FlowStructure(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))

@@ -8,7 +8,7 @@ library at their first use. Type checkers see the standard library's functions (
 
 from __future__ import annotations
 
-from _weakref import ref  # `weakref` itself would be imported from a file
+from _weakref import ref  # built in, while the module `weakref` would be read from a file
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Final, TypeVar, final
@@ -95,8 +95,8 @@ def _dataclass(
 
     Raises:
         TypeError: only the standard library's decorator can make the class, because its annotations are objects, it has
-            an InitVar, or a base class is a dataclass of the standard library. Errors of the standard library's
-            decorator are raised too.
+            an InitVar, or a base class is a dataclass of the standard library. This decorator also raises the errors of
+            the standard library's decorator.
     """
 
     def make(cls: type) -> type:
@@ -263,7 +263,7 @@ def _set_state(self: object, state: list[object]) -> None:
 
 
 def _key(fields: Mapping[str, _Field]) -> Callable[[object], object]:
-    """Return a function from an instance to a tuple of those values that comparisons use."""
+    """Return a function that returns, for an instance, a tuple of the values that comparisons use."""
     names = [name for name, each in fields.items() if each.compare]
     if len(names) > 1:
         return attrgetter(*names)
@@ -306,8 +306,8 @@ _used: list[ref[_Init]] = []
 def compile_used() -> None:
     """Compile the `__init__` of each class that has instances.
 
-    Call it before many forks: each fork makes few instances, so that it would never compile these functions itself, and
-    the placeholders are slower.
+    A process calls this function before it forks many times. Each fork makes few instances: it would never compile
+    these functions itself, and would use the slower placeholders.
     """
     for each in _used:
         placeholder = each()
@@ -343,7 +343,7 @@ class _Init:
             if self._fits(args, by_name):
                 self._set(instance, args, by_name)
             else:
-                self._compiled()(instance, *args, **by_name)  # raises the TypeError that Python raises for a function
+                self._compiled()(instance, *args, **by_name)  # this call raises Python's TypeError for wrong arguments
 
         return __init__
 
@@ -407,7 +407,7 @@ def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionTy
         if not options.frozen:
             body.append(f"self.{name} = {value}")
         elif options.slots:
-            names[f"_set_{name}"] = getattr(cls, name).__set__  # the fastest way to set a slot
+            names[f"_set_{name}"] = getattr(cls, name).__set__  # this is the fastest way to set a slot
             body.append(f"_set_{name}(self, {value})")
         else:
             body.append(f"_set(self, {name!r}, {value})")
@@ -416,7 +416,7 @@ def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionTy
     arguments = ", ".join([*plain, *(["*", *by_name] if by_name else [])])
     lines = [f"def __init__({arguments}):", *(body or ["pass"])]
     made: dict[str, FunctionType] = {}
-    exec("\n ".join(lines), names, made)  # the text contains only names of fields
+    exec("\n ".join(lines), names, made)  # this is safe: the text contains nothing of the user but names of fields
     function = made["__init__"]
     function.__qualname__ = f"{cls.__qualname__}.__init__"
     function.__module__ = cls.__module__

@@ -21,8 +21,9 @@ else:
     hashlib = LateModule("hashlib")
 
 LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
-TINY: Final = 1 << 13  # up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked
-# process would first read 200 pages of its code
+# Up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked process would first have
+# to read 200 pages of OpenSSL's code.
+TINY: Final = 1 << 13
 _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 
 

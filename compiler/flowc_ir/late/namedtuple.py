@@ -7,7 +7,7 @@ standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
-from _weakref import ref  # `weakref` itself would be imported from a file
+from _weakref import ref  # built in, while the module `weakref` would be read from a file
 from importlib import import_module
 
 from flowc_ir.late import LateModule
@@ -69,7 +69,7 @@ class _New:
         values = [*args, *[given.pop(name) for name in names[len(args) :] if name in given]]
         wrong = any(name not in names[len(args) :] for name in by_name)
         if wrong or len(values) != len(names):
-            return self.compiled()(cls, *args, **by_name)  # raises the TypeError that Python raises for a function
+            return self.compiled()(cls, *args, **by_name)  # this call raises Python's TypeError for wrong arguments
         return tuple.__new__(cls, values)
 
     def __getattr__(self, name: str) -> object:
@@ -190,7 +190,8 @@ def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> d
 
 
 class _Base:
-    """The base in a class statement; `__mro_entries__` replaces it, so that it is no base of the class."""
+    """What a class statement names as its base. `__mro_entries__` replaces this object by another base, so the class
+    does not inherit from it."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

@@ -25,7 +25,7 @@ else:
 
         def __getattr__(self, name: str) -> object:
             value = getattr(re.compile(self.pattern, self._flags), name)
-            setattr(self, name, value)  # the next access does not call this method
+            setattr(self, name, value)  # the next access to this attribute does not call `__getattr__`
             return value
 
         def __repr__(self) -> str:

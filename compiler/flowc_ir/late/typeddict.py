@@ -6,7 +6,7 @@ checkers see the standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers take it for `typing.TYPE_CHECKING`
+TYPE_CHECKING = False  # type checkers treat this name like `typing.TYPE_CHECKING`
 if TYPE_CHECKING:
     from typing import TypedDict
 
@@ -47,7 +47,8 @@ class _Meta(type):
 
 
 class _Base:
-    """The base in a class statement; `__mro_entries__` replaces it, so that it is no base of the class."""
+    """What a class statement names as its base. `__mro_entries__` replaces this object by another base, so the class
+    does not inherit from it."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

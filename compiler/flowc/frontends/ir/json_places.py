@@ -22,7 +22,8 @@ def steps_of(place: str) -> list[str | int]:
 
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
-    """Return the span of a value in a JSON text; of its innermost existing parent if the value does not exist.
+    """Return the span of a value in a JSON text. If the value does not exist, return the span of the innermost object
+    or list on its path that exists.
 
     Args:
         file: the file name to write in the span.

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 _WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
-_SHOWN: Final = 19  # errors show this number of characters of a digest: "sha256:" and 12 digits
-# Error code → the field of the IR that the verifier's fault is about; faults with other codes are about `next`.
+_SHOWN: Final = 19  # errors show only this number of characters of a digest: "sha256:" and 12 digits
+# For faults that the verifier finds: error code → the faulty field of the IR. For other codes, it is the field `next`.
 _FIELDS: Final = {
     codes.DUPLICATE_STEP: "id",
     codes.NO_START: "start",
@@ -58,7 +58,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
     Args:
         path: the file of the IR.
         code: the directory or archive with the code; None for the directory of the IR's file.
-        suffixes: endings of file names; files with these endings belong to the code of a directory, like Python files.
+        suffixes: endings of file names; files with these endings belong to the code of a directory, as Python files do.
 
     Returns:
         The loaded flow; or, if it cannot be loaded, only `diagnostics` with all faults.
@@ -83,7 +83,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return the names of the parameters of an IR, each with whether the parameter is a flag.
+    """Return the names of an IR's parameters; for each name, whether the option on the command line is a flag.
 
     Args:
         path: the file of the IR; the result is empty if the file cannot be read as an IR.
@@ -188,10 +188,10 @@ def _package(
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """Yield the packages that the IR may have been written for; their digests are compared with the digest in the IR.
+    """Yield the packages that the IR may have been written for. The caller looks for the one with the digest in the IR.
 
-    For an archive, the first package has all of its files. The next two are packages of the directory or of the
-    unpacked archive: with ignored files, then without them.
+    For an archive, the first package has all of its files. The next two packages have the files of the directory or of
+    the unpacked archive: first with the files that git ignores, then without them.
 
     Raises:
         FileNotFoundError: the flow's file is missing.
@@ -212,7 +212,7 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
     patterns = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
     try:
         yield without_ignored(package, file, patterns)[0]
-    except (NoGitError, UnknownError):  # without git, no ignored files are known
+    except (NoGitError, UnknownError):  # without git, nobody knows which files are ignored
         return
 
 

@@ -81,7 +81,7 @@ def read_configs(
     """
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        values = replace(values, earlier=None)  # without configs, the earlier run need not be read
+        values = replace(values, earlier=None)  # no configs: a resumed run need not read the earlier run
     reader = _Reader(cls, where, sources, values, faults)
     reader.check_names([*declared.values()])
     configs: dict[str, IrConfig] = {}
@@ -223,8 +223,8 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None if no source has a
-        value.
+        """Return the value as canonical JSON, and the value as tagged JSON if plain JSON cannot represent it (otherwise
+        an empty text). Return None if no source has a value.
 
         Raises:
             _FailedError: the value cannot be read.

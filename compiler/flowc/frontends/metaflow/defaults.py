@@ -51,7 +51,8 @@ def _without_class(value: object) -> object:
 
 
 def recorded(declared: Parameter[object], parameter: IrParameter, value: object) -> Value:
-    """Convert a default to JSON, like a value from the command line; None if JSON cannot express the default.
+    """Convert a default to JSON in the same way as a value from the command line; None if JSON cannot express the
+    default.
 
     As in Metaflow, an int is allowed for a text parameter and a float for an int parameter.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
     from flowc.frontends.metaflow.load_options import ChooseClass, LoadOptions
     from metaflow.decorators import Applied
-else:  # not used by `python flow.py`, or only for faults
+else:  # imported at first use: `python flow.py` does not need them, or only to report a fault
     check_extensions = LateFunction("flowc.frontends.metaflow.imports:check_extensions")
     check_imports = LateFunction("flowc.frontends.metaflow.imports:check_imports")
     import_fault = LateFunction("flowc.frontends.metaflow.imports:import_fault")
@@ -62,7 +62,7 @@ def load(
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
         ask: a function that gets the flow's class and returns options. The options replace `with_decorators`,
             `deployment`, `configs` and `suffixes`.
         other: a function that gets the imported module and may load something else, such as a pipeline. If it
@@ -165,7 +165,7 @@ def load_class(
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(place.path))
-    if source is None:  # the file was valid Python when it was imported
+    if source is None:  # the file was valid Python at its import, and has changed since
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
     # The import succeeded, but the file may use names that can be imported although flowc does not support them.
     if "metaflow._unsupported" in sys.modules:
@@ -185,7 +185,8 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
 
 
 def _with_data(place: SourceLocation, package: Package, options: LoweringOptions, faults: Faults) -> Package:
-    """Collect the package again if the options add file suffixes: options are known only when the class is known."""
+    """Collect the package again if the options add file suffixes. The first package was made without them, because the
+    options are known only after the class was imported."""
     return _collect(place, faults, options.suffixes) if options.suffixes else package
 
 

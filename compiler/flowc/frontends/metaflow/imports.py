@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:  # used only for faults
     pkgutil = LateModule("pkgutil")
 
-_IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # nodes that may use a name of `metaflow`
+_IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # syntax nodes that may use a name of `metaflow`
 _OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
 
 
@@ -52,7 +52,8 @@ def check_imports(source: Source, faults: Faults) -> None:
 
     Args:
         source: the file, which is not imported. Imports in a `try` that catches their failure are not checked.
-        faults: collects a fault for each name. If Metaflow has the name, the hint names an alternative.
+        faults: collects a fault for each name. If the name exists in Metaflow, but flowc does not support it, the
+            fault's hint names an alternative.
     """
     if "metaflow" in "\n".join(source.lines):
         _check_body(source, faults)
@@ -100,7 +101,8 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 
 def _check_module(module: str, span: Span, faults: Faults) -> bool:
-    """Return whether a module exists, and report a missing one. The packages that contain the module are imported."""
+    """Return whether a module exists, and report a missing one. The search imports the packages that contain the
+    module."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")
@@ -173,7 +175,7 @@ def _public(module: str) -> list[str]:
 def _has_module(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # the parent is not a package
+    except ModuleNotFoundError:  # for `a.b`: `a` is not a package, so it contains no module
         return False
 
 
@@ -233,8 +235,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return a hint to name the flow's module instead of its path, and the directory in which flowc finds this
-    module."""
+    """Return a hint that tells the user to name the flow's module instead of its path, and in which directory to run
+    flowc if it is another one."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)

@@ -25,7 +25,7 @@ class LoadOptions(NamedTuple):
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow; None for the defaults.
         configs: the sources from which configs get their values; None if there are no sources but defaults.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
 
     with_decorators: Sequence[Applied] = ()

@@ -63,7 +63,7 @@ class LoweringOptions:
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources from which configs get their values.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
 
     with_decorators: tuple[Applied, ...]
@@ -110,7 +110,7 @@ def lower_class(
     configs = read_configs(cls, where, sources, options.configs, faults)
     if not faults:
         _prepare(program, config_values(configs), attached, sources, faults)
-    if faults:  # the rest of the class may depend on the configs' values
+    if faults:  # stop here: the rest of the class may depend on the configs' values
         return None
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)

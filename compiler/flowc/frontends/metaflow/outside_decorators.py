@@ -69,7 +69,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[UserDecorator, Span]]:
-    if "metaflow.user_decorators.common" not in sys.modules:  # only this module defines user decorators
+    if "metaflow.user_decorators.common" not in sys.modules:  # without this module, no user-defined decorator can exist
         return
     from metaflow.user_decorators.common import user_decorators
 

@@ -47,7 +47,7 @@ def resolve_defaults(
 ) -> Flow:
     """Return the flow with its computed defaults replaced by their values.
 
-    While such a function runs, `current` has the flow's name and the names of its project.
+    While a function computes a default, `current` has the flow's name and the names of its project.
 
     Args:
         flow: the flow.

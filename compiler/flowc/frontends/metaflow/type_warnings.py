@@ -1,4 +1,4 @@
-"""Warn about parameter types that have another effect than the flow's author may expect.
+"""Warn about types of parameters that do not do what the flow's author may expect.
 
 n = Parameter("n", type=Optional[int])
 
@@ -53,7 +53,7 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
 
 def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(declared_type)
-    if origin is None or origin is typing.Annotated:  # Annotated[T, …] converts like T
+    if origin is None or origin is typing.Annotated:  # calling Annotated[T, …] converts a value like T
         return
     name = str(declared_type).replace("typing.", "")
     if isinstance(declared_type, GenericAlias):

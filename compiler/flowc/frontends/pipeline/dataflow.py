@@ -118,7 +118,7 @@ def _uses(
     code = functions[node.run]
     try:
         signature = inspect.signature(code)
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # a builtin function may have no signature
         return []
     hints, uses = annotations_of(code), []
     for name, parameter in signature.parameters.items():
@@ -193,7 +193,7 @@ def parameters_of(
     Args:
         names: the names that no step produces, with their uses.
         declared: parameter name → default, as the pipeline declares them; None for a required parameter.
-        extra: name → value of the values that are passed when the pipeline is run.
+        extra: name → value, for the values that the caller passes when the pipeline is run.
         where: the span of the pipeline.
     """
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
@@ -262,10 +262,10 @@ def _has_only_own_default(use: NameUse) -> bool:
 
 
 def _default(use: NameUse) -> str | None:
-    """Return the default of a use as canonical JSON; a path, date or enum becomes the JSON value that is converted to
-    it.
+    """Return the default of a use as canonical JSON. For a path, a date or a member of an enum, return the JSON value
+    that flowc converts to it.
 
-    Return None if no JSON value is converted to a value that equals the default; the function then uses its own
+    Return None if flowc converts no JSON value to a value that equals the default; the function then uses its own
     default.
     """
     value = use.default

@@ -1,4 +1,4 @@
-"""Check the catalogs of steps: each file pattern that a step gets must match files that an earlier step may put."""
+"""Check the catalogs of steps: each file pattern in a step's `get` must match files that an earlier step may `put`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_files(nodes: Sequence[Node], faults: Faults) -> None:
-    """Report each file pattern that a step gets and that cannot match files of any earlier step.
+    """Report each file pattern in a step's `get` that cannot match a file in the `put` of any earlier step.
 
     Args:
         nodes: all nodes of the pipeline.

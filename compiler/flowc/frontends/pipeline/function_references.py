@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
-else:  # needed only for functions that cannot be imported
+else:  # imported at first use: only functions that cannot be imported need it
     cloudpickle = LateModule("cloudpickle")
 
 
@@ -44,7 +44,8 @@ class Found(NamedTuple):
 
 @final
 class FunctionReferences:
-    """The functions of one pipeline. `known`: IR's `Function` → Python function; `pickles`: pickled functions."""
+    """The functions of one pipeline. `known` maps each `Function` of the IR to the Python function; `pickles` maps the
+    name of each pickle to its bytes."""
 
     def __init__(self) -> None:
         self.known: dict[Function, UserFunction] = {}
@@ -105,7 +106,8 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the qualified name of a function; two empty strings if it cannot be imported by them."""
+    """Return the module and the qualified name of a function; two empty strings if the function cannot be imported from
+    this module by this name."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""
@@ -127,7 +129,7 @@ def main_file() -> tuple[str, str] | None:
     if not isinstance(file, str) or not os.path.isfile(file):
         return None
     path = os.path.abspath(file)
-    spec = getattr(main, "__spec__", None)  # set by `python -m pkg.module`
+    spec = getattr(main, "__spec__", None)  # not None under `python -m pkg.module`
     place = package_place(spec.name, path) if spec is not None else None
     return place or (os.path.dirname(path), os.path.basename(path))
 

@@ -88,7 +88,8 @@ class GraphBuilder:
             self._add(end, pipeline.place, NoCode(), End())
         first = self._sequence(pipeline, Level(end, end))
         assert first is not None
-        if any(first in targets(node.next) for node in self._nodes.values()):  # no loop may lead to the first node
+        if any(first in targets(node.next) for node in self._nodes.values()):
+            # A loop leads back to the first node: put an empty node before it.
             start = self._names.take("start")
             self._add(start, pipeline.place, NoCode(), Goto(target=first))
             first = start
@@ -167,7 +168,8 @@ class GraphBuilder:
 
     @contextmanager
     def _reported(self, step: Step, argument: str, what: str = "") -> Iterator[None]:
-        """Report a FunctionError that the `with` block raises, at an argument of the step."""
+        """A context manager: if the `with` block raises a FunctionError, report a fault at the place of the step's
+        `argument`."""
         try:
             yield
         except FunctionError as error:
@@ -244,8 +246,8 @@ class GraphBuilder:
         return self._guarded(step, level, name)
 
     def _guarded(self, step: Step, level: Level, first: NodeId) -> NodeId:
-        """Add a node before a composite step that checks the composite's value, so that the handler of failures also
-        handles a wrong value; return the first node."""
+        """Add a node that checks the value of a composite step, such as the list of a map, before the step runs: then
+        the handler of failures also handles a wrong value. Return the first node."""
         if level.failure is None:
             return first
         name = self._names.take(*level.around, f"{step.name}_check")
@@ -259,7 +261,7 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # `needs_end` has added a last node
+        assert level.then is not None  # never None: a pipeline that ends with a loop gets a last node (`needs_end`)
         self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
@@ -278,7 +280,8 @@ class GraphBuilder:
         )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
-        """Return the level for branches that end in the join `join`; if a step in a branch fails, the join runs too."""
+        """Return the `Level` of branches that end in the join `join`; if a step in a branch fails, the join runs
+        too."""
         failure = join if level.failure is not None else None
         return Level(join, join, failure, (*level.around, step.name), (*level.at, key))
 

@@ -29,10 +29,11 @@ class Level:
 
     Attributes:
         then: the node that runs after the sequence; None if the run ends.
-        exit: the node that runs after the pipeline with the sequence, also if a handler of failures ends the pipeline.
+        exit: the node that runs after the pipeline that contains the sequence, even if the pipeline ends with its
+            handler of failures.
         failure: the node that runs after a failed step; None if no failure is handled.
-        around: the names of the composites that contain the sequence, outermost first.
-        at: the position of the sequence's pipeline, or of its current step.
+        around: the names of the composite steps (maps, loops, …) that contain the sequence, outermost first.
+        at: the position of the pipeline that contains the sequence, or of the step that is being added.
     """
 
     then: NodeId | None
@@ -80,7 +81,7 @@ def leaving(level: Level) -> Transition:
     """
     if level.failure is None:
         return goto(level.then)
-    assert level.then is not None  # `needs_end` has added a last node
-    if level.then == level.failure:  # a join, which handles the failures of its branches
+    assert level.then is not None  # never None: a pipeline that handles failures gets a last node (`needs_end`)
+    if level.then == level.failure:  # the next node is a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

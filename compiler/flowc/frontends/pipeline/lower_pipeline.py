@@ -57,7 +57,7 @@ def load_pipeline(
         module: the module that defines the pipeline; None for the running program.
         parameters: the values that are passed to the run, by name.
         offered: the names of further values; they become parameters only if a step takes values of any name.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
         home: for a pipeline in a file that is not Python, the root of its code and its file relative to the root.
 
     Returns:
@@ -141,7 +141,7 @@ def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults)
     Args:
         root: the root of the pipeline's code.
         file: the pipeline's file, relative to the root. In an interactive session, the file does not exist.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
         faults: collects the fault of a file that cannot be read.
     """
     if not os.path.isfile(root / file):
@@ -159,9 +159,10 @@ def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
 
 
 def declarations(flow: Flow, module: str, uses: Mapping[str, Sequence[NameUse]] = MappingProxyType({})) -> type:
-    """Return a class whose attributes are the flow's parameters as `Parameter`s, like a flow class has them.
+    """Return a class that has each parameter of the flow as an attribute, a `Parameter`, like the class of a
+    `FlowSpec`.
 
-    The command line reads the names, the types and the uses of parameters from such a class.
+    From this class, the command line reads the names, the types and the uses of parameters.
     """
     declared: dict[str, object] = {"__module__": module, USES: uses}
     for each in flow.parameters:

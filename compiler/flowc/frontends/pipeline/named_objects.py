@@ -35,8 +35,9 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
 
     Args:
         module: the imported module.
-        name: the name of an object of the module or of its pipeline; None for the only pipeline of the module.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        name: the name of a variable of the module, or the name of a pipeline in the module; None for the only pipeline
+            of the module.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
     values = vars(module)
     if name is not None:
@@ -59,7 +60,7 @@ def load_notebook(path: Path, root: Path | None = None, suffixes: Collection[str
     Args:
         path: the notebook's file.
         root: the root of its code; None for the directory of the file.
-        suffixes: endings of file names; files with these endings are packaged, like Python files.
+        suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
     path = Path(os.path.abspath(path))
     root = root.resolve() if root is not None else path.parent
@@ -82,7 +83,7 @@ def as_pipeline(value: object) -> BasePipeline | None:
         case FunctionType() | BuiltinFunctionType():
             step = PythonTask(name=value.__name__, function=value, returns=[pickled(RESULT)])
             pipeline = Pipeline(steps=[step], name=value.__name__, description=(value.__doc__ or "").strip())
-            if isinstance(value, FunctionType):  # errors about the step show the place of the function
+            if isinstance(value, FunctionType):  # errors about this step then show the place of the function
                 code = getattr(unwrap(value), "__code__", value.__code__)
                 step.place = pipeline.place = WrittenAt(code.co_filename, code.co_firstlineno)
             return pipeline

@@ -23,8 +23,8 @@ class NodeNames:
 
         Args:
             texts: the names of the steps that contain the node, outermost first, and the node's own name last. If the
-                own name is taken, the names of the containing steps are put before it; if the longer name is taken too,
-                a number is added.
+                node's own name is taken, the names of the containing steps are put before it; if the longer name is
+                taken too, a number is added.
         """
         parts = [part for part in map(identifier, texts) if part] or ["step"]
         name = parts[-1]

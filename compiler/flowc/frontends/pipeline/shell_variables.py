@@ -43,7 +43,7 @@ def variables_used(command: str) -> list[ShellVariable]:
     """Return the variables that a command uses and does not set, in the order of their first use.
 
     Names without a lower-case letter, such as `HOME`, are left out: by convention they are environment variables. In a
-    command with `source` or `eval` no variable is required, because these may set any variable.
+    command with `source` or `eval` no variable is required, because these two commands may set any variable.
     """
     uses = list(_uses(command))
     own = _names_set(command)
@@ -61,7 +61,7 @@ def variables_used(command: str) -> list[ShellVariable]:
 
 
 def _uses(text: str) -> Iterator[ShellVariable]:
-    inside = False  # inside double quotes, where an apostrophe does not quote
+    inside = False  # whether `at` is inside double quotes, where an apostrophe is plain text
     at = 0
     while at < len(text):
         if text[at] == '"':

@@ -1,4 +1,4 @@
-"""Gives the steps of a pipeline the names of their nodes: outer steps first, so that they keep their own names."""
+"""Chooses the node name of each step of a pipeline. Outer steps come first, so that they keep their own names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from flowc.pipeline.steps import Step
 
 Position: TypeAlias = "tuple[object, ...]"
-"""The position of a step or pipeline inside a pipeline: alternately the index of a step and the key of a branch."""
+"""The position of a step or pipeline inside a pipeline: a tuple of, alternately, the index of a step and the key of one
+of its branches."""
 
 BRANCH, DEFAULT, HANDLER = ("branch",), ("default",), ("on_failure",)
-"""The keys of the pipelines that are not in `branches`. These keys are tuples, because a branch can have any string as
-its name.
+"""The keys of a step's inner pipelines that are not in its dict `branches`. These keys are tuples, because any string
+can be the name of a branch in the dict.
 """
 
 
@@ -38,7 +39,7 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
         inner: list[tuple[Position, tuple[str, ...], BasePipeline]] = []
         for at, around, each in level:
             for number, step in enumerate(each.steps):
-                if not isinstance(step, Parallel) or len(step.branches) > 1:  # a single branch has no split node
+                if not isinstance(step, Parallel) or len(step.branches) > 1:  # a Parallel with one branch has no node
                     here: Position = (*at, number)
                     found[here] = names.take(*around, step.name)
                 for key, outer, branch in _inside(step):
@@ -48,8 +49,8 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
 
 
 def _inside(step: Step) -> Iterator[tuple[object, tuple[str, ...], BasePipeline]]:
-    """Yield the key of each pipeline inside a step, the name of its branch in a tuple, and the pipeline. The tuple is
-    empty if names of inner steps must not contain the name of the branch.
+    """For each pipeline inside a step, yield its key, a tuple with the name of the branch, and the pipeline. The tuple
+    is empty if the names of inner steps must not contain the name of the branch.
     """
     match step:
         case Map() | Loop():

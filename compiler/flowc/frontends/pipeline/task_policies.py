@@ -27,6 +27,7 @@ def files_of(step: Step) -> StepFiles | None:
 
 
 def secrets_of(step: Step) -> tuple[Secret, ...]:
-    """Convert a step's secrets to the IR. The setting `secrets` chooses the provider of their values."""
+    """Convert a step's secrets to the IR. The setting `secrets` chooses the provider from which tasks read the
+    values."""
     names = step.secrets if isinstance(step, UserTask) else ()
     return tuple(Secret(type=CONFIGURED, id=name) for name in dict.fromkeys(names))

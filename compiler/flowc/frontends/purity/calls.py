@@ -59,7 +59,8 @@ class CodeExaminer(Protocol):
 
 
 class Calls:
-    """Judges calls: adds harmful calls to `findings`, and lets `code` examine the user functions that are called."""
+    """Judges calls: adds harmful calls to `findings`, and passes user functions that are called to the examiner
+    `code`."""
 
     def __init__(self, lookup: Lookup, findings: Findings, code: CodeExaminer) -> None:
         self._lookup = lookup

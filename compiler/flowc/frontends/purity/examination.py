@@ -85,7 +85,7 @@ class _Examination:
     def top_level(self, module: Module) -> None:
         """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # functions of the module can use the names, too
+        scope.imported = module.imported  # the same dict: functions of the module can use the imported names, too
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)

@@ -127,8 +127,8 @@ DECORATOR_MAKERS = (
 # Strings that pandas converts to the current time.
 NOW = ("now", "today")
 
-# These functions read or set environment variables. Such calls are harmful only if a step has its own environment
-# variables.
+# These functions read or set environment variables. A call of one of them is harmful only if a step has its own
+# environment variables.
 ENVIRONMENT = (
     "dotenv.dotenv_values", "dotenv.find_dotenv", "dotenv.load_dotenv", "dotenv.main.load_dotenv", "environ.Env",
     "locale.setlocale", "os.environ", "os.environb", "os.getenv", "os.getenvb", "os.path.expanduser",

@@ -34,7 +34,7 @@ class Lookup:
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
-        self._constants: dict[str, set[str]] = {}  # the constants of modules, filled when needed
+        self._constants: dict[str, set[str]] = {}  # module → the names of its constants; filled at first use
         self.methods: dict[str, list[tuple[FunctionNode, ast.ClassDef, Module]]] = {}
         for module in modules.values():
             for node in (each for classes in module.classes.values() for each in classes):
@@ -106,7 +106,7 @@ class Lookup:
             return []
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
-        if short in home.imported and home.imported[short] != name:  # re-exported from the module that defines it
+        if short in home.imported and home.imported[short] != name:  # the module only re-exports the name
             return self.find(home.imported[short], CodeScope(home))
         return []
 

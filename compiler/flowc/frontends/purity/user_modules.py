@@ -180,7 +180,7 @@ class CodeScope:
 
     def __init__(self, module: Module, *, self_class: ast.ClassDef | None = None) -> None:
         self.module = module
-        self.values: set[str] = set()  # local names of plain values
+        self.values: set[str] = set()  # local names that are bound to plain values
         self.imported: dict[str, str] = {}  # local name → dotted name of an imported object
         self.functions: dict[str, list[FunctionNode]] = {}
         self.self_class = self_class
@@ -226,7 +226,7 @@ def constants(module: Module) -> set[str]:
                 bindings[name] += 1
             case ast.Attribute(
                 attr=name, ctx=ast.Store() | ast.Del()
-            ):  # through an alias, this may assign to a variable of this module
+            ):  # the object may be this module: then `object.x = …` assigns to its variable `x`
                 bindings[name] += 1
             case ast.Import() | ast.ImportFrom():
                 bindings.update(bound(module.name, module.file, node).keys())

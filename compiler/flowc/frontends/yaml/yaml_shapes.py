@@ -297,7 +297,7 @@ class Record:
 
     Attributes:
         fields: the known keys with their shapes.
-        meant: hints for unknown keys that other programs or the other form use.
+        meant: hints for unknown keys that users may know from other programs, or from the other form of YAML pipelines.
         wanted: a description of the mapping for messages.
         open: whether unknown keys are accepted; their values are not read.
     """

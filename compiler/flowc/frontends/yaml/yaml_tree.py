@@ -1,7 +1,8 @@
 """The content of a YAML file as a tree, with the span of each value.
 
 PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The values in this tree are the values of YAML
-1.2. If YAML 1.1 reads another value, as for `on`, `012`, `1:30` or a date, `surprise` is a text about the difference.
+1.2. If YAML 1.1 reads another value, as for `on`, `012`, `1:30` or a date, the attribute `surprise` of the value is a
+text about the difference.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Faults
 else:
-    yaml = LateModule("yaml")  # needed only for pipelines in YAML
+    yaml = LateModule("yaml")  # imported at first use: only pipelines in YAML need it
 
 ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"

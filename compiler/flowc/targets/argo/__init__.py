@@ -1,6 +1,6 @@
 """The Argo back end: compiles a flow to a WorkflowTemplate, a CronWorkflow and the ConfigMap of its code.
 
-`docs/argo.md` shows the result for each construct. Hera's models are read at the first call of `compile_flow`.
+`docs/argo.md` shows the result for each construct. The models of Hera are loaded only when `compile_flow` is called.
 """
 
 from __future__ import annotations

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
 
-_INDEX = 6  # characters that each foreach or loop adds to an index path: a dot and five digits
+_INDEX = 6  # characters that each foreach or loop adds to a task's index path, such as `0.3`: a dot and five digits
 
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Switch off Python's garbage collector in the whole process while the block runs.
+    """Switch off Python's garbage collector in the whole process while the `with` block runs.
 
     All models of Hera are needed until the manifest is complete. The collector would traverse them repeatedly without
     freeing any; for thousands of steps this takes a fifth of the time.
@@ -93,7 +93,8 @@ def _templates(analysis: Analysis, settings: Settings, code: CodeMap) -> list[m.
     flow, scopes = analysis.flow, analysis.scopes
     blocks = fit(series(analysis.region), limits.MAX_TASKS)
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
-    # A node fails if its display name is too long. The title is shortened to leave space for the path.
+    # A node of Argo fails if its display name, `title-path`, is too long: shorten the title to leave space for the
+    # index path.
     room = names.MAX_LABEL - path_length - len("-")
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
     steps = step_templates(analysis, titles, budgets(analysis, blocks), tagged=bool(settings.tags))

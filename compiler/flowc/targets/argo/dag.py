@@ -1,8 +1,9 @@
 """Makes the tasks of one DAG template, with the conditions under which they start.
 
-In `depends`, the plain name of a task means "succeeded or skipped". The first task of a switch's arm has the condition
-that the arm was chosen (`when`). The second task depends on `name.Succeeded` of the first task. If the first task is
-skipped or fails, all later tasks of the arm are omitted; therefore they need no condition:
+In `depends`, the plain name of a task means "succeeded or skipped". An arm is one of the branches of a switch. The
+first task of an arm has the condition that the arm was chosen (`when`). The second task depends on `name.Succeeded` of
+the first task. If the first task is skipped or fails, all later tasks of the arm are omitted; therefore they need no
+condition:
 
     switch -> a (when the choice is a) -> a2         a2: depends a.Succeeded
            -> b (when the choice is b) ----> meet    meet: depends (a2 || a.Skipped) && b
@@ -87,7 +88,7 @@ class Dag:
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False
         for target, arm in choice.arms:
-            if not arm:  # an empty arm is chosen if all other arms are skipped
+            if not arm:  # an arm without tasks: it was chosen if all other arms are skipped
                 goes_on = True
                 continue
             known = len(self._tasks)
@@ -98,7 +99,8 @@ class Dag:
         return (terms or [self._wait(switch)]) if goes_on else None
 
     def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
-        """Add the next iteration of a loop: its tasks in this DAG, or a further call of the loop's template."""
+        """Add the next iteration of a loop: the iteration's tasks, or, if this DAG has enough iterations already, one
+        task that calls the loop's template."""
         here, following = self._place, self._place.again(header)
         last = following.rounds[-1]
         if self._loop is not None and self._loop.header == header and last.offset < self._iterations:
@@ -124,7 +126,7 @@ class Dag:
         self, base: str, template: str, arguments: dict[str, str], after: Sequence[str], when: str | None = None
     ) -> str:
         name, number = base, 1
-        while name in self._tasks:  # the step is in several arms or iterations
+        while name in self._tasks:  # the name is taken: the step is in several arms or iterations
             number += 1
             name = f"{base}--{number}"
         self._tasks[name] = make(
@@ -143,7 +145,7 @@ class Dag:
 
 
 def _either(ends: After, head: str) -> str:
-    """Return the term that is true if the arm has ended, or if another arm was chosen."""
+    """Return the term of `depends` that is true if the arm has ended, or if another arm was chosen."""
     if ends is None:
         return f"{head}.Skipped"
     return head if ends == [f"{head}.Succeeded"] else f"({' && '.join(ends)} || {head}.Skipped)"

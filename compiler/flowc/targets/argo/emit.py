@@ -113,7 +113,7 @@ def _inline(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _key(text: str) -> str:
-    """Return a key as YAML. The same few keys are written for each step."""
+    """Return a key as YAML. The result is cached, because each step has the same few keys."""
     return _inline(text)
 
 

@@ -66,7 +66,7 @@ def _import() -> ModuleType:
     if _PARENT not in sys.modules:
         _postpone()
     collects = gc.isenabled()
-    gc.disable()  # the import creates 100,000 objects; the collector would traverse them repeatedly
+    gc.disable()  # the import creates 100,000 objects; Python's garbage collector would traverse them repeatedly
     try:
         return importlib.import_module(INDEX)
     finally:

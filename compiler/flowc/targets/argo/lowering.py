@@ -1,7 +1,7 @@
 """Lowers a series of blocks to Argo templates: a DAG for a sequence and for a loop, a Steps template for a fan-out.
 
-Only four values are arguments and outputs in Argo: the step, its index path, the count of a foreach, and the choice of
-a switch. Tasks read everything else from the store.
+Only four values are arguments and outputs in Argo: the name of the step, the index path of the task (`0.3` is item 3 of
+a foreach), the count of a foreach, and the choice of a switch. Tasks read everything else from the store.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Lowering:
         self._made: dict[object, str] = {}
 
     def main(self, blocks: Series) -> None:
-        """Add the template `main`, the entry point, with the tasks of the whole flow at the index path 0."""
+        """Add the template `main`, the entry point, with the tasks of the whole flow; index paths begin with 0."""
         self.templates["main"] = make(m.Template, name="main")  # reserves the position of the first template
         self.templates["main"] = make(
             m.Template, name="main", dag=self._dag(Dag(self, TemplatePlace(ROOT_PATH)), blocks)
@@ -85,7 +85,7 @@ class Lowering:
 
     def _reserve(self, base: str) -> str:
         name, number = base, 1
-        while name in self.templates:  # several templates begin with the same step
+        while name in self.templates:  # the name is taken: several templates begin with the same step
             number += 1
             name = f"{base}--{number}"
         self.templates[name] = make(m.Template, name=name)
@@ -139,7 +139,7 @@ class Lowering:
         return self._steps[node].name
 
     def path(self, node: NodeId, place: TemplatePlace) -> str:
-        """Return the index path of a step's task that is called from this place."""
+        """Return the index path of a task of this step, if a template at this place calls the task."""
         return place.path(self._scopes[node])
 
 

@@ -18,7 +18,7 @@ from flowc_runtime.store.records.tags import check_tags
 
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
-else:  # needed only for stores that packages add
+else:  # imported at first use: only stores that packages add need it
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
 
 ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Parameter, Schedule
 
 API_VERSION = "argoproj.io/v1alpha1"
-VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # an annotation of every object
-MAX_DESCRIPTION = 4000  # characters; all annotations of an object together may have 256 KiB
+VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # the annotation of every object with the format's version
+MAX_DESCRIPTION = 4000  # in characters; Kubernetes allows 256 KiB for all annotations of an object
 
 
 def labels(flow_name: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def metadata(settings: Settings, flow_name: str, annotations: Mapping[str, str] 
     Args:
         settings: the settings of the deployment, which may have a namespace.
         flow_name: the flow's name on the cluster, for the labels.
-        annotations: further annotations; the version of the manifest's form is always added.
+        annotations: further annotations; the annotation with the version of the manifests' format is always added.
     """
     namespace: Metadata = {"namespace": settings.namespace} if settings.namespace else {}
     return {**namespace, "labels": labels(flow_name), "annotations": {**annotations, **VERSION}}

@@ -33,8 +33,8 @@ def make(model: type[Model], /, **fields: object) -> Model:
 
 
 def dump(model: BaseModel) -> Object:
-    """Return a model as a manifest; its fields have their names in Kubernetes."""
-    # The cast is needed because neither type shows the fields of Object.
+    """Return a model as a manifest, with the field names of Kubernetes."""
+    # The casts are needed because the types of these two functions do not show the fields of an Object.
     if isinstance(model, PlainModel):
         return cast("Object", json_of(model))
     return cast("Object", model.model_dump(mode="json", by_alias=True, exclude_none=True))

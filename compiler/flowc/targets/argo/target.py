@@ -61,7 +61,8 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Return the options for compiling to manifests. The names of their values are fields of `Settings`.
+    """Return the options for compiling to manifests. Each option sets the field of `Settings` that has the name of the
+    option's value.
 
     Args:
         kinds: the values of `--kind`.
@@ -120,7 +121,8 @@ def _lacking(error: ModuleNotFoundError) -> Exception:
 
 
 def _what_next(path: str, settings: Settings) -> str:
-    """Return the kubectl command for the file. `kubectl apply` refuses a Workflow, which has only a generated name."""
+    """Return the kubectl command that sends the file to a cluster. `kubectl apply` refuses a Workflow, which has only a
+    generated name."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
 
 

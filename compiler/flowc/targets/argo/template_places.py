@@ -1,4 +1,5 @@
-"""The place of tasks in a template: the index path that the template gets as input, and the loops around the tasks."""
+"""The place of tasks in a template: the index path (such as `0.3` for item 3 of a foreach) that the template gets as
+input, and the loops around the tasks."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and `offset`: the number of iterations by which the place is
-    later than the iteration that the template gets as input.
+    """A loop around a place: `header` is the loop's first step, `template` is the loop's template. The template gets
+    the number of an iteration as input; the place is `offset` iterations later.
     """
 
     header: NodeId
@@ -35,26 +36,27 @@ class TemplatePlace:
     """The place of a task in a template. `base` is the index path outside of the loops. The template's inputs `n1`,
     `n2`, … are the numbers of the loops' iterations, outermost first.
 
-    If a loop has several exits, the loop's template also contains the steps after the loop; their path lacks this
-    loop's number.
+    If a loop has several exits, the loop's template also contains the steps after the loop; the index path of these
+    steps has no number for this loop.
     """
 
     base: str = PATH
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """Return the index path of a task whose step has these scopes. The path may contain expressions of Argo."""
+        """Return the index path of a task; `scopes` are the foreach, gangs and loops around the task's step. The path
+        may contain expressions of Argo."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """Return the arguments for a template that is called from this place: its index path and the numbers of the
-        iterations."""
+        """Return the arguments for a template that is called from this place: the index path of the place, and the
+        numbers of the iterations."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return this place as the called template sees it: its inputs contain the path and the numbers of the
-        iterations."""
+        """Return this place as seen from a template that is called here: the template's inputs contain the index path
+        and the numbers of the iterations."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
@@ -71,7 +73,7 @@ class TemplatePlace:
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place in the next iteration of a loop around this place. The result is outside of the loops inside
+        """Return the place in the next iteration of a loop around this place. The place is not inside any inner loop of
         that loop.
 
         Args:

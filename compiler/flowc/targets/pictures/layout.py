@@ -55,8 +55,9 @@ class PlacedBox(NamedTuple):
 class PlacedLine:
     """A line through `points`.
 
-    A line downwards is vertical in a layer and curved between two layers. A line that leads `back` has right angles. A
-    line may end at another line to the same box: `into` is this other line, None if the line reaches the box itself.
+    A line downwards is vertical in a layer and curved between two layers. If `back` is true, the line leads upwards to
+    an earlier box, and has right angles. A line may end at another line to the same box: `into` is this other line, or
+    None if the line reaches the box itself.
     """
 
     ends: Ends
@@ -94,7 +95,7 @@ class _Column(NamedTuple):
 
     Attributes:
         places: the numbers of the places that the column crosses, from top to bottom.
-        lowest: the lowest box from which such a line starts.
+        lowest: the lowest of the boxes from which these lines start.
     """
 
     places: list[int]

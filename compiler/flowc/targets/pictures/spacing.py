@@ -23,8 +23,9 @@ class Spacing:
     Args:
         layers: the places of each layer, from left to right.
         widths: the width of each place, with the space around it.
-        weights: the weight of each place, if several places would have the same best position.
-        anchors: maps some places to another place; such a place should have the position of the other place.
+        weights: the weight of each place. If several places want the same position, a heavy place moves less than a
+            light one.
+        anchors: maps a place to another place, at whose position it should be; most places have no anchor.
     """
 
     def __init__(
@@ -70,10 +71,11 @@ class Spacing:
 
 
 def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence[float]) -> list[float]:
-    """Return the positions closest to `wanted` (least squares) whose distances are at least the distances in `offsets`.
+    """Return the positions closest to `wanted` (least squares) in which neighbours keep at least the distance that they
+    have in `offsets`.
 
-    If the offsets are subtracted, the positions only have to be in ascending order. The pool-adjacent-violators
-    algorithm solves this problem.
+    After the offsets are subtracted, this only means that the positions must be in ascending order. The
+    pool-adjacent-violators algorithm solves this problem.
     """
     pools: list[tuple[float, float, int]] = []  # for each pool: its weight, its mean, and its number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):

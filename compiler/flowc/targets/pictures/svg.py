@@ -184,8 +184,8 @@ def _towards(corner: Point, other: Point) -> str:
 
 
 def _label(arrow: StepArrow, line: PlacedLine) -> str:
-    """Return the text of an arrow, placed beside its first bend and nearer to the bend's end, so that texts of arms do
-    not overlap."""
+    """Return the text of an arrow, placed beside the arrow's first bend, nearer to the end of the bend: there, the
+    texts of arrows from the same box do not overlap."""
     if line.back:
         x, y = (line.points[1].x + line.points[2].x) / 2, line.points[2].y + 14
     else:

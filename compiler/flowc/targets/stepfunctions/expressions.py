@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def expression(text: str) -> str:
-    """Return the value of a field that Step Functions evaluates as this JSONata expression."""
+    """Return the text to write into a field so that Step Functions evaluates it as the JSONata expression `text`."""
     return f"{{% {text} %}}"
 
 
@@ -21,7 +21,7 @@ def quoted(text: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Return the value of a field that has exactly this text when the state machine runs.
+    """Return the text to write into a field so that its value is exactly `text` when the state machine runs.
 
     An empty text is written as an expression, because validators refuse empty strings.
     """

@@ -2,8 +2,9 @@
 
 The input of a state has the run's id (`run`), the index path without loops (`path`), the numbers of the iterations of
 the loops around the state (`n1`, `n2`, …) and the number of failed attempts (`retry`). Each state passes its input on.
-A step's state takes the arguments of its command from the input. The arms of a branch and the body of a foreach are
-separate graphs of states inside a Parallel or Map state. Switches and loops lead to other states of the same graph.
+A step's state takes the arguments of its command from the input. Parallel branches and the body of a foreach are
+separate graphs of states, inside a Parallel state or a Map state. Switches and loops lead to other states of the same
+graph.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class _Machine:
         return {"StartAt": begin, "States": states}
 
     def _following(self, node: Node) -> tuple[NodeId, ...]:
-        """Return the next steps in the same graph. After a split, the next step is the split's join."""
+        """Return the steps that follow in the same graph of states. After a split, this is the split's join."""
         if isinstance(node.next, Branch | Foreach | Gang):
             return (self._analysis.join_of[node.id],)
         return targets(node.next)
@@ -152,8 +153,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph, and return its name. If an arm of a Choice ends the graph, the Choice needs
-        this state, because each rule of a Choice must lead to a state."""
+        """Add a state that ends the graph, and return its name. If a rule of a Choice ends the graph, the Choice needs
+        this state, because each rule must lead to a state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -161,7 +162,8 @@ class _Machine:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _counters(self, node: NodeId) -> list[NodeId]:
-        """Return the headers of the loops around a step that are inside the innermost foreach around the step."""
+        """Return the first steps of the loops around a step, but only of the loops inside the innermost foreach around
+        the step."""
         found: list[NodeId] = []
         for scope in self._analysis.scopes[node]:
             if isinstance(scope, LoopScope):
@@ -225,7 +227,7 @@ class _Machine:
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        run = "$encodeUrlComponent($states.input.run)"  # encoded like the run's id in the store's keys
+        run = "$encodeUrlComponent($states.input.run)"  # percent-encoded, as the run's id is in the keys of the store
         key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Compute: TypeAlias = Literal["batch", "ecs"]
 
 COMPUTES: tuple[Compute, ...] = ("batch", "ecs")
-MAX_NAME = 60  # AWS allows 80; names of jobs and log groups contain this name
+MAX_NAME = 60  # AWS allows 80 characters; names of jobs and log groups need the rest, since they contain this name
 INLINE = 40
 """The maximum number of iterations of an inline Map that Step Functions runs at once."""
 _NAME = late_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)

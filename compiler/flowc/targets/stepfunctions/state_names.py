@@ -12,14 +12,15 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
-MAX_STATE = 60  # 80 are allowed; states of a step add a suffix such as `--choose`
+MAX_STATE = 60  # AWS allows 80 characters; the rest is for a suffix such as `--choose`
 _PLAIN = late_pattern(r"[^\W_](?:[_ .-]?[^\W_]|_)*")
 _MACHINE = late_pattern(r"[^A-Za-z0-9]+")
 _HASHED = late_pattern(r".*-x[0-9a-f]{8}", re.DOTALL)
 
 
 def state_name(step: str) -> str:
-    """Return the name of a step's state: the step's name if it is plain and short, else its prefix and its digest."""
+    """Return the name of a step's state: the step's name if it is plain and short, otherwise the beginning and a digest
+    of the name."""
     if _PLAIN.fullmatch(step) and len(step) <= MAX_STATE and not _HASHED.fullmatch(step):
         return step
     readable = "".join(char if char.isalnum() else "-" for char in step)[: MAX_STATE - 10].strip("-") or "step"

@@ -44,7 +44,7 @@ CARD: Final[Mapping[str, ArgumentKind]] = {
     "refresh_interval": COUNT,
     "save_errors": BOOL,
     "customize": BOOL,
-    # Metaflow allows exactly one value for each of these two arguments.
+    # Like Metaflow, accept only one value for each of the next two arguments.
     "scope": ArgumentKind("'task': a card belongs to a task", lambda value: value == "task"),
     "rank": ArgumentKind("None: cards have no order", lambda value: value is None),
 }
@@ -63,7 +63,7 @@ def read_card(arguments: CardArguments) -> Card:
     )
 
 
-_BUILT_IN: Final = frozenset({"default", "blank"})  # card types that flowc contains
+_BUILT_IN: Final = frozenset({"default", "blank"})  # card types that are part of flowc
 
 
 def check_card_types(

@@ -86,7 +86,8 @@ def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span
 
 
 def _is_callable_hook(reader: Reader, function: object, span: Span) -> bool:
-    """Return whether a hook can be called with `run=` or without arguments; report a hook that needs others."""
+    """Return whether a hook can be called with `run=` or without arguments; report a hook that needs other
+    arguments."""
     needs = [
         name
         for name, parameter in inspect.signature(cast("Callable[[], object]", function)).parameters.items()

@@ -1,7 +1,8 @@
 """Read the decorators of a flow's class and of its bases into fields of the IR's `Flow`.
 
 A class inherits the decorators of its bases. A decorator on the class replaces an inherited one of the same name. Exit
-hooks and sensors (decorators of other back ends) are not replaced: a class has both its own and the inherited ones.
+hooks and sensors are not replaced: a class has both its own and the inherited ones. (Sensors are decorators of other
+back ends.)
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ def read_flow(
 def _by_name(
     cls: type, place: Callable[[type], tuple[Source, ast.ClassDef] | None], faults: Faults
 ) -> dict[str, list[_Application]]:
-    """Return the decorators of a class and its bases by name: the first in the MRO, or all for `_SEVERAL`."""
+    """Return the decorators of a class and its bases, by decorator name. If several classes have a decorator of the
+    same name, only the first class in the MRO counts; for names in `_SEVERAL`, all of them count."""
     by_name: dict[str, list[_Application]] = {}
     for owner in cls.__mro__:
         where = place(owner) if applied_to(owner) else None

@@ -196,7 +196,7 @@ def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArgum
         tolerations=tuple(Toleration(**one) for one in arguments.get("tolerations") or ()),
         labels=_pairs(arguments.get("labels")),
         annotations=_pairs(arguments.get("annotations")),
-        # As in Metaflow, `tmpfs_size` alone also requests the mount.
+        # As in Metaflow, a step that sets only `tmpfs_size` gets a tmpfs, too.
         use_tmpfs=size is not None if use is None else use,
         tmpfs_tempdir=arguments.get("tmpfs_tempdir", True),
         tmpfs_size=_whole(size),
@@ -227,7 +227,7 @@ def requested(arguments: Amounts) -> Resources:
 def amounts(arguments: KubernetesArguments) -> Resources:
     """Return the resources of one `@kubernetes`: cores as text, memory, disk and shared memory in MiB.
 
-    Missing amounts get Metaflow's documented defaults. With `qos="besteffort"` they stay empty.
+    Missing amounts get Metaflow's documented defaults; with `qos="besteffort"`, they stay missing.
 
     Args:
         arguments: the decorator's arguments, which were checked.

@@ -115,7 +115,8 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = LateTable(
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
-ENVIRONMENTS: Final = ("pypi", "conda")  # the module `environments` reads these and their `_base` forms
+# The module `environments` reads these decorators, and `@pypi_base` and `@conda_base`.
+ENVIRONMENTS: Final = ("pypi", "conda")
 
 
 _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {

@@ -175,8 +175,8 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """Return the decorator's expression. The expression is searched by its line, because its name may be an alias,
-        and otherwise by its name.
+        """Return the decorator's expression in the source. First look for an expression on the decorator's line,
+        because the source may use an alias of the name; if there is none, look for the name.
         """
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
@@ -184,7 +184,8 @@ class Reader:
         return next((node for node in self.tree.decorator_list if _name_of(node) == applied.name), None)
 
     def _origin(self, applied: Applied) -> str | None:
-        """Return a note that tells which mutator or file applied the decorator; None if it is in the step's source."""
+        """Return a note that says which mutator or file applied the decorator; None if the decorator is in the step's
+        source."""
         place = f"{applied.file.rpartition('/')[2]}:{applied.line}"
         if applied.by:
             return f"@{applied.name} was added by {applied.by}{f' in {place}' if applied.line else ''}"

@@ -53,7 +53,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
         own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
             added to the class; the other decorators are added to the steps' nodes.
     """
-    if "metaflow.user_decorators.common" not in sys.modules:  # mutators exist only if this module was imported
+    if "metaflow.user_decorators.common" not in sys.modules:  # without this module, no mutator can exist
         return list(own)
     from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
     from metaflow.user_decorators._builtin import supported

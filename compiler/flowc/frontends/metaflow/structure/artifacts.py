@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
-_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # names of the API that an artifact may hide
-_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements that `_unguarded` examines
+_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # attributes of FlowSpec that an artifact may hide
+_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements in which `_unguarded` leaves out assignments
 _RENAME = "give the artifact another name"
 
 
@@ -66,11 +66,10 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node except those in a `try` or `with` that handles an exception.
+    """Yield every node except the nodes in a `try` or `with` that handles an exception.
 
-    Code in such a `try` or `with` may expect the AttributeError of a refused assignment. The target of `self.x: int`,
-        which assigns no
-    value, is also left out.
+    Code in such a `try` or `with` may expect the AttributeError of an assignment that the flow refuses. The target of
+    `self.x: int`, which assigns no value, is also left out.
     """
     waiting = [tree]
     while waiting:

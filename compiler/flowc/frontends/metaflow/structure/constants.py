@@ -1,6 +1,7 @@
 """Evaluate string expressions of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
 
-Names are looked up in the step's module, in the flow's class, and in the modules and classes that they name.
+The first part of a name is looked up in the step's module, or, after `self.`, in the flow's class. A part after a dot
+is looked up in the module or class that the parts before it name.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
         node: the expression, such as the value of `foreach=`.
     """
     value = _value(method, members, node)
-    # Not `str(value)`: a member of a str Enum has another `__str__`.
+    # Not `str(value)`: for a member of a str Enum, this would return another text.
     return str.__str__(value) if isinstance(value, str) else None
 
 
@@ -71,4 +72,4 @@ def _variable(method: StepMethod, name: str) -> object:
 
 def _of_class(members: Members, name: str) -> object:
     value, owner = members.get(name, (_UNKNOWN, object))
-    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # reads the value of a config
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # for a config, this returns its value

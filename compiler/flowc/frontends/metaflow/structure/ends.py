@@ -25,7 +25,7 @@ def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
         only = methods[0].name
-        if not {"start", "end"} & candidates.members.keys() - {only}:  # a method of such a name may lack @step
+        if not {"start", "end"} & candidates.members.keys() - {only}:  # a method `start` or `end` may lack its @step
             return only, only
     steps = [method for method in methods if method.is_step]
     return _one("start", steps, faults), _one("end", steps, faults)

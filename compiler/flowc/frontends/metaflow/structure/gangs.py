@@ -1,4 +1,5 @@
-"""Check gangs: `num_parallel` starts the tasks of a gang, and `@parallel` marks their step."""
+"""Check gangs: steps whose tasks all run at the same time. `num_parallel` starts the tasks of a gang, and `@parallel`
+marks the step."""
 
 from __future__ import annotations
 

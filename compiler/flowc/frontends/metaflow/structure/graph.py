@@ -43,7 +43,8 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place in the `self.next` of step `name` that names `target`, for the `also` of a fault.
+        """Return the place in the `self.next` of step `name` that names `target`; a fault shows it as a further place
+        (argument `also`).
 
         The result is empty if there is no such place.
 
@@ -64,7 +65,8 @@ class Candidates:
     Attributes:
         methods: methods that look like steps: with a decorator of flowc, or with a `self.next`.
         lost: names of steps whose source was not found, which was reported.
-        members: all attributes of the class. A method without `@step` is treated as a step if a step leads to it.
+        members: all attributes of the class. If a step leads to one that is a method without `@step`, this method is
+            treated as a step, too.
         sources: the files of the methods.
     """
 
@@ -106,7 +108,8 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
 
 
 class _Steps:
-    """Collects the steps of a flow. A method without `@step` in the graph is reported, and then treated as a step."""
+    """Collects the steps of a flow. If a step leads to a method without `@step`, the method is reported, and then
+    treated as a step."""
 
     def __init__(self, candidates: Candidates, faults: Faults) -> None:
         self.candidates = candidates

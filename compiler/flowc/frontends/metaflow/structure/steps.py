@@ -34,12 +34,12 @@ else:  # imported at first use, because the import costs start-up time
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
 """The name of each attribute of a flow's class → its value, and the class or base that defines it."""
 
-# A method without nodes of these classes has only one scope, and binds names only by nodes `ast.Name`.
+# Syntax nodes that open an inner scope, or bind a name that is not an `ast.Name`. Most methods have none of them.
 _SCOPES = frozenset({
     ast.AsyncFunctionDef, ast.ClassDef, ast.DictComp, ast.ExceptHandler, ast.GeneratorExp, ast.Global, ast.Lambda,
     ast.ListComp, ast.MatchAs, ast.MatchMapping, ast.MatchStar, ast.Nonlocal, ast.SetComp, ast.alias,
 })  # fmt: skip
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits of co_flags: CO_GENERATOR etc. in `inspect`
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits in a code object's `co_flags`
 
 
 @final
@@ -90,7 +90,8 @@ class StepMethod:
         return self._names_in_one_scope() or own_names(self.tree)
 
     def _names_in_one_scope(self) -> frozenset[ast.Name] | None:
-        """Return `own_names` without a walk over the tree; None if the method has inner scopes, which need the walk."""
+        """Return the value of `own_names`, computed without a walk over the tree; None if the method has inner scopes,
+        for which the walk is needed."""
         nodes, first, arguments = self.nodes, self.tree.body[0], self.tree.args
         if not (arguments.posonlyargs or arguments.args) or not nodes.kinds.isdisjoint(_SCOPES):
             return None

@@ -84,8 +84,8 @@ def check_templates(
 def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
-    `fitting.fit` splits long series into several DAGs. `fit` cannot split the arms of one switch, or the body of a loop
-    whose next iteration starts from many places.
+    `fitting.fit` splits long series into several DAGs. It cannot split two things: the arms (branches) of one switch,
+    and the body of a loop that has many steps from which the next iteration starts.
 
     Args:
         flow: the flow.
@@ -116,8 +116,8 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
-    """Check that a manifest has at most 512 KiB. A run's Workflow may have 1 MiB, and also contains the state of its
-    nodes.
+    """Check that a manifest has at most 512 KiB. The limit for a run's Workflow is 1 MiB, but the Workflow also
+    contains the state of the run's nodes.
 
     Args:
         flow: the flow.

@@ -163,8 +163,8 @@ class Cluster:
         more = ""
         while True:
             call = _Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA)
-            page = cast("Page", self._call(call))  # the answer is a page of a list, not one object
-            yield from page["items"] or ()  # an empty list is null here
+            page = cast("Page", self._call(call))  # the type of `_call` is one object; this answer is a page of a list
+            yield from page["items"] or ()  # the server sends null for an empty list
             more = page["metadata"].get("continue") or ""
             if not more:
                 return

@@ -116,7 +116,7 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
 
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
-    """Record in the store that the run was terminated. Return None, or the reason why this machine cannot record it.
+    """Record in the store that the run was terminated. Return None; or, if this machine cannot do so, the reason.
 
     The exit handler records a terminated run as failed, and does not run if the run was ended with `now`; this function
     corrects the record. The record of a run that succeeded is not changed.
@@ -134,7 +134,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
         return "its code is not on the cluster, so its name in the store is unknown"
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
-        if not run.exists():  # a file:// address may refer to a volume of the pods
+        if not run.exists():  # with a file:// address, the store may be on a volume of the pods
             return f"this machine finds no record of it in the store {url}"
         if run.status()["state"] != "succeeded":
             now = time.time()

@@ -130,7 +130,8 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
 @final
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """An object of the flow that is no longer among its manifests; `used_by` names a run that refers to it."""
+    """An object on the cluster that belongs to the flow, but is no longer among the flow's manifests. `used_by` is the
+    name of a run that refers to the object."""
 
     kind: ResourceKind
     name: str

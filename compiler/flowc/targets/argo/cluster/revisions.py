@@ -1,4 +1,4 @@
-"""The git revision of deployed code: an environment variable of the pods, from which runs record it.
+"""The git revision of deployed code: pods get it in an environment variable, and write it to the record of the run.
 
 The variable is added at deployment. Compiled manifests do not contain the revision, so that commits to other files do
 not change the manifests.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: Object | None = None) -> Object:
-    """Return a copy of the manifest of a template or a run whose pods have the variable with the code's revision.
+    """Return a copy of a manifest, of a template or a run, which gives pods the variable with the code's revision.
 
     If the same code is already deployed, the deployed revision is kept, because a commit to other files of the
     repository does not change the flow.

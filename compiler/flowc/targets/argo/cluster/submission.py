@@ -47,8 +47,8 @@ FlowcError."""
 @final
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A parameter of a template. `declared` is its declaration in the flow; if it is None, values are passed as the
-    strings that the user writes."""
+    """A parameter of a template. `declared` is the declaration of the parameter in the flow. If `declared` is None,
+    values are passed as the strings that the user writes."""
 
     name: str
     argument: str
@@ -76,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object with this name, or an object that was changed
+        return None  # the object is not flowc's, or somebody has changed it
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
@@ -128,7 +128,7 @@ def arguments_of(
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
     found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
-    # All values are valid at this point: files are sent now.
+    # Files are sent only now, after all values have been found valid.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 

@@ -61,8 +61,8 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
             precedence.
 
     Raises:
-        ClusterError: no such run or flow exists (the hint has similar names), a newer flowc deployed it, or the cluster
-            does not answer.
+        ClusterError: no such run or flow exists (the hint has similar names), a newer flowc deployed the run or flow,
+            or the cluster does not answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -76,7 +76,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
     """Return the run that `text` names, which is a run's name or FLOW/RUN.
 
     Raises:
-        ClusterError: the run does not exist, a newer flowc deployed it, or the cluster does not answer.
+        ClusterError: the run does not exist, a newer flowc deployed the run's flow, or the cluster does not answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -88,7 +88,7 @@ def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
     """Return the deployed flow whose template or class has the name `text`; None if it is not deployed.
 
     Raises:
-        ClusterError: a newer flowc deployed it, or the cluster does not answer.
+        ClusterError: a newer flowc deployed the flow, or the cluster does not answer.
     """
     for name in flow_names(text):
         template, cron = _find(cluster, TEMPLATE, name), _find(cluster, CRON, name)

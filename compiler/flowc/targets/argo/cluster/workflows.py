@@ -26,8 +26,8 @@ CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """A task that failed or waits. `task` is STEP/PATH, or the name of Argo's node if the node is not a task of a
-    flow."""
+    """A task that failed or waits. `task` is the step and the index path, such as `train/0.4`, or the name of Argo's
+    node if the node is not a task of a flow."""
 
     task: str
     phase: str
@@ -37,13 +37,14 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
-    """The state of a run. Times are strings in the form of Kubernetes (RFC 3339, UTC); None if the event has not
+    """The state of a run. Times are strings in the format of Kubernetes (RFC 3339, UTC); None if the event has not
     happened.
 
     Attributes:
         flow: the value of the label `flowc.dev/flow`; None for a workflow that flowc did not create.
         phase: Argo's phase of the Workflow: Pending, Running, Succeeded, Failed or Error.
-        asked: the user's request, for an active run: `suspended`, `stop` or `terminate`; otherwise None.
+        asked: what the user has asked for, if the run is active: `suspended`, `stop` or `terminate`; None without a
+            request, or for an ended run.
         progress: the numbers of finished pods and of all known pods, such as `3/7`.
         failed: the tasks that failed and are not retried.
         waiting: tasks whose pods have not started, with the reason.
@@ -103,8 +104,8 @@ def is_active(item: Object) -> bool:
 
 
 def body_of(item: Object) -> ObjectSpec:
-    """Return the spec that contains the templates: for a run, Argo's copy of the template's spec, else the object's own
-    spec."""
+    """Return the spec that contains the templates. For a run of a WorkflowTemplate, this is the copy of that template's
+    spec in the run's status, otherwise the object's own spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or {}
 

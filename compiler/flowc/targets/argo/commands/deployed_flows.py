@@ -47,7 +47,7 @@ def open_cluster(kubeconfig: str | None, context: str | None, namespace: str | N
         namespace: a namespace.
 
     Raises:
-        MetaflowException: `connect` or the block raised a ClusterError.
+        MetaflowException: `connect` or the code in the `with` block raised a ClusterError.
     """
     try:
         yield _Deployments(connect(kubeconfig=kubeconfig, context=context, namespace=namespace))

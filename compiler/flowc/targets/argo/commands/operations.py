@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.commands.resume import Find, resume_on_cluster
     from flowc.targets.argo.commands.run import run_on_cluster
     from flowc.targets.argo.commands.status import list_runs
-else:  # each command needs at most one of these functions
+else:  # imported at first use, because a command needs at most one of these functions
     list_runs = LateFunction("flowc.targets.argo.commands.status:list_runs")
     resume_on_cluster = LateFunction("flowc.targets.argo.commands.resume:resume_on_cluster")
     run_on_cluster = LateFunction("flowc.targets.argo.commands.run:run_on_cluster")

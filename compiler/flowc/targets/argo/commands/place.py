@@ -46,7 +46,7 @@ def connected(
         namespace: the value of `--namespace`.
 
     Raises:
-        SystemExit: the connection or the `with` block raised a ClusterError, which is printed.
+        SystemExit: the connection failed, or the code in the `with` block raised a ClusterError; the error is printed.
     """
     from flowc.targets.argo.cluster.api import connect
 

@@ -40,7 +40,8 @@ POLL: Final = 2.0  # seconds between two requests for the Workflow
 def run_on_cluster(
     checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> ExecutorResult:
-    """Submit a Workflow that runs a flow, and wait for its end. The deployed template and schedule stay as they are.
+    """Submit a Workflow that runs a flow, and wait for its end. If the flow is deployed, its template and its schedule
+    are not changed.
 
     Args:
         checked: the flow.
@@ -70,7 +71,7 @@ def run_on_cluster(
         try:
             end = _wait(cluster, name)
         except Interrupted as interruption:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # no user code runs here: cancel the time limit (`beginning.GRACE`)
+            signal.setitimer(signal.ITIMER_REAL, 0)  # no user code runs here: cancel the forced end (`GRACE`)
             click.echo(f"{name} continues on the cluster: flowc status {name}, flowc terminate {name}", err=True)
             raise SystemExit(128 + interruption.number) from None
     print_tasks("failed", end.failed)

@@ -87,7 +87,7 @@ def arguments(checked: Checked, values: Mapping[str, object], kept: Set[str], st
 
 
 def with_arguments(workflow: Object, arguments: Mapping[str, str]) -> Object:
-    """Return a copy of the Workflow with these values of its parameters, by the argument's name."""
+    """Return a copy of the Workflow in which each parameter has the value that `arguments` gives for its name."""
     changed = deepcopy(workflow)
     for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
         parameter["value"] = arguments[parameter["name"]]

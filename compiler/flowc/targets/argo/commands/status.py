@@ -40,7 +40,7 @@ class FlowRow(TypedDict):
     next_scheduled: str | None
 
 
-SHOWN = 10  # the maximum number of failed or waiting tasks; --json shows all
+SHOWN = 10  # the maximum number of failed or waiting tasks that are printed; --json prints all
 
 
 @click.command(
@@ -217,7 +217,8 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 
 def views(cluster: Cluster, items: Sequence[Object]) -> list[WorkflowView]:
-    """Return the views of the runs with these metadata; runs that were deleted meanwhile are left out."""
+    """Return a `WorkflowView` for each of these runs; `items` are the runs' metadata. Runs that were deleted meanwhile
+    are left out."""
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]
 

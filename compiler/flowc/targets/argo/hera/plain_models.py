@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from flowc.targets.argo.hera.field_types import Read
 
     FieldPlan: TypeAlias = tuple[tuple[str, str, Read], ...]
-    """The given fields in the order of their definition: name, name in JSON, and the function that reads the value."""
+    """For each given field, in the order of the definitions: its name, its name in JSON, and the function that reads
+    its value."""
 
 CONFIG = {"populate_by_name": True, "frozen": False, "use_enum_values": True, "arbitrary_types_allowed": True}
 """The configuration of Hera's models; these classes behave like pydantic's with this configuration."""
@@ -124,7 +125,7 @@ def field_names(model: type[PlainModel]) -> KeysView[str]:
 
 
 def json_of(model: PlainModel) -> object:
-    """Return the JSON of a model. All callers get the same object."""
+    """Return the JSON of a model. All callers get the same object, so they must not change it."""
     return model._json
 
 

@@ -31,7 +31,7 @@ _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of
 class ShownNames:
     """The parts of a task's identity that fit into labels and display names.
 
-    If `loops` is true, index paths contain `~`, which is not allowed in labels.
+    `loops` is true if the flow has loops: then index paths contain `~`, which is not allowed in labels.
     """
 
     name: bool
@@ -136,8 +136,8 @@ def argo_containers() -> str:
 
     By default, Argo sets no security context for its own containers. A namespace with the "restricted" Pod Security
     Standard then refuses every pod. Argo can withhold the token from the main container by an `executor` with another
-    service account, but this needs a Secret with a token that never expires. Therefore the patch mounts the token like
-    Kubernetes does, but only in Argo's containers, which read it when they start.
+    service account, but this needs a Secret with a token that never expires. Therefore the patch mounts the token in
+    the same way as Kubernetes, but only in Argo's containers, which read the token when they start.
 
     Returns:
         A strategic merge patch of the pod's spec, as JSON.

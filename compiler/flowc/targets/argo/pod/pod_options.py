@@ -84,8 +84,8 @@ def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
 
 
 def named_secrets(names: Sequence[str], setting: str) -> list[m.EnvVar]:
-    """Return the variables for the secrets that a step names: the setting with their source, and their values if the
-    source is a Secret.
+    """Return the environment variables for the secrets that a step names: one variable with the setting `secrets`, and,
+    if the source is a Secret of Kubernetes, one variable with the value of each secret.
 
     The keys of the Secret are marked as optional, because Kubernetes never starts a pod whose required key is missing,
     and shows no reason. If an optional key is missing, the pod starts, and the task fails with an error that names the

@@ -28,7 +28,7 @@ class PodSpec:
     `retries` is the number of Argo's retries: the user's number, plus one if failures are caught, for the attempt that
     records the failure. If the step starts the next iteration of a loop, `loops` limits the iterations (see
     `loops.budgets`); otherwise it is empty. `meets` is true for the pods of a gang. `secrets` has the Secrets whose
-    keys become variables. `keys` has the names of the secrets whose source a setting chooses.
+    keys become variables. `keys` has the names of the secrets whose source the setting `secrets` chooses.
     """
 
     counts: bool = False
