@@ -95,7 +95,7 @@ def note(descriptor: int, digest: str) -> None:
         return
     try:
         table = _open_table()
-    except (OSError, RuntimeError):  # the file is hashed again then
+    except (OSError, RuntimeError):  # without the mark, the file is only hashed again
         return
     try:
         with suppress(OSError):

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable, Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
-_ENDED = "flowc_runtime.store.ended.ended_runs"  # needed only in a bucket, and imports this module
+# imported at first use: only a store in a bucket needs the module, which itself imports this module
+_ENDED = "flowc_runtime.store.ended.ended_runs"
 _note_status: LateFunction[[RunStore, StatusRecord], None] = LateFunction(f"{_ENDED}:note_status")
 _forget: LateFunction[[RunStore], None] = LateFunction(f"{_ENDED}:forget")
 
@@ -119,7 +120,8 @@ class RunStore:
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
-        if (note := getattr(self.objects, "note_status", None)) is not None:  # a process that sends the requests
+        # the objects are in an agent process, which sends all requests to the bucket
+        if (note := getattr(self.objects, "note_status", None)) is not None:
             note(self.flow, self.id, status)
         elif getattr(self.objects, "lists_ended", False):
             _note_status(self, status)
@@ -308,7 +310,7 @@ class RunStore:
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Yield path, attempt number or None, and whether it records a start, of a step's records; skip other files."""
+        """Yield each record of a step's tasks: path, attempt number (or None), whether it is the record of a start."""
         for name in self.objects.names(f"{self._prefix}/tasks/{quote_name(step)}"):
             if parts := RECORD_NAME.fullmatch(name):
                 path, attempt, begins = parts.groups()

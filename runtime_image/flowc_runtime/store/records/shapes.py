@@ -209,7 +209,7 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if not _check_of(kind)(record):
         return _fault(shape, record, "")
-    # `version` is not the only field
+    # the record also has fields other than `version`
     if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():

@@ -1,4 +1,4 @@
-"""Report unreadable records. Listings of runs and tasks omit such records."""
+"""Report unreadable records. Listings of runs and tasks leave out what belongs to an unreadable record."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.key_places import KeyPlace
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
-else:  # needed only in a bucket
+else:  # imported at first use: only a store in a bucket needs the module
     ended_check = LateModule("flowc_runtime.store.ended.ended_check")
 
 # the largest number of objects of a bucket that are requested one by one: for more objects a listing is faster
@@ -115,7 +115,8 @@ class _Check:
         self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
+        # whether each run exists; cleared before each check for missing objects
+        self._runs_there: dict[tuple[str, str], bool] = {}
         self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
 

@@ -51,7 +51,8 @@ _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts af
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended`: runs that end leave entries (`store.ended`)."""
+    """A store in a bucket, below a prefix. `lists_ended`: each run that ends writes an entry into the store
+    (`store.ended`)."""
 
     lists_ended = True
 
@@ -177,7 +178,7 @@ class RemoteObjects:
             except FileNotFoundError as error:
                 if "NoSuchUpload" not in str(error):
                     raise
-                # The answer to the completing request was lost, and obstore repeated the request.
+                # The answer to the request that completes the upload was lost, and obstore sent the request again.
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
@@ -259,7 +260,8 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
-        self.asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
+        # sent with the time limits of a large upload, because a copy may take long
+        self.asker.send(request, source, COPY)
 
     def listing(self, prefix: str) -> list[Listed]:
         """Return all objects under a prefix, at any depth. Raises StoreError."""

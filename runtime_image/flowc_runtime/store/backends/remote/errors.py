@@ -100,7 +100,8 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
         return StoreError(f"{url} refuses these credentials ({reason(text)}); {_ADVICE}")
     if "NoSuchBucket" in text:
         return StoreError(f"the bucket of {url} does not exist: create it or name another")
-    # obstore's own NotFoundError is not raised for a missing object. versitygw may report one that is to be deleted.
+    # For a missing object, obstore raises FileNotFoundError, not its own NotFoundError. versitygw may also report a
+    # missing object when the object is to be deleted.
     if isinstance(error, FileNotFoundError) or "NoSuchKey" in text:
         return NotFound(f"no {key} in {url}")
     if isinstance(error, OSError) and error.strerror:  # a local error: downloads are written to a local file
