@@ -1,4 +1,4 @@
-"""Compare the entries and packs of ended runs in a bucket with the records of the runs, and rewrite them (for `fsck`)."""
+"""Compare the entries and packs of ended runs in a bucket with the records, and rewrite them (for `fsck`)."""
 
 from __future__ import annotations
 
