@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # in a list of artifact names: all artifacts
+EVERY = "*"  # this entry in a list of artifact names stands for all artifacts
 MOST_SETS = 8  # the largest number of `reads` objects of a step; more objects are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")

@@ -29,7 +29,8 @@ class Family:
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
-        self._known: dict[tuple[str, str], AttemptRecord] = {}  # the record of the parent, by step and path
+        # the parent's record once it was read, by the parent's step and path
+        self._known: dict[tuple[str, str], AttemptRecord] = {}
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
         # parts ("index", "item", "stack") of the inputs' foreach frames that the code read
         self.place: set[str] = set()

@@ -88,7 +88,7 @@ class Parents:
             at = path
         else:
             at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
-        # The parent's remaining scopes are loops that end between the parent and this step.
+        # The parent's index path also has a part for each loop that ends between the parent and this step.
         for scope in graph.scopes(node.id)[len(parts(at)) :]:
             assert isinstance(scope, LoopScope)
             last = self._last_iteration(scope.header, at)

@@ -50,7 +50,7 @@ class Order:
 
     @property
     def text(self) -> str:
-        """This order, to reuse tasks of another run, as text for an environment variable.
+        """This order as text, for an environment variable of the pods.
 
         The text is escaped so that Argo and the kubelet expand nothing in it.
         """
@@ -271,7 +271,8 @@ def _lost_blobs(objects: Objects) -> set[str]:
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:
-    """Compare two versions of a flow: return the steps whose old tasks do not match the new one, with reasons."""
+    """Compare two versions of a flow: return the steps whose tasks of the old version do not fit the new version, with
+    reasons."""
     found = {}
     for step, node in new.nodes.items():
         before = old.nodes.get(step)

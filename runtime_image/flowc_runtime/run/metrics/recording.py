@@ -40,7 +40,8 @@ def record(name: str, value: object, step: object = None) -> None:
     Args:
         name: the name of the metric.
         value: a number of Python, NumPy or another library; NaN and the infinities are numbers too.
-        step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
+        step: a whole number, such as the epoch. With None, the step is the step of the previous point plus 1, or 0 for
+            the first point.
 
     Raises:
         MetricError: an argument is wrong or contains the value of a secret of the step, or the previous step is the

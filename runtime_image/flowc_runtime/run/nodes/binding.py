@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
-else:  # needed only for asynchronous functions; its import is slow
+else:  # imported at first use: only asynchronous functions need it, and its import is slow
     asyncio = LateModule("asyncio")
 
 MISSING = inspect.Parameter.empty

@@ -74,7 +74,7 @@ def merge(
             except ReducerError:
                 if caught is None:
                     raise
-                merged = None  # the handler of the items' failure runs next
+                merged = None  # an item has failed, and the handler of its failure runs next
         setattr(task, name, merged)
 
 
@@ -85,7 +85,8 @@ def _first_failure(inputs: Inputs[Variables], failure: str) -> object:
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
-    """Copy references to the branches' artifacts without reading values. For equal names, the last branch wins."""
+    """Copy references to the branches' artifacts without reading values. If several branches have an artifact of the
+    same name, the artifact of the last branch is used."""
     join, failure = graph.join_of[split.id], failing.caught_as(graph.flow)
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]

@@ -83,7 +83,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # other debuggers do not report the end of a prompt
+            lease.keep()  # until this process ends, because other debuggers do not report the end of a prompt
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -124,7 +124,7 @@ def _lend_to_pdb(lease: Lease) -> None:
 
     def message(self: pdb.Pdb, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
-            waiting.append(text)  # for example `--Return--`, which precedes a prompt
+            waiting.append(text)  # for example `--Return--`: it is printed when the prompt has the terminal
         else:
             say(self, text)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc_ir import Secret
     from flowc_runtime.base.config import secret_setting
     from flowc_runtime.run.task import secret_sources
-else:  # needed only for steps with secrets
+else:  # imported at first use: only steps with secrets need these modules
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
@@ -66,7 +66,8 @@ def inject(
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
                 continue  # the variable already has the value
-            # If the flow gives only the secret's name, the configuration determines the variable's value.
+            # If the flow gives only the secret's name, the value comes from the configuration, and replaces a variable
+            # that is already set.
             if name in os.environ and not source.allow_override and source.type != CONFIGURED:
                 raise SecretError(
                     f"secret {label} sets the variable {name}, which is already set; "

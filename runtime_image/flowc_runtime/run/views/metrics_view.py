@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # needed only for runs with metrics
+else:  # imported at first use: only runs with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 
