@@ -95,7 +95,7 @@ OTHERS = (
             IMPORT: ["-c", "import runnable"],
         },
         {"RUNNABLE_PRM_count": "0", "RUNNABLE_PRM_width": "100"},
-        # It searches for the pipeline's modules in the working directory.
+        # runnable searches for the pipeline's modules in the working directory.
         {name: (FLOWS / name).read_text(encoding="utf-8") for name in ("pipelines.py", "plain_functions.py")},
         note="its local executor, which runs one task at a time",
     ),

@@ -44,7 +44,7 @@ class Guardian:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # the descriptor belongs to the supervisor
+                signal.set_wakeup_fd(-1)  # the inherited descriptor for wakeups belongs to the supervisor
                 os.setsid()  # the guardian ignores Ctrl-C in the terminal
                 for descriptor in (*close, self._write):
                     os.close(descriptor)

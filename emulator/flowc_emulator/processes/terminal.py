@@ -97,12 +97,12 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # not the controlling terminal of any session
+        with contextlib.suppress(OSError):  # the terminal is not the controlling terminal of any session
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False
         self.holder = task
-        # If Ctrl-Z suspended flowc, the shell and the task would both read the input.
+        # Meanwhile Ctrl-Z is ignored: if it suspended flowc, the shell and the task would both read the input.
         self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         self._say(b"yes")
         return True

@@ -119,7 +119,7 @@ class Places:
             # so short a time after the last check, the process has too few ticks for a decision
             if activity is None or seconds < INTERVAL / 2:
                 continue
-            if activity.wants:  # ticks are counted only when the process wants no processor
+            if activity.wants:  # the process computes; its ticks may be incomplete, and are not needed
                 task.waits = False
                 continue
             used = (activity.ticks - task.ticks) / _TICKS  # negative if children have ended between checks

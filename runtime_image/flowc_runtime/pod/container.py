@@ -90,7 +90,7 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow
+                    kill_child(child.pid, signal.SIGKILL)  # the child has run no step yet, only imported the flow
                     self._measured = bool(reused.metrics)
                     code = self._kept(self._outputs(reused))
                     self._track(1)
@@ -155,7 +155,7 @@ class ContainerTask:
                     case Ended():
                         return event
                     case Reported():
-                        continue  # the pod waits for the cards
+                        continue  # the child still renders cards: wait until it ends
                     case _:
                         kill_child(child.pid, signal.SIGTERM)
 

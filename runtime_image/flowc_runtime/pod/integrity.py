@@ -23,7 +23,8 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     parts: list[bytes] = []
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]  # lengths make the input unambiguous
+        # with the lengths, different files never result in the same bytes
+        parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]
     return f"sha256:{sha256(parts)}"
 
 

@@ -77,7 +77,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         if order is not None:
             run.hold(order.origin)
     except ValueError as error:
-        _create(run, graph, {})  # so that the failed run is visible
+        _create(run, graph, {})  # create the run first, so that users see that it has failed
         _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
         raise ProtocolError(str(error)) from error
 
@@ -167,7 +167,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
             _create(run, graph, {})
         now = time.time()
         status: StatusRecord = {"state": "running", "changed": now}
-        with suppress(RecordError):  # the status is replaced below
+        with suppress(RecordError):  # a status that cannot be read is replaced below
             status = run.status()
         if phase == "Succeeded":
             status = {"state": "succeeded", "changed": now, "ended": now}

@@ -1,7 +1,7 @@
 """The state of the process before it ran user code: its environment variables and its working directory.
 
-A task that imports the flow itself must begin with this state, because the import repeats its effects, such as setting
-a variable.
+A task that imports the flow itself must begin with this state, because the import does again what the first import did,
+such as setting a variable.
 """
 
 from __future__ import annotations

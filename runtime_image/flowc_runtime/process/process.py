@@ -44,7 +44,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
-    ip: str  # only for pods of a gang
+    ip: str  # empty except for pods of a gang
 
 
 @final
@@ -316,7 +316,7 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # set by `nohup`, for example
+    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # a program that `nohup` started, for example, ignores SIGHUP
         _signals.signal(signal.SIGHUP, _DEFAULT)
     _signals.signal(signal.SIGCHLD, _DEFAULT)
     _signals.signal(signal.SIGINT, signal.default_int_handler)

@@ -54,7 +54,7 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
         return
     ending.guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     ending.guard(atexit._run_exitfuncs, atexit)
-    if "ctypes" in sys.modules:  # otherwise no code has written to the streams of C
+    if "ctypes" in sys.modules:  # without ctypes, no code has written to the streams of C
         writers.flush_native()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -66,7 +66,8 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
 
 
 def _has_other_compiled_code() -> bool:
-    """Return whether compiled modules of other packages are loaded, or of Python, whose objects write when freed."""
+    """Return whether compiled modules are loaded whose objects may write data when they are freed: of other packages,
+    or of Python."""
     for name, module in list(sys.modules.items()):
         if name in _WRITING:
             return True

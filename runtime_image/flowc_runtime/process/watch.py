@@ -148,7 +148,7 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        # a process that adopts orphans has ended these groups already, so there are rarely any
+        # a process that adopts orphans has already ended such groups, so rarely any group is left
         for group in self._left:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):

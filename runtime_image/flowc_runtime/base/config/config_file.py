@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    # imported at first use, because few files have such tables
+    # imported at first use, because few configuration files have tables about pods
     PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")
-    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
+    # imported at first use: needed only if something sets `secrets`
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
 OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
@@ -215,7 +216,8 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        last = text.rstrip("\n").count("\n") + 1  # used if the error says "at end of document" instead of a line number
+        # the last line with text; it is reported if the error says "at end of document" instead of a line number
+        last = text.rstrip("\n").count("\n") + 1
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None

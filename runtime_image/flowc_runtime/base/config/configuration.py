@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
 """The variable that names a configuration file to read instead of the nearest file."""
 
-_DIGITS = 19  # longer numbers are refused instead of parsed
+_DIGITS = 19  # longer numbers are not converted, so that `wrong` refuses them
 
 SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 

@@ -303,11 +303,11 @@ class PodReader:
                 pod[key.replace("-", "_")] = self._value(POD[key], each, (*path, key), f"{what}: {key}")
         given = {name: each for name, each in pod.items() if each is not None}
         amounts = {name: each for name, each in limits.items() if each is not None}
-        # The reader has checked the types.
+        # The function `read` of each key has checked the types.
         return PodTable(Kubernetes(**given), TaskLimits(**amounts), override)  # type: ignore[arg-type]
 
     def _value(self, key: PodKey, value: object, path: TomlPath, what: str) -> object:
-        """Return a value in the form of the IR; None if the value is faulty."""
+        """Return a value as an object of the IR; None if the value is faulty."""
         parts = [(path, value)]
         if key.merged and isinstance(value, Mapping):
             parts = [((*path, name), {name: each}) for name, each in value.items()]
