@@ -163,7 +163,7 @@ def measure_peers(directory: Path, times: int) -> Iterator[PeerFigure]:
         slow = {name for name, uses in found.items() if uses[0].wall > SLOW}
         for name, uses in found.items():
             if name not in slow:
-                uses.clear()  # the first run only filled caches
+                uses.clear()  # the first run of a fast program only filled its caches, so it is not counted
         for _ in range(times):
             for peer in peers:
                 if peer.name not in slow:

@@ -78,7 +78,7 @@ def measure_scale(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_soak(bench: Bench) -> Iterator[Figure]:
-    """Yield what grows in a run of 200,000 tasks. It takes half an hour or more."""
+    """Yield what grows in a run of 200,000 tasks. The run takes half an hour or more."""
     yield from _growth(soak(bench.directory, FEW), soak(bench.directory, SOAK))
 
 

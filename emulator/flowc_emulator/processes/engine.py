@@ -134,7 +134,7 @@ class Engine(Generic[J]):
         self._children: frozenset[int] = frozenset()  # children of this process before the first job
         self._adopted = False  # whether this process already adopted orphans before the first job
         self._replaced = 0  # number of guardians that were replaced
-        self._hurried = False  # a second signal has arrived
+        self._hurried = False  # whether a second signal has arrived
         self.remaining = 0
         """The number of processes that continue after the end of their jobs."""
         self.signal: int | None = None

@@ -122,7 +122,8 @@ class Places:
             if activity.wants:  # the process computes; its ticks may be incomplete, and are not needed
                 task.waits = False
                 continue
-            used = (activity.ticks - task.ticks) / _TICKS  # negative if children have ended between checks
+            # the difference is negative if children have ended between checks
+            used = (activity.ticks - task.ticks) / _TICKS
             task.waits = 0 <= used <= _SHARE * seconds
             task.ticks, task.looked = activity.ticks, now
         if self._tasks and now - self._quiet >= PATIENCE * (self._extra + 1):
@@ -154,7 +155,7 @@ def activity_of(pid: int) -> Activity | None:
     """
     ticks = 0
     processes = [pid]
-    for process in processes:  # the list grows in the loop
+    for process in processes:  # the loop also appends the children of each process
         try:
             fields = _stat(f"/proc/{process}/stat")
             ticks += sum(map(int, fields[11:15]))  # the CPU time of the process and of its ended children

@@ -178,7 +178,7 @@ class ContainerTask:
             self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
-            if ended.code == DISALLOW_RETRY:  # the step called os._exit with this code
+            if ended.code == DISALLOW_RETRY:  # the step itself has ended the process with this code, by os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)

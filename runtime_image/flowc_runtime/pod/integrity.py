@@ -35,7 +35,7 @@ def check_code() -> None:
         ProtocolError: the code or IR differs from the compiled one, or cannot be read.
     """
     expected = os.environ.get(contract.CODE_DIGEST)
-    if not expected:  # manifests of older releases have no digest
+    if not expected:  # manifests that an older flowc compiled have no digest
         return
     code, ir = os.environ.get(contract.CODE, ""), os.environ.get(contract.IR, "")
     try:

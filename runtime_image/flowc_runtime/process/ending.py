@@ -41,7 +41,7 @@ class _Measurement(Protocol):
 
 _inherited: list[object] = []  # objects of the forking process, kept so that their finalizers are not called
 _settled: list[weakref.ref[writers.OpenFile]] = []  # files of the forking process that were flushed
-_coverage: _Measurement | None = None  # the running measurement of the forking process
+_coverage: _Measurement | None = None  # the coverage measurement that runs in the forking process
 _ended = False
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
 # page when it is first used, this costs ten times as much as the system call.
 _signals = import_module("_signal")
-_DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)  # the functions of `_signal` require plain integers
+# the functions of `_signal` require plain integers, not enumerations
+_DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
 HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None

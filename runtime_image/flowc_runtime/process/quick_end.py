@@ -126,7 +126,7 @@ def _is_observed() -> bool:
     """Return whether the end of the interpreter is observed, or the interpreter continues after the program."""
     flags = sys.flags
     return bool(
-        not sys.orig_argv  # another program contains this interpreter
+        not sys.orig_argv  # Python is embedded in another program
         or threading.current_thread() is not threading.main_thread()
         or sys.gettrace()
         or sys.getprofile()
@@ -135,7 +135,7 @@ def _is_observed() -> bool:
         or flags.interactive
         or flags.verbose
         or flags.dev_mode
-        or sys.warnoptions  # objects that are freed at the end may issue warnings
+        or sys.warnoptions  # with warning options, objects that are freed at the end may issue warnings
         or gc.get_debug()
         or any(os.environ.get(name) for name in _VARIABLES)
     )

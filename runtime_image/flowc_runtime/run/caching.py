@@ -204,7 +204,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # garbage collection has deleted the object
+            except NotFound:  # garbage collection has deleted the object since the listing
                 continue
             except RecordError as error:
                 self._note(error)

@@ -156,7 +156,7 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    # in a pod, `coordination` has set this variable
+    # if the task runs in a pod, `coordination` has set this variable already
     main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)

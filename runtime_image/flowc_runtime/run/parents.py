@@ -76,7 +76,7 @@ class Parents:
         """
         graph, known = self._graph, parts(path)
         around = graph.scopes(self._step)
-        begins = bool(around) and around[-1] == LoopScope(self._step)  # this step is the first of a loop
+        begins = bool(around) and around[-1] == LoopScope(self._step)  # whether this step is the first step of a loop
         if graph.repeats(node.id, self._step):
             number = int(known[-1][1:])
             if number == 0:

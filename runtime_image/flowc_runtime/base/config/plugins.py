@@ -100,7 +100,7 @@ class PluginKind(NamedTuple):
         what = self._what(entry)
         try:
             found: object = entry.load()
-        except Exception as error:  # the package's code may raise anything
+        except Exception as error:  # the package's code may raise any exception
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
         # A class would also pass the check for a protocol, since it has the methods, but the plugin must be an

@@ -62,7 +62,7 @@ def main() -> int:
     with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
-    order = cast("PublishOrder", next(lines))  # the parent process wrote this line
+    order = cast("PublishOrder", next(lines))  # the parent process wrote the order, so its shape is not checked
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
     except Exception as error:  # any error of the tracker's library, network or server

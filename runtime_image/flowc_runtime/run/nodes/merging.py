@@ -93,7 +93,7 @@ def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], gr
         own.see_all()
         for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
-                continue  # keep the failure of another branch
+                continue  # this branch has no failure: keep the failure of a branch before it
             if name in own.inherited:
                 state.inherited[name] = own.inherited[name]
 
@@ -121,7 +121,7 @@ def _takes_each(reduce: UserFunction) -> bool:
     """Return whether a reducer takes each value as an argument, like `lambda *x: max(x)`, rather than a list."""
     try:
         parameters = [*inspect.signature(reduce).parameters.values()]
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # the function is a builtin without a signature
         return False
     return bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
 

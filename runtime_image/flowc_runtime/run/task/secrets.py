@@ -65,7 +65,7 @@ def inject(
             set_by[name] = label
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
-                continue  # the variable already has the value
+                continue  # nothing to set: the variable already has this value
             # If the flow gives only the secret's name, the value comes from the configuration, and replaces a variable
             # that is already set.
             if name in os.environ and not source.allow_override and source.type != CONFIGURED:

@@ -104,7 +104,7 @@ class Attempt:
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # the flow's constants, which only the first task of the run stores
         self._starting = False  # whether `program.start` is running; @catch does not apply to its exceptions
-        self.final = False  # whether the code has forbidden a retry
+        self.final = False  # whether the step's code has forbidden a retry
         self.hopeless = False  # whether stored data is damaged, so that no retry helps
         self.note = ""  # a remark for the task's record
         self._hooked = False  # whether the decorators' hooks for the outcome must still be called

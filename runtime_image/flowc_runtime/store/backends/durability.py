@@ -208,7 +208,8 @@ class Disk:
             try:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
-                    signal.signal(number, signal.SIG_IGN)  # the parent decides when this process ends
+                    # the parent handles these signals, and decides when this process ends
+                    signal.signal(number, signal.SIG_IGN)
                 _let_go_of_streams()  # if the disk hangs, readers of the program's output still see the end of file
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -274,7 +275,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
     """Wait until the pipe is readable; return None then, or the signal that ended the wait early."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
-    poll = select.poll()  # a selector would need another descriptor
+    poll = select.poll()  # `selectors` would need one more descriptor
     poll.register(read, select.POLLIN)
     poll.register(wakeup, select.POLLIN)
     while True:
@@ -359,7 +360,7 @@ def _sync(descriptor: int, *, last: bool = True) -> None:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
             return
-        except OSError as error:  # the file system does not support it
+        except OSError as error:  # the file system does not support this request
             if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
                 raise
     os.fsync(descriptor)

@@ -72,7 +72,7 @@ class LocalObjects:
             with self._reading(key), contextlib.ExitStack() as opened:
                 file = opened.enter_context(open(self._path(key), "rb"))
                 if (found := marks.digest_of(file.fileno(), digest)) == digest:
-                    opened.pop_all()  # the caller closes the file
+                    opened.pop_all()  # keep the file open: the caller closes it
                 file_size = os.fstat(file.fileno()).st_size
                 file.seek(0)
                 return file, found, file_size

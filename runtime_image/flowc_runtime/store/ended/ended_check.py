@@ -123,7 +123,7 @@ class EndedCheck:
             wrong = [
                 name
                 for name, record in records.items()
-                # only with an equal size a reader uses the copy in the pack
+                # a reader uses a copy in the pack only if its size is equal
                 if self._sizes.get(f"{prefix}/tasks/{name}") == len(record)
                 and _digest(record) != self._digests[f"{prefix}/tasks/{name}"]
             ]

@@ -343,7 +343,8 @@ class RunStore:
         """Return the key from which an attempt's log is read; the log of a reused task is in the original run."""
         try:
             record = self.task(step, path)
-            origin = record.get("cached") or record.get("origin")  # the original task may have been cached
+            # if the task reused the results of a cached task, the log is that of the cached task
+            origin = record.get("cached") or record.get("origin")
         except NotFound:
             origin = None
         except RecordError as error:

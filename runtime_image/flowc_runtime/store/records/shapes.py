@@ -280,7 +280,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return _fault_of_fields(shape, value, place)
         case Matching():
             return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
-        case Between():  # no range contains a NaN
+        case Between():  # a NaN is outside of every range
             if kind in shape.types and shape.least <= value < shape.most:
                 return None
             return _not(value, place, "a number that fits")

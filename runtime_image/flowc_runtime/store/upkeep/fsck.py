@@ -172,7 +172,8 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            hidden = entry.name.rpartition("/")[2].startswith(".")  # for example, files of a file manager
+            # such hidden files, for example of a file manager, are not reported
+            hidden = entry.name.rpartition("/")[2].startswith(".")
             return 0, _nothing if hidden else lambda: self._fault(
                 UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size
             )
@@ -336,7 +337,7 @@ def repair(store: Store, report: FsckReport) -> None:
             if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
                 try:
                     fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
-                except StoreError as error:  # the other objects are moved nevertheless
+                except StoreError as error:  # continue with the other objects
                     fault.why += f"; it cannot be moved: {error}"
         elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
             if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):

@@ -244,7 +244,8 @@ def _content(objects: Objects, value: Mapping[str, Value]) -> bytes | memoryview
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
-        objects.refresh(_sent_key(value["sent"]))  # renews its time: `gc` deletes unused files
+        # `gc` deletes files that were not used for a long time, so renew the file's time
+        objects.refresh(_sent_key(value["sent"]))
         return objects.map_blob(value["sent"], value.get("size"), key=_sent_key(value["sent"]))
     except NotFound as error:
         message = (

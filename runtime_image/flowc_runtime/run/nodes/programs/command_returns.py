@@ -120,7 +120,7 @@ def parsed_or_text(text: str) -> Json:
 
 
 def _refuse_constant(name: str) -> Json:
-    raise ValueError(name)  # NaN and the infinities are not JSON
+    raise ValueError(name)  # `json` accepts NaN and the infinities, which are not JSON
 
 
 def _exported(file: Path) -> dict[str, str]:

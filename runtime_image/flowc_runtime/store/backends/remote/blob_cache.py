@@ -63,7 +63,8 @@ class BlobCache:
             status = os.stat(place)
         except (OSError, RuntimeError):
             return None
-        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:  # another user could write there
+        # another user owns the directory, or could write to it
+        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
             return None
         return cls(place, (configuration.lookup("blob-cache-size").number or 0) << 20)
 

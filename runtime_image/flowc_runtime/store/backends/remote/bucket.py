@@ -94,7 +94,7 @@ class RemoteObjects:
                 return True
             try:
                 return self.get(key) == data
-            except NotFound:  # deleted meanwhile, or another writer's request failed
+            except NotFound:  # the object was deleted meanwhile, or the request of another writer failed
                 time.sleep(pause)
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
@@ -119,12 +119,13 @@ class RemoteObjects:
         digest = sha256(parts) if self._cache is None else self._cache.add(parts, size)
         key = blob_key(digest)
         if size > PART:
-            if not self.refresh(key, size):  # two concurrent senders send the same bytes
+            # if two processes send the object at the same time, they send the same bytes
+            if not self.refresh(key, size):
                 self._send_large(key, lambda _: _pieces(parts), size)
             return digest
         data = b"".join(parts)
         while not self._create(key, data) and not self.refresh(key, size):
-            if self.exists(key):  # the object has another size: damaged
+            if self.exists(key):  # the object exists with another size, so it is damaged
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])

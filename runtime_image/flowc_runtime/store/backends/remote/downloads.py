@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.remote.blob_cache import BlobCache
 else:
-    tempfile = LateModule("tempfile")  # its import costs start-up time
+    tempfile = LateModule("tempfile")  # imported at first use, because the import costs start-up time
 
 RANGE: Final = 8 << 20  # bytes of a range
 # number of ranges in memory at a time; small, because the decoded value may need as much memory as the object

@@ -54,7 +54,8 @@ def is_transient(error: Exception) -> bool:
     if not type(error).__module__.startswith("obstore") or type(error).__name__ != "GenericError":
         return False
     text = str(error)
-    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:  # this machine has no metadata service
+    # a machine outside of a cluster has no metadata service, so a retry would not help
+    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:
         return False
     if status := _STATUS.search(text):
         return int(status[1]) >= 500 or int(status[1]) in (408, 429)
