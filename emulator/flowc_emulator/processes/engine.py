@@ -299,7 +299,8 @@ class Engine(Generic[J]):
         return [*self._watcher.descriptors(), *self._close]
 
     def _reported(self, running: _Running[J], report: bytes) -> list[Finished[J]]:
-        """End a job whose process continues. A job that is being ended continues until its process ends."""
+        """Report the end of a job whose process continues, for example to render cards. A job that is being ended
+        continues until its process ends."""
         if running.reported or running.ended_by is not None or self.signal is not None:
             return []
         self._show_output(running)

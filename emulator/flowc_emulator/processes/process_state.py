@@ -98,7 +98,8 @@ def is_debugged() -> bool:
 
 
 def _threads() -> tuple[str, ...]:
-    """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
+    """Return the threads, except the main one, that do not stop at a fork; thread pools such as OpenBLAS's stop at a
+    fork."""
     if _thread_count() > 1:
         # the C library's fork also calls handlers (pthread_atfork) in this process, which stop some threads
         pid = os.fork()

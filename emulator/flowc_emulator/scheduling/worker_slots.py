@@ -27,7 +27,8 @@ AT_ONCE = 16  # the largest number of parallel tasks (Metaflow's default), unles
 INTERVAL = 0.1  # least number of seconds between two checks
 _PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
-_SHARE = 0.5  # a process that computes for a smaller share of an interval is regarded as waiting; it may poll
+# a process that computes for a smaller share of an interval is regarded as waiting, because it may only be polling
+_SHARE = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
 _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
 

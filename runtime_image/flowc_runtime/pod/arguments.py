@@ -221,8 +221,8 @@ def _is_safe(text: str) -> bool:
 def _json(value: object) -> str:
     text = json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # In compact JSON these characters only occur inside strings, where every character has an escape. All characters
-    # beyond the BMP are escaped: whether Go considers one printable depends on its Unicode version, and the escape that
-    # Go would write is invalid JSON.
+    # beyond the BMP are escaped: whether Go considers such a character printable depends on Go's Unicode version, and
+    # the escape that Go would write is invalid JSON.
     return "".join(
         char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
     )

@@ -137,7 +137,7 @@ def finish(run: RunStore, graph: Graph, phase: str) -> None:
 
 
 def _apart(record: Callable[[], None]) -> None:
-    """Call `record` in a child process, and wait for it.
+    """Call `record` in a child process, and wait for the end of the child.
 
     Hazard: this process forks the exit hooks afterwards, so it must not use the store: a fork does not copy the
     threads of the store's client. The child ends by `os._exit` and never returns into the caller.

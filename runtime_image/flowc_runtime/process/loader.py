@@ -48,7 +48,8 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """A loader without .pyc files: Python's check of their time and size misses a quick edit of the same length."""
+    """A loader without .pyc files: if an edit keeps the length of a file and comes within the same second, Python would
+    use the outdated .pyc file."""
 
     source = b""  # the executed source
 

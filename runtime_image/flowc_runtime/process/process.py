@@ -385,7 +385,8 @@ def start_time(pid: int) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    fields = stat.rpartition(b")")[2].split()  # fields 3 and later; the name before them may contain any character
+    # the fields from number 3 on; the process's name before these fields may contain any character
+    fields = stat.rpartition(b")")[2].split()
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 

@@ -125,9 +125,9 @@ class Situation:
         """Find the entry of an earlier task with equal inputs; return the entry with the names that the earlier task
         read, or None.
 
-        If no entry is found, the entries of flowc's first release are searched; their keys differ. Errors of damaged
-        entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
-        and the result is None.
+        If no entry is found, the entries that flowc's first release wrote are looked up too, because their keys differ.
+        Errors of damaged entries are collected in `unreadable`. If a newer flowc has written an entry, the error is
+        stored in `refused`, and the result is None.
 
         Raises:
             StoreError: the store cannot be read.

@@ -106,7 +106,7 @@ class Reuse:
 
         Args:
             step: the task's step.
-            path: the task's index path. The caller has checked that all of its parents are reused.
+            path: the task's index path. The caller has checked that all parents of the task are reused.
 
         Raises:
             StoreError: the store cannot be read.

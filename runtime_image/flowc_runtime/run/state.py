@@ -79,7 +79,8 @@ class TaskState:
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks them as read."""
+        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks the foreach and
+        gangs as read."""
         self.place.add("stack")
         return self._frames
 

@@ -113,9 +113,9 @@ class PluginKind(NamedTuple):
 def _is_used(group: str) -> bool:
     """Return whether an installed distribution may have entry points of a group.
 
-    Reading them is faster than `importlib.metadata`, which is then used only if there is a plugin. The function reads
-    only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as an
-    archive, the result is always true.
+    Reading these files is faster than `importlib.metadata`, which is then used only if there is a plugin. The function
+    reads only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as
+    an archive, the result is always true.
     """
     if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
         return True

@@ -63,7 +63,7 @@ class PodKey(NamedTuple):
     """A key that the tables may contain.
 
     Attributes:
-        read: converts a value to the form of the IR, given the value and its name for messages; raises LimitError.
+        read: converts a value to an object of the IR, given the value and its name for messages; raises LimitError.
         example: a line with a valid value.
         help: the description.
         merged: whether the value is a table whose keys are checked one by one, and are merged with those of other

@@ -1,7 +1,7 @@
 """Records metrics of the running task: for `current.metric`, `flowc.steps.log_metric` and returns of kind `metric`.
 
 The task's own process keeps the points in memory. Other processes of the task, such as a forked worker or the kernel of
-a notebook, append lines to a file, which the task's process reads at its end.
+a notebook, append lines to a file, which the task's process reads when it ends.
 """
 
 from __future__ import annotations

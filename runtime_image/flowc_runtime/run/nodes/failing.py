@@ -45,7 +45,7 @@ def no_branch() -> NoReturn:
 
 
 def check_value() -> None:
-    """Do nothing: `NodesProgram` checks the value, because this function does not know its name."""
+    """Do nothing: `NodesProgram` checks the value, because this function does not know the name of the value."""
 
 
 def is_check(node: Node) -> bool:

@@ -81,8 +81,8 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield each secret with a label for errors and its variables. Secrets for which the flow gives only a name are
-    yielded together, as one item."""
+    """Yield for each secret a label for errors, and the variables that the secret sets. Secrets for which the flow
+    gives only a name are yielded together, as one item."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)

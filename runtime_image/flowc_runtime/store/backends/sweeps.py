@@ -62,7 +62,8 @@ def _is_on(objects: Objects, key: str) -> bool:
 
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a garbage collection")
-    except RecordError:  # unreadable: a live collection renews its lease, so the age of the object decides
+    # the lease cannot be read: a live collection renews its lease, so the age of the object decides
+    except RecordError:
         # Only stores that can be collected have leases.
         return time.time() < _written(cast("Collectable", objects), key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False

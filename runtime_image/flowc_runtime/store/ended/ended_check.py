@@ -54,8 +54,8 @@ class EndedCheck:
         """Note a record that was read; threads may call this at the same time.
 
         Args:
-            key: its key.
-            data: its bytes.
+            key: the record's key.
+            data: the record's bytes.
             record: the parsed record.
         """
         place = place_of(key)

@@ -25,7 +25,7 @@ def note_status(run: RunStore, status: StatusRecord) -> None:
 
     Args:
         run: the run, in a bucket.
-        status: its status.
+        status: the run's status.
     """
     with suppress(StoreError, ValueError):
         if not has_ended(run.record(), status):

@@ -214,7 +214,8 @@ def _keep_later(entries: dict[str, RunEntry], run: str, entry: RunEntry) -> None
 
 
 def _dump(entries: Mapping[str, RunEntry]) -> bytes:
-    """Return the content of a merged object: a line with its version and the digest of the rest, a line for each run.
+    """Return the content of a merged object: first a line with the version of the format and the digest of the other
+    lines, then a line for each run.
 
     The line of a run is a JSON list: the run's id, the time of its entry in milliseconds, the packed records.
     """

@@ -92,7 +92,7 @@ def parse(data: bytes) -> dict[str, bytes]:
 @final
 class PackedObjects(RemoteObjects):
     """A bucket in which the tasks of one run are read from the run's pack and from one listing of their keys. Without a
-    pack, it is the bucket itself.
+    pack, everything is read from the bucket.
 
     Threads may use it at the same time.
     """

@@ -85,7 +85,7 @@ class RunStore:
         """Return the run's record.
 
         Raises:
-            NotFound: the run does not exist, or its first task has not written it yet.
+            NotFound: the run does not exist, or its first task has not written the record yet.
         """
         return cast("RunRecord", self._load("run", "run.json"))
 
@@ -331,7 +331,8 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield an attempt's log frames in pieces of at most `size` bytes; a reused task has its original's log."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; the log of a reused task is the log of the
+        original task."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False

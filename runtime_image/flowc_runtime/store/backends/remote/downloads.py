@@ -46,7 +46,7 @@ class Ranges(Protocol):
 def downloaded(
     bucket: Ranges, key: str, size: int | None, cache: BlobCache | None = None, digest: str = ""
 ) -> tuple[BinaryIO, str, int]:
-    """Return an object as a file, its sha256, and the number of its bytes.
+    """Return a file with the object's bytes, the sha256 of these bytes, and their number.
 
     Args:
         bucket: the bucket.
