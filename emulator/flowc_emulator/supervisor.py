@@ -242,7 +242,8 @@ class Supervisor:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
-        ends = event.code == DISALLOW_RETRY  # the task called os._exit with this code: not even @catch continues
+        # the task itself called os._exit with this code: the task has failed, even if its step has @catch
+        ends = event.code == DISALLOW_RETRY
         follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
         # a retry is due, but the run starts no further task, because another task has failed
         stops = follow is not None and self._stops

@@ -4,8 +4,8 @@ The supervisor forks a child per attempt, and a process that has used obstore mu
 first, and only the agent uses obstore. Requests go through a socket pair, one after the other. Requests that append a
 chunk to a log have no answer, so that a slow store does not delay the tasks.
 
-A signal may interrupt the supervisor while it waits for a slow store. The late answer is recognised by its number and
-dropped.
+A signal may interrupt the supervisor while it waits for a slow store. An answer that arrives later is recognised by its
+number and dropped.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Agent:
         self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # number of the latest request
-        self._answered = 0  # number of the latest request that was answered or has no answer
+        self._answered = 0  # number of the latest request that was answered or needs no answer
         self._unsent, self._unread = bytearray(), bytearray()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()

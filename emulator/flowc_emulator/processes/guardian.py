@@ -35,7 +35,7 @@ class Guardian:
 
         The guardian closes the descriptors in `close`; `sessions` are the existing sessions of tasks. If this process
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
-        left these sessions, and then `record`. Raises OSError if the fork fails.
+        left these sessions, and then calls `record`. Raises OSError if the fork fails.
 
         Hazard: the guardian must close the writing end of its pipe, because end of file on the pipe tells it that this
         process has ended. The guardian never returns to the caller.

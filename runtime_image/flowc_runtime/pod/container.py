@@ -115,7 +115,8 @@ class ContainerTask:
         return code
 
     def _claim(self, began: float) -> int:
-        """Claim and return the first unused attempt number. Argo's own number is not used: `argo retry` restarts it."""
+        """Claim and return the first unused attempt number. Argo's own number of the attempt is not used, because
+        `argo retry` starts it at 0 again."""
         attempt = 1
         record = begin_record(began)
         while not self.run.begin(self.node.id, self.path, attempt, record):

@@ -123,7 +123,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         raise KeepingError(f"{_named(catalog)} has other bytes at {address}: their sha256 was {digest} and is {found}")
 
 
-@cache  # searching the installed packages takes longer than storing a file
+@cache  # cached, because searching the installed packages takes longer than storing a file
 def _find(name: str) -> FileCatalog:
     try:
         found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance

@@ -113,7 +113,7 @@ class PluginKind(NamedTuple):
 def _is_used(group: str) -> bool:
     """Return whether an installed distribution may have entry points of a group.
 
-    Reading these files is faster than `importlib.metadata`, which is then used only if there is a plugin. The function
+    The function itself reads the files `entry_points.txt`, which is faster than `importlib.metadata`. The function
     reads only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as
     an archive, the result is always true.
     """

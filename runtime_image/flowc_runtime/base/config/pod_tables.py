@@ -255,7 +255,7 @@ class PodReader:
         return PodTables(defaults, overrides, steps, places)
 
     def _without_settings(self, defaults: object, settings: dict[str, object]) -> object:
-        """Return `[defaults]` without the keys that are settings, and add these to the settings."""
+        """Return `[defaults]` without the keys that are settings, and add the values of these keys to the settings."""
         if not isinstance(defaults, Mapping):
             return defaults
         for key in (key for key in OF_SETTINGS if key in defaults):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.programs import masking
-else:  # imported only for tasks with secrets, and for tasks whose other processes record metrics
+else:  # imported at first use: only tasks with secrets, and tasks whose other processes record metrics, need it
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more

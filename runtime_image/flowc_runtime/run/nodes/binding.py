@@ -152,7 +152,7 @@ def convert(value: object, annotation: object, what: str) -> object:
 
 
 def _is_instance(value: object, wanted: type) -> bool:
-    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is not accepted as
+    """Return True if the value is an instance of a class, or if this cannot be decided. A bool is not accepted as
     an int."""
     try:
         return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))

@@ -87,8 +87,8 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step. If an artifact cannot be stored, the line that assigned the artifact is
-        searched in this code.
+        code: the code object of the step. If an artifact cannot be stored, this code is searched for the line that
+        assigned the artifact.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)

@@ -70,7 +70,7 @@ def new_run_record(
 
 
 def first_status(record: RunRecord) -> StatusRecord:
-    """Return the status of a run without a recorded status, from its record."""
+    """Return the status of a run that has no recorded status yet, from the run's record."""
     return {"version": RECORDS.current, "state": "running", "changed": record["created"]}
 
 

@@ -1,4 +1,4 @@
-"""Parse the JSON objects of the store, with equal checks of version and shape for all kinds."""
+"""Parse the JSON objects of the store, with the same checks of version and shape for all kinds."""
 
 from __future__ import annotations
 

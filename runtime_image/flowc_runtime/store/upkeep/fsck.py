@@ -334,7 +334,7 @@ def repair(store: Store, report: FsckReport) -> None:
     objects = cast("Collectable", store.objects)
     for fault in report.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
-            if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
+            if not _is_whole(objects, fault.key):  # a task may have written the object again in the meantime
                 try:
                     fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
                 except StoreError as error:  # continue with the other objects

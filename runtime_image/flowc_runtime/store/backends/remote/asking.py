@@ -186,7 +186,7 @@ def _head(client: ObjectStore) -> None:
 
 
 def _listen(request: Callable[[], T]) -> T:
-    """Make a request; the main thread makes it in another thread, since obstore blocks signals during a request."""
+    """Make a request; in the main thread, a second thread makes it, because obstore blocks signals during a request."""
     if threading.current_thread() is not threading.main_thread():
         return request()
     return _Request(request).wait()

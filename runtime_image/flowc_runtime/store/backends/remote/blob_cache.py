@@ -34,7 +34,7 @@ else:  # imported at first use, because the import costs start-up time
 
 _PARTIAL: Final = ".partial"  # the end of the name of a file that is being written
 _ABANDONED: Final = 24 * 3600.0  # seconds after which such a file is deleted
-# bytes of a small file; for this number of 256 small files, the directory is listed first
+# bytes of a small file; before only this number of every 256 small files, the directory is listed
 _SMALL, _SOMETIMES = 1 << 20, 8
 _SHARE: Final = 10  # the cache uses at most one tenth of the free space of its disk
 

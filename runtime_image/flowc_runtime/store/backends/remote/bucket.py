@@ -39,15 +39,18 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")  # needed only for blobs
+    # imported at first use: only blobs need it
+    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")
     downloads = LateModule("flowc_runtime.store.backends.remote.downloads")
-    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
+    # imported at first use: obstore is an optional dependency, and a process that has used it must not fork
+    obstore = LateModule("obstore")
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers of the store
+# seconds between attempts to create an object while the store's answers contradict each other
+_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
@@ -292,7 +295,8 @@ class RemoteObjects:
             return
         try:
             self._delete(list(keys), keys[0])
-        except NotFound:  # Azure and local directories report a missing object, S3 does not: delete one by one
+        # Azure and local directories report an error for a missing object, S3 does not: delete the objects one by one
+        except NotFound:
             for key in keys:
                 self.delete(key)
 
@@ -330,7 +334,7 @@ class RemoteObjects:
         return self.asker.ask(lambda client: any(map(len, islice(obstore.list(client, f"{prefix}/"), 1))), prefix)
 
     def names_from(self, prefix: str, first: str) -> list[str]:
-        """Return like `names_below`, without names that sort before `first`. Raises StoreError."""
+        """Return the same keys as `names_below`, without keys that sort before `first`. Raises StoreError."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix, f"{prefix}/{first}"))
 
