@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # imported only in the pod that ends the run
+else:  # imported at first use: only the pod that ends the run needs it
     run_view = LateModule("flowc_runtime.run.views.run_view")
 
 

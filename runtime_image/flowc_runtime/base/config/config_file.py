@@ -205,7 +205,7 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # imported only if there is a file, since the import is slow
+        toml = import_module(name)  # imported here: needed only if there is a file, and the import is slow
     except ModuleNotFoundError:  # tomli may be missing in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
