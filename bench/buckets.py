@@ -86,7 +86,8 @@ def main(what: str, url: str, kind: str, ref: str) -> None:
         from flowc_runtime.store.values.codecs import load_value, store_value
 
         value = value_of(kind, time.time_ns()) if what == "save" else None
-        for package in filter(None, [TYPES[kind]]):  # not a part of the loading
+        # imported before the clock starts, because the import is not a part of the loading
+        for package in filter(None, [TYPES[kind]]):
             import_module(package)
         objects = Store.open(url).objects
         objects.exists("connected")

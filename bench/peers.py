@@ -95,7 +95,7 @@ OTHERS = (
             IMPORT: ["-c", "import runnable"],
         },
         {"RUNNABLE_PRM_count": "0", "RUNNABLE_PRM_width": "100"},
-        # It searches for the pipeline's modules in the working directory.
+        # runnable searches for the pipeline's modules in the working directory.
         {name: (FLOWS / name).read_text(encoding="utf-8") for name in ("pipelines.py", "plain_functions.py")},
         note="its local executor, which runs one task at a time",
     ),
@@ -163,7 +163,7 @@ def measure_peers(directory: Path, times: int) -> Iterator[PeerFigure]:
         slow = {name for name, uses in found.items() if uses[0].wall > SLOW}
         for name, uses in found.items():
             if name not in slow:
-                uses.clear()  # the first run only filled caches
+                uses.clear()  # the first run of a fast program only filled its caches, so it is not counted
         for _ in range(times):
             for peer in peers:
                 if peer.name not in slow:

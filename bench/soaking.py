@@ -1,6 +1,7 @@
-"""Whether anything grows with the number of tasks: descriptors, processes, memory, temporary files, the time of a task.
+"""Measure whether anything grows with the number of tasks: descriptors, processes, memory, temporary files, the time of
+a task.
 
-`bench/flows/soak.py` has the counts: some of its tasks look at the process that has forked them.
+Some tasks of `bench/flows/soak.py` count the descriptors, children and memory of the process that has forked them.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-FEW = 5  # the tasks of the run whose cost is the fixed cost of a run
+FEW = 5  # the number of tasks of a small run, whose cost counts as the fixed cost of a run
 SIZES = (1_000, 50_000)  # the numbers of tasks between which a task's cost must not grow
 SOAK = 200_000
 GROWTH = 1.15
 SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
 STORE_KB_A_TASK, FILES_A_TASK = 2, 3
-CHANCE = 5  # a task may look at its parent while this has not yet closed the descriptors for it
+# a count may grow by this number by chance: a task may count while its parent has not yet closed the descriptors for
+# this task
+CHANCE = 5
 COUNTED = ("descriptors", "children", "temporary files", "unfinished objects")
 
 
@@ -75,7 +78,7 @@ def measure_scale(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_soak(bench: Bench) -> Iterator[Figure]:
-    """Yield what grows in a run of 200,000 tasks. It takes half an hour or more."""
+    """Yield what grows in a run of 200,000 tasks. The run takes half an hour or more."""
     yield from _growth(soak(bench.directory, FEW), soak(bench.directory, SOAK))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
-# copied to a directory outside of the git repository, as most users' flows
+# files that are copied out of the git repository, because inside a repository `flowc run` also asks git for the state
 FILES = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")
 LINEAR = ("linear.py", "run")
 PEER = 1 / 12

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # needed only if tasks are forks of this process
+else:  # imported at first use: needed only if tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 
-_MANY = 4  # the number of forks after which it is worth the time to compile what forks use
+_MANY = 4  # at this fork, flowc compiles what forks use; with fewer forks, this would cost more time than it saves
 
 
 @final
@@ -134,8 +134,8 @@ class Attempts:
             self._with_cards.add(assignment.step)
             assignment.program.warm_up_cards(assignment.graph.flow, assignment.step)
         plan, before = self._plan, self._plan.graph.predecessors[assignment.step]
-        # With an agent, this process must not read the store itself, and asking the agent takes longer than the
-        # attempt's own read.
+        # With an agent, nothing is preloaded: this process must not read the store itself, and asking the agent takes
+        # longer than the attempt's own read.
         if plan.agent is None and plan.only is None and len(before) == 1 and isinstance(before[0].next, Foreach):
             with suppress(StoreError):  # the attempt reports it
                 depth = len(plan.graph.scopes(before[0].id))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
-else:  # imported for the first output of a task
+else:  # imported at first use: needed for the first output of a task
     logs = LateModule("flowc_runtime.process.logs")
 
 _KILLED = "the supervisor was killed"
@@ -242,9 +242,11 @@ class Supervisor:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
-        ends = event.code == DISALLOW_RETRY  # the task called os._exit with this code: not even @catch continues
+        # the task itself called os._exit with this code: the task has failed, even if its step has @catch
+        ends = event.code == DISALLOW_RETRY
         follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
-        stops = follow is not None and self._stops  # another task has failed: no further task starts
+        # a retry is due, but the run starts no further task, because another task has failed
+        stops = follow is not None and self._stops
         self._console.task_failed(job, error, None if stops else follow, stops=stops)
         if follow is None or stops:
             if result is not None:

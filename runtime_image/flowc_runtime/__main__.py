@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ContainerTask(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()
-    except OSError as error:  # such as a full or missing volume
+    except OSError as error:  # for example, the volume is full or missing
         print(f"flowc: {error}", file=sys.stderr)
         return INFRASTRUCTURE
     except FlowcError as error:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.records.record_types import ErrorRecord
 
-_BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # without a terminal: seconds until a progress bar's first and next line
+# without a terminal: seconds until the first line about a progress bar is printed, and between further lines
+_BAR_FIRST, _BAR_NEXT = 1.0, 10.0
 _NAMED = 8  # the largest number of steps that a message names
 
 

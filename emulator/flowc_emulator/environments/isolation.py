@@ -1,5 +1,5 @@
-"""Run a task in another interpreter: the forked child executes that interpreter (exec), and keeps the child's pipes and
-session."""
+"""Run a task in another interpreter: the forked child replaces itself with that interpreter (exec), which keeps the
+child's pipes and session."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # two processes that create the same link at the same time create equal links
+            temporary.rename(link)  # if two processes create the link at the same time, both links are equal
     return str(bridge)

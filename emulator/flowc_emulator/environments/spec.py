@@ -76,7 +76,7 @@ def requirement(name: str, version: str) -> str:
             from there.
     """
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
-    if at:  # a requirement with a URL: `six@https://…`
+    if at:  # the name contains a URL: `six@https://…`
         version = f"@{address}"
     if name.startswith(("git+", "http://", "https://")):
         return f"{name}@{version.removeprefix('@').strip()}" if version else name

@@ -244,7 +244,7 @@ class TaskLauncher:
 def _end(link: socket.socket) -> None:
     """Close a socket for all processes: processes that the flow's import has forked may hold copies of the socket."""
     if link.fileno() >= 0:
-        with contextlib.suppress(OSError):  # the other end is closed already
+        with contextlib.suppress(OSError):  # the other process has closed its end of the socket already
             link.shutdown(socket.SHUT_RDWR)
         link.close()
 

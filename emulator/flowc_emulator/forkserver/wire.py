@@ -72,7 +72,8 @@ class StartTask:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartHook:
-    """A request to fork the process of the flow's exit hook with this index. Its pipes are sent along."""
+    """A request to fork the process of the flow's exit hook with this index. The writing ends of the process's pipes
+    are sent along."""
 
     number: int
 

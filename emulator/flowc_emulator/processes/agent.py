@@ -4,8 +4,8 @@ The supervisor forks a child per attempt, and a process that has used obstore mu
 first, and only the agent uses obstore. Requests go through a socket pair, one after the other. Requests that append a
 chunk to a log have no answer, so that a slow store does not delay the tasks.
 
-A signal may interrupt the supervisor while it waits for a slow store. The late answer is recognised by its number and
-dropped.
+A signal may interrupt the supervisor while it waits for a slow store. An answer that arrives later is recognised by its
+number and dropped.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
-else:  # needed only when a run ends
+else:  # imported at first use: needed only when a run ends
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 THREADS = 16  # the most parallel requests
@@ -64,7 +64,7 @@ class Agent:
         self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # number of the latest request
-        self._answered = 0  # number of the latest request that was answered or has no answer
+        self._answered = 0  # number of the latest request that was answered or needs no answer
         self._unsent, self._unread = bytearray(), bytearray()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
@@ -82,7 +82,7 @@ class Agent:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Let the agent send the remaining requests and end; wait for it."""
+        """Let the agent send the remaining requests, and wait for its end."""
         self._socket.close()
         os.waitpid(self.pid, 0)
 
@@ -150,7 +150,7 @@ class Agent:
         return answer
 
     def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
-        """Write what a run leaves when it has ended, if the store is a bucket."""
+        """Write the entry and the pack of a run that has ended, if the store is a bucket."""
         self._ask("note_status", flow, run, status)
 
     def exists(self, key: str, size: int | None = None) -> bool:
@@ -236,8 +236,8 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline; a signal that ends the run makes it earlier. Return the deadline that
-        applied."""
+        """Wait for the agent until the deadline; a signal that ends the run makes the deadline earlier. Return the
+        deadline that applied."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:
@@ -260,7 +260,7 @@ class Agent:
 def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # this process ends after the supervisor
+        signal.signal(number, signal.SIG_IGN)  # ignored, because this process must end after the supervisor
     failed: FlowcError | None = None
     while True:
         due: float | None = None
@@ -278,7 +278,8 @@ def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
             if operation == "append":
                 objects.append(*arguments)
                 continue
-            if failed is not None:  # reported with the next answered request
+            # the error of an earlier `append` is reported with the next request that has an answer
+            if failed is not None:
                 raise failed
             _send(requests, (number, _answer(objects, operation, arguments), None))
         except FlowcError as error:

@@ -134,7 +134,7 @@ class Engine(Generic[J]):
         self._children: frozenset[int] = frozenset()  # children of this process before the first job
         self._adopted = False  # whether this process already adopted orphans before the first job
         self._replaced = 0  # number of guardians that were replaced
-        self._hurried = False  # a second signal has arrived
+        self._hurried = False  # whether a second signal has arrived
         self.remaining = 0
         """The number of processes that continue after the end of their jobs."""
         self.signal: int | None = None
@@ -299,7 +299,8 @@ class Engine(Generic[J]):
         return [*self._watcher.descriptors(), *self._close]
 
     def _reported(self, running: _Running[J], report: bytes) -> list[Finished[J]]:
-        """End a job whose process continues. A job that is being ended continues until its process ends."""
+        """Report the end of a job whose process continues, for example to render cards. A job that is being ended
+        continues until its process ends."""
         if running.reported or running.ended_by is not None or self.signal is not None:
             return []
         self._show_output(running)

@@ -35,7 +35,7 @@ class Guardian:
 
         The guardian closes the descriptors in `close`; `sessions` are the existing sessions of tasks. If this process
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
-        left these sessions, and then `record`. Raises OSError if the fork fails.
+        left these sessions, and then calls `record`. Raises OSError if the fork fails.
 
         Hazard: the guardian must close the writing end of its pipe, because end of file on the pipe tells it that this
         process has ended. The guardian never returns to the caller.
@@ -44,7 +44,7 @@ class Guardian:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # the descriptor belongs to the supervisor
+                signal.set_wakeup_fd(-1)  # the inherited descriptor for wakeups belongs to the supervisor
                 os.setsid()  # the guardian ignores Ctrl-C in the terminal
                 for descriptor in (*close, self._write):
                     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What the engine calls: the observer of its events, and the launchers of processes."""
+"""The protocols of the objects that the engine calls: the observer of its events, and the launchers of processes."""
 
 from __future__ import annotations
 

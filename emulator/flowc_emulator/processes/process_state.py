@@ -28,7 +28,8 @@ _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
-_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # modules whose handlers tasks need not call
+# prefixes of modules whose exit handlers tasks need not call
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Prefixes of the names of debuggers' threads and modules; these debuggers handle forks themselves."""
@@ -90,13 +91,15 @@ def is_debugged() -> bool:
     """Return whether a debugger traces this process. A debugger also traces forks, but not newly executed processes."""
     tracer = sys.gettrace()
     if tracer is not None:
-        return not getattr(tracer, "__module__", "").startswith("coverage")  # each task starts coverage itself
+        # coverage is no debugger, and each task starts it itself
+        return not getattr(tracer, "__module__", "").startswith("coverage")
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _threads() -> tuple[str, ...]:
-    """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
+    """Return the threads, except the main one, that do not stop at a fork; thread pools such as OpenBLAS's stop at a
+    fork."""
     if _thread_count() > 1:
         # the C library's fork also calls handlers (pthread_atfork) in this process, which stop some threads
         pid = os.fork()

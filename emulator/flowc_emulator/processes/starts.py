@@ -122,7 +122,8 @@ class Starts:
         return self._rule.fresh(node)
 
     def launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """Return the launcher of an attempt's process; the branch for its environment is started if there is none.
+        """Return the launcher of an attempt's process; a branch for the attempt's environment is started if none
+        exists.
 
         Args:
             assignment: the attempt.
@@ -135,7 +136,7 @@ class Starts:
         return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
 
     def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
-        """Start the process of an exit hook; return it, and the branch, which reports its end.
+        """Start the process of an exit hook; return the process, and the branch, which reports the end of the process.
 
         Args:
             number: the index of the hook in the flow.

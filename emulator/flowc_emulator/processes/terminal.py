@@ -97,12 +97,12 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # not the controlling terminal of any session
+        with contextlib.suppress(OSError):  # the terminal is not the controlling terminal of any session
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False
         self.holder = task
-        # If Ctrl-Z suspended flowc, the shell and the task would both read the input.
+        # Meanwhile Ctrl-Z is ignored: if it suspended flowc, the shell and the task would both read the input.
         self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         self._say(b"yes")
         return True
@@ -110,7 +110,7 @@ class Terminal:
     def take_back(self) -> None:
         """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z can stop the run again
+        signal.signal(signal.SIGTSTP, self._suspend)  # from now on, Ctrl-Z can stop the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 

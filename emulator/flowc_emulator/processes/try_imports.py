@@ -32,7 +32,7 @@ def main() -> int:
             finally:
                 os._exit(1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if code:  # the process has printed no report
+        if code:  # the process has died before it printed a report
             error = f"the process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
             print(json_text.dumps(_found(name) | {"error": error}), flush=True)
     return 0

@@ -209,7 +209,8 @@ class Scheduler:
         if node.joins is None:
             self._start(target, at)
             return
-        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, `_fan_out` has already stored the number
+        # for a foreach, `_fan_out` has already stored the number of items in `_missing`
+        arms = targets(self._graph.nodes[node.joins].next)
         missing = self._missing.get((target, at), len(arms)) - 1
         if missing:
             self._missing[target, at] = missing

@@ -27,7 +27,8 @@ class Threads:
                 from threadpoolctl import ThreadpoolController
             except ModuleNotFoundError:
                 return
-            self._controller = ThreadpoolController()  # finds the libraries once, for all children
+            # the controller finds the libraries once, for all forked children
+            self._controller = ThreadpoolController()
 
     def enter_child(self, tasks: int) -> None:
         """Limit the pools of a forked child to its share of the cores; `tasks` is the number of parallel tasks."""

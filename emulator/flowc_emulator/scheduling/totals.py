@@ -30,7 +30,7 @@ class Totals:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
-        while sum(map(self._improve, order)):  # repeated only for graphs with loops
+        while sum(map(self._improve, order)):  # only a graph with loops needs several rounds
             continue
         for _ in order:
             if not sum(map(self._count_open, order)):
@@ -59,7 +59,7 @@ class Totals:
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- numbers of a step: for its own task and its successors, up to the join of its split ----------
+    # -- numbers of a step: they count its own task and the tasks after it, up to the join of its split ----
 
     def _need(self, step: str) -> int:
         need = self._needs[step]

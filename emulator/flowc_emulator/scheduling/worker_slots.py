@@ -27,7 +27,8 @@ AT_ONCE = 16  # the largest number of parallel tasks (Metaflow's default), unles
 INTERVAL = 0.1  # least number of seconds between two checks
 _PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
 PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
-_SHARE = 0.5  # a process that computes for a smaller share of an interval is regarded as waiting; it may poll
+# a process that computes for a smaller share of an interval is regarded as waiting, because it may only be polling
+_SHARE = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
 _WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
 
@@ -119,10 +120,11 @@ class Places:
             # so short a time after the last check, the process has too few ticks for a decision
             if activity is None or seconds < INTERVAL / 2:
                 continue
-            if activity.wants:  # ticks are counted only when the process wants no processor
+            if activity.wants:  # the process computes; its ticks may be incomplete, and are not needed
                 task.waits = False
                 continue
-            used = (activity.ticks - task.ticks) / _TICKS  # negative if children have ended between checks
+            # the difference is negative if children have ended between checks
+            used = (activity.ticks - task.ticks) / _TICKS
             task.waits = 0 <= used <= _SHARE * seconds
             task.ticks, task.looked = activity.ticks, now
         if self._tasks and now - self._quiet >= PATIENCE * (self._extra + 1):
@@ -154,7 +156,7 @@ def activity_of(pid: int) -> Activity | None:
     """
     ticks = 0
     processes = [pid]
-    for process in processes:  # the list grows in the loop
+    for process in processes:  # the loop also appends the children of each process
         try:
             fields = _stat(f"/proc/{process}/stat")
             ticks += sum(map(int, fields[11:15]))  # the CPU time of the process and of its ended children

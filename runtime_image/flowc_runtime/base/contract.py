@@ -91,7 +91,8 @@ TAGS: Final = "FLOWC_TAGS"
 REVISION: Final = "FLOWC_REVISION"
 """The revision of a new run's code, a JSON object. Written by `deploy` for the start step, read by its task."""
 LOOPS: Final = "FLOWC_LOOPS"
-"""The remaining depth of templates for loops, `LEFT:SIZE,…`. Written by the compiler, read by tasks in loops."""
+"""For the loops around a task: how many nested calls of templates Argo still allows, and the iterations of each loop
+per call, `LEFT:SIZE,…`. Written by the compiler, read by tasks in loops."""
 POD: Final = "FLOWC_POD"
 """The pod's name, only set in pods. Written by the compiler (downward API), read by the runtime."""
 POD_UID: Final = "FLOWC_POD_UID"
@@ -101,7 +102,7 @@ NODE: Final = "FLOWC_NODE"
 POD_IP: Final = "FLOWC_POD_IP"
 """The pod's IP address. Written by the compiler for the tasks of a gang, read by the runtime."""
 RESUME: Final = "FLOWC_RESUME"
-"""The run to resume, in the form of `flowc_runtime.run.reuse.Order.text`.
+"""The run to resume and what to reuse of it, as `flowc_runtime.run.reuse.Order.text` returns it.
 
 Written by `resume --target argo`, read by each task.
 """

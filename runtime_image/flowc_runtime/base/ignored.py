@@ -28,7 +28,7 @@ def make_root(root: str) -> None:
     except FileExistsError:
         return
     if os.path.basename(root) in NAMES:
-        with contextlib.suppress(OSError):  # the store also works without a .gitignore
+        with contextlib.suppress(OSError):  # if the .gitignore cannot be written, the store works without it
             descriptor = os.open(f"{root}/.gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(_TEXT)

@@ -117,7 +117,8 @@ def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 class Graph:
-    """The graph of a flow for the code that runs its tasks: nodes, their predecessors and their scopes."""
+    """The graph of a flow for the code that runs its tasks: nodes, their predecessors, and the foreaches, gangs and
+    loops around them."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow

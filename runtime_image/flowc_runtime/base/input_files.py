@@ -66,7 +66,7 @@ def comes_once(path: str) -> bool:
     """Return whether a path is a pipe or a similar file that can be read only once."""
     try:
         return not (os.path.isfile(path) or os.path.isdir(path)) and os.path.exists(path)
-    except ValueError:  # the path contains a NUL byte
+    except ValueError:  # `os.path` refuses a path with a NUL byte
         return False
 
 

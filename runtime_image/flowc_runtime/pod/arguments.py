@@ -76,8 +76,8 @@ def decode(kind: Kind, text: str) -> object:
 
 
 def encode_parameter(parameter: Parameter, value: object) -> str:
-    """Encode a parameter's value as text. The value of a file contains the file's name and content, in the form of
-    `pack`."""
+    """Encode a parameter's value as text. For a file, the value contains the file's name and content, as `pack` returns
+    them."""
     if isinstance(value, list) and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):
@@ -88,7 +88,8 @@ def encode_parameter(parameter: Parameter, value: object) -> str:
 
 
 def decode_parameter(parameter: Parameter, text: str) -> object:
-    """Return the value of text that `encode_parameter` wrote or a person typed; for a file, its packed form.
+    """Return the value of text that `encode_parameter` wrote or a person typed; for a file, the same value as `pack`
+    returns.
 
     Args:
         parameter: the parameter.
@@ -100,7 +101,7 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
-        # the text of the default gives the default itself, even if its type is not the parameter's
+        # the text of the default was not changed: return the default itself, whose type may differ from the parameter's
         return from_text(parameter.default)
     # For a user-defined type, encoded text is decoded as JSON, and text that a person typed stays unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
@@ -140,7 +141,7 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
         parameters: Argo's parameters, with the keys `name`, `value` and perhaps `description`.
     """
     text = json_text.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
-    escaped = sum(map(text.count, "<>&"))  # Go escapes HTML characters, such as `\\u003c`
+    escaped = sum(map(text.count, "<>&"))  # Go writes these HTML characters as escapes of six bytes, such as `\\u003c`
     size = len(text.encode()) + 5 * escaped
     return len(f"{PARAMETERS}=\0") + (size + 2) // 3 * 4
 
@@ -220,8 +221,8 @@ def _is_safe(text: str) -> bool:
 def _json(value: object) -> str:
     text = json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # In compact JSON these characters only occur inside strings, where every character has an escape. All characters
-    # beyond the BMP are escaped: whether Go considers one printable depends on its Unicode version, and the escape that
-    # Go would write is invalid JSON.
+    # beyond the BMP are escaped: whether Go considers such a character printable depends on Go's Unicode version, and
+    # the escape that Go would write is invalid JSON.
     return "".join(
         char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
     )

@@ -90,7 +90,7 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow
+                    kill_child(child.pid, signal.SIGKILL)  # the child has run no step yet, only imported the flow
                     self._measured = bool(reused.metrics)
                     code = self._kept(self._outputs(reused))
                     self._track(1)
@@ -115,7 +115,8 @@ class ContainerTask:
         return code
 
     def _claim(self, began: float) -> int:
-        """Claim and return the first unused attempt number. Argo's own number is not used: `argo retry` restarts it."""
+        """Claim and return the first unused attempt number. Argo's own number of the attempt is not used, because
+        `argo retry` starts it at 0 again."""
         attempt = 1
         record = begin_record(began)
         while not self.run.begin(self.node.id, self.path, attempt, record):
@@ -155,7 +156,7 @@ class ContainerTask:
                     case Ended():
                         return event
                     case Reported():
-                        continue  # the pod waits for the cards
+                        continue  # the child still renders cards: wait until it ends
                     case _:
                         kill_child(child.pid, signal.SIGTERM)
 
@@ -178,7 +179,7 @@ class ContainerTask:
             self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
-            if ended.code == DISALLOW_RETRY:  # the step called os._exit with this code
+            if ended.code == DISALLOW_RETRY:  # the step itself has ended the process with this code, by os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)

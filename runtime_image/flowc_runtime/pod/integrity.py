@@ -23,7 +23,8 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     parts: list[bytes] = []
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]  # lengths make the input unambiguous
+        # with the lengths, different files never result in the same bytes
+        parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]
     return f"sha256:{sha256(parts)}"
 
 
@@ -34,7 +35,7 @@ def check_code() -> None:
         ProtocolError: the code or IR differs from the compiled one, or cannot be read.
     """
     expected = os.environ.get(contract.CODE_DIGEST)
-    if not expected:  # manifests of older releases have no digest
+    if not expected:  # manifests that an older flowc compiled have no digest
         return
     code, ir = os.environ.get(contract.CODE, ""), os.environ.get(contract.IR, "")
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import publishing
     from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
     from flowc_runtime.store.records.run_store import RunStore
-else:  # imported only in pods with a tracker
+else:  # imported at first use: only pods with a tracker need it
     publishing = LateModule("flowc_runtime.run.metrics.publishing")
 
 _PATIENCE: Final = 60.0  # seconds to wait for the tracker

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # imported only in the pod that ends the run
+else:  # imported at first use: only the pod that ends the run needs it
     run_view = LateModule("flowc_runtime.run.views.run_view")
 
 
@@ -77,7 +77,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         if order is not None:
             run.hold(order.origin)
     except ValueError as error:
-        _create(run, graph, {})  # so that the failed run is visible
+        _create(run, graph, {})  # create the run first, so that users see that it has failed
         _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
         raise ProtocolError(str(error)) from error
 
@@ -137,7 +137,7 @@ def finish(run: RunStore, graph: Graph, phase: str) -> None:
 
 
 def _apart(record: Callable[[], None]) -> None:
-    """Call `record` in a child process, and wait for it.
+    """Call `record` in a child process, and wait for the end of the child.
 
     Hazard: this process forks the exit hooks afterwards, so it must not use the store: a fork does not copy the
     threads of the store's client. The child ends by `os._exit` and never returns into the caller.
@@ -167,7 +167,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
             _create(run, graph, {})
         now = time.time()
         status: StatusRecord = {"state": "running", "changed": now}
-        with suppress(RecordError):  # the status is replaced below
+        with suppress(RecordError):  # a status that cannot be read is replaced below
             status = run.status()
         if phase == "Succeeded":
             status = {"state": "succeeded", "changed": now, "ended": now}

@@ -1,7 +1,7 @@
 """Set how often Python's garbage collector runs: rarely while a command starts, as usual when tasks run.
 
-Imports make many objects and few cycles. With the threshold of Python, 700 new objects, 70 collections took 7 % of a
-run of three steps. Objects that a flow's file creates when it is imported are still collected, only less often.
+Imports make many objects and few cycles. With Python's default threshold of 700 new objects, 70 collections took 7 % of
+a run of three steps. Objects that a flow's file creates when it is imported are still collected, only less often.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class _Measurement(Protocol):
 
 _inherited: list[object] = []  # objects of the forking process, kept so that their finalizers are not called
 _settled: list[weakref.ref[writers.OpenFile]] = []  # files of the forking process that were flushed
-_coverage: _Measurement | None = None  # the running measurement of the forking process
+_coverage: _Measurement | None = None  # the coverage measurement that runs in the forking process
 _ended = False
 
 
@@ -151,7 +151,7 @@ def measured() -> dict[str, object] | None:
     if coverage is None or (current := coverage.Coverage.current()) is None:
         return None
     config = current.config
-    names = {"include": "run_include", "omit": "run_omit"}  # arguments whose attribute has another name
+    names = {"include": "run_include", "omit": "run_omit"}  # arguments of `Coverage` whose attributes have other names
     names |= {name: name for name in ("branch", "concurrency", "config_file", "data_file", "source", "source_pkgs")}
     settings = {name: getattr(config, attribute) for name, attribute in names.items()}
     return {**settings, "data_file": os.path.abspath(settings["data_file"]), "directory": os.getcwd()}

@@ -86,7 +86,8 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
                 descriptor = os.pidfd_open(pid)
             except ProcessLookupError:  # a child of another process, which has already reaped the child
                 return True
-            except OSError:  # too many open descriptors, which may be the reason for ending the processes
+            # this process has too many open descriptors, which may even be why it ends the other processes
+            except OSError:
                 return _pause(deadline)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)

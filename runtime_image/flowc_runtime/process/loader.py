@@ -48,7 +48,8 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """A loader without .pyc files: Python's check of their time and size misses a quick edit of the same length."""
+    """A loader without .pyc files: if an edit keeps the length of a file and comes within the same second, Python would
+    use the outdated .pyc file."""
 
     source = b""  # the executed source
 
@@ -314,7 +315,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
         if file is None:  # an interactive session has no file that could be loaded again
             return main
         path = os.path.abspath(file)
-        spec = getattr(main, "__spec__", None)  # set by `python -m pkg.module`
+        spec = getattr(main, "__spec__", None)  # `python -m pkg.module` sets `__spec__`
         place = package_place(spec.name, path) if spec is not None else None
         name = module_name(place[1]) if place else _free_name(os.path.basename(file), path)
     sys.modules[name] = main

@@ -46,7 +46,8 @@ def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
         found, end = whole(rest)
         yield from found
         rest = rest[end:]
-        if len(rest) >= _HEAD and not _is_frame(rest):  # damaged: the following bytes cannot be read
+        # the log is damaged here, and the bytes that follow cannot be read
+        if len(rest) >= _HEAD and not _is_frame(rest):
             return
     yield from (chunk for chunk, _ in _frames(rest))
 

@@ -1,7 +1,7 @@
 """The state of the process before it ran user code: its environment variables and its working directory.
 
-A task that imports the flow itself must begin with this state, because the import repeats its effects, such as setting
-a variable.
+A task that imports the flow itself must begin with this state, because the import does again what the first import did,
+such as setting a variable.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def of_program() -> ProcessOrigin:
     The result is the initial state of the program with the changes made after the flow was defined, that is, below `if
     __name__ == "__main__"`.
     """
-    if _defined is None or _program is None or _program != _main():  # another program runs the flow's file
+    # the process is not `python flow.py`: another program has imported the flow's file
+    if _defined is None or _program is None or _program != _main():
         return ProcessOrigin.now()
     return _began.follow(_defined, ProcessOrigin.now())

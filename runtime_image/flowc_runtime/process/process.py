@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
 # page when it is first used, this costs ten times as much as the system call.
 _signals = import_module("_signal")
-_DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)  # the functions of `_signal` require plain integers
+# the functions of `_signal` require plain integers, not enumerations
+_DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
 HAS_PIDFD = hasattr(os, "pidfd_open")  # only Linux has it
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
@@ -44,7 +45,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
-    ip: str  # only for pods of a gang
+    ip: str  # empty except for pods of a gang
 
 
 @final
@@ -316,7 +317,7 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # set by `nohup`, for example
+    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # a program that `nohup` started, for example, ignores SIGHUP
         _signals.signal(signal.SIGHUP, _DEFAULT)
     _signals.signal(signal.SIGCHLD, _DEFAULT)
     _signals.signal(signal.SIGINT, signal.default_int_handler)
@@ -384,7 +385,8 @@ def start_time(pid: int) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    fields = stat.rpartition(b")")[2].split()  # fields 3 and later; the name before them may contain any character
+    # the fields from number 3 on; the process's name before these fields may contain any character
+    fields = stat.rpartition(b")")[2].split()
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 

@@ -61,7 +61,7 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
         return
     ending.guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     ending.guard(atexit._run_exitfuncs, atexit)
-    if "ctypes" in sys.modules:  # otherwise no code has written to the streams of C
+    if "ctypes" in sys.modules:  # without ctypes, no code has written to the streams of C
         writers.flush_native()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -73,7 +73,8 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
 
 
 def _has_other_compiled_code() -> bool:
-    """Return whether compiled modules of other packages are loaded, or of Python, whose objects write when freed."""
+    """Return whether compiled modules are loaded whose objects may write data when they are freed: of other packages,
+    or of Python."""
     for name, module in list(sys.modules.items()):
         if name in _WRITING:
             return True
@@ -140,7 +141,7 @@ def _is_observed() -> bool:
     """Return whether the end of the interpreter is observed, or the interpreter continues after the program."""
     flags = sys.flags
     return bool(
-        not sys.orig_argv  # another program contains this interpreter
+        not sys.orig_argv  # Python is embedded in another program
         or threading.current_thread() is not threading.main_thread()
         or sys.gettrace()
         or sys.getprofile()
@@ -149,7 +150,7 @@ def _is_observed() -> bool:
         or flags.interactive
         or flags.verbose
         or flags.dev_mode
-        or sys.warnoptions  # objects that are freed at the end may issue warnings
+        or sys.warnoptions  # with warning options, objects that are freed at the end may issue warnings
         or gc.get_debug()
         or any(os.environ.get(name) for name in _VARIABLES)
     )

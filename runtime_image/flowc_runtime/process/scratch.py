@@ -19,8 +19,8 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 @final
 class ScratchDirectory:
-    """A new temporary directory, which this process locks. As a context manager, it returns its path, and is removed at
-    the end of the block.
+    """A new temporary directory, which this process locks. A `with` statement yields the directory's path, and removes
+    the directory at the end of the block.
 
     Args:
         kind: a word for the directory's use, which is part of its name.

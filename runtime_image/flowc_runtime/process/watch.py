@@ -143,12 +143,13 @@ class Watcher:
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
         if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose exit codes
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # delivers signals that were blocked
+        # signals that arrived while they were blocked are delivered now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        # a process that adopts orphans has ended these groups already, so there are rarely any
+        # a process that adopts orphans has already ended such groups, so rarely any group is left
         for group in self._left:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
@@ -215,7 +216,7 @@ class Watcher:
     def wake(self, pid: int) -> None:
         """Make `poll` return, without an event, when this child ends; only the child of the last call is watched."""
         self._forget_waking()
-        if self._use_pidfd:  # without pidfd, SIGCHLD ends the wait
+        if self._use_pidfd:  # on a system without pidfd, SIGCHLD ends the wait
             self._waking = os.pidfd_open(pid)
             self._register(self._waking, None)
 
@@ -391,6 +392,6 @@ def kill_group(pid: int, number: int) -> bool:
     """Signal the process group of a child that leads its own session; return whether the group has a process."""
     try:
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):  # PermissionError: macOS raises it for zombies
+    except (ProcessLookupError, PermissionError):  # for zombies, macOS raises PermissionError
         return False
     return True

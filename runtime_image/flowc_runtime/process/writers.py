@@ -81,7 +81,7 @@ def _candidates(objects: list[Any]) -> list[Any]:
         kinds = {*map(type, objects)}
         bases = {base for meta in {*map(type, kinds)} for base in meta.__mro__} - {type, object}
         plain = not any({"__eq__", "__hash__"} & vars(base).keys() for base in bases)
-    except Exception:  # the hash of a class, which its metaclass defines
+    except Exception:  # a metaclass may define a hash of its classes that fails
         plain = False
     if plain:
         files = {kind for kind in kinds if _kind(kind) is not None}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-_OWN = ("run", "graph", "program", "parameters", "cards")  # fields that each process creates itself
+# the fields of `Assignment` that are not sent: each process creates them itself
+_OWN = ("run", "graph", "program", "parameters", "cards")
 
 
 class AssignmentFields(TypedDict):

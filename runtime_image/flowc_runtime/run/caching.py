@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # in a list of artifact names: all artifacts
+EVERY = "*"  # this entry in a list of artifact names stands for all artifacts
 MOST_SETS = 8  # the largest number of `reads` objects of a step; more objects are replaced by their union
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
@@ -125,9 +125,9 @@ class Situation:
         """Find the entry of an earlier task with equal inputs; return the entry with the names that the earlier task
         read, or None.
 
-        If no entry is found, the entries of flowc's first release are searched; their keys differ. Errors of damaged
-        entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
-        and the result is None.
+        If no entry is found, the entries that flowc's first release wrote are looked up too, because their keys differ.
+        Errors of damaged entries are collected in `unreadable`. If a newer flowc has written an entry, the error is
+        stored in `refused`, and the result is None.
 
         Raises:
             StoreError: the store cannot be read.
@@ -204,7 +204,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # garbage collection has deleted the object
+            except NotFound:  # garbage collection has deleted the object since the listing
                 continue
             except RecordError as error:
                 self._note(error)

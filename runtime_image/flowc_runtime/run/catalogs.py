@@ -92,7 +92,7 @@ def keep(catalog: str, path: str, digest: str) -> str:
         address: object = _find(catalog).keep(path, digest)
     except KeepingError:
         raise
-    except Exception as error:  # the package's code may raise anything
+    except Exception as error:  # the package's code may raise any exception
         raise KeepingError(f"{_named(catalog)} cannot keep {path}: {type(error).__name__}: {error}") from error
     if not isinstance(address, str) or not address:
         raise KeepingError(f"{_named(catalog)} has returned {address!r:.60} for {path}, not its address")
@@ -115,7 +115,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         _find(catalog).fetch(address, target)
     except KeepingError:
         raise
-    except Exception as error:  # the package's code may raise anything
+    except Exception as error:  # the package's code may raise any exception
         raise KeepingError(f"{_named(catalog)} cannot fetch {address}: {type(error).__name__}: {error}") from error
     if not os.path.isfile(target):
         raise KeepingError(f"{_named(catalog)} has not written {address} to {target}")
@@ -123,7 +123,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
         raise KeepingError(f"{_named(catalog)} has other bytes at {address}: their sha256 was {digest} and is {found}")
 
 
-@cache  # searching the installed packages takes longer than storing a file
+@cache  # cached, because searching the installed packages takes longer than storing a file
 def _find(name: str) -> FileCatalog:
     try:
         found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance

@@ -29,7 +29,8 @@ class Family:
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
-        self._known: dict[tuple[str, str], AttemptRecord] = {}  # the record of the parent, by step and path
+        # the parent's record once it was read, by the parent's step and path
+        self._known: dict[tuple[str, str], AttemptRecord] = {}
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
         # parts ("index", "item", "stack") of the inputs' foreach frames that the code read
         self.place: set[str] = set()
@@ -155,7 +156,7 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    # in a pod, `coordination` has set this variable
+    # if the task runs in a pod, `coordination` has set this variable already
     main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)

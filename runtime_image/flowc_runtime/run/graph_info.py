@@ -181,6 +181,6 @@ def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
 
 def _reached(graph: Graph, start: str) -> list[str]:
     found = [start]
-    for name in found:  # the loop appends to the list
+    for name in found:  # the loop also visits the names that it appends
         found += [target for target in targets(graph.nodes[name].next) if target not in found]
     return found

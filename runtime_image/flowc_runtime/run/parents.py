@@ -76,7 +76,7 @@ class Parents:
         """
         graph, known = self._graph, parts(path)
         around = graph.scopes(self._step)
-        begins = bool(around) and around[-1] == LoopScope(self._step)  # this step is the first of a loop
+        begins = bool(around) and around[-1] == LoopScope(self._step)  # whether this step is the first step of a loop
         if graph.repeats(node.id, self._step):
             number = int(known[-1][1:])
             if number == 0:
@@ -88,7 +88,7 @@ class Parents:
             at = path
         else:
             at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
-        # The parent's remaining scopes are loops that end between the parent and this step.
+        # The parent's index path also has a part for each loop that ends between the parent and this step.
         for scope in graph.scopes(node.id)[len(parts(at)) :]:
             assert isinstance(scope, LoopScope)
             last = self._last_iteration(scope.header, at)

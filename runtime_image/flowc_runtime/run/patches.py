@@ -84,7 +84,9 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # at the end of the path: the module may be beside a test
+                # at the end of the path: the function's module may be in the working directory, for example beside a
+                # test
+                sys.path.append(here)
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # not needed for tasks of flow classes
+else:  # imported at first use: only flows without a flow class need it
     nodes_program = LateModule("flowc_runtime.run.nodes.nodes_program")
 
 OPENS = "_flowc_program"
@@ -180,7 +180,7 @@ class Program(Protocol):
         ...
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Before tasks of a step with cards are forked, do the work that each of them would do again."""
+        """Before tasks of a step with cards are forked, do the work once that each task would otherwise repeat."""
         ...
 
     # -- contents of the code

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
 
-_AT_ONCE = 1024  # the number of records to write together
+_AT_ONCE = 1024  # records are written together when this number is waiting
 _LONGEST = 100  # a reason shows this number of characters of a value
 
 
@@ -50,7 +50,7 @@ class Order:
 
     @property
     def text(self) -> str:
-        """This order, to reuse tasks of another run, as text for an environment variable.
+        """This order as text, for an environment variable of the pods.
 
         The text is escaped so that Argo and the kubelet expand nothing in it.
         """
@@ -106,7 +106,7 @@ class Reuse:
 
         Args:
             step: the task's step.
-            path: the task's index path. The caller has checked that all of its parents are reused.
+            path: the task's index path. The caller has checked that all parents of the task are reused.
 
         Raises:
             StoreError: the store cannot be read.
@@ -227,7 +227,7 @@ class Reuse:
                 self.origin.objects.map_blob(digest, size)
             except Damaged:
                 self._lost.add(digest)
-            except NotFound:  # `lost_artifact` reports the missing blob
+            except NotFound:  # the blob is missing, not damaged; `lost_artifact` reports it
                 return False
             else:
                 self._read.add(digest)
@@ -243,7 +243,7 @@ class Reuse:
             return self.origin.task(step, path)
         except NotFound:
             return None
-        except RecordError as error:  # for example a record that a power failure truncated
+        except RecordError as error:  # the record cannot be read, for example because a power failure truncated it
             self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
             return None
 
@@ -271,7 +271,8 @@ def _lost_blobs(objects: Objects) -> set[str]:
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:
-    """Compare two versions of a flow: return the steps whose old tasks do not match the new one, with reasons."""
+    """Compare two versions of a flow: return the steps whose tasks of the old version do not fit the new version, with
+    reasons."""
     found = {}
     for step, node in new.nodes.items():
         before = old.nodes.get(step)

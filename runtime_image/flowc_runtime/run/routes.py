@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     """Check that the step's call of `self.next` matches the transition in the IR.
 
-    If a decorator replaced the step's code, the transition of the IR is applied. A task of a gang may end without a
-    call.
+    If a decorator replaced the step's code, the transition of the IR is applied. A task of a gang may end without
+    calling `self.next`.
 
     Args:
         job: the attempt.
@@ -96,7 +96,8 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
             value = getattr(flow, over)
             items = items_of(value)
             check_splits(job, len(items), f"the foreach over self.{over}")
-            whole = artifacts.get(over) or codecs.store_value(state.objects, items)  # a parameter has no artifact
+            # the foreach may be over a parameter, which has no artifact
+            whole = artifacts.get(over) or codecs.store_value(state.objects, items)
             fanout = store_items(state.objects, over, items, whole)
             if getattr(value, "flowc_unbounded", False):
                 fanout["unbounded"] = True

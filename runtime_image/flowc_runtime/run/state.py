@@ -28,7 +28,7 @@ else:  # imported at first use, because the import costs start-up time and only 
 STATE = "_flowc_state"  # the state's key in the flow object's __dict__; names that begin with OURS are never artifacts
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
-GRAPH = "_flowc_graph"  # the flow's graph: an attribute of the flow object, and of its class during hooks
+GRAPH = "_flowc_graph"  # the flow's graph: an attribute of the flow object, and of its class while hooks run
 NO_ARTIFACTS: set[str] = set()
 """Attribute names that are not stored as artifacts in this process. Decorators of extensions add names."""
 
@@ -79,7 +79,8 @@ class TaskState:
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks them as read."""
+        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks the foreach and
+        gangs as read."""
         self.place.add("stack")
         return self._frames
 
@@ -161,7 +162,8 @@ class TaskState:
         origins = self._values_read()
         mappings = Mappings()
         undecided: list[tuple[str, object, ValueOrigin, Encoded]] = []
-        for name, value in list(flow.__dict__.items()):  # a copy: a thread of the step may still assign
+        # a copy, because a thread of the step may still assign attributes
+        for name, value in list(flow.__dict__.items()):
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
@@ -212,8 +214,8 @@ class Inputs(Sequence[T]):
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
         """Create the sequence; `make` is a function from an index to the input.
 
-        `steps` has, for branches, the last step of each branch that ran. `last` has, for a foreach, the steps that may
-        be the last for an item.
+        For branches, `steps` lists the last step of each branch that ran. For a foreach, `last` lists the steps that
+        may be the last step of an item.
         """
         self._flowc_made: list[T | None] = [None] * length
         self._flowc_make = make
@@ -244,7 +246,7 @@ class Inputs(Sequence[T]):
         return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> T:
-        if name.startswith(("__", OURS)):  # `copy.copy` reads attributes of an empty object
+        if name.startswith(("__", OURS)):  # `copy.copy` reads such names from an object that has no attributes yet
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         if (found := self._flowc_named(name)) is not None:
             return found

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    # imported at first use, because few files have such tables
+    # imported at first use, because few configuration files have tables about pods
     PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")
-    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
+    # imported at first use: needed only if something sets `secrets`
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
 OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
@@ -204,7 +205,7 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # imported only if there is a file, since the import is slow
+        toml = import_module(name)  # imported here: needed only if there is a file, and the import is slow
     except ModuleNotFoundError:  # tomli may be missing in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
@@ -215,7 +216,8 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        last = text.rstrip("\n").count("\n") + 1  # used if the error says "at end of document" instead of a line number
+        # the last line with text; it is reported if the error says "at end of document" instead of a line number
+        last = text.rstrip("\n").count("\n") + 1
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
 """The variable that names a configuration file to read instead of the nearest file."""
 
-_DIGITS = 19  # longer numbers are refused instead of parsed
+_DIGITS = 19  # longer numbers are not converted, so that the function `wrong` refuses them
 
 SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
@@ -137,7 +137,8 @@ def current_file(named: str | None = None) -> ConfigFile | None:
 
 
 def _read(setting: Setting, written: str) -> str | int:
-    """Convert the text of a variable to a value. Text that is not a number stays text, which `wrong` then refuses."""
+    """Convert the text of a variable to a value. Text that is not a number stays text, which the function `wrong` then
+    refuses."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
     return int(written) if is_number else str(normal(setting, written))
 

@@ -100,7 +100,7 @@ class PluginKind(NamedTuple):
         what = self._what(entry)
         try:
             found: object = entry.load()
-        except Exception as error:  # the package's code may raise anything
+        except Exception as error:  # the package's code may raise any exception
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
         # A class would also pass the check for a protocol, since it has the methods, but the plugin must be an
@@ -113,9 +113,9 @@ class PluginKind(NamedTuple):
 def _is_used(group: str) -> bool:
     """Return whether an installed distribution may have entry points of a group.
 
-    Reading them is faster than `importlib.metadata`, which is then used only if there is a plugin. The function reads
-    only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as an
-    archive, the result is always true.
+    The function itself reads the files `entry_points.txt`, which is faster than `importlib.metadata`. The function
+    reads only the entry points of distributions in directories of `sys.path`. If `sys.path` has other entries, such as
+    an archive, the result is always true.
     """
     if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
         return True

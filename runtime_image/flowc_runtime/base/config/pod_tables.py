@@ -63,7 +63,7 @@ class PodKey(NamedTuple):
     """A key that the tables may contain.
 
     Attributes:
-        read: converts a value to the form of the IR, given the value and its name for messages; raises LimitError.
+        read: converts a value to an object of the IR, given the value and its name for messages; raises LimitError.
         example: a line with a valid value.
         help: the description.
         merged: whether the value is a table whose keys are checked one by one, and are merged with those of other
@@ -255,7 +255,7 @@ class PodReader:
         return PodTables(defaults, overrides, steps, places)
 
     def _without_settings(self, defaults: object, settings: dict[str, object]) -> object:
-        """Return `[defaults]` without the keys that are settings, and add these to the settings."""
+        """Return `[defaults]` without the keys that are settings, and add the values of these keys to the settings."""
         if not isinstance(defaults, Mapping):
             return defaults
         for key in (key for key in OF_SETTINGS if key in defaults):
@@ -303,11 +303,11 @@ class PodReader:
                 pod[key.replace("-", "_")] = self._value(POD[key], each, (*path, key), f"{what}: {key}")
         given = {name: each for name, each in pod.items() if each is not None}
         amounts = {name: each for name, each in limits.items() if each is not None}
-        # The reader has checked the types.
+        # The function `read` of each key has checked the types.
         return PodTable(Kubernetes(**given), TaskLimits(**amounts), override)  # type: ignore[arg-type]
 
     def _value(self, key: PodKey, value: object, path: TomlPath, what: str) -> object:
-        """Return a value in the form of the IR; None if the value is faulty."""
+        """Return a value as an object of the IR; None if the value is faulty."""
         parts = [(path, value)]
         if key.merged and isinstance(value, Mapping):
             parts = [((*path, name), {name: each}) for name, each in value.items()]

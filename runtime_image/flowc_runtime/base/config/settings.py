@@ -94,7 +94,7 @@ def get(name: str, default: str | None = None) -> str | None:
     """
     if value := os.environ.get(PREFIX + name):
         return value
-    if name in ("HOME", "PROFILE"):  # these variables select the file
+    if name in ("HOME", "PROFILE"):  # the variables that select the configuration file are not looked up in that file
         return default
     return config_file().get(PREFIX + name) or default
 
@@ -148,7 +148,7 @@ def user_name() -> str:
             return name
     try:
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user id without a name
+    except (KeyError, OSError, ImportError):  # the user id has no name, as in many containers
         return str(os.getuid())
 
 

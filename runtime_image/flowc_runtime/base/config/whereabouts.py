@@ -14,7 +14,7 @@ from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     import shlex
-else:  # imported for the first printed command
+else:  # imported at first use: needed for the first printed command
     shlex = LateModule("shlex")
 
 LOCAL_NAME = ".flowc"

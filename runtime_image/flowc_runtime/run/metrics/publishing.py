@@ -1,8 +1,8 @@
 """The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for the tracker.
 
 Each line of its input is a JSON object: first a `PublishOrder`, then a `PublishMessage` for each task that has ended
-and for the end of the run. If the input ends without a message about the end of the run, its writer was killed, or
-another process sends the run's end (`partial`). After a failure, the process prints one line.
+and for the end of the run. If the input ends without a message about the end of the run, the writer of the input was
+killed, or another process sends the run's end (`partial`). After a failure, the process prints one line.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
     with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
-    order = cast("PublishOrder", next(lines))  # the parent process wrote this line
+    order = cast("PublishOrder", next(lines))  # the parent process wrote the order, so its shape is not checked
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
     except Exception as error:  # any error of the tracker's library, network or server

@@ -1,7 +1,7 @@
 """Records metrics of the running task: for `current.metric`, `flowc.steps.log_metric` and returns of kind `metric`.
 
 The task's own process keeps the points in memory. Other processes of the task, such as a forked worker or the kernel of
-a notebook, append lines to a file, which the task's process reads at its end.
+a notebook, append lines to a file, which the task's process reads when it ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.programs import masking
-else:  # imported only for tasks with secrets, and for tasks whose other processes record metrics
+else:  # imported at first use: only tasks with secrets, and tasks whose other processes record metrics, need it
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
@@ -40,7 +40,8 @@ def record(name: str, value: object, step: object = None) -> None:
     Args:
         name: the name of the metric.
         value: a number of Python, NumPy or another library; NaN and the infinities are numbers too.
-        step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
+        step: a whole number, such as the epoch. With None, the step is the step of the previous point plus 1, or 0 for
+            the first point.
 
     Raises:
         MetricError: an argument is wrong or contains the value of a secret of the step, or the previous step is the

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_runtime.run.metrics.mlflow_tracker import MlflowTracker
-else:  # imported only for the tracker `mlflow`
+else:  # imported at first use: only the tracker `mlflow` needs it
     MlflowTracker = LateFunction("flowc_runtime.run.metrics.mlflow_tracker:MlflowTracker")
 
 EndState: TypeAlias = Literal["succeeded", "failed", "interrupted", "killed"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
-else:  # needed only for asynchronous functions; its import is slow
+else:  # imported at first use: only asynchronous functions need it, and its import is slow
     asyncio = LateModule("asyncio")
 
 MISSING = inspect.Parameter.empty
@@ -82,7 +82,7 @@ def takes_all(function: UserFunction) -> bool:
     """Return whether a function accepts values of any name: by `**kwargs` or by an `argparse.Namespace`."""
     try:
         arguments = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # the function is a builtin without a signature
         return False
     hints = annotations_of(function)
     return any(each.kind is each.VAR_KEYWORD or is_namespace(hints.get(each.name)) for each in arguments)
@@ -152,7 +152,7 @@ def convert(value: object, annotation: object, what: str) -> object:
 
 
 def _is_instance(value: object, wanted: type) -> bool:
-    """Return whether the value is an instance of a class, or whether that cannot be decided. A bool is not accepted as
+    """Return True if the value is an instance of a class, or if this cannot be decided. A bool is not accepted as
     an int."""
     try:
         return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
@@ -202,7 +202,8 @@ def _as_class(value: object, wanted: type, what: str) -> object:
         return value
     if (parse := _parser_of(wanted)) is not None and (isinstance(value, str) or _is_decimal(wanted)):
         return _parsed(value, wanted, parse, what)
-    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)  # only a NamedTuple has this attribute
+    # only the class of a NamedTuple has this attribute
+    fields: tuple[str, ...] | None = getattr(wanted, "_fields", None)
     if fields is not None and isinstance(value, list) and len(value) == len(fields):
         return wanted(*value)
     if wanted in (int, float, str, bool, list, dict, bytes) or type(value) in _JSON_TYPES:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.variables import Variables
 
 FAILED: Final = "failed"
-"""The value that a switch compares if its artifact is a caught failure; without a failure the artifact is None."""
+"""The value that a switch uses instead of a caught failure in its artifact; without a failure, the artifact is None."""
 
 FAILS: Final = (__name__, "fail")
 """The module and name of the function of a step that ends a pipeline with a failure."""
@@ -45,7 +45,7 @@ def no_branch() -> NoReturn:
 
 
 def check_value() -> None:
-    """Do nothing: `NodesProgram` checks the value, because this function does not know its name."""
+    """Do nothing: `NodesProgram` checks the value, because this function does not know the name of the value."""
 
 
 def is_check(node: Node) -> bool:

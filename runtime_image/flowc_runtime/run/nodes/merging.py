@@ -74,7 +74,7 @@ def merge(
             except ReducerError:
                 if caught is None:
                     raise
-                merged = None  # the handler of the items' failure runs next
+                merged = None  # an item has failed, and the handler of its failure runs next
         setattr(task, name, merged)
 
 
@@ -85,14 +85,15 @@ def _first_failure(inputs: Inputs[Variables], failure: str) -> object:
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
-    """Copy references to the branches' artifacts without reading values. For equal names, the last branch wins."""
+    """Copy references to the branches' artifacts without reading values. If several branches have an artifact of the
+    same name, the artifact of the last branch is used."""
     join, failure = graph.join_of[split.id], failing.caught_as(graph.flow)
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]
         own.see_all()
         for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
-                continue  # keep the failure of another branch
+                continue  # this branch has no failure: keep the failure of a branch before it
             if name in own.inherited:
                 state.inherited[name] = own.inherited[name]
 
@@ -120,7 +121,7 @@ def _takes_each(reduce: UserFunction) -> bool:
     """Return whether a reducer takes each value as an argument, like `lambda *x: max(x)`, rather than a list."""
     try:
         parameters = [*inspect.signature(reduce).parameters.values()]
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # the function is a builtin without a signature
         return False
     return bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
 

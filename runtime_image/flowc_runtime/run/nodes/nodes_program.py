@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Cards
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # needed only for these kinds of steps, for patches and for metrics
+else:  # imported at first use: only notebooks, shell commands, patches and metrics need these modules
     notebook = LateModule(_PROGRAMS[Notebook])
     shell = LateModule(_PROGRAMS[Shell])
     replacing = LateModule("flowc_runtime.run.nodes.replacing")
@@ -147,7 +147,8 @@ class NodesProgram:
         self.imply(task, node.next, {})
 
     def _set_no_failure(self, task: Variables, node: Node) -> None:
-        """Set the failure that the switch after a step reads to None. A join already has the failure of its inputs."""
+        """After a success, set the artifact with the step's failure to None: the switch after the step reads it. A join
+        without code is left unchanged: it has merged the failure of its inputs."""
         if (failure := failure_of(node)) is not None and not isinstance(node.run, Merge):
             setattr(task, failure, None)
 
@@ -310,7 +311,7 @@ def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
 def _check_items(value: object, name: str) -> None:
     if value is None:
         raise TransitionError(f"cannot map over '{name}': it has no value")
-    if hasattr(value, "keys"):  # data frames, too: iterating over them would only give their keys
+    if hasattr(value, "keys"):  # a dict or a data frame: iterating over it would only give its keys
         raise TransitionError(
             f"cannot map over '{name}': it is a {type(value).__name__}, not a list: return list({name}) for its keys, "
             f"or [*{name}.items()] for pairs"

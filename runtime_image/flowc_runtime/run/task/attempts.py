@@ -266,5 +266,5 @@ def say(text: str, *, out: bool = False) -> None:
     """
     try:
         (sys.stdout if out else sys.stderr).write(text)
-    except (AttributeError, ValueError, OSError):  # the step closed or replaced the stream
+    except (AttributeError, ValueError, OSError):  # the step has closed or replaced the stream
         return

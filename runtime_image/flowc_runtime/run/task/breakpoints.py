@@ -72,7 +72,7 @@ def install(lease: Lease | None) -> None:
     if lease is not None:
         _lend_to_pdb(lease)
     if sys.breakpointhook is not sys.__breakpointhook__:
-        return  # the flow has set its own debugger
+        return  # the flow has set its own debugger, which is kept
 
     def hook(*args: object, **arguments: object) -> object:
         wanted = os.environ.get("PYTHONBREAKPOINT") or "pdb.set_trace"
@@ -83,7 +83,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # other debuggers do not report the end of a prompt
+            lease.keep()  # until this process ends, because other debuggers do not report the end of a prompt
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -105,7 +105,7 @@ def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], ar
     debugger = getattr(import_module(module or "builtins"), name)
     try:
         takes_frame = "frame" in signature(debugger).parameters
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # the debugger is a builtin without a signature
         takes_frame = False
     return debugger(*args, **({"frame": frame} if takes_frame else {}) | arguments)
 
@@ -118,13 +118,13 @@ def _lend_to_pdb(lease: Lease) -> None:
     """Make every `Pdb` use the terminal while it prompts: for `pdb.set_trace()`, `pdb.post_mortem()`, …"""
     import pdb
 
-    original = cast("_Interaction", pdb.Pdb.interaction)  # its parameters depend on the Python version
+    original = cast("_Interaction", pdb.Pdb.interaction)  # the parameters of `interaction` depend on the Python version
     say = pdb.Pdb.message
     waiting: list[str] = []
 
     def message(self: pdb.Pdb, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
-            waiting.append(text)  # for example `--Return--`, which precedes a prompt
+            waiting.append(text)  # for example `--Return--`: it is printed when the prompt has the terminal
         else:
             say(self, text)
 

@@ -89,7 +89,7 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
         replaced = signal.getsignal(signal.SIGALRM) is not expire
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
-        here = os.getpid() == process  # forks of this process have no timer
+        here = os.getpid() == process  # the timer works only in the process that has set it, not in forks
         overrun = f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:

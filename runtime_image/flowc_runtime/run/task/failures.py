@@ -87,15 +87,15 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     Args:
         error: the exception.
         root: the directory of the user code; file names in the record are relative to it.
-        code: the code object of the step. If an artifact cannot be stored, the line that assigned the artifact is
-        searched in this code.
+        code: the code object of the step. If an artifact cannot be stored, this code is searched for the line that
+        assigned the artifact.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
     trace = traceback.TracebackException.from_exception(error)
     own = _clean(trace, root, timed_out=isinstance(error, StepTimeout))
     text = "".join(trace.format())
-    if isinstance(error, SystemExit):  # the text of SystemExit contains only the exit code
+    if isinstance(error, SystemExit):  # the traceback of a SystemExit shows only the exit code
         text += f"{_message(error)}\n"
     return {
         "type": type_name(type(error)),
@@ -249,7 +249,7 @@ def describe_death(
     }
     if ended_by_run:
         error["ended_by_run"] = True
-    if why is None:  # without a known reason, a lack of memory is possible
+    if why is None:  # the reason is unknown: the process may have used too much memory
         error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     return error
 

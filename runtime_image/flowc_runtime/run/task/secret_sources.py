@@ -117,7 +117,8 @@ class _Hint(Protocol):
 def _values(
     names: Sequence[str], setting: SecretSetting, environment: Mapping[str, str]
 ) -> tuple[Mapping[str, str], _Hint]:
-    """Return the values of a source, and a function from a missing name to the hint of the error."""
+    """Return the values of the secrets that a source has, and a function that returns the hint of the error for a
+    missing name."""
     match setting.kind:
         case "env":
             return environment, lambda name: f"set the variable {name} before you start the run"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc_ir import Secret
     from flowc_runtime.base.config import secret_setting
     from flowc_runtime.run.task import secret_sources
-else:  # needed only for steps with secrets
+else:  # imported at first use: only steps with secrets need these modules
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
@@ -65,8 +65,9 @@ def inject(
             set_by[name] = label
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
-                continue  # the variable already has the value
-            # If the flow gives only the secret's name, the configuration determines the variable's value.
+                continue  # nothing to set: the variable already has this value
+            # If the flow gives only the secret's name, the value comes from the configuration, and replaces a variable
+            # that is already set.
             if name in os.environ and not source.allow_override and source.type != CONFIGURED:
                 raise SecretError(
                     f"secret {label} sets the variable {name}, which is already set; "
@@ -80,8 +81,8 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield each secret with a label for errors and its variables. Secrets for which the flow gives only a name are
-    yielded together, as one item."""
+    """Yield for each secret a label for errors, and the variables that the secret sets. Secrets for which the flow
+    gives only a name are yielded together, as one item."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)

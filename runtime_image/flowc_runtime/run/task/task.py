@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
-else:  # needed only for patches, files and metrics
+else:  # imported at first use: only patches, files and metrics need these modules
     patches = LateModule("flowc_runtime.run.patches")
     patched = LateModule("flowc_runtime.run.task.patched")
     task_files = LateModule("flowc_runtime.run.task.task_files")
@@ -100,13 +100,13 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: object = job.program.bind(self.state, job.parameters)
         self.arguments: tuple[object, ...] = ()
-        self.situation: Situation | None = None  # only for a step with @cache
+        self.situation: Situation | None = None  # None if the step has no @cache
         self.reads.others = self._see_all
-        self.constants: dict[str, ArtifactRef] = {}  # only for the run's first task, which stores them
+        self.constants: dict[str, ArtifactRef] = {}  # the flow's constants, which only the first task of the run stores
         self._starting = False  # whether `program.start` is running; @catch does not apply to its exceptions
-        self.final = False  # whether the code has forbidden a retry
+        self.final = False  # whether the step's code has forbidden a retry
         self.hopeless = False  # whether stored data is damaged, so that no retry helps
-        self.note = ""  # a remark for the record
+        self.note = ""  # a remark for the task's record
         self._hooked = False  # whether the decorators' hooks for the outcome must still be called
         self.cards = job.cards
         self.files = task_files.TaskFiles(job) if job.graph.has_files else None
@@ -201,7 +201,7 @@ class Attempt:
     def run_code(self) -> None:
         """Run the step's code with its secrets and its timeout, or apply its patch. Raises the code's exceptions."""
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
-            seen.clear()  # these reads were not made by the step's code
+            seen.clear()  # so far only flowc has read values, not the step's code
         self.reads.watch_forks()
         if self.job.patch is not None:
             if self.files is not None and self._runs_code:
@@ -223,7 +223,8 @@ class Attempt:
         """Store the artifacts and the record of a successful step. After an ArtifactError, `failed` must be called."""
         node = self.job.node
         if (catch := node.catch) and catch.var and not isinstance(node.run, Merge):
-            # this step has not failed, so the artifact is None; a join without code keeps the failure of its inputs
+            # the step has not failed, so the artifact of @catch is None; a join without code keeps the failure of its
+            # inputs
             self.flow.__dict__[catch.var] = None
             self.state.forget(catch.var)
         if self.files is not None and self._runs_code:
@@ -315,7 +316,8 @@ class Attempt:
             self.state.forget(catch.var)
         try:
             artifacts = self.state.store(self.flow)
-        except ArtifactError:  # possibly the cause of the failure: use the inherited artifacts
+        # a value that cannot be stored may be the cause of the failure: only the inherited artifacts are kept
+        except ArtifactError:
             artifacts = dict(self.state.inherited)
             if catch.var:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)

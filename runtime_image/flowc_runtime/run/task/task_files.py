@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         catalog: str
 
     FilesByName = dict[str, list[CatalogFile]]
-else:  # needed only for steps with files and secrets
+else:  # imported at first use: only steps with files and secrets need it
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 
@@ -272,7 +272,8 @@ class TaskFiles:
     # -- joins
 
     def _of_join(self, split: str, parents: Parents) -> PackageRecord | None:
-        """Return the catalog of a join: the catalog of the split, with the files put between split and join."""
+        """Return the catalog of a join: the catalog of the split, and the files that tasks between split and join have
+        put."""
         job = self._job
         opened = job.before.task(split, job.path)
         base = opened.get("catalog")
@@ -324,7 +325,8 @@ def _beside(target: str) -> str:
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    with suppress(FileNotFoundError):  # a killed process with the same process id has left this file
+    # an earlier process with the same process id has left this file when it was killed
+    with suppress(FileNotFoundError):
         os.unlink(temporary)
     return temporary
 

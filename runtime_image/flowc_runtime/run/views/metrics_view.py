@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # needed only for runs with metrics
+else:  # imported at first use: only runs with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 
@@ -50,6 +50,7 @@ def measured(records: RunRecords, step: str | None = None, *, items: bool) -> It
         view = StepView(records, name)
         for path in records.read_ahead(name, view.paths):
             with unreadable.skipping():
-                record = records.done(name, path) or view.task(path).record  # the latest attempt that has ended
+                # either the record of the finished task, or that of the latest attempt that has ended
+                record = records.done(name, path) or view.task(path).record
                 if record is not None and record.get("metrics"):
                     yield record

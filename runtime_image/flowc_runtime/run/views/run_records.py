@@ -159,7 +159,8 @@ class RunRecords:
         Raises:
             RecordError: the record cannot be read.
         """
-        with suppress(RecordError):  # the record of this attempt may still be readable
+        # if the task's record cannot be read, the record of this attempt may still be readable
+        with suppress(RecordError):
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.run_records import RunRecords
 
 CHECKED = 1000
-"""The records of a step are checked for unreadable ones only if at most this number of its tasks are finished."""
+"""Unreadable records of a step are searched for only if at most this number of the step's tasks are finished."""
 SPLITS_READ = 100
 """The number of a foreach's tasks is computed only if at most this number of split records must be read for it."""
 
@@ -82,7 +82,8 @@ class StepView:
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:
-        """Yield the index path and the error of each unreadable task record; the path is None if it was moved aside."""
+        """Yield the index path and the error of each unreadable task record; the path is None for a record that was
+        moved aside."""
         run, step = self.records.store, self.name
         paths = run.done(step)
         for path in run.paths(step):
@@ -105,7 +106,8 @@ class StepView:
 
     @cached_property
     def _width(self) -> tuple[int, RecordError | None]:
-        """The number of tasks that the foreach or gang of the step has, or 0 if it is unknown; and an error or None."""
+        """The number of tasks in the foreach or gang of the step (0 if it is unknown), and the error if a record cannot
+        be read."""
         try:
             return self._opened(), None
         except RecordError as error:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class AttemptView:
     """A snapshot of an attempt of a task. The attempt's record is read once, on first use.
 
-    Values from the record are None if there is no record yet, and also if it cannot be read: then `readable` raises.
+    Values from the record are None if there is no record yet, and also if the record cannot be read; in the second
+    case, `readable` raises the error.
     """
 
     records: RunRecords
@@ -269,7 +270,7 @@ class TaskView:
                 attempt is returned.
 
         Raises:
-            RecordError: neither record can be read.
+            RecordError: neither the start of the first attempt nor the start of the attempt `shown` can be read.
         """
         try:
             first = self.records.began(self.step, self.path, 1)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Buffer
 
-_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
+# seconds between attempts to create an object while the store's answers contradict each other
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class StoreBackend(ABC):
@@ -123,7 +124,7 @@ class StoreBackend(ABC):
                 if not self.exists(key, size):  # the object was truncated, for example by a loss of power
                     self.put(key, b"".join(parts))
                 return digest
-            time.sleep(pause)  # garbage collection has deleted the object meanwhile
+            time.sleep(pause)  # the object existed, but garbage collection has deleted it meanwhile
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:

@@ -2,7 +2,7 @@
 
 A store's `read_blob` and `map_blob` are the only readers of such objects, and each of them calls `checked`. A damaged
 object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them
-again. `sealed` checks records; logs and cards are not checked.
+again. The module `sealed` checks the records of runs; logs and cards are not checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REMEDY = "run the step again that stored it (a new run, or `resume`); check the 
 
 
 class Movable(Protocol):
-    """The operations of a store that the check needs; a layered store passes its upper layer."""
+    """The operations of a store that `checked` needs; a layered store passes its directory, without the store below."""
 
     @property
     def url(self) -> str:
@@ -141,7 +141,8 @@ _ON_THE_WAY = "check the network, the disk and the memory of this machine, then 
 
 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
-    """Move a damaged object aside; return the outcome and the remedy as texts.
+    """Move a damaged object aside; return two texts for the error message: what was done with the object, and the
+    remedy.
 
     Since this process read the object, another reader may have moved it, and a writer may have stored it again. So the
     moved object is checked, and moved back if it is correct.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends import installed_stores
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.backends.remote import bucket
-else:  # not needed for a directory
+else:  # imported at first use: a store in a directory needs neither module
     bucket = LateModule("flowc_runtime.store.backends.remote.bucket")
     installed_stores = LateModule("flowc_runtime.store.backends.installed_stores")
 

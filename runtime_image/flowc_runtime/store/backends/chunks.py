@@ -14,7 +14,8 @@ FLUSH_SECONDS: Final = 1.0  # appended bytes are written after this time at the 
 
 @final
 class Chunks:
-    """The appended data of all keys that is not written yet. `put` stores an object, and may raise StoreError."""
+    """The appended data of all keys that is not written yet. `put` writes an object to the store, and may raise
+    StoreError."""
 
     def __init__(self, put: Callable[[str, bytes], None]) -> None:
         self._put = put

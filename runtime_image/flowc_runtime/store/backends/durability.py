@@ -1,9 +1,9 @@
 """Protect runs from power loss: wait until all data of a run is on the disk before the run is reported as ended.
 
 See docs/adr/0020-power.md. Writing a file only passes it to the kernel, which writes it to the disk within half a
-minute. `syncfs` waits in one call for all pending writes of a file system, for any number of files. The record of the
-run's end is written after this wait. A store in a bucket needs no wait: an object that a bucket has acknowledged is
-durable.
+minute. `syncfs` waits in one call for all pending writes of a file system, for any number of files. flowc writes the
+record of the run's end only after this wait. A store in a bucket needs no wait: an object that a bucket has
+acknowledged is durable.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class Disk:
         return cls(objects) if mode != "none" and isinstance(objects, LocalObjects) else None
 
     def descriptor(self) -> int:
-        """Return the descriptor that a forked child must close, since it prevents unmounting the file system."""
+        """Return the descriptor of the directory; a forked child must close it, because it prevents unmounting the file
+        system."""
         return self._descriptor
 
     def close(self) -> None:
@@ -195,7 +196,7 @@ class Disk:
         Raises:
             StoreError: writing failed, or `then` raised this error.
         """
-        _load_syncfs()  # loaded before the fork: a forked child can safely call the function, but not load it
+        _load_syncfs()  # load `syncfs` before the fork: a forked child can safely call a C function, but not load one
         prctl = load_prctl()
         forked = _fork()
         if forked is None:  # no process or descriptor is available: wait in this process
@@ -207,7 +208,8 @@ class Disk:
             try:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
-                    signal.signal(number, signal.SIG_IGN)  # the parent decides when this process ends
+                    # the parent handles these signals, and decides when this process ends
+                    signal.signal(number, signal.SIG_IGN)
                 _let_go_of_streams()  # if the disk hangs, readers of the program's output still see the end of file
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -219,7 +221,8 @@ class Disk:
         try:
             cut = _first(read, wakeup, lambda: slow(self.waiting))
             if cut is not None:
-                os.kill(pid, signal.SIGKILL)  # the child ends as soon as the kernel allows, without any further action
+                # SIGKILL ends the child without cleanup, as soon as a pending call of the disk returns
+                os.kill(pid, signal.SIGKILL)
                 return cut
             problem = _read(read)
         finally:
@@ -257,7 +260,7 @@ def _let_go_of_streams() -> None:
 
 
 def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
-    """Call the functions in `work`, in the waiting process, and report the result through the pipe."""
+    """Call the functions in `work`, in the forked child, and report the result to the parent through the pipe."""
     try:
         for part in work:
             part()
@@ -272,7 +275,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
     """Wait until the pipe is readable; return None then, or the signal that ended the wait early."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
-    poll = select.poll()  # a selector would need another descriptor
+    poll = select.poll()  # `selectors` would need one more descriptor
     poll.register(read, select.POLLIN)
     poll.register(wakeup, select.POLLIN)
     while True:
@@ -281,7 +284,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
         if read in ready:
             return None
         if wakeup.seen or wakeup.fileno() in ready:
-            # user code gets the other signals
+            # signals that do not end the process are left to the user's code
             cut = next((number for number in wakeup.take() if number in ENDING), None)
             if cut is None:
                 continue
@@ -357,7 +360,7 @@ def _sync(descriptor: int, *, last: bool = True) -> None:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
             return
-        except OSError as error:  # the file system does not support it
+        except OSError as error:  # the file system does not support this request
             if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
                 raise
     os.fsync(descriptor)

@@ -168,7 +168,7 @@ def digest_of(path: str) -> str:
     if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
         raise _changed(path, "it is being written to")
     if time.time() - status.st_mtime > _SETTLED:
-        with suppress(OSError):  # without the stored digest, the next call reads the file again
+        with suppress(OSError):  # if the digest cannot be stored, the next call reads the file again
             note.parent.mkdir(parents=True, exist_ok=True)
             temporary = note.with_name(f"{note.name}.{os.getpid()}")
             temporary.write_text(digest)

@@ -2,8 +2,8 @@
 original runs from the store below.
 
 The directory contains a file with the address of the lower store. An object that is missing in the directory is looked
-up in the lower store. Listings only show the objects of the directory, not the runs of the lower store. The original
-run of a task gets an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
+up in the lower store. Listings only show the objects of the directory, not the runs of the lower store. `spin` also
+writes an object with the directory's address into the original run (`flowc_runtime.store.upkeep.spun`).
 """
 
 from __future__ import annotations

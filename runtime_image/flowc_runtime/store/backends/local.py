@@ -72,7 +72,7 @@ class LocalObjects:
             with self._reading(key), contextlib.ExitStack() as opened:
                 file = opened.enter_context(open(self._path(key), "rb"))
                 if (found := marks.digest_of(file.fileno(), digest)) == digest:
-                    opened.pop_all()  # the caller closes the file
+                    opened.pop_all()  # keep the file open: the caller closes it
                 file_size = os.fstat(file.fileno()).st_size
                 file.seek(0)
                 return file, found, file_size
@@ -124,7 +124,7 @@ class LocalObjects:
         digests: list[str] = []
 
         def hash_parts() -> None:
-            with contextlib.suppress(StoreError):  # unreadable parts: the second `sha256` below raises the error
+            with contextlib.suppress(StoreError):  # a part cannot be read: the call of `sha256` below raises the error
                 digests.append(sha256(parts))
 
         hashing = threading.Thread(target=hash_parts)
@@ -293,11 +293,13 @@ class LocalObjects:
         """Yield each directory under a prefix and its files.
 
         Raises:
-            StoreError: a directory cannot be read. The directory is not skipped, because `gc` must not miss a file.
+            StoreError: a directory cannot be read. An unreadable directory is an error and is not skipped, because `gc`
+                must not miss a file.
         """
 
         def failed(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile
+            # the directory does not exist yet, or was deleted meanwhile
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 raise StoreError(f"cannot read {prefix} in {self.url}: {error.strerror}") from error
 
         for directory, _, files in os.walk(self._path(prefix), onerror=failed):

@@ -61,7 +61,7 @@ def digest_of(descriptor: int, expected: str) -> str:
         return _hash(descriptor)
     try:
         table = _open_table()
-    except (OSError, RuntimeError):  # no cache directory, or no home
+    except (OSError, RuntimeError):  # the user has no home or no cache directory
         return _hash(descriptor)
     try:
         if _has(table, place):
@@ -95,7 +95,7 @@ def note(descriptor: int, digest: str) -> None:
         return
     try:
         table = _open_table()
-    except (OSError, RuntimeError):  # the file is hashed again then
+    except (OSError, RuntimeError):  # without the mark, the file is only hashed again
         return
     try:
         with suppress(OSError):
@@ -168,7 +168,7 @@ def _turn(table: int, offset: int, size: int) -> Iterator[None]:
     deadline = time.monotonic() + 1 + size / _SLOWEST
     while not _lock(table, offset) and time.monotonic() < deadline:
         time.sleep(0.005)
-    yield  # closing the table releases the lock
+    yield  # the caller closes the table, which releases the lock
 
 
 def _lock(table: int, offset: int) -> bool:
@@ -176,6 +176,7 @@ def _lock(table: int, offset: int) -> bool:
         fcntl.lockf(table, fcntl.LOCK_EX | fcntl.LOCK_NB, SLOT, offset)
     except BlockingIOError:
         return False
-    except OSError as error:  # in POSIX, EACCES also means locked; a table that cannot be locked is used without a lock
+    # POSIX allows EACCES for a locked file; a table that cannot be locked is used without a lock
+    except OSError as error:
         return error.errno != errno.EACCES
     return True

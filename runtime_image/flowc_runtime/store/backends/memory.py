@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MemoryObjects:
-    """`Objects` that keep writes in memory. Missing objects are looked up in the store `below`, if there is one."""
+    """A store that keeps its objects in memory. Missing objects are looked up in the store `below`, if there is one."""
 
     def __init__(self, below: Objects | None = None) -> None:
         self.url = below.url if below else "memory:"

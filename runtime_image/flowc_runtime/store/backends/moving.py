@@ -103,7 +103,7 @@ def move_below(objects: Collectable, prefix: str, to: str) -> None:
         move(objects, f"{prefix}/{name}", f"{to}/{name}")
     if isinstance(objects, LocalObjects):  # remove empty directories, because an empty directory would count as a run
         for directory, *_ in os.walk(f"{objects.root}/{prefix}", topdown=False):
-            with suppress(OSError):  # another process has written there meanwhile
+            with suppress(OSError):  # the directory is not empty: another process has written there meanwhile
                 os.rmdir(directory)
 
 

@@ -123,7 +123,7 @@ class Objects(Protocol):
     def append(self, key: str, data: bytes) -> None:
         """Append to an object, now or at the next flush.
 
-        A reader sees the data from the start, perhaps not yet all of it.
+        A reader always sees a first part of the appended data, perhaps not yet all of it.
         """
         ...
 
@@ -207,5 +207,5 @@ def blob_key(digest: str) -> str:
 
 
 def size_of(parts: Sequence[Buffer]) -> int:
-    """Return the number of bytes of all parts, without reading the parts of a file."""
+    """Return the number of bytes of all parts; parts that are files are not read for this."""
     return parts.nbytes if isinstance(parts, FileParts) else sum(memoryview(part).nbytes for part in parts)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GRACE = 24 * 3600.0  # seconds: younger objects are never deleted, even if no record refers to them
 REFRESH = 6 * 3600.0  # seconds: the time of an older object is renewed when the object is used, long before GRACE ends
-LEASE = 300.0  # seconds for which a lease is valid: the deletions after one renewal take less
+LEASE = 300.0  # seconds for which a lease is valid: the deletions between two renewals take less time
 _SKEW = 60.0  # seconds by which the clocks of two machines may differ
 _POLL = 0.1
 _SWEEPS = "gc/sweeps"
@@ -62,7 +62,8 @@ def _is_on(objects: Objects, key: str) -> bool:
 
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a garbage collection")
-    except RecordError:  # unreadable: a live collection renews its lease, so the age of the object decides
+    # the lease cannot be read: a live collection renews its lease, so the age of the object decides
+    except RecordError:
         # Only stores that can be collected have leases.
         return time.time() < _written(cast("Collectable", objects), key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False

@@ -1,1 +1,2 @@
-"""What ended runs leave in a bucket below `ended/`, so that few requests list and read them (docs/adr/0037)."""
+"""Copies of the records of ended runs, below `ended/` in a bucket: with them, few requests list and read many runs
+(docs/adr/0037)."""

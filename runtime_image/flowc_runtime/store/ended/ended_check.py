@@ -1,4 +1,4 @@
-"""Check what ended runs have left in a bucket against the records, and write it anew; `upkeep.fsck` calls this."""
+"""Compare the entries and packs of ended runs in a bucket with the records, and rewrite them (for `fsck`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 _KINDS: Final = ("run", "status", "attempt", "begin")
-_FEW: Final = 100  # separate entries that one flow may keep after a repair
+# the number of entries of a flow that a repair may leave as separate objects; more entries are merged
+_FEW: Final = 100
 
 
 class StaleCopy(NamedTuple):
@@ -35,9 +36,9 @@ class StaleCopy(NamedTuple):
 
 @final
 class EndedCheck:
-    """Collects the digests of the records that `fsck` reads, and compares the copies with them.
+    """Collects the digests of the records that `fsck` reads, and compares the entries and packs with these records.
 
-    `missing` has the pathspecs of the ended runs without an entry or pack; this is no fault.
+    `missing` lists the pathspecs of the ended runs without an entry or a pack, which is not a fault.
     """
 
     def __init__(self, store: Store) -> None:
@@ -53,8 +54,8 @@ class EndedCheck:
         """Note a record that was read; threads may call this at the same time.
 
         Args:
-            key: its key.
-            data: its bytes.
+            key: the record's key.
+            data: the record's bytes.
             record: the parsed record.
         """
         place = place_of(key)
@@ -86,7 +87,7 @@ class EndedCheck:
                 if self._has_ended(flow, run):
                     self.missing.append(f"{flow}/{run}")
                 continue
-            if (flow, run) not in self._status:  # its status cannot be read, which is another fault
+            if (flow, run) not in self._status:  # the run's status cannot be read; `fsck` reports this as another fault
                 continue
             prefix = self._store.run(flow, run).prefix
             records = run_entries.unpack(entries[run])
@@ -122,7 +123,8 @@ class EndedCheck:
             wrong = [
                 name
                 for name, record in records.items()
-                if self._sizes.get(f"{prefix}/tasks/{name}") == len(record)  # a reader would use it
+                # a reader uses a copy in the pack only if its size is equal
+                if self._sizes.get(f"{prefix}/tasks/{name}") == len(record)
                 and _digest(record) != self._digests[f"{prefix}/tasks/{name}"]
             ]
             if not records or wrong:
@@ -155,7 +157,7 @@ def rewrite(store: Store, runs: list[str]) -> None:
                 ended_runs.leave_entry(run)
             else:
                 ended_runs.forget(run)
-        except (ValueError, RecordError):  # a record that was edited by hand, or that cannot be read
+        except (ValueError, RecordError):  # a record was edited by hand, or cannot be read
             ended_runs.forget(run)
         except NotFound:  # deleted since
             return

@@ -1,4 +1,4 @@
-"""Write what an ended run leaves in a bucket, and read runs by it."""
+"""Write the entry and the pack of an ended run in a bucket, and read runs through them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def note_status(run: RunStore, status: StatusRecord) -> None:
 
     Args:
         run: the run, in a bucket.
-        status: its status.
+        status: the run's status.
     """
     with suppress(StoreError, ValueError):
         if not has_ended(run.record(), status):
@@ -60,13 +60,13 @@ def leave_pack(run: RunStore) -> None:
 
 
 def forget(run: RunStore) -> None:
-    """Remove what a run that is being deleted has left. Raises StoreError."""
+    """Remove the entry and the pack of a run that is being deleted. Raises StoreError."""
     run.objects.delete(task_packs.pack_key(run.flow, run.id))
     run_entries.write_entry(_collectable(run.objects), run.flow, run.id, "")
 
 
 def clean(objects: Objects, flow: str, runs: Collection[str]) -> None:
-    """Remove what deleted runs have left.
+    """Remove the entries and packs of deleted runs.
 
     Args:
         objects: the store, a bucket.
@@ -101,7 +101,7 @@ def listed(objects: Objects, flow: str, runs: list[str]) -> list[RunStore]:
 
 
 def with_pack(run: RunStore) -> RunStore:
-    """Return the same run for reading: its tasks are read from its pack, if the store is a bucket and it has one."""
+    """Return the run for reading: if it has a pack in a bucket, the records of its tasks are read from the pack."""
     objects = run.objects
     if not isinstance(objects, RemoteObjects) or isinstance(objects, task_packs.PackedObjects):
         return run

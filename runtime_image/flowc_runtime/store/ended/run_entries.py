@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 TOP: Final = "ended"
 MERGED: Final = "=merged"  # no quoted run id begins with `=`
-NONE, CONTENT = "none", "content"  # the packed text of a run is never so short
-VERSION: Final = 1  # of the merged objects
-MERGES: Final = 256  # of this number of ended runs, one merges the entries
+# the names of objects without a PART; no PART can be equal to them, because the packed records of a run are longer
+NONE, CONTENT = "none", "content"
+VERSION: Final = 1  # the version of the format of merged objects
+MERGES: Final = 256  # one of this number of ended runs merges the entries of its flow
 _PART: Final = 200  # characters: a gateway on a file system limits a part of a key to 255 bytes
 _KEY: Final = 960  # bytes: services limit a key, with the store's prefix, to 1,024 bytes
 _TRIES: Final = 5
@@ -56,7 +57,7 @@ class RunEntry(NamedTuple):
 
 class _Found(NamedTuple):
     entries: dict[str, RunEntry]
-    keys: list[str]  # of the entries that are separate objects
+    keys: list[str]  # keys of the entries that are separate objects
     merged: list[int]  # numbers of the merged objects
 
 
@@ -122,7 +123,7 @@ def entries_of(flow: str, run: str) -> str:
 
 
 def merges(run: str) -> bool:
-    """Return whether a run merges the entries of its flow when it ends: one of MERGES does, by its id."""
+    """Return whether a run merges the entries of its flow when it ends; its id selects one of MERGES runs."""
     return int(sha256([run.encode()])[:8], 16) % MERGES == 0
 
 
@@ -174,12 +175,12 @@ def _find(objects: Collectable, flow: str) -> _Found:
         numbers = [int(name.rpartition("/")[2]) for name in names if name.startswith(f"{MERGED}/")]
         try:
             entries = _parse(objects.get(_merged(flow, max(numbers)))) if numbers else {}
-        except NotFound:  # the next merged object has replaced it
+        except NotFound:  # another process has merged the entries again, and deleted this object
             continue
         names = [name for name in names if not name.startswith(f"{MERGED}/")]
         _add(entries, objects, place, names)
         return _Found(entries, [f"{place}/{name}" for name in names], numbers)
-    return _Found({}, [], [])  # the runs are read from their records
+    return _Found({}, [], [])  # after all tries, no entry is used: the runs are read from their records
 
 
 def _add(entries: dict[str, RunEntry], objects: Collectable, place: str, names: Iterable[str]) -> None:
@@ -213,7 +214,8 @@ def _keep_later(entries: dict[str, RunEntry], run: str, entry: RunEntry) -> None
 
 
 def _dump(entries: Mapping[str, RunEntry]) -> bytes:
-    """Return the content of a merged object: a line with its version and the digest of the rest, a line for each run.
+    """Return the content of a merged object: first a line with the version of the format and the digest of the other
+    lines, then a line for each run.
 
     The line of a run is a JSON list: the run's id, the time of its entry in milliseconds, the packed records.
     """

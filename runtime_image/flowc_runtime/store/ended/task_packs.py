@@ -40,7 +40,8 @@ def packs_of(flow: str) -> str:
 
 
 def write_pack(objects: Collectable, flow: str, run: str, prefix: str) -> None:
-    """Read the records of all tasks of a run, and write them as one object. A run with more than LARGEST has no pack.
+    """Read the records of all tasks of a run, and write them as one object. A run with more than LARGEST records of
+    tasks has no pack.
 
     Args:
         objects: the store.
@@ -90,7 +91,8 @@ def parse(data: bytes) -> dict[str, bytes]:
 
 @final
 class PackedObjects(RemoteObjects):
-    """A bucket, with the tasks of one run read from its pack and one listing. Without a pack, it is the bucket itself.
+    """A bucket in which the tasks of one run are read from the run's pack and from one listing of their keys. Without a
+    pack, everything is read from the bucket.
 
     Threads may use it at the same time.
     """
@@ -100,8 +102,8 @@ class PackedObjects(RemoteObjects):
         self._key = pack_key(flow, run)
         self._tasks = f"{prefix}/tasks"
         self._lock = threading.Lock()
-        self._records: dict[str, bytes] | None = None  # of the pack; None before it was read
-        self._sizes: dict[str, int] = {}  # of all objects below `tasks/`
+        self._records: dict[str, bytes] | None = None  # the records of the pack; None before the pack was read
+        self._sizes: dict[str, int] = {}  # the sizes of all objects below the run's `tasks/`
         self._listed = 0.0
 
     def _refresh(self) -> bool:

@@ -144,7 +144,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
     if place.kind != "ir":
         check(key, data, url)
         return
-    try:  # the nodes themselves are not checked
+    try:  # check only the version and the list of nodes, not the nodes themselves
         flow = json_text.plain(data)
         if not isinstance(flow, dict) or not isinstance(flow.get("nodes"), list):
             raise damaged("it is not a flow", key, url, place.subject)

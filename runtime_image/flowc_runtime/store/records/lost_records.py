@@ -73,6 +73,6 @@ def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError
 
 
 def _advice(url: str, what: str = "it") -> str:
-    from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
+    from flowc_runtime.base.config.whereabouts import command_on  # imported here, because only errors need it
 
     return f"restore {what} from a copy, or list what is lost: {command_on(url, 'flowc', 'fsck')}"

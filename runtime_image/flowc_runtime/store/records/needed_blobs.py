@@ -123,4 +123,4 @@ def _is_whole(ref: ArtifactRef) -> bool:
     return digest == ref["digest"]
 
 
-_NOWHERE = cast("Objects", None)  # only keys are computed, which needs no store
+_NOWHERE = cast("Objects", None)  # needed to compute keys, which reads nothing from the store

@@ -90,7 +90,7 @@ class RevisionRecord(TypedDict, total=False):
 class TriggerRecord(TypedDict):
     """An event that has started a run.
 
-    If the end of another run started it, `type` is `run`, and `id` is its last task.
+    If the end of another run started this run, `type` is `run`, and `id` is the last task of the other run.
     """
 
     type: Literal["event", "run"]
@@ -127,8 +127,8 @@ class StatusRecord(TypedDict, total=False):
     """`status.json`, replaced while the run continues.
 
     `failed` is the failed task, `message` the type and text of its error. A cluster run is `failed` as soon as a task
-    has failed; other tasks may continue until `ended`. `metrics` contains the last value of each metric that tasks
-    outside of foreaches have recorded, by name.
+    has failed; other tasks may continue until the time `ended`. `metrics` contains the last value of each metric that
+    tasks outside of foreaches have recorded, by name.
     """
 
     version: int

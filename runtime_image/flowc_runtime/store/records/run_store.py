@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable, Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
-_ENDED = "flowc_runtime.store.ended.ended_runs"  # needed only in a bucket, and imports this module
+# imported at first use: only a store in a bucket needs the module, which itself imports this module
+_ENDED = "flowc_runtime.store.ended.ended_runs"
 _note_status: LateFunction[[RunStore, StatusRecord], None] = LateFunction(f"{_ENDED}:note_status")
 _forget: LateFunction[[RunStore], None] = LateFunction(f"{_ENDED}:forget")
 
@@ -84,7 +85,7 @@ class RunStore:
         """Return the run's record.
 
         Raises:
-            NotFound: the run does not exist, or its first task has not written it yet.
+            NotFound: the run does not exist, or its first task has not written the record yet.
         """
         return cast("RunRecord", self._load("run", "run.json"))
 
@@ -119,7 +120,8 @@ class RunStore:
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
-        if (note := getattr(self.objects, "note_status", None)) is not None:  # a process that sends the requests
+        # the objects are in an agent process, which sends all requests to the bucket
+        if (note := getattr(self.objects, "note_status", None)) is not None:
             note(self.flow, self.id, status)
         elif getattr(self.objects, "lists_ended", False):
             _note_status(self, status)
@@ -308,7 +310,7 @@ class RunStore:
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Yield path, attempt number or None, and whether it records a start, of a step's records; skip other files."""
+        """Yield each record of a step's tasks: path, attempt number (or None), whether it is the record of a start."""
         for name in self.objects.names(f"{self._prefix}/tasks/{quote_name(step)}"):
             if parts := RECORD_NAME.fullmatch(name):
                 path, attempt, begins = parts.groups()
@@ -329,7 +331,8 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield an attempt's log frames in pieces of at most `size` bytes; a reused task has its original's log."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; the log of a reused task is the log of the
+        original task."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False
@@ -341,7 +344,8 @@ class RunStore:
         """Return the key from which an attempt's log is read; the log of a reused task is in the original run."""
         try:
             record = self.task(step, path)
-            origin = record.get("cached") or record.get("origin")  # the original task may have been cached
+            # if the task reused the results of a cached task, the log is that of the cached task
+            origin = record.get("cached") or record.get("origin")
         except NotFound:
             origin = None
         except RecordError as error:

@@ -70,7 +70,7 @@ def new_run_record(
 
 
 def first_status(record: RunRecord) -> StatusRecord:
-    """Return the status of a run without a recorded status, from its record."""
+    """Return the status of a run that has no recorded status yet, from the run's record."""
     return {"version": RECORDS.current, "state": "running", "changed": record["created"]}
 
 
@@ -99,7 +99,7 @@ def end_run(
     except StoreError as error:
         if status["state"] == "succeeded":
             status = {**status, "state": "failed", "message": str(error)}
-        with suppress(StoreError):  # the same disk may fail again
+        with suppress(StoreError):  # the disk that has just failed may fail again
             run.set_status(status)
         raise
 

@@ -1,7 +1,7 @@
 """Write and check records whose last field is a digest of their own text: `{"version":2,…,"digest":"abc…"}`.
 
-The digest is the sha256 of the text without that field. The digest is checked only if it is the last field. A record in
-another form, written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
+The digest is the sha256 of the text without that field. The digest is checked only if it is the last field. A record
+without such a digest, written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if not _check_of(kind)(record):
         return _fault(shape, record, "")
-    # `version` is not the only field
+    # the record also has fields other than `version`
     if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
@@ -280,7 +280,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return _fault_of_fields(shape, value, place)
         case Matching():
             return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
-        case Between():  # no range contains a NaN
+        case Between():  # a NaN is outside of every range
             if kind in shape.types and shape.least <= value < shape.most:
                 return None
             return _not(value, place, "a number that fits")

@@ -19,7 +19,7 @@ from flowc_runtime.store.records.stored import tag_at
 if TYPE_CHECKING:
     from flowc_runtime.store.backends.remote.bucket import RemoteObjects
     from flowc_runtime.store.ended import ended_runs
-else:  # needed only in a bucket
+else:  # imported at first use: only a store in a bucket needs the module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 _TIME = late_pattern(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that flowc makes

@@ -1,4 +1,4 @@
-"""Parse the JSON objects of the store, with equal checks of version and shape for all kinds."""
+"""Parse the JSON objects of the store, with the same checks of version and shape for all kinds."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
         url: the address of the store.
         subject: the object's description, such as `run Flow/1`.
     """
-    from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
+    from flowc_runtime.base.config.whereabouts import command_on  # imported here, because only errors need it
 
     fsck = command_on(url, "flowc", "fsck")
     message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or list what is lost: {fsck}"

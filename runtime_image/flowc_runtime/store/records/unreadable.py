@@ -1,4 +1,4 @@
-"""Report unreadable records. Listings of runs and tasks omit such records."""
+"""Report unreadable records. Listings leave out a run or a task whose record is unreadable."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.selection import Chosen
-else:  # needed only in a bucket
+else:  # imported at first use: only a store in a bucket needs the module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 CACHE = "cache"

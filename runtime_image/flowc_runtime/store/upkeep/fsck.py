@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.key_places import KeyPlace
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
-else:  # needed only in a bucket
+else:  # imported at first use: only a store in a bucket needs the module
     ended_check = LateModule("flowc_runtime.store.ended.ended_check")
 
 # the largest number of objects of a bucket that are requested one by one: for more objects a listing is faster
@@ -115,7 +115,8 @@ class _Check:
         self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
+        # whether each run exists; cleared before each check for missing objects
+        self._runs_there: dict[tuple[str, str], bool] = {}
         self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
 
@@ -171,7 +172,8 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            hidden = entry.name.rpartition("/")[2].startswith(".")  # for example, files of a file manager
+            # such hidden files, for example of a file manager, are not reported
+            hidden = entry.name.rpartition("/")[2].startswith(".")
             return 0, _nothing if hidden else lambda: self._fault(
                 UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size
             )
@@ -332,10 +334,10 @@ def repair(store: Store, report: FsckReport) -> None:
     objects = cast("Collectable", store.objects)
     for fault in report.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
-            if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
+            if not _is_whole(objects, fault.key):  # a task may have written the object again in the meantime
                 try:
                     fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
-                except StoreError as error:  # the other objects are moved nevertheless
+                except StoreError as error:  # continue with the other objects
                     fault.why += f"; it cannot be moved: {error}"
         elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
             if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):

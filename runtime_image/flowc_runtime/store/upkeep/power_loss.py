@@ -1,8 +1,8 @@
 """Find what a power failure has destroyed in a store's directory: a file may exist but be empty or truncated.
 
 A run that was reported as ended is complete (`durability`). A run that a power failure has interrupted may lack any
-object. Code that reuses results of such a run first checks the sizes of the objects that it needs, without reading
-them.
+object. Before results of such an interrupted run are reused, the sizes of the needed objects are checked, without
+reading them.
 """
 
 from __future__ import annotations
@@ -50,4 +50,4 @@ def is_lost(objects: Objects, ref: ArtifactRef | FileRecord | TaskFileRecord | P
     try:
         return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
     except FileNotFoundError:
-        return not objects.exists(key)  # the object may be in a lower store
+        return not objects.exists(key)  # in a layered store, the object may be in the lower store

@@ -46,7 +46,7 @@ def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
 def _pieces(objects: Objects, key: str) -> Iterator[bytes]:
     try:
         yield from objects.pieces(key)
-    except NotFound:  # the attempt has no output
+    except NotFound:  # an attempt without output has no log
         return
 
 

@@ -66,7 +66,7 @@ def needed_by(run: RunStore) -> str | None:
         try:
             key = f"{run.prefix}/{_NEEDED}/{name}"
             data = run.objects.get(key)
-        except NotFound:  # garbage collection has just deleted the object
+        except NotFound:  # garbage collection has deleted the object since the listing
             continue
         subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
         needs: SpinRecord = parse(RECORDS, "spin", data, key=key, url=run.objects.url, subject=subject)

@@ -60,7 +60,7 @@ class Classes:
             try:
                 modules = _modules(run, record)
                 stored = modules.load(names[0] if module == "__main__" else module) if modules else None
-            except (Exception, SystemExit) as error:  # user code may raise anything
+            except (Exception, SystemExit) as error:  # the import of user code may raise any exception
                 failures.append(f"the stored code of run {run.flow}/{run.id} raises {type(error).__name__}: {error}")
                 continue
             if (found := _in(stored, name)) is not _MISSING:
@@ -102,7 +102,7 @@ def _cached_from(run: RunStore) -> Iterator[str]:
         for path in run.paths(step):
             try:
                 cached = run.task(step, path).get("cached")
-            except FlowcError:  # the task is not done
+            except FlowcError:  # the task is not done, or its record cannot be read
                 continue
             if cached is not None:
                 yield cached["run"]

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     File: TypeAlias = "_Chunks | _Expected"
     Picklers: TypeAlias = Callable[[File, Callback], "Dumper"]
 else:
-    picklers = LateModule("flowc_runtime.store.values.picklers")  # needed only for cloudpickle and plugins
+    # imported at first use: only cloudpickle and plugins need it
+    picklers = LateModule("flowc_runtime.store.values.picklers")
 
 PICKLE, CLOUDPICKLE = "pickle", "cloudpickle"
 CLOUD: PicklerRecord = {"name": CLOUDPICKLE, "distribution": CLOUDPICKLE}

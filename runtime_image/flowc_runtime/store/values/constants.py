@@ -20,6 +20,6 @@ def store_constants(objects: Objects, constants: Iterable[tuple[str, object]]) -
     for name, value in constants:
         try:
             refs[name] = codecs.store_value(objects, value)
-        except ArtifactError:  # allowed: steps take constants from the code, not from the store
+        except ArtifactError:  # no error: steps take constants from the code, not from the store
             continue
     return refs

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXTERNAL = "flowc_runtime.external.ExternalFile"  # the name in records, independent of the class's module
+# the name that records contain for this class, in whatever module the class is
+EXTERNAL = "flowc_runtime.external.ExternalFile"
 _EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
 
 

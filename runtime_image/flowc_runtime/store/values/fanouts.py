@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # bytes of a pickle; a larger list is stored in chunks, so that a task does not have to read the whole list
 CHUNK = 1 << 18
-MOST_CHUNKS = 256  # the record of the split contains a reference to each chunk
+MOST_CHUNKS = 256  # the largest number of chunks: the record of the split contains a reference to each chunk
 
 
 def items_of(value: Iterable[UserValue]) -> list[UserValue] | tuple[UserValue, ...]:

@@ -112,7 +112,7 @@ def store_file(objects: Objects, path: str) -> FileRecord:
         StoreError: the store cannot be written.
         OSError: the file cannot be read.
     """
-    if asked := getattr(objects, "store_file", None):  # a store that lets another process write the file
+    if asked := getattr(objects, "store_file", None):  # the store is an agent process, which reads and stores the file
         record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
     with open(lasting(path), "rb") as file:
@@ -233,7 +233,7 @@ def store_files(
                 what = f"expected sha256 {value['packed'][:12]}…, found sha256 {record['digest'][:12]}…"
                 raise Damaged(f"file '{value['file']}' is damaged in the code package: {what}; deploy the flow again")
             stored[parameter.name] = {**record, "file": value["file"]}
-        elif "digest" not in value:  # otherwise the resumed run has already stored the file
+        elif "digest" not in value:  # a value with a digest was stored by the resumed run
             content = _content(objects, value)
             digest = _store_whole(objects, [content], len(content))
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
@@ -244,7 +244,8 @@ def _content(objects: Objects, value: Mapping[str, Value]) -> bytes | memoryview
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
-        objects.refresh(_sent_key(value["sent"]))  # renews its time: `gc` deletes unused files
+        # `gc` deletes files that were not used for a long time, so renew the file's time
+        objects.refresh(_sent_key(value["sent"]))
         return objects.map_blob(value["sent"], value.get("size"), key=_sent_key(value["sent"]))
     except NotFound as error:
         message = (

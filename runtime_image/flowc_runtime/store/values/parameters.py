@@ -189,7 +189,7 @@ def _no_json(name: str) -> NoReturn:
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
-    """Check a Python value, such as a default, and convert it to its parameter's type: an int to a float, JSON text.
+    """Check a Python value, such as a default, and convert it to its parameter's type, such as an int to a float.
 
     Raises:
         ParameterError: the value has another type, or JSON cannot represent it.

@@ -21,7 +21,7 @@ from flowc_runtime.store.values.sources import text_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_lock = threading.RLock()  # held while `sys.modules` contains a run's modules
+_lock = threading.RLock()  # held while `sys.modules` contains the modules of one run
 
 
 def names_of(file: str) -> tuple[str, str]:

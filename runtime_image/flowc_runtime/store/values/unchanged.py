@@ -114,7 +114,7 @@ class ValueOrigin:
         """
         try:
             again = decode(self._objects, self.ref).value
-        except FlowcError:  # the blob was deleted meanwhile
+        except FlowcError:  # for example, the blob was deleted meanwhile
             return False
         return encoded.encodes(again)
 

@@ -191,7 +191,7 @@ def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
         return
     try:
         signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # not in the main thread
+    except ValueError:  # signal handlers can only be set in the main thread
         yield
         return
     try:

@@ -1,8 +1,8 @@
 """The values that a shell command returns: variables that it exports, and lines in the file `$FLOWC_RETURNS`.
 
-An EXIT trap writes the exported returns to a file, with their names, when the shell ends. It works with `exit`,
-`set -eu` and comments in the command, and writes no other variable. EXIT traps of the user's command are also executed.
-The reasons are in docs/adr/0029-shell-returns.md.
+An EXIT trap writes the exported returns to a file, with their names, when the shell ends. The trap also works with
+`exit`, `set -eu` and comments in the command, and writes no other variable. EXIT traps of the user's command are also
+executed. docs/adr/0029-shell-returns.md gives the reasons for using a trap.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     written = " ".join(
         f'[ "${{{each.name}+set}}" ] && printf \'%s\\0%s\\0\' {each.name} "${{{each.name}}}";' for each in returns
     )
-    # A child shell sees only exported variables. The child shell's path is absolute, since the command may change PATH.
+    # A child shell writes the returns, because it sees only exported variables. The child shell's path is absolute,
+    # since the command may change PATH.
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):
         # The prelude is on the command's first line, so that line numbers in the shell's messages stay correct.
         return f"{prelude} {_IN_BASH} __flowc_trap '' EXIT; {command}"
-    # In other shells a function cannot replace the builtin `trap`. An alias can, from the next line on.
+    # In other shells a function cannot replace the builtin `trap`. An alias can replace it, from the next line on.
     return f"{prelude} __flowc_ending() {{ :; }}; __flowc_trap '' EXIT; alias trap=__flowc_trap\n{command}"
 
 
@@ -119,7 +120,7 @@ def parsed_or_text(text: str) -> Json:
 
 
 def _refuse_constant(name: str) -> Json:
-    raise ValueError(name)  # NaN and the infinities are not JSON
+    raise ValueError(name)  # `json` accepts NaN and the infinities, which are not JSON
 
 
 def _exported(file: Path) -> dict[str, str]:

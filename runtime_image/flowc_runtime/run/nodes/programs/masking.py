@@ -35,7 +35,7 @@ class Masks:
         self._pattern = re.compile(b"|".join(map(re.escape, encoded))) if encoded else None
 
     def text(self, text: str) -> str:
-        """Return a string in which the values are replaced."""
+        """Return the text with `***` in place of each value of a secret."""
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, MASK)
         return text
@@ -67,7 +67,8 @@ class Masks:
 
 @final
 class MaskedStream:
-    """Replaces the values in bytes that arrive in pieces. A possible beginning of a value is held back."""
+    """Replaces the values in bytes that arrive in pieces. Bytes that may be the beginning of a value are held back
+    until the next piece arrives."""
 
     def __init__(self, pattern: re.Pattern[bytes] | None, forms: list[bytes]) -> None:
         self._pattern = pattern
@@ -188,7 +189,7 @@ def _is_number(secret: str, number: float) -> bool:
 def _text(value: object) -> str:
     try:
         return value if isinstance(value, str) else repr(value)
-    except Exception:  # raised by the user's `__repr__`; error messages do not contain its text either
+    except Exception:  # the user's `__repr__` failed; an error message would not contain the text of this value either
         return ""
 
 

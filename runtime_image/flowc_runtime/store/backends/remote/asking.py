@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, float | None, float | None], ObjectStore]
 else:
-    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
+    # imported at first use: obstore is an optional dependency, and a process that has used it must not fork
+    obstore = LateModule("obstore")
 
 T = TypeVar("T")
 
@@ -55,7 +56,8 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-# used after one request has failed in spite of its patience: one attempt per request, until the store answers
+# used after a request has failed in all its attempts: each further request has one attempt, until the store answers
+# again
 GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object
@@ -184,7 +186,7 @@ def _head(client: ObjectStore) -> None:
 
 
 def _listen(request: Callable[[], T]) -> T:
-    """Make a request; the main thread makes it in another thread, since obstore blocks signals during a request."""
+    """Make a request; in the main thread, a second thread makes it, because obstore blocks signals during a request."""
     if threading.current_thread() is not threading.main_thread():
         return request()
     return _Request(request).wait()
@@ -203,7 +205,7 @@ class _Request(Generic[T]):
     def _make(self) -> None:
         try:
             self._answer.append(self._request())
-        except BaseException as error:  # raised in the waiting thread
+        except BaseException as error:  # `wait` raises the error in the waiting thread
             self._error = error
         self._done.set()
 

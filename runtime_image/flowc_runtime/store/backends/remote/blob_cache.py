@@ -34,8 +34,9 @@ else:  # imported at first use, because the import costs start-up time
 
 _PARTIAL: Final = ".partial"  # the end of the name of a file that is being written
 _ABANDONED: Final = 24 * 3600.0  # seconds after which such a file is deleted
-_SMALL, _SOMETIMES = 1 << 20, 8  # bytes of a small file; the number of such files, of 256, that read the directory
-_SHARE: Final = 10  # the cache leaves nine tenths of the free space of its disk
+# bytes of a small file; before only this number of every 256 small files, the directory is listed
+_SMALL, _SOMETIMES = 1 << 20, 8
+_SHARE: Final = 10  # the cache uses at most one tenth of the free space of its disk
 
 
 @final
@@ -48,7 +49,8 @@ class BlobCache:
 
     @classmethod
     def of_user(cls) -> BlobCache | None:
-        """Return this user's cache; None in a pod, if it is switched off, or without a private directory for it.
+        """Return this user's cache; None if the process runs in a pod, the cache is switched off, or no private
+        directory is available.
 
         Raises:
             ConfigurationError: a setting is invalid.
@@ -61,7 +63,8 @@ class BlobCache:
             status = os.stat(place)
         except (OSError, RuntimeError):
             return None
-        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:  # another user could write there
+        # another user owns the directory, or could write to it
+        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
             return None
         return cls(place, (configuration.lookup("blob-cache-size").number or 0) << 20)
 
@@ -74,8 +77,10 @@ class BlobCache:
             return None
         with suppress(OSError):
             if os.fstat(file.fileno()).st_uid == os.getuid() and marks.digest_of(file.fileno(), digest) == digest:
-                os.utime(file.fileno() if os.utime in os.supports_fd else path)  # it is used: not among the oldest
-                marks.note(file.fileno(), digest)  # the time of the last change is another one now
+                # the file was used now, so it is not among the oldest files
+                os.utime(file.fileno() if os.utime in os.supports_fd else path)
+                # `utime` has changed the file's times, so the old mark no longer matches
+                marks.note(file.fileno(), digest)
                 file.seek(0)
                 return file
         file.close()
@@ -93,7 +98,7 @@ class BlobCache:
             return None
 
     def keep(self, file: BinaryIO, digest: str | None) -> None:
-        """Add a file of `begin` to the cache, under its digest; with None, only remove its name."""
+        """Add a file that `begin` has returned to the cache, under its digest; with None, delete the file's name."""
         with suppress(OSError):
             if digest is None:
                 os.unlink(file.name)
@@ -111,7 +116,7 @@ class BlobCache:
             size: the number of its bytes.
 
         Raises:
-            StoreError: a part is read from a file, which cannot be read.
+            StoreError: a part of the blob is in a file that cannot be read.
         """
         if size < OVERLAP:
             digest = sha256(parts)
@@ -131,7 +136,7 @@ class BlobCache:
             try:
                 write_all(file.fileno(), parts)
                 self.keep(file, digest())
-            except (OSError, StoreError):  # the caller raises an error of the parts
+            except (OSError, StoreError):  # if a part cannot be read, the caller raises the error
                 self.keep(file, None)
 
     def _make_space(self, size: int) -> bool:

@@ -39,19 +39,23 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")  # needed only for blobs
+    # imported at first use: only blobs need it
+    blob_cache = LateModule("flowc_runtime.store.backends.remote.blob_cache")
     downloads = LateModule("flowc_runtime.store.backends.remote.downloads")
-    obstore = LateModule("obstore")  # obstore is an extra; a process that has used it must not fork
+    # imported at first use: obstore is an optional dependency, and a process that has used it must not fork
+    obstore = LateModule("obstore")
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers of the store
+# seconds between attempts to create an object while the store's answers contradict each other
+_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended`: runs that end leave entries (`store.ended`)."""
+    """A store in a bucket, below a prefix. `lists_ended`: each run that ends writes an entry into the store
+    (`store.ended`)."""
 
     lists_ended = True
 
@@ -93,7 +97,7 @@ class RemoteObjects:
                 return True
             try:
                 return self.get(key) == data
-            except NotFound:  # deleted meanwhile, or another writer's request failed
+            except NotFound:  # the object was deleted meanwhile, or the request of another writer failed
                 time.sleep(pause)
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
@@ -118,12 +122,13 @@ class RemoteObjects:
         digest = sha256(parts) if self._cache is None else self._cache.add(parts, size)
         key = blob_key(digest)
         if size > PART:
-            if not self.refresh(key, size):  # two concurrent senders send the same bytes
+            # if two processes send the object at the same time, they send the same bytes
+            if not self.refresh(key, size):
                 self._send_large(key, lambda _: _pieces(parts), size)
             return digest
         data = b"".join(parts)
         while not self._create(key, data) and not self.refresh(key, size):
-            if self.exists(key):  # the object has another size: damaged
+            if self.exists(key):  # the object exists with another size, so it is damaged
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
@@ -177,7 +182,7 @@ class RemoteObjects:
             except FileNotFoundError as error:
                 if "NoSuchUpload" not in str(error):
                     raise
-                # The answer to the completing request was lost, and obstore repeated the request.
+                # The answer to the request that completes the upload was lost, and obstore sent the request again.
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
@@ -259,7 +264,8 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
-        self.asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
+        # sent with the time limits of a large upload, because a copy may take long
+        self.asker.send(request, source, COPY)
 
     def listing(self, prefix: str) -> list[Listed]:
         """Return all objects under a prefix, at any depth. Raises StoreError."""
@@ -289,7 +295,8 @@ class RemoteObjects:
             return
         try:
             self._delete(list(keys), keys[0])
-        except NotFound:  # Azure and local directories report a missing object, S3 does not: delete one by one
+        # Azure and local directories report an error for a missing object, S3 does not: delete the objects one by one
+        except NotFound:
             for key in keys:
                 self.delete(key)
 
@@ -327,7 +334,7 @@ class RemoteObjects:
         return self.asker.ask(lambda client: any(map(len, islice(obstore.list(client, f"{prefix}/"), 1))), prefix)
 
     def names_from(self, prefix: str, first: str) -> list[str]:
-        """Return like `names_below`, without names that sort before `first`. Raises StoreError."""
+        """Return the same keys as `names_below`, without keys that sort before `first`. Raises StoreError."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix, f"{prefix}/{first}"))
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
 _WHOLE = 3600.0  # seconds: a large download may take long if bytes still arrive
-# obstore itself repeats requests that fail quickly, so that a listing of many requests survives a few faults. `asking`
-# handles longer failures. The backoff is random, so that pods that start together do not repeat requests together.
+# obstore itself repeats requests that fail quickly, so that a listing of many requests survives a few faults. Failures
+# that last longer are handled by `asking`. The backoff is random, so that pods that start together do not repeat
+# requests together.
 _RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=3)}
 _POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
 

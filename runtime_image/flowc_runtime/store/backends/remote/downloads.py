@@ -1,4 +1,4 @@
-"""Download an object into a file: ranges of it at the same time, and its digest meanwhile."""
+"""Download an object into a file: several ranges at the same time, and compute the digest meanwhile."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.remote.blob_cache import BlobCache
 else:
-    tempfile = LateModule("tempfile")  # its import costs start-up time
+    tempfile = LateModule("tempfile")  # imported at first use, because the import costs start-up time
 
 RANGE: Final = 8 << 20  # bytes of a range
-AT_ONCE: Final = 3  # ranges in memory at a time: little, as a value may need its size in memory
+# number of ranges in memory at a time; small, because the decoded value may need as much memory as the object
+AT_ONCE: Final = 3
 
 
 class Ranges(Protocol):
@@ -45,7 +46,7 @@ class Ranges(Protocol):
 def downloaded(
     bucket: Ranges, key: str, size: int | None, cache: BlobCache | None = None, digest: str = ""
 ) -> tuple[BinaryIO, str, int]:
-    """Return an object as a file, its sha256, and the number of its bytes.
+    """Return a file with the object's bytes, the sha256 of these bytes, and their number.
 
     Args:
         bucket: the bucket.
@@ -78,7 +79,7 @@ def downloaded(
     finally:
         if kept is not None and cache is not None:
             cache.keep(kept, digest if found == digest else None)
-    if digest and found != digest:  # the caller does not use the file
+    if digest and found != digest:  # the caller does not use a file whose digest is wrong
         file.close()
     else:
         file.seek(0)

@@ -54,7 +54,8 @@ def is_transient(error: Exception) -> bool:
     if not type(error).__module__.startswith("obstore") or type(error).__name__ != "GenericError":
         return False
     text = str(error)
-    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:  # this machine has no metadata service
+    # a machine outside of a cluster has no metadata service, so a retry would not help
+    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:
         return False
     if status := _STATUS.search(text):
         return int(status[1]) >= 500 or int(status[1]) in (408, 429)
@@ -100,7 +101,8 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
         return StoreError(f"{url} refuses these credentials ({reason(text)}); {_ADVICE}")
     if "NoSuchBucket" in text:
         return StoreError(f"the bucket of {url} does not exist: create it or name another")
-    # obstore's own NotFoundError is not raised for a missing object. versitygw may report one that is to be deleted.
+    # For a missing object, obstore raises FileNotFoundError, not its own NotFoundError. versitygw may also report a
+    # missing object when the object is to be deleted.
     if isinstance(error, FileNotFoundError) or "NoSuchKey" in text:
         return NotFound(f"no {key} in {url}")
     if isinstance(error, OSError) and error.strerror:  # a local error: downloads are written to a local file
