@@ -80,7 +80,7 @@ class Supervisor:
                 repeatedly.
         """
         agent, starts = self._plan.agent, self._plan.starts
-        self._engine.begin()
+        self._engine.begin(forks=not all(map(self._is_in_process, self._plan.graph.nodes)))
         if agent is not None:
             agent.wakeup = self._engine.wakeup
         try:
@@ -184,7 +184,7 @@ class Supervisor:
 
     def _launch(self, job: Job) -> None:
         plan = self._plan
-        if (patch := plan.patches.get(job.step)) is not None and patch["kind"] in patches.IN_PROCESS:
+        if self._is_in_process(job.step):
             self._mock(job)
             return
         tasks = min(plan.max_workers, len(self._engine) + 1 + self._scheduler.ready(plan.max_workers))
@@ -199,6 +199,11 @@ class Supervisor:
             raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
         self._places.began(pid, job.step)
         self._console.task_began(job, pid)
+
+    def _is_in_process(self, step: str) -> bool:
+        """Return whether a patch replaces the step's code by something that runs no user code."""
+        patch = self._plan.patches.get(step)
+        return patch is not None and patch["kind"] in patches.IN_PROCESS
 
     def _mock(self, job: Job) -> None:
         """Run the attempt of a mocked task in this process, which is safe because no user code runs."""

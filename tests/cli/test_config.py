@@ -506,10 +506,13 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 def test_every_setting_is_read_somewhere() -> None:
     """Every setting is used somewhere in the code: as the key of an option, or by its name."""
-    sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "compiler/flowc/targets", "runtime_image/flowc_runtime/base/config/whereabouts.py")
-                        for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
+    remote = ROOT / "runtime_image/flowc_runtime/store/backends/remote"
+    places = [ROOT / "compiler/flowc/cli", ROOT / "compiler/flowc/targets", remote]
+    files = [path for place in places for path in place.rglob("*.py")]
+    files.append(ROOT / "runtime_image/flowc_runtime/base/config/whereabouts.py")
+    sources = "\n".join(path.read_text() for path in files)
     for setting in SETTINGS:
-        assert re.search(rf'(key=|text\(|from_file\(|": )"{setting.key}"', sources), setting.key
+        assert re.search(rf'(key=|text\(|lookup\(|from_file\(|": )"{setting.key}"', sources), setting.key
 
 
 def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:

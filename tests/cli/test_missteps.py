@@ -423,7 +423,9 @@ def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", [(), *paths_of(flowc_group())])
 def test_a_short_option_for_help(words: tuple[str, ...]) -> None:
-    short, long = (CliRunner().invoke(flowc_group(), [*words, option]) for option in ("-h", "--help"))
+    short, long = (
+        CliRunner().invoke(flowc_group(), [*words, option], catch_exceptions=False) for option in ("-h", "--help")
+    )
     assert (short.exit_code, short.output) == (long.exit_code, long.output)
     assert (long.exit_code, "Usage: " in long.output) == (0, True)
 

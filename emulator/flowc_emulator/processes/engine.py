@@ -155,16 +155,23 @@ class Engine(Generic[J]):
 
     # -- beginning and end
 
-    def begin(self) -> None:
-        """Begin to handle signals, adopt orphaned processes, and fork the guardian. Raises OSError if the fork fails.
+    def begin(self, *, forks: bool = True) -> None:
+        """Begin to handle signals, adopt orphaned processes, and fork the guardian.
 
         Hazard: call this after everything that tasks share is imported. The garbage collector ignores the objects that
         exist now until `close` is called.
+
+        Args:
+            forks: whether jobs may be forks of this process. If not, its files are not flushed first.
+
+        Raises:
+            OSError: the fork fails.
         """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()
         adopt_orphans(self._prctl)
-        ending.settle()
+        if forks:
+            ending.settle()
         collect_as_usual()
         gc.freeze()  # existing objects are never collected, so that collections in the children do not copy their pages
         self._watcher.__enter__()

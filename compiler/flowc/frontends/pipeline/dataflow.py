@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from dataclasses import is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Union, final
 
@@ -249,7 +248,11 @@ def _kind(annotation: object) -> ParameterType:
         return _kind_of_all({_kind(each) for each in options})
     if not isinstance(annotation, type):
         return "json" if typing.get_origin(annotation) in _CONTAINERS else "any"
-    if issubclass(annotation, _CONTAINERS) or hasattr(annotation, "model_validate") or is_dataclass(annotation):
+    if (
+        issubclass(annotation, _CONTAINERS)
+        or hasattr(annotation, "model_validate")
+        or hasattr(annotation, "__dataclass_fields__")
+    ):
         return "json"
     return "str" if is_text_class(annotation) else _TYPES.get(annotation, "any")
 

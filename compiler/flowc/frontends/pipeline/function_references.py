@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, cast, final
 
 from flowc.diagnostics import describe, raised_at
@@ -20,6 +19,7 @@ from flowc_runtime.process.loader import module_name, package_place
 from flowc_runtime.run.nodes.user_functions import pickle_file
 
 if TYPE_CHECKING:
+    import pkgutil
     from collections.abc import Sequence
 
     import cloudpickle
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
-else:  # imported at first use: only functions that cannot be imported need it
-    cloudpickle = LateModule("cloudpickle")
+else:  # imported at first use: `cloudpickle` for functions that cannot be imported, `pkgutil` for hints
+    cloudpickle, pkgutil = LateModule("cloudpickle"), LateModule("pkgutil")
 
 
 class FunctionError(HintedError):
@@ -177,6 +177,6 @@ def _modules_near(module: str) -> list[str]:
     package, _, _ = module.rpartition(".")
     try:
         places = getattr(sys.modules.get(package), "__path__", ()) if package else sys.path[:1]
-        return [f"{package}.{each.name}".lstrip(".") for each in iter_modules(places)]
+        return [f"{package}.{each.name}".lstrip(".") for each in pkgutil.iter_modules(places)]
     except OSError:
         return []

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.late.pattern import late_pattern
 from flowc_ir.model import Resources, Retry, Timeout
 from flowc_ir.suggestion import closest, did_you_mean
+
+if TYPE_CHECKING:
+    import datetime
+    import decimal
+else:  # imported at first use: only some values need them
+    datetime, decimal = LateModule("datetime"), LateModule("decimal")
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = late_pattern(r"(?:[0-9]+[smhd])+")
@@ -81,10 +86,11 @@ def seconds_of(given: object, what: str, *, least: int = 1) -> int:
         LimitError: `given` has none of these forms, or is shorter than `least`.
     """
     seconds = given
-    if isinstance(given, timedelta):
+    if isinstance(given, str):
+        if _DURATION.fullmatch(given):
+            seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
+    elif not isinstance(given, int) and isinstance(given, datetime.timedelta):
         seconds = int(given.total_seconds()) if given.total_seconds() >= 1 or not given else -1
-    elif isinstance(given, str) and _DURATION.fullmatch(given):
-        seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
     if type(seconds) is int and seconds < least:
         wanted = "at least one second, such as 90, '90s'" if least else "a number of seconds, such as 0, '30s'"
         raise LimitError(f"{what} is {given!r:.60}, not {wanted} or '1h30m'")
@@ -193,10 +199,10 @@ def cores(value: object, what: str) -> str:
     text = str(value)
     try:
         if isinstance(value, str) and value.endswith("m") and value[:-1].isdigit():
-            text = format((Decimal(value[:-1]) / 1000).normalize(), "f")
+            text = format((decimal.Decimal(value[:-1]) / 1000).normalize(), "f")
         elif isinstance(value, float):
-            text = format(Decimal(text), "f")
-    except InvalidOperation:  # the number is infinite
+            text = format(decimal.Decimal(text), "f")
+    except decimal.InvalidOperation:  # the number is infinite
         text = ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _CPU.fullmatch(text):
         raise LimitError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a string such as '500m'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import types
 import typing
@@ -14,12 +13,13 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import argparse
     import asyncio
+    import dataclasses
     from collections.abc import Callable, Iterable, Mapping
 
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
-else:  # imported at first use: only asynchronous functions need it, and its import is slow
-    asyncio = LateModule("asyncio")
+else:  # imported at first use: `asyncio` for asynchronous functions, `dataclasses` for arguments that are dataclasses
+    asyncio, dataclasses = LateModule("asyncio"), LateModule("dataclasses")
 
 MISSING = inspect.Parameter.empty
 _UNIONS = (Union, types.UnionType)
@@ -185,7 +185,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
         except ValueError as error:  # includes pydantic's ValidationError
             raise ArgumentError(f"{what} is not a {wanted.__name__}: {error}") from None
         return result
-    if dataclasses.is_dataclass(wanted) and isinstance(value, dict):
+    if isinstance(value, dict) and dataclasses.is_dataclass(wanted):
         return _dataclass(value, wanted, what)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import socket
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_ir.model import END_EVENT
 from flowc_runtime.base.contract import EVENTS
 from flowc_runtime.run.nodes.returned import ReturnError, to_json
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncGenerator, Mapping
 
     from flowc_ir import Function
+else:  # imported at first use: only a task whose events a program reads needs it
+    socket = LateModule("socket")
 
 
 @final

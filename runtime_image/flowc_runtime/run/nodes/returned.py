@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from flowc_ir.late import LateModule
+
 if TYPE_CHECKING:
+    import dataclasses
     from collections.abc import Iterator, Sequence
 
     from flowc_ir import Return
+else:  # imported at first use: only results that are dataclasses need it
+    dataclasses = LateModule("dataclasses")
 
 
 class ReturnError(TypeError):
@@ -81,7 +85,7 @@ def to_json(value: object, what: str, name: str) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         return dump(mode="json")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if hasattr(type(value), "__dataclass_fields__"):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return to_json(fields, what, name)
     listed = getattr(value, "tolist", None)  # scalars and arrays of NumPy and similar libraries
