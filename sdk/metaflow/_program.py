@@ -187,7 +187,7 @@ class FlowProgram:
         return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
-        """Set the transition of a step whose code did not run, from its source and arguments that a decorator set."""
+        """Set the transition of a step whose code did not run, from `self.next` in its source and these arguments."""
         _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
@@ -226,7 +226,7 @@ class FlowProgram:
         return cards_task.TaskCards(run, flow, attempt, self.cls)
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Do the work for the cards of a step that forked tasks would do again."""
+        """Render a step's built-in cards before tasks are forked, so that the forks inherit what this has loaded."""
         cards_task.warm_up(flow, step, self.cls)
 
     # -- values from the flow's code

@@ -69,7 +69,8 @@ class FlowHooks:
         ir: the intermediate representation.
         root: the directory of the flow's code, for the file paths in errors.
         parse: parses decorators written as in `--with`. While the flow is lowered, decorators that hooks add to steps
-            become part of the flow. In a pod, `parse` is None, since the flow contains the added decorators already.
+            become part of the flow. In a pod, `parse` is None, since the compiled flow already contains the decorators
+            that hooks have added.
 
     Raises:
         PreparationError: a decorator cannot be created.

@@ -88,7 +88,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # if each item passes through several steps, the control task has no children
+    for end in ends:  # otherwise each item passes through several steps, and the control task has no children
         if reader.is_control(end["step"], path):
             yield end["step"], path
 
@@ -114,7 +114,7 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the child tasks (step, path) that have started; nothing before the task itself is done.
+    """Yield the child tasks (step, path) that have started; yield nothing if the task itself is not done.
 
     Args:
         reader: the run.

@@ -46,7 +46,8 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    # values that all tasks share; parameters are keyed by attribute name
+    # attributes with the same value in all tasks, by name: they are parameters, configs or constants, and get no
+    # artifact column
     same = {**class_constants(reader), **constants(reader)}
     for name in artifacts or ():
         if name not in same:

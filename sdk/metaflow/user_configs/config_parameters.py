@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# the only key that `**config` produces; a number is appended so that the keys of two configs differ
+# the only key that unpacking `**config` produces; a number follows, so that two unpacked configs have different keys
 _UNPACKED = "**flowc"
 
 
@@ -178,7 +178,7 @@ class Config(_Delayed):
         **unknown: arguments that do not exist; `flowc check` reports them.
     """
 
-    __slots__ = ("_flowc",)  # any other attribute name means an attribute of the value
+    __slots__ = ("_flowc",)  # no further attributes: `config.NAME` means an attribute of the config's value
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the error in place of the component, and all other components."""
+"""Handling of components that fail: the card shows the error in their place, and the other components as usual."""
 
 from __future__ import annotations
 

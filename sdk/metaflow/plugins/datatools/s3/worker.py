@@ -74,7 +74,7 @@ def _serve(operation: str, items: list[dict[str, object]], settings: dict[str, s
     function = OPERATIONS[operation]
     unreachable: list[
         dict[str, object]
-    ] = []  # the first error of a store that does not respond; it becomes the answer to all other items at once
+    ] = []  # if the store does not respond to one item, the remaining items get the same answer without a request
 
     def serve_item(item: dict[str, Any]) -> dict[str, Any]:
         if unreachable:
