@@ -39,7 +39,7 @@ class Machine:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
 
     def up(self) -> None:
-        """Mount it. Mount the file system; repeat this while a process still uses the mount that was shut down."""
+        """Mount the file system; repeat this while a process still uses the mount that was shut down."""
         wait_until(self._mount, f"{self.root} stays shut down")
 
     def _mount(self) -> bool:

@@ -208,7 +208,8 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a file so new that a later change could have the same modification time is hashed a second time."""
+    """A file is hashed a second time only if it is so new that a later change could leave its modification time
+    unchanged."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 

@@ -99,7 +99,7 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    # there is no prompt, because the task raised no error
+    # `--post-mortem` opens no prompt, because this task raised no error
     done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 0
     assert "share: float" in done.out

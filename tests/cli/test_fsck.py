@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    # `damaged/` keeps the first damaged object with this key; a second one gets another name
+    # a second damaged object with this key does not replace the first one in `damaged/`, but gets the ending `.2`
     store.objects.put(key, b"")
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"

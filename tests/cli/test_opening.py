@@ -151,7 +151,7 @@ def test_an_installed_package_travels_alone(packaged: Project) -> None:
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
     text = packaged.flowc("compile", "pkg.flows", "--notes=x", PYTHONPATH=path)
-    assert text.code == 2  # unknown option: a compiled flow gets its parameters when it is triggered
+    assert text.code == 2  # `--notes` is an unknown option: parameters are given when the flow is triggered
     pytest.importorskip("hera")
     text = packaged.flowc("compile", "pkg.flows", PYTHONPATH=path)
     assert text.code == 0, text.err

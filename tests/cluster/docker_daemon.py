@@ -18,10 +18,10 @@ from pathlib import Path
 from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, wait_until
 from cluster.stages import stage
 
-CGROUP = "flowc-cluster"  # the cgroup that contains all containers, in each cgroup hierarchy
+CGROUP = "flowc-cluster"  # below this cgroup are the cgroups of all containers, in each cgroup hierarchy
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
-CAPABILITIES = (  # in the order of their bit numbers
+CAPABILITIES = (  # capabilities of Linux: the index of each is its bit number
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),
     *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
     *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),

@@ -1,4 +1,4 @@
-"""The agent, which makes a supervisor's requests to a bucket, if the agent stops reading messages."""
+"""What happens if the agent, the process that makes a supervisor's requests to a bucket, stops reading messages."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_a_run_is_retried_by_its_name(flaky: Project, form: str) -> None:
     done = flaky.flowc("retry", form.format(flow="second", run=origin))
     assert (done.code, ran(done)) == (0, ["fails"]), done.err
     assert newest(flaky, "second").record()["origin"] == origin
-    # retry the original run once more, starting at the step `base`
+    # retry the original run, not the retry, and start at the step `base`
     done = flaky.flowc("retry", f"second/{origin}", "base")
     assert (done.code, ran(done)) == (0, ["base", "fails"]), done.err
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TASKS = 150  # the number of tasks besides the first; each task has its own blob
+TASKS = 150  # the number of tasks after the first; each task stores its own blob
 FEW = 35  # the maximum number of further requests of a whole check or garbage collection
 
 

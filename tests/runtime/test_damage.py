@@ -220,7 +220,8 @@ def test_the_content_of_an_external_file_is_checked_if_that_is_asked_for(
     external = external_file(file)
     status = file.stat()
     damage(file, "flipped")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # a disk that flips a bit changes no time either
+    # the modification time stays the same, as when a faulty disk flips a bit
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     monkeypatch.setenv("FLOWC_VERIFY", "always")
     with pytest.raises(ArtifactError, match="its content differs"):
         external.read_bytes()
@@ -338,7 +339,8 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # the upper store's own objects are still read from the upper store
+        # `above` is a store on top of `local`; a blob that `above` itself has is read from `above`
+        above.create_blob([DATA[1:]])
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         assert content(above, sha256([DATA[1:]])) == DATA[1:]
         with pytest.raises(NotFound):

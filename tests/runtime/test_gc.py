@@ -139,7 +139,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    # the short description in the record does not contain values that are nested so deeply
+    # values that are nested so deeply are missing in the short description in the task's record
     large = [big("x"), [[[[[[[[reference]]]]]]]]]
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
@@ -553,7 +553,8 @@ def test_a_run_without_its_record_is_not_the_newest_and_keeps_all_of_its_flow(st
         assert list(garbage.unreadable) and not garbage.blobs
         assert collect(store, selection) == set()
     assert [path for path in everything(store) if "/gc" not in str(path)] == before
-    assert collect(store) == {f"G/{other.id}"}  # the other run is deleted, since it belongs to another flow
+    # only `other` is deleted: it belongs to another flow than the run that has lost its record
+    assert collect(store) == {f"G/{other.id}"}
 
 
 @pytest.mark.parametrize("name", ["status.json", "ir.json", "tasks/start/0.json"])

@@ -168,7 +168,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
         """
     project = cluster.project
     for name, text in {
-        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package also imports the flow's module
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # imports the flow's module, too
         "code/pkg/flows.py": flow,
         "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
         "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",

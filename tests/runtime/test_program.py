@@ -130,7 +130,8 @@ def test_run_refuses_it_and_makes_no_run(
 
 
 def test_argo_lowers_all_kinds_alike() -> None:
-    """For every kind of action, the manifests are equal, because a pod reads the action from the IR."""
+    """For every kind of action, the manifests are equal: they do not contain the action, which a pod reads from the
+    IR."""
     found, flow, _ = loaded()
 
     def template(flow: Flow) -> Any:

@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # the sleeping process also holds the pipes of this process open
+        sleeper = subprocess.Popen(["sleep", "1000"])  # it inherits the pipes of this process and keeps them open
         print(sleeper.pid, flush=True)
         return 0
 

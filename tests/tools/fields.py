@@ -48,7 +48,8 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _is_typeddict(hint: Any) -> bool:
-    return isinstance(hint, type) and hasattr(hint, "__required_keys__")  # of `flowc_ir.late.typeddict` too
+    # also true for typed dicts of `flowc_ir.late.typeddict`
+    return isinstance(hint, type) and hasattr(hint, "__required_keys__")
 
 
 def _text(hint: Any, waiting: list[type]) -> str:

@@ -1,4 +1,4 @@
-"""Versions of everything that the tests compare with, build, or create a cluster from; other files name no versions."""
+"""The versions of all programs and packages that the tests compare with, build or run; no other file names versions."""
 
 ARGO = ("3.7.18", "4.0.7")  # one version of each major version of Argo for which manifests must be valid
 KUBERNETES = "1.34.4"  # the last minor version whose defaults work with cgroup v1 and containerd 1.6

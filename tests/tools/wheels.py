@@ -68,7 +68,8 @@ def copy_distributions(environment: Path, *names: str) -> None:
     for name in names:
         try:
             files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:  # for example tomli, which recent versions of Python do not need
+        except metadata.PackageNotFoundError:
+            # the environment may lack a package that its Python does not need, such as tomli
             continue
         for file in files:
             source = Path(str(file.locate()))
