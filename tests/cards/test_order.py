@@ -152,7 +152,7 @@ def test_a_built_in_card_that_fails_is_reported(project: Project) -> None:
 
 
 def test_a_failed_task_is_retried_after_its_cards(project: Project) -> None:
-    """When an attempt fails, its process renders its cards first and then ends; its exit code reports the failure to
+    """When an attempt fails, its process first renders its cards and then ends; its exit code reports the failure to
     the run."""
     told = run(
         project,

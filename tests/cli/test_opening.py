@@ -404,7 +404,7 @@ def test_the_directory_above_is_named(packaged: Project) -> None:
 
 
 def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
-    """The flow is refused if another package with its package's name is imported, since modules of both would mix."""
+    """The flow is refused if another package of the same name is already imported, since modules of both would mix."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
         "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"

@@ -1,7 +1,7 @@
 """A docker daemon that the harness starts itself, on machines that cannot pull images.
 
-It does not change the machine's network: no docker0, no firewall rules, no forwarding. Its only network is the bridge
-of the cluster: pods reach each other and this machine, and nothing else.
+The daemon does not change the machine's network: no docker0, no firewall rules, no forwarding. The daemon's only
+network is the bridge of the cluster: pods reach each other and this machine, and nothing else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def host() -> str:
 
 
 def check() -> None:
-    """Install the packages that the daemon needs, if possible. Raises Missing if such a daemon cannot run."""
+    """Install the packages that the daemon needs, if possible. Raises Missing if the daemon cannot run on this
+    machine."""
     if os.uname().sysname != "Linux":
         raise Missing(
             "without images to pull a cluster can be made on Linux only; start a container engine that can pull"

@@ -56,7 +56,7 @@ def _kubernetes(version: str) -> Build:
 def _crictl(version: str) -> Build:
     """Return the build of crictl.
 
-    Its go.mod declares a module path that differs from the path of the published module.
+    crictl's go.mod declares a module path that differs from the path of the published module.
     """
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(

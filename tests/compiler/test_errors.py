@@ -1,6 +1,6 @@
 """The text of every diagnostic: tests/errors/<code>.py (or .yaml, or .json for an IR) causes the text in <code>.txt.
 
-`<code>+<what>.py` is another case with the same code. Each case is first copied to its own directory.
+`<code>+<what>.py` is a further case of an error with this code. Each case is first copied to its own directory.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: py
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.code == 1
-    # like any pickle, the value imports an existing module of the right name
+    # reading a value imports modules by name, like any pickle, so a module `helper` beside the program is imported
     assert "RuntimeError: another helper" in read.err
     (program.parent / "helper.py").unlink()
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))

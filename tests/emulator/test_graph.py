@@ -142,7 +142,8 @@ def test_a_loop_of_a_thousand_iterations(project: Project) -> None:
 
 
 def test_loops_in_loops_in_a_foreach(project: Project) -> None:
-    """The index path of a task in a loop contains the iteration; after the loop, it is the path before the loop."""
+    """The index path of a task in a loop ends in the number of the iteration, as in `0.1~2`; after the loop, it is
+    `0.1` again."""
     text = steps(
         start="self.items = [1, 2]\nself.next(self.outer, foreach='items')",
         outer="self.tens = getattr(self, 'tens', 0) + 1\nself.ones = 0\nself.next(self.inner)",

@@ -198,7 +198,7 @@ def test_a_task_has_two_files_and_a_log_only_if_it_prints(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("flow", ["fanout.py", "cards.py"])
 def test_a_task_imports_nothing(tmp_path: Path, flow: str) -> None:
-    """Also the modules that render cards are imported before the fork."""
+    """A task imports no module, not even modules that render cards: they are imported before the fork."""
     assert of_a_task(imports, tmp_path, flow) == 0
 
 

@@ -81,7 +81,7 @@ SAMPLES = {
 @pytest.mark.usefixtures("fresh_imports")
 @pytest.mark.parametrize("argument", SAMPLES)
 def test_what_is_said_to_be_refused_is_refused(generator: Any, argument: str, tmp_path: Path) -> None:
-    """The reference says of an argument whether `argo` refuses it, or some values; the compiler does so."""
+    """If the reference says that `argo` refuses an argument or some of its values, the compiler refuses them."""
     from flowc.frontends.metaflow.flowspec import load
     from flowc.targets import BackendError
     from flowc.targets.argo import Settings, compile_flow

@@ -106,7 +106,7 @@ def check_result(store: Store) -> None:
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    # the second text: if the last attempt was killed, @catch handles this as a failure
+    # if the last attempt was killed, the failure that @catch stored names SIGKILL
     assert "as ever" in failure or "SIGKILL" in failure
 
 

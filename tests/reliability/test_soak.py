@@ -52,7 +52,7 @@ def marked(directory: Path) -> list[int]:
         try:
             if os.readlink(f"/proc/{name}/cwd") == str(directory):
                 found.append(int(name))
-        except OSError:  # it has ended, or belongs to another user
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return found
 

@@ -503,7 +503,8 @@ def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bucket loses no objects either; there the store itself copies old objects to renew them."""
+    """`flowc gc` keeps and deletes the same objects in a bucket; the bucket copies an old object onto itself to renew
+    it."""
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)

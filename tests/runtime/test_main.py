@@ -395,7 +395,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    # importing the flow leaves such a file, which does not belong to the code
+    # simulate the file that importing the flow creates; it does not belong to the code that was compiled
     (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0

@@ -50,7 +50,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Program:
-    name: str  # the name of the directory in SOURCES with the program's source
+    name: str  # the program's source is in the directory of this name in SOURCES
     module: Module
     tags: str = ""
 
@@ -66,7 +66,7 @@ def argolint(version: str) -> Program:
 CRDCHECK = Program("crdcheck", Module("k8s.io/apiextensions-apiserver", f"v{versions.KUBERNETES_MODULES}"))
 CRON = Program("cron", Module("github.com/robfig/cron/v3", f"v{versions.ROBFIG_CRON}"))
 PROGRAMS = (CRON, CRDCHECK, *map(argolint, versions.ARGO))
-CRDS = "manifests/base/crds/full"  # the name of a directory in Argo's module
+CRDS = "manifests/base/crds/full"  # the directory of the full CRDs in Argo's Go module
 
 
 def build(program: Program) -> Path:

@@ -36,7 +36,7 @@ UNSUPPORTED = {
 }
 """Hooks that flowc does not call.
 
-A decorator with such a hook is rejected; the error names the alternative given here.
+A decorator that defines one of these hooks is rejected; the error names the alternative given here.
 """
 
 

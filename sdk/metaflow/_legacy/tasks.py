@@ -59,7 +59,7 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         answers = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
         if not any(answers) or (
             node.catch and retries[0] >= retries[1]
-        ):  # on the last attempt, @catch itself must handle the exception
+        ):  # in the last attempt of a step with @catch, the exception is raised, so that @catch stores it
             raise
         return {}
     return implied

@@ -28,8 +28,8 @@ __all__ = ["Run"]
 class Run(MetaflowObject):
     """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is an additional step; iteration over the run leaves it out. Its only task has the values that
-    all tasks share, such as parameters and configs, as artifacts.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The only task of this step has the
+    values that all tasks share, such as parameters and configs, as artifacts.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters

@@ -51,7 +51,7 @@ class Launcher:
 def _check_python(file: str) -> None:
     """Raise an error for a file that is not Python.
 
-    Otherwise, for example, the JSON of a notebook would be executed.
+    Without this check, Python would execute, for example, the JSON of a notebook.
     """
     try:
         with open(file, "rb") as opened:

@@ -19,7 +19,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # the maximum depth of nested template calls; the template of the pod counts too
+MAX_DEPTH = 99  # the maximum depth of nested template calls, including the call of the pod's template
 
 
 class ManifestError(Exception):
@@ -332,7 +332,7 @@ def _outputs(template: Manifest, out: Path) -> dict[str, str]:
 def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -> dict[str, str]:
     """Return the values of `workflow.parameters.json` and of each parameter.
 
-    A parameter named `json` would replace the former.
+    A parameter named `json` replaces the value of `workflow.parameters.json`, as in Argo.
     """
     names = [parameter["name"] for parameter in declared]
     if unknown := given.keys() - set(names):
@@ -340,7 +340,7 @@ def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -
     filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
     if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
         raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
-    # Go's json.Marshal does not escape DEL and higher characters either.
+    # like Go's json.Marshal, which does not escape DEL and higher characters
     text = json.dumps(filled, ensure_ascii=False)
     return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
 

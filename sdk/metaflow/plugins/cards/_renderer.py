@@ -1,8 +1,9 @@
 """Renders the cards of an attempt: built-in cards in the task's process, other cards in a process of their own.
 
-The code of other cards can fail, hang or end its process, and must not harm the step. Their process is forked before
-the step's code runs: later, the task may have threads and connections to a bucket, and a process with threads or
-connections must not fork. The child process waits until it receives the components, as JSON through a socket.
+The code of other cards can fail, hang or end its process, and must not harm the step. The process of such a card is
+forked before the step's code runs: later, the task may have threads and connections to a bucket, and a process with
+threads or connections must not fork. The child process waits until it receives the components, as JSON through a
+socket.
 """
 
 from __future__ import annotations

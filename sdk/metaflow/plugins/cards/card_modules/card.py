@@ -57,7 +57,7 @@ class MetaflowCard:
         """Subclasses store the arguments that they need; this method stores none."""
 
     def _get_mustache(self) -> ModuleType:
-        """Return the engine for Mustache templates. Its method is `render(template, {"name": …})`."""
+        """Return the engine for Mustache templates. The engine's method is `render(template, {"name": …})`."""
         return import_module("chevron")
 
     def render(self, task: Task) -> str:

@@ -74,7 +74,7 @@ def _render(component: Any) -> object:
 def failure(component: object, error: BaseException) -> dict[str, Any]:
     """Return the dict that replaces a failed component: a log with the error.
 
-    Its field `failed` is the short reason.
+    The dict's field `failed` is the short reason.
     """
     why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"

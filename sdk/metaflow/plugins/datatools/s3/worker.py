@@ -42,7 +42,7 @@ def main() -> None:
         import obstore  # noqa: F401  # only to report at once if it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
-    except ImportError as error:  # for example because a shared library is missing
+    except ImportError as error:  # importing obstore fails, for example because a shared library is missing
         problem = f"metaflow.S3 needs obstore, which cannot be loaded ({error}): pip install 'flowc[s3]'"
     else:
         problem = None
