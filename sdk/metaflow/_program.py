@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from metaflow.client import Run
     from metaflow.plugins.cards import _task as cards_task
     from metaflow.plugins.cards._task import TaskCards
-else:  # imported late: only runs with patches or cards need them
+else:  # imported at first use, because only runs with patches or cards need these modules
     cards_task = LateModule("metaflow.plugins.cards._task")
     inspect = LateModule("inspect")
     replace_step = LateFunction("metaflow._replacing:replace_step")
@@ -311,7 +311,8 @@ def _static(cls: Any, name: str) -> Any:
     for base in cls.__mro__:
         if name in vars(base):
             return vars(base)[name]
-    return inspect.getattr_static(cls, name)  # an attribute of the metaclass
+    # no class has the name in its own dict, so it is an attribute of the metaclass
+    return inspect.getattr_static(cls, name)
 
 
 def _state(task: FlowSpec) -> TaskState:

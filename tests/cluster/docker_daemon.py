@@ -68,7 +68,7 @@ def start() -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Hazard: Ctrl-C must not reach the daemon; the harness stops it at its end
+            start_new_session=True,  # Hazard: Ctrl-C must not reach the daemon; the harness itself ends the daemon
         )
         log.close()
 

@@ -230,8 +230,8 @@ def test_a_foreach(flow: Any) -> None:
     assert done.artifacts == {
         "got": (5, 3, "work-0.1.3", 0, "work"),
         "seen": [5],
-    }  # `run_step` also returns artifacts that the step has changed in place
-    assert seen == []  # the step changes a copy, as in a run
+    }  # `seen` is in the result although the step only changed it in place
+    assert seen == []  # the caller's list is unchanged, because the step gets a copy, as in a run
 
 
 def test_a_join_of_a_foreach(flow: Any) -> None:

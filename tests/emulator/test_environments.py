@@ -707,7 +707,7 @@ def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Pro
     (lock,) = home.glob("*.lock")
     shutil.rmtree(lock.with_suffix(""))
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # a process that builds the environment holds this lock
+        fcntl.flock(file, fcntl.LOCK_EX)  # hold the lock that a process holds while it builds the environment
         with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
             terminal.until("environment of step 'start': waiting for another process that builds")
             terminal.until("environment of step 'start' … 1 s")

@@ -184,7 +184,8 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     os.kill(guardian, signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    assert project.latest().status()["state"] == "running"  # no process is left that could change the status
+    # the recorded status is still `running`, because no process is left that could change it
+    assert project.latest().status()["state"] == "running"
     row = project.flowc("runs").out
     assert "killed" in row
     assert "its process has died" in row

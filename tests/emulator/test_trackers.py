@@ -297,7 +297,7 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     setting = "mlflow:http://mlflow:5000"
     made.write("two.py", two_steps("Two"))
     text = made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER=setting).out
-    # templates of steps and of the exit handler set the variable
+    # FLOWC_TRACKER is set in each template in which FLOWC_STORE is set: those of steps and of the exit handler
     assert text.count("name: FLOWC_TRACKER") == text.count("name: FLOWC_STORE") >= 2
     assert text.count(setting) == text.count("name: FLOWC_TRACKER")
     assert "FLOWC_TRACKER" not in made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER="none").out

@@ -79,7 +79,7 @@ def test_the_run_after_a_killed_one_removes_its_temporary_directories(waits: Pro
         assert left(waits) != []
         run = waits.store.run(name, waits.store.runs(name)[-1])
         os.kill(run.record()["process"]["pid"], signal.SIGKILL)
-        process.kill()  # this may be the process that was just killed
+        process.kill()  # this process may also be the run's process, which was just killed
         process.communicate(timeout=60)
 
     def swept() -> bool:  # called until it is true, because the guardian of the killed run may still be ending tasks

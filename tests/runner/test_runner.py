@@ -242,7 +242,8 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # for a parameter, the Runner first reads the flow's parameters; the error is the same
+    for line in printed[4:]:
+        # if an argument may be a parameter, the Runner reads the flow's parameters first; the error is the same
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6

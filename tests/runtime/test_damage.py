@@ -51,7 +51,7 @@ def aside_of(objects: LocalObjects, digest: str) -> Path:
     return Path(objects.root, "damaged", blob_key(digest))
 
 
-# Each function stores an object; it returns the digest, and a function that reads the object.
+# Each of these functions stores an object, and returns its digest and a function that reads it.
 
 
 def _blob(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
@@ -139,7 +139,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
     with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
-    assert local.create_blob([good]) == digest  # the next writer of the value stores the blob again
+    assert local.create_blob([good]) == digest  # writing the value again stores the blob again
     assert read() == whole
 
 
@@ -438,5 +438,5 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
         wrong.wrong = places
         with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)
-        assert remote.read_blob(digest) == DATA  # the store itself is intact
+        assert remote.read_blob(digest) == DATA  # the blob in the store is intact
         assert not remote.exists(f"damaged/{blob_key(digest)}")

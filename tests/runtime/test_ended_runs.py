@@ -328,7 +328,8 @@ def test_gc_deletes_what_deleted_runs_have_left(small: Store) -> None:
     chosen = choose(small, Selection(tags=frozenset(), keep_last=1))
     chosen.doomed = {key: doomed for key, doomed in chosen.doomed.items() if key[1] == "1"}
     assert len(chosen.doomed) == 1
-    small.objects.put(task_packs.pack_key("F", "old"), b"")  # an earlier version of flowc has deleted the run
+    # simulate a pack that an earlier version of flowc left when it deleted the run
+    small.objects.put(task_packs.pack_key("F", "old"), b"")
     assert sweep(small, chosen, find_garbage(small, chosen.doomed)).runs == 1
     assert small.objects.names("ended/F/tasks") == ["2.jsonl.gz", "3.jsonl.gz"]
     assert states(small) == {"2": "succeeded", "3": "succeeded"}

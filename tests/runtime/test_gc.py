@@ -240,7 +240,8 @@ def test_which_runs_go(store: Store) -> None:
 def test_a_run_that_may_go_on_stays(store: Store) -> None:
     begin(store, "here", state="running", process=this_process())
     begin(store, "elsewhere", state="running", process={"host": "another", "pid": 1})
-    begin(store, "on-the-cluster", state="failed", target="argo")  # a failed task does not mean that the run has ended
+    # on a cluster, the status may be `failed` while other tasks of the run are still active
+    begin(store, "on-the-cluster", state="failed", target="argo")
     begin(store, "killed", state="running", process={**this_process(), "started": "0"})
     chosen = choose(store, ALL)
     assert {run for _, run in chosen.doomed} == {"killed"}
@@ -330,7 +331,8 @@ def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
     age(store)
     garbage = find_garbage(store, set())
     assert set(garbage.blobs) == {ref["digest"]}
-    store_value(store.objects, big("a"))  # a running task stores the value, and writes its record later
+    # simulate a running task that stores the value again, and will write its record later
+    store_value(store.objects, big("a"))
     assert sweep(store, choose(store, Selection()), garbage).blobs == 0
     assert blobs(store) == {ref["digest"]}
 
@@ -432,7 +434,7 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        # each operation on the store calls at least one of these methods
+        # wait for this thread's turn in each of these methods, one of which each operation on the store calls
         if name in ("_path", "names", "listing", "_write", "exists"):
             self._turn()
         return super().__getattribute__(name)

@@ -419,7 +419,8 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     )
     assert done.err.endswith("its ConfigMap was changed: deploy the flow again\n")
     ended = cluster.call("finish", "--status", "Failed")
-    assert ended.code == 0  # if this exit handler failed, Argo would report the whole workflow as failed
+    # `finish` succeeds, because Argo would otherwise report the whole workflow as failed, without this message
+    assert ended.code == 0
     assert "is not the code that was compiled" in cluster.run.status()["message"]
     assert not (root / "imported").exists()
 
@@ -524,6 +525,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n")
-    assert "in dies" in done.err  # the traceback of the crash contains the function's name
+    assert "in dies" in done.err  # the fatal signal printed a traceback, which contains the function's name
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

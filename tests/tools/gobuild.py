@@ -101,7 +101,7 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            # files in Go's cache are read-only, so the mode is not copied
+            # `copyfile` does not copy the mode: files in Go's cache are read-only
             shutil.copyfile(file, target / "files" / file.name)
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
@@ -125,7 +125,8 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            _missing = str(error)  # stored, so that the next test does not try the network again
+            # kept, so that the tests that follow are skipped without another attempt to reach the network
+            _missing = str(error)
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 
@@ -173,7 +174,7 @@ def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
     done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        # A skipped test has a reason of one line; for a failed compilation, the whole output is needed.
+        # The reason of a skipped test is one line; after a failed compilation, the whole output is needed.
         detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
         raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
     return done.stdout

@@ -73,7 +73,7 @@ def copy_distributions(environment: Path, *names: str) -> None:
             continue
         for file in files:
             source = Path(str(file.locate()))
-            # programs are not needed, and bytecode may be missing
+            # do not copy programs, whose path contains `..`; files of bytecode may not exist
             if ".." not in file.parts and source.exists():
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

@@ -111,7 +111,7 @@ class DelayEvaluator(_Delayed):
 
     def _flowc_evaluate(self, values: Mapping[str, Any]) -> object:
         root, names = self._flowc_root, {**self._flowc_globals, **values}
-        # A string is Python code that the flow's author wrote.
+        # If `root` is a string, it is Python code that the flow's author passed to `config_expr`.
         value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
         for kind, operands in self._flowc_operations:
             if kind == "attribute":

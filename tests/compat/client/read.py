@@ -121,7 +121,7 @@ good.replace_tags(["six"], ["seven", "eight"])
 assert {"three", "seven", "eight"} <= good.user_tags and not {"four", "five", "six"} & good.user_tags
 for change in (lambda: good.replace_tags([], []), lambda: good.add_tags([]), lambda: good.remove_tags("seven")):
     raises(MetaflowTaggingError, change)
-# `good` shows only changes made through `good`, so create another object for the same run
+# change tags through another object for the same run: `good` does not show this change
 Run(good.pathspec).replace_tag("seven", "nine")
 assert "seven" in good.user_tags and "nine" not in good.user_tags
 assert "seven" not in good["start"].user_tags and "nine" in Run(good.pathspec).user_tags

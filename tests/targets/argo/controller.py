@@ -36,7 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # the working directory of this pod alone
+    directory: Path  # the working directory, which no other pod uses
 
 
 @dataclass
@@ -175,7 +175,7 @@ class _Controller:
                 known = self._ancestors(task, dag)
                 values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
                 if "when" in task and not holds(self._fill(task["when"], values)):
-                    # the arguments of a skipped task are evaluated too, to find errors in them
+                    # evaluate the arguments although the task is skipped, to find errors in them
                     self._arguments(task, values)
                     phases[task["name"]] = "Skipped"
                     continue
@@ -251,7 +251,7 @@ class _Controller:
             if variable["name"] in env:
                 raise ManifestError(f"{name}: {variable['name']} is set twice")
             if "value" in variable:
-                # After Argo's substitution, the kubelet expands references to earlier variables.
+                # Argo substitutes its tags first; then the kubelet expands references to earlier variables.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
             elif (key := variable["valueFrom"].get("secretKeyRef")) is not None:
                 if (found := self.secrets.get(key["name"], {}).get(key["key"])) is not None:

@@ -24,7 +24,7 @@ from ir.test_structure import as_flow, switch_graphs
 from targets.argo import flows
 from targets.argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, play
 
-At = tuple[str, str]  # a task: its step and its path
+At = tuple[str, str]  # a task: its step and its index path
 
 
 def run(flow: Flow, choices: dict[At, str], workdir: Path) -> tuple[list[At], PlayedWorkflow]:

@@ -63,7 +63,8 @@ def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str,
             answers = receive(process.stdout)
         except OSError:
             answers = None
-        # such as the step's timeout: the late answer must not be taken as the answer to the next request
+        # for example, the step's timeout: end the worker, whose late answer must not be taken as the answer to the next
+        # request
         except BaseException:
             _stop()
             raise
