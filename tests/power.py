@@ -52,7 +52,7 @@ class Machine:
         return True
 
     def cut(self) -> None:
-        """Cut the power: nothing is written afterwards."""
+        """Simulate that the power is cut: nothing is written to the device afterwards."""
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))

@@ -182,7 +182,8 @@ LIVE = """
 
 
 def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> None:
-    """Two browsers show different cards, which update in place. When Ctrl-C ends the server, both pages report it."""
+    """Two browsers show different cards, which update in place. When Ctrl-C ends the server, both pages show that the
+    server has ended."""
     project.write("live.py", LIVE)
     flow = project.start("live.py", "run")
     server = project.start("-u", "live.py", "card", "server", "--port", "0", "--poll-interval", "1")

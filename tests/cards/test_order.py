@@ -1,4 +1,4 @@
-"""Cards are rendered after the end of their task is reported: they delay no other task, and the run waits for them."""
+"""A task's cards are rendered after its end is reported: rendering delays no other task, and the run waits for it."""
 
 from __future__ import annotations
 

@@ -342,7 +342,7 @@ def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:
-    """`flowc gc` deletes old runs while new runs store the same values."""
+    """`flowc gc` deletes old runs while new runs store the same values, and no value is lost."""
     project.write("flow.py", MODEL)
     project.run("flow.py")
     for _ in range(3):

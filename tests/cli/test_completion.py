@@ -84,7 +84,7 @@ class Shell:
     def complete(self, line: str) -> str:
         """Type a line and the Tab key, and return the completed line, which the shell prints by `echo`.
 
-        A further character is typed after Tab, because zsh removes the blank that it added if no character follows.
+        A further character is typed after Tab, because zsh adds a blank and removes it again if no character follows.
         """
         self._type(f"{line}\tX\x01echo '<\x05>'\n")
         return self._read("X>\r\n").rpartition("\n<")[2].rpartition("X>")[0]

@@ -415,7 +415,7 @@ def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
 
 
 def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
-    """`flowc trigger` also accepts names of deployed flows, which look like modules in projects."""
+    """`flowc trigger` also accepts names of deployed flows; in projects, these names contain dots like module names."""
     from flowc.opening import names_code
 
     before = os.getcwd()

@@ -109,7 +109,7 @@ ASKS = """
 
 
 def test_a_flow_may_ask_before_its_tasks_are_forked(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A flow's file can read the bucket when it is imported: it reads in another process, and tasks are forked."""
+    """A flow's file can read the bucket when it is imported: another process sends the requests, so tasks can fork."""
     project.environment["METAFLOW_USER"] = "ann"
     project.write("asks.py", ASKS)
     with gateway(tmp_path_factory.mktemp("s3")) as s3:

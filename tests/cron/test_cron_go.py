@@ -1,6 +1,6 @@
 """`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
-The ordinary tests compare with recorded answers of the library. `make test-go` asks the library itself about four
+The ordinary tests compare with recorded answers of the library. `make test-go` asks the library itself, for about four
 times as many schedules.
 """
 

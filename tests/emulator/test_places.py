@@ -162,7 +162,7 @@ def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tm
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
-    """`read_activity` stops at the first running thread and does not look at child processes."""
+    """`activity_of` stops at the first running thread of a process and does not look at the process's children."""
     child = "import signal, time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); signal.pause()"
     command = f"""
 import subprocess, sys

@@ -124,7 +124,7 @@ def made(project: Project) -> Project:
 
 
 def written(project: Project) -> list[list[Any]]:
-    """Return the complete lines that the tracker has written; its process may write them after the end of the run."""
+    """Return the complete lines of the tracker, whose process may still write lines after the end of the run."""
     file = project.root / "lines.txt"
     text = file.read_text() if file.exists() else ""
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]

@@ -207,7 +207,7 @@ def test_a_runner(project: Project) -> None:
 
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
-    """Values in a file for a deployed flow, whose class is unknown here, are sent to its pods as JSON values."""
+    """Values in a file for a deployed flow are sent to pods as JSON, because the flow's class is unknown here."""
     from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))

@@ -225,7 +225,7 @@ def test_embedded_workflow(values: Values, argo_version: str) -> None:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Return the notes of `helm install`, which helm prints without a cluster only as a part of the manifest."""
+    """Return a function that renders NOTES.txt as part of a manifest: helm prints notes only with a cluster."""
     chart = tmp_path / "flowc"
     shutil.copytree(CHART, chart)
     (chart / "templates" / "NOTES.txt").rename(chart / "notes")

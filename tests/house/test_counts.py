@@ -1,8 +1,8 @@
 """The cost of short programs, in counts that do not depend on the machine: imported modules, system calls, files.
 
 `counts.json` has the counts for each version of Python; the counts of `python -c pass` are subtracted. A count that
-differs by more than 5 % is a failure, also if it is smaller, so that improvements are recorded. After an intended
-change:
+differs from `counts.json` by more than 5 % is a failure, even a smaller one, so that improvements are recorded. After
+an intended change:
 
     pytest tests/house/test_counts.py --update-golden
 """

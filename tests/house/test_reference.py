@@ -52,7 +52,7 @@ def test_the_pages_are_all_there_are(generator: Any) -> None:
 
 
 def test_every_decorator_is_described_with_every_argument(generator: Any) -> None:
-    """The front end accepts the same arguments of each decorator that the API declares and describes."""
+    """For each decorator, the front end accepts exactly the arguments that the API declares and documents."""
     from flowc.frontends.metaflow.decorators.environments import TABLES
     from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
     from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS

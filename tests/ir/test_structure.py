@@ -128,7 +128,7 @@ def graphs(draw: st.DrawFn) -> list[Vertex]:
 @settings(max_examples=300)
 @given(graphs())
 def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
-    """No graph causes a crash; each fault is reported once; the regions of a valid graph contain every step once."""
+    """No graph causes a crash; each fault is reported once; the regions of a valid graph have each step once."""
     shape = analyse("start", vertices)
     assert len({(fault.code, fault.message) for fault in shape.faults}) == len(shape.faults)
     if shape.faults or any(v.next is None for v in vertices):

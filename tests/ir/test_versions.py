@@ -160,7 +160,7 @@ def test_a_released_version_stays_as_it_is(format: Format, request: pytest.Fixtu
 
 
 def test_what_is_released_is_marked() -> None:
-    """A release marks all versions with `released=True`, and stores their snapshots by `pytest --update-golden`."""
+    """A release marks all versions with `released=True`; `pytest --update-golden` stores snapshots of their fields."""
     headings = re.findall(r"^## .*", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
     for format in FORMATS:
         numbers = [version.number for version in format.versions]

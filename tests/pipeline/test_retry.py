@@ -1,4 +1,4 @@
-"""Failed pipelines are retried by the name of the flow or of the run, or, for programs, by a variable."""
+"""A failed pipeline is retried by the flow's name or the run's id; a program retries it through a variable."""
 
 from __future__ import annotations
 

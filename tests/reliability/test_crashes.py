@@ -48,7 +48,7 @@ def client() -> Iterator[None]:
 
 
 def survive(project: Project, store: Store, *blows: Blow) -> None:
-    """Kill a run and the runs that resume it, as `blows` say; then a last resumed run must succeed."""
+    """Kill a run and the runs that resume it, as described by `blows`; then a last resumed run must succeed."""
     project.write("flow.py", FLOW)
     (project.root / ".flowc").mkdir()
     metadata(store.objects.url if "://" in store.objects.url else str(project.root))

@@ -1,4 +1,4 @@
-"""Nothing in the process that runs a flow grows with the number of tasks, and neither does anything that it leaves."""
+"""With more tasks, the process that runs a flow needs no more memory or descriptors, and leaves no more files."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
 
 
 def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
-    """A run is killed, as the kernel does if memory is short; its output up to then can be read."""
+    """If a run is killed, as the kernel does when memory is short, the output that it wrote before can be read."""
     printed = program(
         project,
         """
@@ -281,7 +281,7 @@ def test_options_before_the_command(project: Project, flow: Path) -> None:
 
 
 def test_several_at_once(project: Project, flow: Path) -> None:
-    """`async_run` returns when the run has started; `wait` and `stream_log` work from then on."""
+    """`async_run` returns when the run has started; `wait` and `stream_log` can be used as soon as it has returned."""
     printed = program(
         project,
         """
@@ -344,7 +344,7 @@ def test_what_takes_too_long_is_ended(project: Project, flow: Path) -> None:
 
 
 def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> None:
-    """A run that one event loop has started can be read without a loop, and awaited in another loop."""
+    """A run that was started in one event loop can be read without a loop, and awaited in another loop."""
     printed = program(
         project,
         """
@@ -439,7 +439,7 @@ INTERRUPTED = {
 
 @pytest.mark.parametrize("kind", INTERRUPTED)
 def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> None:
-    """Ctrl-C in a notebook, or a supervisor's signal, reaches only the program; the program then ends the run."""
+    """Ctrl-C in a notebook, or a service manager's signal, reaches only the program, which then ends the run."""
     begin = """
         import asyncio
         from metaflow import Flow, Runner

@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """Create a run; `state` is its status, which has not changed since the run's creation."""
+    """Create a run with the status `state`, which was set when the run was created."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
@@ -283,7 +283,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    """Blobs of a running task are young, and are kept although no record names them yet."""
+    """The blobs of a running task are kept although no record names them yet, because they are young."""
     store_value(store.objects, big("a"))
     assert collect(store) == set()
     assert len(blobs(store)) == 1
@@ -313,7 +313,7 @@ def test_what_killed_writers_left_goes(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
-    """A killed `flowc gc` leaves the lease of a dead process, and a run whose tasks are already deleted."""
+    """After a `flowc gc` was killed, the next one ignores the lease of the dead process, and deletes the run."""
     dead = {"until": time.time() + 1000, "process": {**this_process(), "started": "0"}}
     store.objects.put("gc/sweeps/1-abc", json.dumps(dead).encode())
     finish(begin(store, "1"), "start", x=big("a"))

@@ -1,4 +1,4 @@
-"""Index paths of tasks, and what the graph says about them."""
+"""Index paths of tasks, and the steps and tasks that the graph derives from them."""
 
 from __future__ import annotations
 

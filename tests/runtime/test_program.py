@@ -174,7 +174,7 @@ def test_the_debugger_knows_the_function_that_calls_steps() -> None:
 
 
 def test_a_flow_class_has_one_name_of_ours_for_the_runtime() -> None:
-    """`FlowSpec` has only two attributes for the runtime, so that they do not restrict the names of steps."""
+    """The runtime adds only two attributes to `FlowSpec`, because steps cannot have the names of its attributes."""
     from metaflow import FlowSpec
 
     assert {name for name in vars(FlowSpec) if name.startswith("_flowc_")} == {OPENS, "_flowc_task"}

@@ -113,7 +113,7 @@ def or_skip(what: Callable[[], T]) -> T:
     Tests that need the S3 gateway call this function. Other tests need no Go, because they compare with the recorded
     output of Go programs.
 
-    All tests that need Go are skipped in this function, so that pytest reports them in one line. A test must call the
+    All tests that need Go call this function, so that pytest reports their skips in one line. A test must call the
     function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.
     """
     import pytest

@@ -219,7 +219,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """Yield the items of a shape for a choose, a loop, or another kind that is not a step."""
+    """Draw the items of a shape for an item of this kind: each, loop, fork or choose."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]

@@ -1,4 +1,4 @@
-"""Manifests of every kind that flowc compiles pass the validation of a cluster, and manifests with a fault do not.
+"""A cluster's validators accept manifests of every kind that flowc compiles, and refuse manifests with a fault.
 
 Faulty manifests show that the validators work. Each fault names the validator that finds it: `crd` is the API server
 with Argo's CRDs, `lint` is Argo's validator; None means that neither finds it.
