@@ -198,7 +198,8 @@ class FlowProgram:
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the hooks of decorators from extensions in an attempt that only handles the loss of earlier attempts."""
+        """Call the hooks of extensions' decorators in an attempt that runs no code, because earlier attempts were
+        killed."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import tell_lost

@@ -159,7 +159,7 @@ def _published_staging(version: str) -> list[str]:
 def _copy_with_additions(what: Build, copy: Path) -> None:
     shutil.copytree(
         downloaded(what.module), copy, copy_function=shutil.copyfile
-    )  # `copyfile` does not copy file modes, because the original is read-only
+    )  # copy the content only: the mode of the original is read-only
     for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
     for path, source in what.added:

@@ -434,7 +434,7 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        # wait for this thread's turn in each of these methods, one of which each operation on the store calls
+        # wait for this thread's turn: each operation on the store calls at least one of these methods
         if name in ("_path", "names", "listing", "_write", "exists"):
             self._turn()
         return super().__getattribute__(name)

@@ -101,7 +101,7 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            # `copyfile` does not copy the mode: files in Go's cache are read-only
+            # copy the content only: the mode of files in Go's cache is read-only
             shutil.copyfile(file, target / "files" / file.name)
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"

@@ -259,7 +259,7 @@ _beginning: list[FlowHooks] = []
 def beginning(hooks: FlowHooks) -> Iterator[None]:
     """Make `hooks` the active hooks during the `with` block.
 
-    A flow object that reads its graph gets the graph of the hooks.
+    In the block, the attribute `_graph` of objects of the flow's class is the graph of the hooks.
     """
     cls = type(hooks.flow)
     _beginning.append(hooks)
