@@ -227,7 +227,8 @@ class FlowProgram:
         return cards_task.TaskCards(run, flow, attempt, self.cls)
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Render a step's built-in cards before tasks are forked, so that the forks inherit what this has loaded."""
+        """Render a step's built-in cards before tasks are forked, so that the forks inherit what the rendering
+        loads."""
         cards_task.warm_up(flow, step, self.cls)
 
     # -- values from the flow's code

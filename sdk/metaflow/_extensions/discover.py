@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
-"""The file that lists the extension modules in order; code packages have it, since they lack distribution metadata."""
+"""The file that lists the extension modules in order; a code package contains it, since it has no distribution
+metadata."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 

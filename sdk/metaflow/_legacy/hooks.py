@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")
-"""Hooks that are called when a code package is created. Local runs create no code package and do not call them."""
+"""Hooks that are called when a code package is created. Local runs create no code package and do not call these
+hooks."""
 
 UNSUPPORTED = {
     "runtime_step_cli": "flowc starts each task itself: set os.environ in task_pre_step",

@@ -49,7 +49,7 @@ def namespace(ns: str | None) -> str | None:
 def get_namespace() -> str | None:
     """Return the client's namespace; None if it is not restricted.
 
-    The default namespace is that of the running task's run in a step, and `user:NAME` elsewhere.
+    In a step, the default namespace is that of the step's run; elsewhere, it is `user:NAME`.
 
     >>> get_namespace()
     'user:ann'

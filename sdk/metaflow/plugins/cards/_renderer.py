@@ -54,7 +54,7 @@ class Renderer(Protocol):
         ...
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Render the current state of the card, and return whether this was possible now.
+        """Render the current state of the card; return False if a previous refresh is not done yet.
 
         Args:
             message: a function that returns the JSON of the components; called only if the JSON is needed.
@@ -137,7 +137,7 @@ class _LateError(BaseException):
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """Raise _LateError in the `with` block after this time. The step no longer uses the timer: it has ended."""
+    """Raise _LateError in the `with` block after this time. The timer is free, because the step has ended."""
 
     def expire(signum: int, frame: object) -> None:
         raise _LateError
