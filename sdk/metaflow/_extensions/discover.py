@@ -116,8 +116,8 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # If the dependencies of distributions form a cycle, which pip cannot install either, the alphabetically first
-        # comes first.
+        # If distributions depend on each other in a cycle (pip cannot resolve it either), the alphabetically first of
+        # them comes first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

@@ -279,7 +279,7 @@ class ProcessRenderer:
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
         except ChildProcessError:
-            # the step's code itself has waited for all children of its process, including the one that renders the card
+            # the step's code itself has waited for all children of its process, including the card's process
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
