@@ -139,7 +139,7 @@ def between(upstream: str) -> Iterator[Faults]:
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Ignore errors of connections that the client has closed."""
+            """Do not report errors of connections that the client has closed."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:

@@ -15,7 +15,7 @@ REQUIREMENTS = ROOT / "runtime_image/dependencies/requirements.txt"
 
 
 def context() -> list[str]:
-    """Return the paths that the Dockerfile can copy, which are the exceptions in .dockerignore."""
+    """Return the paths that the Dockerfile can copy: .dockerignore excludes everything else."""
     return [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line.startswith("!")]
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from project import Project
 
 MOUNTED = "file:///proc/self/cwd/.flowc"
-"""The store's URL for pods, and for programs whose working directory is the project: flowc refuses a volume below
-/tmp."""
+"""The store's URL in pods, and for programs that run in the project's directory: flowc refuses volumes below /tmp, so
+the URL names this directory in another way."""
 
 
 class KubernetesApi:

@@ -15,7 +15,7 @@ CATALOG = "EVERY_KIND_CATALOG"
 
 
 def install_plugins(project: Project) -> None:
-    """Let programs of a project find the test package; the data of its plugins is in the project."""
+    """Let programs of a project find the test package, whose plugins then keep their data in the project."""
     environment = project.environment
     environment["PYTHONPATH"] = os.pathsep.join([str(PLACE), environment["PYTHONPATH"]])
     environment[CATALOG] = str(project.root / "catalog")

@@ -39,7 +39,7 @@ class Machine:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
 
     def up(self) -> None:
-        """Mount it. Mount the file system; repeat this while a process still uses the mount that was shut down."""
+        """Mount the file system; repeat this while a process still uses the mount that was shut down."""
         wait_until(self._mount, f"{self.root} stays shut down")
 
     def _mount(self) -> bool:
@@ -52,7 +52,7 @@ class Machine:
         return True
 
     def cut(self) -> None:
-        """Cut the power: nothing is written afterwards."""
+        """Simulate that the power is cut: nothing is written to the device afterwards."""
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))

@@ -129,7 +129,7 @@ class Project:
     def close(self) -> None:
         """Kill programs that still run, for example after a failed test."""
         for process in self._started:
-            with process:  # the end of this block closes the pipes and waits for the process
+            with process:  # leaving the `with` block closes the program's pipes and waits for its end
                 process.kill()
         for gate in self._gates:
             gate.open()

@@ -156,7 +156,7 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # a run without this record had not started completely
+            if run.exists():  # without its record, the run had not started completely
                 check_run(run)
     return len(keys)
 

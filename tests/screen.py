@@ -20,7 +20,7 @@ def screen(written: str, width: int) -> list[str]:
             assert what == "m", f"a sequence that is not known here: {number}{what}"
         elif char == "\r":
             column = 0
-        elif char == "\n":  # the outputs in the tests have no carriage return before a newline
+        elif char == "\n":  # a newline also moves to column 0, as on a real terminal, which adds a carriage return
             at, column = at + 1, 0
         else:
             if column == width:

@@ -1,7 +1,7 @@
 """The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-Each name is imported on first access, since every task of every flow pays for this import. For the same reason, neither
-this module nor the modules that it imports import `typing`.
+Each name is imported on first access, since every task of every flow imports this package and waits for the import. For
+the same reason, neither this module nor the modules that it imports import `typing`.
 """
 
 from __future__ import annotations
@@ -241,7 +241,8 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
-        if name.startswith("_"):  # `from metaflow import _seam` asks for an attribute before it imports the module
+        if name.startswith("_"):
+            # before it imports the module, `from metaflow import _seam` looks up the attribute `_seam`
             raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
         from importlib.util import find_spec
 

@@ -99,7 +99,7 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, types: Co
 def apply(name: str) -> Callable[..., Any]:
     """Return an extension's decorator with this name.
 
-    The check of the flow decides whether the decorator fits a step or a flow.
+    `flowc check` reports an error if a decorator of steps is used on a flow, or a decorator of flows on a step.
     """
 
     def decorator(*args: object, **kwargs: object) -> Any:

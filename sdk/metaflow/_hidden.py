@@ -1,6 +1,6 @@
 """Support for an artifact with the name of a step: `self.name` is the artifact; `self.next(self.name)` means the step.
 
-In later tasks too, attribute lookup must find the inherited artifact before the step's method of the same name.
+In a later task, too, reading `self.name` must return the inherited artifact and not the step's method.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_hideable(attribute: object) -> bool:
 
 
 def bring_forward(flow: object) -> None:
-    """Load inherited artifacts that have the name of a step, since attribute lookup would find the step's method."""
+    """Load the inherited artifacts that have the name of a step; otherwise `self.name` would be the step's method."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
         state.load(flow, name)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from metaflow.client import Run
     from metaflow.plugins.cards import _task as cards_task
     from metaflow.plugins.cards._task import TaskCards
-else:  # imported late: only runs with patches or cards need them
+else:  # imported at first use, because only runs with patches or cards need these modules
     cards_task = LateModule("metaflow.plugins.cards._task")
     inspect = LateModule("inspect")
     replace_step = LateFunction("metaflow._replacing:replace_step")
@@ -187,7 +187,7 @@ class FlowProgram:
         return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
-        """Set the transition of a step whose code did not run, from its source and arguments that a decorator set."""
+        """Set the transition of a step whose code did not run, from `self.next` in its source and these arguments."""
         _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
@@ -198,7 +198,8 @@ class FlowProgram:
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the hooks of decorators from extensions in an attempt that only handles the loss of earlier attempts."""
+        """Call the hooks of extensions' decorators in an attempt that runs no code, because earlier attempts were
+        killed."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import tell_lost
@@ -226,7 +227,8 @@ class FlowProgram:
         return cards_task.TaskCards(run, flow, attempt, self.cls)
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Do the work for the cards of a step that forked tasks would do again."""
+        """Render a step's built-in cards before tasks are forked, so that the forks inherit what the rendering
+        loads."""
         cards_task.warm_up(flow, step, self.cls)
 
     # -- values from the flow's code
@@ -311,7 +313,8 @@ def _static(cls: Any, name: str) -> Any:
     for base in cls.__mro__:
         if name in vars(base):
             return vars(base)[name]
-    return inspect.getattr_static(cls, name)  # an attribute of the metaclass
+    # no class has the name in its own dict, so it is an attribute of the metaclass
+    return inspect.getattr_static(cls, name)
 
 
 def _state(task: FlowSpec) -> TaskState:

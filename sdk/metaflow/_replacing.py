@@ -74,7 +74,7 @@ def _take_over(state: TaskState, inputs: Inputs[FlowSpec]) -> None:
 
 
 def _fill(task: FlowSpec, node: Node, way: str) -> str:
-    """Supply the foreach list or switch choice of a mocked step if nothing has set it; return a note about the value.
+    """If nothing has set the foreach list or the switch choice of a mocked step, set it; return a note about the value.
 
     Args:
         task: the flow object.

@@ -36,8 +36,8 @@ command_context: LateFunction[[click.Command], click.Context] = LateFunction("fl
 make_program: LateFunction[[type], Program] = LateFunction("metaflow._program:FlowProgram")
 """Return the `Program` through which the runtime runs a flow's class.
 
-The function is imported late, although it belongs to the API, because its module derives classes from a package that
-imports this table.
+Although `metaflow._program` belongs to the API, it is imported late, because its classes derive from classes of a
+package that imports this table.
 """
 
 show_object: LateFunction[[object], str] = LateFunction("metaflow.client.html:show")

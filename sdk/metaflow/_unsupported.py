@@ -53,7 +53,8 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Name in `metaflow` → the alternative."""
 
-# Names that Metaflow has without extensions, or names of back ends: programs may import but not use them.
+# Programs may import these names but not use them: Metaflow has them even without extensions, or they belong to back
+# ends.
 IMPORTABLE = frozenset({
     "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from metaflow.exception import InvalidDecoratorAttribute as InvalidDecoratorAttribute
     from metaflow.exception import MetaflowException as MetaflowException
 
-    # Only for type checkers: creating it would compile its bound, and the first compilation takes 1 ms.
+    # Defined only for type checkers: at run time, creating a TypeVar compiles the text of its bound, which takes 1 ms
+    # the first time.
     _Function = TypeVar("_Function", bound="Callable[..., object]")
 
 __all__ = [

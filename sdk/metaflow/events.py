@@ -163,5 +163,6 @@ def _when(event: MetaflowEvent) -> float:
 
 def _run_of(event: MetaflowEvent) -> object:
     """Return the client's `Run` of an event that is the end of a run."""
-    # The id of such an event may name a task of the run, and the run may belong to another user.
+    # The id is the pathspec of the run or of one of its tasks. The run may belong to another user, so no namespace is
+    # checked.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

@@ -194,7 +194,7 @@ class MetaflowUnknownUser(MetaflowException):
 class ParameterFieldFailed(MetaflowException):
     """A function that computes the default or another field of a parameter has failed.
 
-    Raise it in an `except` block that handles that failure.
+    Raise ParameterFieldFailed in the `except` block that handles the failure of the function.
     """
 
     headline = "Parameter field failed"

@@ -57,8 +57,8 @@ class FlowLinter:
 
         Args:
             graph: the flow's `_graph`, its class, or an object of it.
-            **options: Metaflow's options `require_…`. Their values are fixed: everything is required, except that
-                nested foreaches are allowed.
+            **options: Metaflow's options `require_…`. The values of these options are fixed: everything is required,
+                except that nested foreaches are allowed.
 
         Raises:
             LintWarn: the flow has an error.

@@ -187,7 +187,7 @@ class Current:
             return extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
-        except MetaflowNotFound:  # the task does not belong to a run, as in a test
+        except MetaflowNotFound:  # the store has no such run, for example in a test
             return None
 
     @property
@@ -268,7 +268,8 @@ class Current:
         return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
-        # Outside of a run, the value is None, as in Metaflow. The type is str, because steps need no check for None.
+        # Outside of a run, the returned value is None, as in Metaflow. It is nevertheless typed as str, so that type
+        # checkers do not demand a check for None in steps.
         return cast("str", self._task_field(name))
 
     def _project(self, name: str) -> object:

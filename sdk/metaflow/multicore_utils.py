@@ -33,7 +33,7 @@ class MulticoreException(Exception):
 
 class _Child(NamedTuple):
     pid: int
-    # a pipe; reading it reaches the end when the child has ended, since only the child holds the write end
+    # the read end of a pipe whose write end only the child holds: it is at its end when the child has ended
     alive: int
     result: str
 
@@ -90,11 +90,11 @@ def parallel_imap_unordered(
             if not running:
                 return
             for alive in connection.wait(list(running)):
-                assert isinstance(alive, int)  # `connection.wait` returns the pipes in the order of the arguments
+                assert isinstance(alive, int)  # the arguments are descriptors, so `connection.wait` returns descriptors
                 done.append(_collect(running.pop(alive)))
             while done:
                 yield done.popleft()
-    finally:  # reached with running calls if the caller stops early or a call has failed
+    finally:  # if the caller stops early or a call has failed, other calls are still running
         for child in running.values():
             _end(child)
 
@@ -105,7 +105,7 @@ def _cores() -> int:
 
 def _spawn(func: Callable[[Any], object], argument: object, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
-    alive, held = os.pipe()  # `held` is closed when the child ends, even if the child is killed
+    alive, held = os.pipe()  # the child holds `held`, which is closed when the child ends, even if it is killed
     sys.stdout.flush()  # otherwise the child would also write the text that this process has buffered
     sys.stderr.flush()
     pid = os.fork()

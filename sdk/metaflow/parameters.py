@@ -85,7 +85,7 @@ class Parameter(Generic[_T]):
         type: str, int, float, bool, JSONType, a click type, or a function of a string such as `pathlib.Path`; default:
             the type of `default`, or str.
         help: the help text of the option.
-        required: whether the option must be given. As in Metaflow, it has no effect if there is a default.
+        required: whether the option must be given. As in Metaflow, `required` has no effect if there is a default.
         show_default: whether the help shows the default.
         multiple: whether the option may be repeated; the value is a tuple.
         separator: the separator at which a string is split into a list.

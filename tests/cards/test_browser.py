@@ -182,7 +182,8 @@ LIVE = """
 
 
 def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> None:
-    """Two browsers show different cards, which update in place. When Ctrl-C ends the server, both pages report it."""
+    """Two browsers show different cards, which update in place. When Ctrl-C ends the server, both pages show that the
+    server has ended."""
     project.write("live.py", LIVE)
     flow = project.start("live.py", "run")
     server = project.start("-u", "live.py", "card", "server", "--port", "0", "--poll-interval", "1")
@@ -192,7 +193,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
         assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
-        # the page first shows the card that was created first, which may be the other card
+        # the page first shows the card that was created first, which may not be the card of `end`: select that card
         one.ask("document.querySelector('nav button').click()")
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
@@ -201,7 +202,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         other.ask("[...document.querySelectorAll('nav button')].find((b) => b.textContent.includes('start')).click()")
         start = browser.frame(other.ask("shown").split("/")[-1])
         start.wait("document.body !== null && document.links.length === 1")
-        assert start.ask("document.links[0].target") == "_blank"  # links open in a new tab
+        assert start.ask("document.links[0].target") == "_blank"  # a link in a card opens in a new tab
         end.ask("window.mark = 'the same page'")
         (project.root / "go-1").touch()
         end.wait("document.body.innerText.includes('2 / 2') && document.querySelectorAll('.chart svg path').length > 2")

@@ -305,7 +305,8 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
 
 
 def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
-    """Three errors with several lines are reported completely: of a component, of a card's refresh, and of a card."""
+    """Errors with several lines are printed completely: an error of a component, of a card's refresh, and of a final
+    page."""
     flow(
         """
         @card(type="wordy", id="a")

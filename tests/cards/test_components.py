@@ -229,7 +229,7 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    # cells with numbers have the class for numbers, with and without a heading
+    # the heading and the six cells below it have the CSS class `number`
     assert drawn.count('class="number"') == 7
 
 

@@ -1,4 +1,4 @@
-"""Cards are rendered after the end of their task is reported: they delay no other task, and the run waits for them."""
+"""A task's cards are rendered after its end is reported: rendering delays no other task, and the run waits for it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ if __name__ == "__main__":
 def run(
     project: Project, card: str, code: str = "pass", before: str = "", workers: str = "1", *, waits: bool = False
 ) -> str:
-    """Run the flow, and return its output.
+    """Run the flow and return its output.
 
     Args:
         project: the project.
@@ -101,7 +101,7 @@ def pages(project: Project, path: str) -> list[str]:
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_the_next_task_begins_while_the_card_is_rendered(project: Project, start: str) -> None:
-    """The first card waits for the second task, which a single worker runs."""
+    """The card of the first task waits until the second task runs: rendering does not occupy the only worker."""
     project.environment["FLOWC_START"] = start
     told = run(project, '@card(type="late")', waits=True)
     assert "WARNING" not in told
@@ -138,7 +138,7 @@ def test_a_built_in_card_ends_at_its_timeout(project: Project) -> None:
 
 
 def test_a_built_in_card_that_fails_is_reported(project: Project) -> None:
-    """Both a refresh and the final page fail."""
+    """The built-in card fails twice, at a refresh and at the final page, and each failure is reported."""
     told = run(
         project,
         "@card(refresh_interval=0)",
@@ -152,7 +152,8 @@ def test_a_built_in_card_that_fails_is_reported(project: Project) -> None:
 
 
 def test_a_failed_task_is_retried_after_its_cards(project: Project) -> None:
-    """The process of a failed attempt reports how it ended with its exit code, which follows the cards."""
+    """When an attempt fails, its process first renders its cards and then ends; its exit code reports the failure to
+    the run."""
     told = run(
         project,
         "@card\n    @retry(times=1, minutes_between_retries=0)",

@@ -208,7 +208,8 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a file so new that a later change could have the same modification time is hashed a second time."""
+    """A file is hashed a second time only if it is so new that a later change could leave its modification time
+    unchanged."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 
@@ -341,7 +342,7 @@ def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:
-    """`flowc gc` deletes old runs while new runs store the same values."""
+    """`flowc gc` deletes old runs while new runs store the same values, and no value is lost."""
     project.write("flow.py", MODEL)
     project.run("flow.py")
     for _ in range(3):

@@ -180,7 +180,8 @@ def test_parameters_of_a_template() -> None:
 
 
 def test_what_a_pod_cannot_take_is_said_before() -> None:
-    """Too many parameters are refused before the run: the first pod gets all in one variable of 128 KiB, in base64."""
+    """Parameters that are too long are refused before the run: the first pod gets them, in base64, in one variable of
+    128 KiB."""
     takes = template(arguments={"parameters": [{"name": "a", "value": "x"}]})
     room = 128 * 1024 * 3 // 4 - len('[{"name":"a","value":""}]') - 40
     check_size(takes, [{"name": "a", "value": "x" * room}], {})
@@ -312,7 +313,7 @@ def test_deployed_code_keeps_the_revision_that_it_was_deployed_with() -> None:
     assert json.loads(value) == new
     assert "{{" not in value
     assert "$" not in value
-    assert manifest == deployed("code-1")  # the function has not changed its argument
+    assert manifest == deployed("code-1")  # `with_revision` has not changed the manifest that it was given
     for live, expected in (
         (deployed("code-1"), value),
         (deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}), "old"),

@@ -84,7 +84,7 @@ class Shell:
     def complete(self, line: str) -> str:
         """Type a line and the Tab key, and return the completed line, which the shell prints by `echo`.
 
-        A further character is typed after Tab, because zsh removes the blank that it added if no character follows.
+        A further character is typed after Tab, because zsh adds a blank and removes it again if no character follows.
         """
         self._type(f"{line}\tX\x01echo '<\x05>'\n")
         return self._read("X>\r\n").rpartition("\n<")[2].rpartition("X>")[0]
@@ -232,7 +232,8 @@ def test_a_flows_own_parameters(typed: Project) -> None:
     assert answers(typed, "flowc spin written.py start --al") == ["--alpha"]
     assert answers(typed, "flowc run written.py:Another --be") == ["--beta"]
     assert answers(typed, "flowc run --flow Another written.py --be") == ["--beta"]
-    assert answers(typed, "flowc run written --le") == ["--learning-rate"]  # here, FLOW is a module name
+    # `written` is the name of the module, not of the file
+    assert answers(typed, "flowc run written --le") == ["--learning-rate"]
     assert answers(typed, "flowc run --max-workers 3 written.py --dry --alpha 2 --mod") == ["--mode"]
     assert answers(typed, "flowc run written.py --mode ") == ["fast", "slow"]
     assert answers(typed, "flowc run written.py --mode=f") == ["fast"]

@@ -201,7 +201,8 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
 
 
 def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
-    """A command ignores settings in a file that do not apply to it, but refuses such an option on its command line."""
+    """A command ignores a setting in a file if it does not apply to the command; the option of the same name is an
+    error."""
     small.write("flowc.toml", 'max-workers = 2\nstart = "fresh"\ncluster-store = "/nowhere"\n')
     assert small.flowc("run", "flow.py").code == 0
     done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml")

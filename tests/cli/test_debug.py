@@ -72,7 +72,8 @@ def test_it_stops_at_the_first_line_and_where_the_step_raises(failed: Project) -
         assert "-> return one / other\n" in raised
         assert terminal.say("p one, other") == "(3, 0)\n"
         assert "work()" in terminal.say("up")
-        terminal.say("import time; time.sleep(1.2)")  # the debugger ignores the step's timeout
+        # the sleep is longer than the step's timeout, which does not apply in the debugger
+        terminal.say("import time; time.sleep(1.2)")
         terminal.type("q\n")
         assert terminal.end() == 1
     assert everything(failed.root / ".flowc") == before
@@ -83,7 +84,7 @@ def test_a_task_may_be_brought_to_its_end(failed: Project) -> None:
         terminal.until("(Pdb) ")
         terminal.say("n")
         assert "-> self.share = divide(" in terminal.say("n")
-        # `s` does not stop inside the code that reads self.alpha, which is not the user's code
+        # the line also reads self.alpha, in code of flowc, but `s` stops only in the user's code
         assert "-> def divide(" in terminal.say("s")
         assert "-> return one / other" in terminal.say("n")
         terminal.say("other = 6")
@@ -99,7 +100,7 @@ def test_post_mortem(failed: Project) -> None:
         assert "-> return one / other\n" in terminal.until("(Pdb) ")
         terminal.type("q\n")
         assert terminal.end() == 1
-    # there is no prompt, because the task raised no error
+    # `--post-mortem` opens no prompt, because this task raised no error
     done = failed.flowc("debug", "--post-mortem", "Fails/latest/work/0.0")
     assert done.code == 0
     assert "share: float" in done.out

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = ROOT / "examples" / "digits"
 DIGITS = str(FORMS / "digits.py")
-ENDS = {  # the file of each form -> (the flow, its last step)
+ENDS = {  # the file of each form of the example -> (the name of the flow, its last step)
     "digits.py": ("DigitsFlow", "end"),
     "pipeline.py": ("DigitsPipeline", "conclude"),
     "pipeline.yaml": ("DigitsYaml", "conclude"),

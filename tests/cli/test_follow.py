@@ -75,7 +75,7 @@ def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # the story runs up to its first `yield` before the command starts
+        next(made.events, None)  # run the story up to its first `yield` before the command starts
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -125,7 +125,7 @@ def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -
         run.attempt("start")
         status: Any = {"state": "failed", "changed": 1.0, "failed": "start/0", "message": "ValueError: no\nmore"}
         run.run.set_status(status)
-        for _ in range(20):  # each yield is a pause of up to 2 s
+        for _ in range(20):  # after each `yield`, the command sleeps for up to 2 s
             yield
         run.say("start", "late\n")
         yield

@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    # `damaged/` keeps the first damaged object with this key; a second one gets another name
+    # a second damaged object with this key does not replace the first one in `damaged/`, but gets the ending `.2`
     store.objects.put(key, b"")
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
@@ -429,7 +429,7 @@ def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
     assert found["faults"][0]["moved"] == f"damaged/{run.prefix}"
     assert store.objects.names_below("flows") == []
     assert store.runs("F") == []
-    assert len(store.objects.names_below("damaged")) == number + 2  # the run's tags are moved as well
+    assert len(store.objects.names_below("damaged")) == number + 2  # the two further objects are the run's tags
     code, found, _ = fsck(store)
     assert (code, found["aside"]) == (0, number + 2)
     assert f"damaged/{run.prefix}/status.json" in found["moved_before"]

@@ -151,7 +151,7 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
 def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
     if fault == "configuration":
         local.write(".git/config", "[core\n")
-    else:  # a directory whose copying was interrupted has such a repository; the ignored files are still secret
+    else:  # a repository without HEAD may come from an interrupted copy; ignored files must stay secret nevertheless
         (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0

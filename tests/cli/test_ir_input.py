@@ -375,7 +375,7 @@ def test_places_in_json() -> None:
     assert str(span_of("f", text, ["a", 1, "d"])) == "f:3:3"
     assert str(span_of("f", text, ["a", 0, "b"])) == "f:2:14"
     assert str(span_of("f", text, ["e"])) == "f:4:7"
-    # the list has no item 7, so the position of the list is returned
+    # the list `a` has no item 7, so `span_of` returns the position of the list
     assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"
     assert str(span_of("f", text, [])) == "f:1:1"
     assert span_of("f", text, ["e"]).width == 1

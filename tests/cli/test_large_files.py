@@ -208,7 +208,8 @@ def test_a_trigger_sends_what_is_too_large_for_an_argument(
     with pytest.raises(BadParameter, match="has 199,998 bytes, and there is room for 65,536: the store file:///x"):
         arguments_of(accepted, given, sender("file:///x", MAX_PACKED))
     monkeypatch.setenv("FLOWC_STORE_CLAIM", "claim")
-    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # like `flowc diff`, which sends no files
+    # with `only_name`, as in `flowc diff`, no file is sent to the store
+    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])
     assert named["sent"] == hashlib.sha256(content).hexdigest()
     assert list(shared.iterdir()) == []
     (argument,) = arguments_of(accepted, given, sender(f"file://{shared}", MAX_PACKED))

@@ -79,7 +79,7 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    # without arguments there is no warning: a test may run the file to get its class
+    # without arguments, there is no warning, because a program may run the file only to get the flow's class
     assert project.python("flow.py").err == ""
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
@@ -470,7 +470,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # must be the first command, because the commands below start newer runs
+            ),  # the first case, because the commands of the other cases start runs that `latest` would then mean
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

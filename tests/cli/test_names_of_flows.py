@@ -1,4 +1,4 @@
-"""An option after FLOW belongs to the flow if the prepared flow has this parameter; hidden ones do not count."""
+"""An option after FLOW means a parameter of the flow only if the flow has it after its mutators have run."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_help_before_other_commands_is_that_of_the_file(project: Project) -> Non
         shown = project.python("flow.py", *words)
         assert shown.code == 0, shown.err
         assert shown.out.startswith("Usage: python flow.py [OPTIONS] [COMMAND]")
-    done = project.python("flow.py", "--tag", "--help", "run")  # here, `--help` is the value of `--tag`
+    done = project.python("flow.py", "--tag", "--help", "run")  # `--help` is the value of `--tag`
     assert done.code == 0, done.err
     assert project.latest().user_tags() == {"--help"}
 

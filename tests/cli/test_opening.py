@@ -151,7 +151,7 @@ def test_an_installed_package_travels_alone(packaged: Project) -> None:
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
     text = packaged.flowc("compile", "pkg.flows", "--notes=x", PYTHONPATH=path)
-    assert text.code == 2  # unknown option: a compiled flow gets its parameters when it is triggered
+    assert text.code == 2  # `--notes` is an unknown option: parameters are given when the flow is triggered
     pytest.importorskip("hera")
     text = packaged.flowc("compile", "pkg.flows", PYTHONPATH=path)
     assert text.code == 0, text.err
@@ -404,7 +404,7 @@ def test_the_directory_above_is_named(packaged: Project) -> None:
 
 
 def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
-    """The flow is refused if another package with its package's name is imported, since modules of both would mix."""
+    """The flow is refused if another package of the same name is already imported, since modules of both would mix."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
         "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
@@ -415,7 +415,7 @@ def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
 
 
 def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
-    """`flowc trigger` also accepts names of deployed flows, which look like modules in projects."""
+    """`flowc trigger` also accepts names of deployed flows; in projects, these names contain dots like module names."""
     from flowc.opening import names_code
 
     before = os.getcwd()

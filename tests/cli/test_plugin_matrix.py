@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 TOKEN = "place-token"
 EXECUTORS = ("local", "mock", "argo", "directory")
 STORES = ("file", "sqlite")
-SECRETS = ("env", "dotenv", "files", "letters")  # on a cluster, values come from a Secret instead of this source
+# the sources of secrets in local runs; on a cluster, the secrets come from a Secret of Kubernetes
+SECRETS = ("env", "dotenv", "files", "letters")
 PICKLERS = ("pickle", "cloudpickle", "zipped")
 TRACKERS = ("none", "lines")
 
@@ -93,7 +94,7 @@ EXPECTED = {
 
 
 SENT = ["succeeded", "succeeded", *([f"size/score-0.{n}", n, n] for n in (0, 0, 1, 1, 2, 2))]
-"""What the tracker gets from the two runs."""
+"""The calls that the tracker gets for the two runs."""
 
 PLAIN = ("NoneType", "int", "float", "str", "list", "dict")
 
@@ -201,7 +202,7 @@ def run_both(project: Project, choice: Choice) -> dict[str, Results]:
             done = project.flowc("run", flow, "--rows", "3", FLOWC_SECRETS=chosen, **environment)
             assert done.code == 0, done.err
         assert len(api.workflows) == (2 if choice.executor == "argo" else 0)
-    # Mocked steps record no metrics, and a mocked run sends nothing.
+    # Mocked steps record no metrics, so a mocked run sends nothing to the tracker.
     sent = choice.tracker == "lines" and choice.executor != "mock"
     assert tracked(lines) == (SENT if sent else [])
     store = Store.open(url)
@@ -219,9 +220,10 @@ _known: dict[tuple[bool, bool], dict[str, Results]] = {}
 
 @pytest.fixture
 def reference(plugins_here: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that runs the flows with flowc's default plugins, and returns the results.
+    """Return a function that runs the flows with flowc's default plugins and returns the results to compare with.
 
-    Only the executor `mock` and the pickler `zipped` are taken from the choice.
+    If the combination has the executor `mock` or the pickler `zipped`, the function uses them too, since they change
+    the results.
     """
 
     def find(choice: Choice) -> dict[str, Results]:

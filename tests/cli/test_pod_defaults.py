@@ -125,8 +125,8 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
     """The order of precedence of a step's settings is kept.
 
-    A step's table comes first, then its override, the step's arguments, the override that the step names, and the
-    defaults.
+    In order of decreasing precedence: the table of the step, the table of its override, the arguments in the step, the
+    table of the override that the step names, the defaults.
     """
     digits.write(
         "pipe.py",

@@ -141,7 +141,7 @@ def test_runs_with_other_ids_are_in_the_order_of_the_store(run: str, tmp_path: P
 
 
 def test_the_names_in_a_store_on_top_of_another(tmp_path: Path) -> None:
-    """The store's own code reads both."""
+    """Quick completion finds the flows and runs of both stores, as the code of the store does."""
 
     (tmp_path / "lower" / "flows" / "Lower" / "runs").mkdir(parents=True)
     (tmp_path / "upper" / "flows" / "Upper" / "runs").mkdir(parents=True)

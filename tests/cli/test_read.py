@@ -110,7 +110,8 @@ def test_dump(left: Project) -> None:
 
 
 def test_a_value_that_cannot_be_restored_here_is_described(left: Project) -> None:
-    """If the store has lost the code of the run too, `dump` prints the error instead of the value."""
+    """If neither the flow's file nor the copy of the code in the store exists, `dump` prints the error instead of the
+    value."""
     (left.root / "flow.py").unlink()
     left.store.objects.delete(blob_key(left.latest().record()["sources"]["digest"]))
     done = left.flowc("dump", "Left/latest/start/0")

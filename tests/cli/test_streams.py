@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word(full: Project, co
 
 @pytest.mark.parametrize("parameters", ["--lines 100000", "--size 10000"])
 def test_a_store_on_a_full_disk_is_told_in_a_line(full: Project, parameters: str) -> None:
-    """A limit of file sizes simulates a full disk; for a program, only the error number is different."""
+    """A limit of file sizes simulates a full disk: writing fails as on a full disk, only with another error number."""
     done = shell(full, f"ulimit -f 256; python -m flowc run --local flow.py {parameters}")
     assert done.code == 1
     assert "cannot write to the store" in done.err
@@ -164,7 +164,7 @@ def test_a_disk_that_fails_below_the_output_is_told_in_a_line(
 
 
 def test_a_file_that_the_disk_cannot_read_is_no_matter_of_the_output(capsys: pytest.CaptureFixture[str]) -> None:
-    error = OSError(errno.EIO, "Input/output error")  # an error of `file.read()` does not name the file either
+    error = OSError(errno.EIO, "Input/output error")  # a read error without a file name, as `file.read()` raises it
     assert not is_of_a_stream(error)
     with pytest.raises(OSError, match="Input/output error") as raised, reporting_failed_output():
         raise error

@@ -147,7 +147,7 @@ def test_what_needs_a_process_has_only_those_that_had_one(opened: Project) -> No
 
 def test_a_control_task_is_not_done_before_all_items_are(project: Project) -> None:
     project.write("flow.py", FLOW)
-    # With several workers, the failure in one foreach may end the run before the other foreach has started.
+    # one worker: with several, the failure in one foreach could end the run before the other foreach has started
     assert project.python("flow.py", "run", "--n", "1", "--max-workers", "1").code == 1
     shown = json.loads(flowc(project, "show", "Open/latest/body/body-0.0", "--json"))
     assert [row["outcome"] for row in shown["attempts"]] == ["vanished"]

@@ -80,7 +80,7 @@ def far(project: Project) -> Project:
 
 
 def without(far: Project, installed: Path, *command: str) -> Finished:
-    """Run a command without obstore: the option -S hides installed packages, and the path contains all others."""
+    """Run a command without obstore: -S hides installed packages, and PYTHONPATH has all packages except obstore."""
     path = f"{far.environment['PYTHONPATH']}{os.pathsep}{installed}"
     return far.python("-S", *command, PYTHONPATH=path)
 

@@ -67,7 +67,7 @@ def test_a_line_shows_how_far_it_is_and_goes(project: Project, columns: int) -> 
         terminal.until("counting sheep: 1,234 of")
         go.open()
         assert terminal.end() == 0
-    assert "counting …" not in told  # in the first second, no progress line is printed
+    assert "counting …" not in told  # no progress line is printed in the first second
     assert [line for line in screen(terminal.seen, columns) if line] == ["a line between", "done"]
 
 
@@ -89,7 +89,8 @@ def test_a_collection_says_what_it_looks_at(project: Project) -> None:
     record = project.root / ".flowc" / run.prefix / "run.json"
     text = record.read_bytes()
     record.rename(project.root / "kept")
-    os.mkfifo(record)  # `flowc gc` opens this pipe as a record, and waits until the test writes its content
+    # the record becomes a pipe: `flowc gc` waits when it reads the pipe, until the test writes the record into it
+    os.mkfifo(record)
     os.link(record, project.root / "pipe")
     with Terminal(project, "-m", "flowc", "gc", TERM="xterm", NO_COLOR="1") as terminal:
         terminal.until("reading the runs of Tiny: 0 of 1 … ")
@@ -105,7 +106,8 @@ def test_a_run_that_waits_for_a_collection_says_so(project: Project) -> None:
     project.write("data.txt", "some text")
     project.run("flow.py")
     blobs = [path for path in (project.root / ".flowc" / "blobs").rglob("*") if path.is_file()]
-    for blob in blobs:  # the run checks whether a `flowc gc` is running only before it reuses an old blob
+    for blob in blobs:
+        # the blobs are made old, because a run looks for a running `flowc gc` only before it reuses an old blob
         os.utime(blob, (time.time() - 50_000,) * 2)
     lease = {"version": 1, "until": time.time() + 3000, "process": this_process()}
     (project.root / ".flowc" / "gc" / "sweeps").mkdir(parents=True)

@@ -109,12 +109,13 @@ ASKS = """
 
 
 def test_a_flow_may_ask_before_its_tasks_are_forked(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A flow's file can read the bucket when it is imported: it reads in another process, and tasks are forked."""
+    """A flow's file can read the bucket when it is imported: another process sends the requests, so tasks can fork."""
     project.environment["METAFLOW_USER"] = "ann"
     project.write("asks.py", ASKS)
     with gateway(tmp_path_factory.mktemp("s3")) as s3:
         place = s3.environment | {"FLOWC_STORE": s3.bucket("asks")}
-        # Each task imports the file again, and then the store also contains the current run.
+        # In a task, the file also finds the current run, because each task imports the file again after the run has
+        # started.
         for seen in ("seen 0 1 [1, 1, 1]", "seen 1 1 [2, 2, 2]"):
             done = project.flowc("run", "--local", "asks.py", **place)
             assert done.code == 0, done.err

@@ -69,7 +69,7 @@ def test_one_task_of_many_is_found_without_a_listing_of_all(
     assert run.successful
     assert run["each"]["0.40"].data.letter == "A"
     assert looks["get"] <= 6
-    assert looks["names"] <= 4  # the steps and the end step's tasks, each listed at most twice
+    assert looks["names"] <= 4  # at most two listings of the steps, and two of the tasks of the end step
     looks.clear()
     assert sum(task.successful for task in run["each"]) == 50
     assert looks["get"] <= 51

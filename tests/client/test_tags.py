@@ -208,7 +208,7 @@ def test_metadata_selects_the_store(good: Run, letters: Project, monkeypatch: py
     empty = letters.root / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    assert default_metadata() == here  # the store is in a parent of this directory
+    assert default_metadata() == here  # the default store is in a parent of the current directory
     monkeypatch.setenv("FLOWC_STORE", str(empty))
     assert default_metadata() == f"local@{empty}"
     assert list(Metaflow()) == []

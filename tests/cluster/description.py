@@ -14,7 +14,7 @@ VARIABLE = "FLOWC_TEST_CLUSTER"  # the variable through which the tests get the 
 
 @dataclass(frozen=True)
 class Cluster:
-    origin: Literal["kind", "given"]  # "kind": created by the harness; "given": named by KUBECONFIG
+    origin: Literal["kind", "given"]  # "kind" if the harness has created the cluster, "given" if KUBECONFIG names it
     argo: str
     kubectl: str
     kubeconfig: str

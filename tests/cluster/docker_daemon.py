@@ -1,7 +1,7 @@
 """A docker daemon that the harness starts itself, on machines that cannot pull images.
 
-It does not change the machine's network: no docker0, no firewall rules, no forwarding. Its only network is the bridge
-of the cluster: pods reach each other and this machine, and nothing else.
+The daemon does not change the machine's network: no docker0, no firewall rules, no forwarding. The daemon's only
+network is the bridge of the cluster: pods reach each other and this machine, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, wait_until
 from cluster.stages import stage
 
-CGROUP = "flowc-cluster"  # the cgroup that contains all containers, in each cgroup hierarchy
+CGROUP = "flowc-cluster"  # below this cgroup are the cgroups of all containers, in each cgroup hierarchy
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
-CAPABILITIES = (  # in the order of their bit numbers
+CAPABILITIES = (  # capabilities of Linux: the index of each is its bit number
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),
     *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
     *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),
@@ -42,7 +42,8 @@ def host() -> str:
 
 
 def check() -> None:
-    """Install the packages that the daemon needs, if possible. Raises Missing if such a daemon cannot run."""
+    """Install the packages that the daemon needs, if possible. Raises Missing if the daemon cannot run on this
+    machine."""
     if os.uname().sysname != "Linux":
         raise Missing(
             "without images to pull a cluster can be made on Linux only; start a container engine that can pull"
@@ -67,7 +68,7 @@ def start() -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Hazard: Ctrl-C must not reach the daemon; the harness stops it at its end
+            start_new_session=True,  # Hazard: Ctrl-C must not reach the daemon; the harness itself ends the daemon
         )
         log.close()
 

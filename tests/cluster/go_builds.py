@@ -27,7 +27,7 @@ class Build:
     module: Module
     commands: tuple[tuple[str, str], ...]
     replace: tuple[tuple[str, Module], ...] = ()
-    kubernetes: str = ""  # the version of the published staging modules, which replace local directories in go.mod
+    kubernetes: str = ""  # if given, go.mod uses published modules of this Kubernetes instead of its local directories
     link: str = ""  # flags for the linker
     added: tuple[tuple[str, str], ...] = ()  # files to add to the module: path in the module -> a name in SOURCES
 
@@ -56,7 +56,7 @@ def _kubernetes(version: str) -> Build:
 def _crictl(version: str) -> Build:
     """Return the build of crictl.
 
-    Its go.mod declares a module path that differs from the path of the published module.
+    crictl's go.mod declares a module path that differs from the path of the published module.
     """
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(
@@ -159,7 +159,7 @@ def _published_staging(version: str) -> list[str]:
 def _copy_with_additions(what: Build, copy: Path) -> None:
     shutil.copytree(
         downloaded(what.module), copy, copy_function=shutil.copyfile
-    )  # `copyfile` does not copy file modes, because the original is read-only
+    )  # copy the content only: the mode of the original is read-only
     for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
     for path, source in what.added:

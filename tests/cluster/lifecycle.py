@@ -57,7 +57,7 @@ def down() -> None:
 
 
 def _delete_kind(of: Engine) -> None:
-    """Delete the cluster, if it exists; a machine without kind has none."""
+    """Delete the cluster, if it exists; without the program kind, the machine has no cluster."""
     built = sorted((root() / "bin").glob("kind-*/kind"))
     program = built[-1] if built else shutil.which("kind")
     if program and (kind := Kind(Path(program), of)).exists():

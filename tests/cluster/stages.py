@@ -21,7 +21,7 @@ _lock = threading.Lock()  # stages run concurrently
 
 @contextlib.contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Print the start and the end of a stage; `what` is its constant name."""
+    """Print the start and the end of a stage; `what` is the stage's name, under which its time is stored."""
     last = _times().get(what)
     usual = f"{length(last)} the last time" if last is not None else KNOWN.get(what, "not yet timed on this machine")
     say(f"{what} … ({usual})")

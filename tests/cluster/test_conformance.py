@@ -184,7 +184,8 @@ PARAMETERS = """
 def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     project = Project(tmp_path)
     template = cluster.deploy(project.write("flow.py", PARAMETERS))
-    # Argo passes both values to the first pod in one environment variable of at most 128 KiB, in base64.
+    # `data` has only a part of `text`: Argo passes both to the first pod, in base64, in one variable of at most 128
+    # KiB.
     given = [(text, {"deep": [text[:1000], None, 1.5]}) for text in AWKWARD]
     names = [
         cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given

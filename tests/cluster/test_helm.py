@@ -68,7 +68,7 @@ class Tenant:
         return set(self.cluster.kubectl("get", wanted, "-o", "name", "--ignore-not-found").split())
 
     def may(self, account: str, verb: str, what: str) -> bool:
-        """Return whether a service account of the namespace has a right."""
+        """Return whether a service account of the namespace may use a verb on a kind of object."""
         user = f"system:serviceaccount:{self.namespace}:{account}"
         try:
             return self.cluster.kubectl("auth", "can-i", verb, what, "--as", user, "--quiet") == ""

@@ -1,4 +1,5 @@
-"""The command line and the client answer like Metaflow's; `make compat` compares both."""
+"""The command line and the client answer like Metaflow's; `make compat` compares the answers of flowc and of
+Metaflow."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The text of every diagnostic: tests/errors/<code>.py (or .yaml, or .json for an IR) causes the text in <code>.txt.
 
-`<code>+<what>.py` is another case with the same code. Each case is first copied to its own directory.
+`<code>+<what>.py` is a further case of an error with this code. Each case is first copied to its own directory.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
         for number in range(2_001):
             (tmp_path / "data" / f"f{number}.py").touch()
     if code_of(case) == codes.UNREADABLE_FILE:
-        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # reading `other.py` fails even for root
+        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # reading this file fails, even for root
     if code_of(case) == codes.CODE_DIFFERS:
         (tmp_path / "code").mkdir()
         (tmp_path / "code" / "flow.py").write_text("from metaflow import FlowSpec\n")

@@ -95,7 +95,8 @@ def test_heads_of_every_kind(repo: Path, tmp_path: Path) -> None:
     git(repo, "pack-refs", "--all")
     assert not (repo / ".git" / "refs" / "heads" / "main").exists()
     assert look(repo) == {"commit": first, "branch": "feature/größe", "dirty": []}
-    second = commit(repo)  # git writes the new reference to a file of its own, which takes precedence over packed-refs
+    # git now writes the reference to a file of its own, which takes precedence over the file `packed-refs`
+    second = commit(repo)
     assert read_head(str(repo)) == {"commit": second, "branch": "feature/größe"}
     git(repo, "symbolic-ref", "refs/heads/alias", "refs/heads/main")
     git(repo, "symbolic-ref", "HEAD", "refs/heads/alias")
@@ -174,9 +175,10 @@ def test_a_git_that_takes_too_long_is_ended(
     program(tmp_path / "bin", f"echo $$ > {tmp_path}/pid; {how}", monkeypatch)
     began = time.monotonic()
     assert look(repo) == {"commit": commit_now, "branch": "main", "dirty": ["unknown"]}
-    # 29 seconds of tolerance for a busy machine; without a limit, the program would run for ten minutes
+    # 29 seconds are tolerance for a busy machine; without the time limit, the call would take ten minutes
     assert time.monotonic() - began < SECONDS + 29
-    if (pid := tmp_path / "pid").exists():  # on a very busy machine the program may end before its first line
+    if (pid := tmp_path / "pid").exists():
+        # on a very busy machine, flowc may end the program before it has written its pid
         with pytest.raises(ChildProcessError):
             os.waitpid(int(pid.read_text()), os.WNOHANG)  # the process has ended, and flowc has waited for it
 

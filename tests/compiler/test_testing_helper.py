@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step may call `run_step`, for example in unit tests, which does not change the step's own state."""
+    """A step may call `run_step` itself, as unit tests do; the call does not change the state of the calling step."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
@@ -230,8 +230,8 @@ def test_a_foreach(flow: Any) -> None:
     assert done.artifacts == {
         "got": (5, 3, "work-0.1.3", 0, "work"),
         "seen": [5],
-    }  # `run_step` also returns artifacts that the step has changed in place
-    assert seen == []  # the step changes a copy, as in a run
+    }  # `seen` is in the result although the step only changed it in place
+    assert seen == []  # the caller's list is unchanged, because the step gets a copy, as in a run
 
 
 def test_a_join_of_a_foreach(flow: Any) -> None:

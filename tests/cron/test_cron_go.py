@@ -1,6 +1,6 @@
 """`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
-The ordinary tests compare with recorded answers of the library. `make test-go` asks the library itself about four
+The ordinary tests compare with recorded answers of the library. `make test-go` asks the library itself, for about four
 times as many schedules.
 """
 
@@ -257,9 +257,10 @@ def _unrecorded(_: str, cases: Sequence[T], ask: Callable[[Sequence[T]], list[A]
 
 
 def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) -> list[dict[str, Any]]:
-    """Return the library's answer for each (schedule, zone, moment): an error, or the next times.
+    """Return the library's answer for each (schedule, zone, moment): an error, or the next start times after the
+    moment.
 
-    `count` returns the number of times to ask for.
+    `count` returns, for a schedule, how many of the next start times the library shall compute.
     """
     asked = ({"cron": text, "zone": zone, "after": at, "count": count(text)} for text, zone, at in cases)
     lines = "".join(f"{json.dumps(each)}\n" for each in asked)

@@ -1,4 +1,4 @@
-"""The agent, which makes a supervisor's requests to a bucket, if the agent stops reading messages."""
+"""What happens if the agent, the process that makes a supervisor's requests to a bucket, stops reading messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ FLOW = two_steps("F", guard=False)
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
-    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # kills the agent if the call never returns
+    # if the call below never returns, kill the agent after 60 s, which ends the call
+    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))
     unless.start()
     agent.limit = 0.2
     try:

@@ -101,7 +101,7 @@ def test_a_signal_that_is_swallowed_ends_it_too(
 
 
 def test_a_slow_end_of_the_interpreter_does_not_change_the_exit_code(project: Project) -> None:
-    """A destructor that runs after the exit hooks takes longer than the grace period."""
+    """If a destructor at the end of the interpreter takes longer than the grace period, the exit code is the same."""
     body = (
         'import sys, time; sys.kept = type("Kept", (), {"__del__": lambda self, wait=time.sleep: wait(1.5)})(); '
         "signal.pause()"
@@ -208,7 +208,7 @@ EXTENSION = """
 
 @pytest.mark.parametrize("body", [PAUSE, SWALLOW.replace("\n", "\n    ")], ids=["pauses", "swallows"])
 def test_hooks_before_the_first_task(project: Project, body: str) -> None:
-    """The run's record exists before the hooks run, so a signal during a hook makes it an interrupted run."""
+    """The run's record exists before the hooks run, so a run with a signal during a hook is recorded as interrupted."""
     waits, _, described = EXTENSION.partition("\n    STEP_")
     project.write("metaflow_extensions/org/plugins/waits.py", waits.replace("BODY", body))
     project.write("metaflow_extensions/org/plugins/mfextinit_org.py", f"    STEP_{described}")
@@ -317,7 +317,7 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
 
 
 def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
-    """The first task is forked while the process still has unwritten output in its buffer."""
+    """The run succeeds although its terminal closes while output without a line end is still buffered."""
     gate = project.gate()
     flow = FLOW.format(body=passing(), member='print("no end of line", end=""); slow("now")')
     project.write("flow.py", flow)

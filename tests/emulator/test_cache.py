@@ -281,7 +281,7 @@ def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: P
 
 
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
-    """A cached step may assign or delete an artifact without reading it, or ask for one that does not exist."""
+    """A cached step may assign or delete an artifact without reading it, or ask whether an artifact exists."""
     write(
         project,
         """

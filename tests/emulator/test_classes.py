@@ -109,7 +109,7 @@ def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: py
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.code == 1
-    # like any pickle, the value imports an existing module of the right name
+    # reading a value imports modules by name, like any pickle, so a module `helper` beside the program is imported
     assert "RuntimeError: another helper" in read.err
     (program.parent / "helper.py").unlink()
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
@@ -384,7 +384,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """Another module of the package has changed since the run: the program keeps it, and can read the value."""
+    """If another module of the package has changed since the run, the program uses it, and can read the value."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

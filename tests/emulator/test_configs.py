@@ -134,7 +134,8 @@ def test_a_wrong_variable_is_refused(project: Project) -> None:
 
 
 def test_parsers(project: Project) -> None:
-    """A parser is a function or its dotted name, for YAML, TOML or anything. A plain config need not be a dict."""
+    """A config's parser is a function or its dotted name, for YAML, TOML or any other format. A plain config need not
+    be a dict."""
     project.write(
         "formats.py",
         """

@@ -189,7 +189,7 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
         ["[start]  10%", "[start] 100%"],
         ["[start]  20%", "[start] 100%"],
     )
-    assert out == "[start] windows\n"  # reading as text has normalised the line ends
+    assert out == "[start] windows\n"  # the task wrote `\r\n`; reading the output as text converted it
     assert project.flowc("logs", "Bars/latest/start", "--stderr").err == "[start/0] 100%|##########\n"
     # the log of a single task is printed with all its bytes
     assert project.flowc("logs", "Bars/latest/start/0", "--stderr").err.count("%|#") == 3

@@ -151,7 +151,7 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
-    # the file is moved, because flowc would otherwise read it again
+    # without the file, flowc cannot store its content again
     (cut.root / "text.txt").rename(cut.root / "moved.txt")
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
@@ -171,7 +171,7 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
             os.truncate(f"{directory}/{name}", 0)
     done = cut.python("flow.py", "run", "--cache")
     assert done.code == 0, done.err
-    # `end` may also come from the cache, because it has stored nothing that can be lost
+    # `end` may come from the cache, because it has no artifacts of its own that could be lost
     assert RESULT in done.out or "\ncached end from " in done.err
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)

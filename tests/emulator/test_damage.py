@@ -111,7 +111,7 @@ def assert_whole(done: Finished) -> None:
     assert "read hello 4999950000.0 8" in done.out
 
 
-# The damaged artifact is alternately the array, which is mapped into memory, and the text, which is read.
+# The damaged artifact is alternately the array, which readers map into memory, and the text, which they read.
 CASES = [
     (reader, kind, ARTIFACTS[(row + column) % 2])
     for row, reader in enumerate(READERS)
@@ -133,13 +133,13 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     said = done.out + done.err
     assert f"blobs/{file.parent.name}/{file.name} in file://{values.root}/.flowc is damaged: expected " in said
     assert "flowc fsck" in said
-    # only these commands print the step's own traceback
+    # these commands run a step, and print the traceback of the step's exception
     assert "Traceback" not in said or reader in ("resume", "spin", "run")
     assert "read hello" not in said
     assert done.out.count("value ") == (1 if reader == "client" else 0)
     assert done.code == (0 if reader == "client" else 1)
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [file.name]
-    if kind == "flipped":  # tested once: for all kinds of damage, the damaged blob has been moved aside
+    if kind == "flipped":  # one kind of damage is enough, because the damaged blob has been moved aside in any case
         assert_whole(values.python("flow.py", "run"))
 
 

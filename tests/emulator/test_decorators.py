@@ -200,7 +200,7 @@ def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[s
 
 
 def test_a_flow_without_a_project_has_no_branch(project: Project) -> None:
-    """The option is an error for a flow without @project, but the variable is ignored: it may be for other flows."""
+    """Without @project, `--production` is an error, but METAFLOW_BRANCH is ignored: it may be for other flows."""
     project.write("flow.py", WITH)
     done = project.flowc("check", "flow.py", "--production")
     assert (done.code, "--production is for flows with @project, and With has none" in done.err) == (2, True)

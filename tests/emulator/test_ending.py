@@ -328,7 +328,7 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
-    """flowc kills a task whose exit handlers still run two minutes after its timeout; here, after one second."""
+    """flowc kills a task whose exit handlers still run two minutes after its timeout; in this test, after a second."""
     project.write(
         "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
     )
@@ -481,7 +481,8 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
     record = project.latest().attempt("start", "0", 1)
     assert record is not None
     assert record["outcome"] == "failed"
-    _, handled = (place.out() or "").split()  # `flowc ir` wrote the first time, and the pod the second
+    # the file has two times: the first from `flowc ir`, the second from the pod
+    _, handled = (place.out() or "").split()
     assert record["ended"] >= float(handled)
 
 

@@ -496,7 +496,7 @@ def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
     assert "environment of step 'start': building environment" in first.err
     assert "flowc-tests-hello==1.0)" in first.err
     built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
-    assert len(built) == 2  # one for the packages of `start`, and one without packages for `end`
+    assert len(built) == 2  # one environment with the packages of `start`, and one without packages for `end`
     second = wheels.flowc("run", "flow.py", "--environment=pypi")
     assert second.code == 0
     assert "building" not in second.err
@@ -509,7 +509,7 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
     runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
     told = [process.communicate()[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], told
-    # one environment for each step, although two runs needed them at the same time
+    # the two environments were built only once, although both runs needed them at the same time
     assert sum(text.count("building environment") for text in told) == 2
 
 
@@ -707,7 +707,7 @@ def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Pro
     (lock,) = home.glob("*.lock")
     shutil.rmtree(lock.with_suffix(""))
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # a process that builds the environment holds this lock
+        fcntl.flock(file, fcntl.LOCK_EX)  # hold the lock that a process holds while it builds the environment
         with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
             terminal.until("environment of step 'start': waiting for another process that builds")
             terminal.until("environment of step 'start' … 1 s")

@@ -116,7 +116,7 @@ class Parent:
 
 
 def child(pid: int, text: bytes) -> Child:
-    """Return a simulated child of another process; its stdout contains this text."""
+    """Return a simulated child with this pid, whose stdout contains this text."""
     pipes = [os.pipe() for _ in range(3)]
     os.write(pipes[0][1], text)
     for read, write in pipes:

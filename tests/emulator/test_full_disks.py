@@ -243,7 +243,8 @@ def test_a_store_that_can_only_be_read(full: Project) -> None:
         full.run("flow.py", "--tag", "mine")
         full.run("flow.py", "--tag", "mine")
         for path in store.rglob("*"):
-            os.utime(path, (0, 0))  # old files, because using an old file usually sets its time to now
+            # make all files old: flowc would set the time of an old file to now when it uses the file again
+            os.utime(path, (0, 0))
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         for words in READ_ONLY.values():
             done = full.flowc(*words)

@@ -142,7 +142,8 @@ def test_a_loop_of_a_thousand_iterations(project: Project) -> None:
 
 
 def test_loops_in_loops_in_a_foreach(project: Project) -> None:
-    """The index path of a task in a loop contains the iteration; after the loop, it is the path before the loop."""
+    """The index path of a task in a loop ends in the number of the iteration, as in `0.1~2`; after the loop, it is
+    `0.1` again."""
     text = steps(
         start="self.items = [1, 2]\nself.next(self.outer, foreach='items')",
         outer="self.tens = getattr(self, 'tens', 0) + 1\nself.ones = 0\nself.next(self.inner)",
@@ -339,7 +340,8 @@ OVER = steps(
     [
         ("self.items = {4, 5}", [4, 5]),
         ("self.items = {'a': 1, 'b': 2}", ["a", "b"]),
-        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),  # Metaflow uses the item's index as a key
+        # as under Metaflow, which reads the items of a dict by the keys 0, 1, …
+        ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),
         ("self.items = map(str, [1, 2])", ["1", "2"]),
         ("self.items = __import__('numpy').arange(3)", [0, 1, 2]),
         ("self.items = [None, []]", [None, []]),

@@ -1,4 +1,4 @@
-"""An artifact may have the name of a step or another method; then the artifact hides the method."""
+"""An artifact may have the name of a step or of another method; `self.NAME` is then the artifact."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_the_environment_and_a_file_of_parameters_name_a_file(project: Project) 
 
 
 def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The content of a file is stored in the bucket by a process that reads the file itself."""
+    """The process that sends the requests to the bucket reads a parameter's file itself, and stores its content."""
     pytest.importorskip("obstore")
     project.write("data.txt", "far away")
     project.write("flow.py", FLOW.format(arguments='default="data.txt"'))

@@ -130,7 +130,7 @@ def test_an_interrupt_while_the_command_line_is_read(project: Project) -> None:
 
 @pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
 def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
-    """Lost output ends the program with SIGHUP's exit code, or, if SIGHUP is ignored, with exit code 1."""
+    """If output to a closed terminal is lost, a program ends with SIGHUP's exit code; with 1 if SIGHUP is ignored."""
     project.write(
         "writes.py",
         f"""
@@ -184,7 +184,8 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     os.kill(guardian, signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    assert project.latest().status()["state"] == "running"  # no process is left that could change the status
+    # the recorded status is still `running`, because no process is left that could change it
+    assert project.latest().status()["state"] == "running"
     row = project.flowc("runs").out
     assert "killed" in row
     assert "its process has died" in row

@@ -51,7 +51,7 @@ def test_the_page_lists_what_each_task_imports() -> None:
 
 
 def run(project: Project, package: str, source: str, *more: tuple[str, str]) -> tuple[bool, bool, str]:
-    """Return (whether the task was forked by the run's process, whether it imported the package, the notes)."""
+    """Return (whether the run's process forked the task, whether the task imported the package itself, the notes)."""
     home = project.root / "venv/lib/site-packages"
     for name, text in ((f"{package}.py", f"import os\nIMPORTED = os.getpid()\n{source}"), *more):
         project.write(f"venv/lib/site-packages/{name}", text)

@@ -1,4 +1,4 @@
-"""The default number of parallel tasks: one computing task per processor, and further tasks while tasks wait."""
+"""The default number of parallel tasks: one task per processor; running tasks that only wait do not count."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_looks_take_no_more_than_a_twentieth_of_the_time() -> None:
 
 
 def test_where_none_ends_for_long_one_more_starts_and_later_another() -> None:
-    """Tasks that wait for each other in a busy loop count as computing, so a further task starts only after a while."""
+    """Tasks that wait for each other in a busy loop seem to compute, so the next task starts only after a while."""
     machine = Machine()
     began, starts = machine.now, [0.0] * machine.fill(COMPUTES)
     for _ in range(300):
@@ -162,7 +162,7 @@ def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tm
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
-    """The reader stops at the first running thread; it does not read the activity of child processes."""
+    """`activity_of` stops at the first running thread of a process and does not look at the process's children."""
     child = "import signal, time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); signal.pause()"
     command = f"""
 import subprocess, sys

@@ -63,7 +63,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_tasks_compile_no_methods_of_flowcs_dataclasses(project: Project, start: str) -> None:
     project.write("flow.py", FLOW)
-    project.run("flow.py", "--start", start)  # the flow's steps contain the assertions of this test
+    project.run("flow.py", "--start", start)  # the test's assertions are in the steps of the flow
 
 
 def test_a_warm_up_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,8 @@ def test_a_preloaded_record_is_read_once_and_replaced_by_the_next(monkeypatch: p
     assert read == ["0.json"]
     run.preload("s", "0.1")
     assert run.task("s", "0.1")["path"] == "0.1"
-    assert run.task("s", "0")["path"] == "0"  # a second preload replaces the first record, so this read is a request
+    # the second preload has replaced the first record, so this read sends a request to the store
+    assert run.task("s", "0")["path"] == "0"
     assert read == ["0.json", "0.1.json", "0.json"]
     with pytest.raises(NotFound):
         run.preload("s", "0.2")

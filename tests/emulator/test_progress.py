@@ -69,7 +69,7 @@ def test_a_line_is_given_as_soon_as_it_is_final() -> None:
     assert rows.add(b"\n\r 50%") == [b"more"]
     assert rows.bars() == [" 50%"]
     assert not rows.unsettled
-    # the line is not final: a progress bar in the next line may move the cursor back to it
+    # `100%` is not final yet: a progress bar below it may move the cursor back to its line
     assert rows.add(b"\r100%\n") == []
     assert rows.settle() == [] and rows.unsettled
     now = SETTLED

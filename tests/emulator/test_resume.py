@@ -528,9 +528,9 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """A file given for a parameter is compared by its content.
+    """If a resumed run gets a file for a parameter, the file's content decides whether the parameter has changed.
 
-    A resumed run keeps the file, even if it has been renamed or deleted since.
+    Otherwise, it keeps the file of the resumed run, even if that file has been renamed or deleted since.
     """
     project.write("given.txt", "one")
     write(project, KINDS)

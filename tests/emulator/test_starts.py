@@ -105,7 +105,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """The import starts a worker thread, like sentry or datadog; in a forked task the thread would be missing."""
+    """If an import starts a worker thread, like sentry, tasks are not forked, since a fork would lack the thread."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -170,7 +170,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """A package is imported after the step's environment variables are set, since some read variables at import."""
+    """A package is imported after the step's variables are set, since some packages read variables at import."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,
@@ -444,7 +444,7 @@ def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
 
 
 def test_a_task_that_hangs_is_told_and_left_alone(project: Project) -> None:
-    """A forked task hangs on a lock that another thread held at the fork: flowc prints a note and does not end it."""
+    """If a fork hangs on a lock that another thread held, flowc prints a note, and does not end the task."""
     imports = """
 import threading
 LOCK, HELD = threading.Lock(), threading.Event()

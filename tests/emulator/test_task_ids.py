@@ -285,7 +285,7 @@ def test_spin_and_debug_take_both(named: Project) -> None:
 def test_what_is_printed_is_accepted(named: Project) -> None:
     failed = run(named, "failing", FAIL="b")
     top = f"Named/{failed.id}"
-    # the earlier run created files with these task ids, so `start` fails
+    # `start` fails, because it creates a file with the task's id as its name, which the earlier run has created already
     told = named.flowc("run", "flow.py", IDS="failing").err
     assert "error: step 'start' failed: FileExistsError" in told
     named.latest().delete()

@@ -24,7 +24,7 @@ def told(state: Scheduler) -> str:
 
 
 def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
-    """Return the expected total number of tasks before each task starts.
+    """Return the expected total number of tasks at each start of a task: as text, with `+` if it may grow.
 
     Each foreach has `items` items; with a seed, it has a random number of items up to `items`.
     """

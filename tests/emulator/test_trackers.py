@@ -124,7 +124,7 @@ def made(project: Project) -> Project:
 
 
 def written(project: Project) -> list[list[Any]]:
-    """Return the complete lines that the tracker has written; its process may write them after the end of the run."""
+    """Return the complete lines of the tracker, whose process may still write lines after the end of the run."""
     file = project.root / "lines.txt"
     text = file.read_text() if file.exists() else ""
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
@@ -297,7 +297,7 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     setting = "mlflow:http://mlflow:5000"
     made.write("two.py", two_steps("Two"))
     text = made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER=setting).out
-    # templates of steps and of the exit handler set the variable
+    # FLOWC_TRACKER is set in each template in which FLOWC_STORE is set: those of steps and of the exit handler
     assert text.count("name: FLOWC_TRACKER") == text.count("name: FLOWC_STORE") >= 2
     assert text.count(setting) == text.count("name: FLOWC_TRACKER")
     assert "FLOWC_TRACKER" not in made.flowc("compile", "--target", "argo", "two.py", FLOWC_TRACKER="none").out

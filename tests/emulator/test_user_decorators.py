@@ -410,7 +410,7 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
 
 
 def test_the_order_of_mutators(tools: Project) -> None:
-    """All `pre_mutate` run before all `mutate`; flow mutators before step mutators; those of base classes first."""
+    """All `pre_mutate` run before all `mutate`; flow mutators before step mutators; mutators of base classes first."""
     more = """
     class of_flow(FlowMutator):
         def init(self, name): self.name = name

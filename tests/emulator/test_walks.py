@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from targets.argo.flows import Shape
 
-At = tuple[str, str]  # a task: its step and its path
+At = tuple[str, str]  # a task: its step and its index path
 
 
 def number(task: At, most: int) -> int:
@@ -80,7 +80,7 @@ class Walk:
 
     def task(self, step: str, path: str, before: list[At]) -> list[At]:
         for parent in before:
-            # a task that continues a loop already has a choice; the loop's last task gets the step after the loop
+            # `choices` already has the choice of a task that continues a loop; every other parent chooses this step
             self.choices.setdefault(parent, step)
         self.parents[step, path] = before
         return [(step, path)]
@@ -148,7 +148,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """The tree of regions, which targets use, leads to the same tasks; the index paths depend only on the scopes."""
+    """A walk of the tree of regions, from which targets are compiled, gives the same tasks and index paths."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}
@@ -161,7 +161,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
         )
 
     def run(inside: Region, numbers: dict[object, int]) -> str | None:
-        """Run a region; return the header of the loop that continues, or None at the region's end."""
+        """Run the items of a region; return the first step of the loop that continues, or None if no loop continues."""
         for item in inside.items:
             again: str | None = None
             match item:

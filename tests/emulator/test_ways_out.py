@@ -36,7 +36,7 @@ def write(project: Project, code: str, decorators: str, file: str = "flow.py") -
 
 
 def pod(project: Project, *, retry: int = 0) -> Finished:
-    """Run the first task by the entry point of pods."""
+    """Run the first task through the entry point of pods."""
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
     environment = {
         "FLOWC_STORE": f"file://{project.root}/.flowc",
@@ -150,7 +150,7 @@ def test_a_step_that_goes_on_after_its_timeout_is_told_of(project: Project, case
 
 @pytest.mark.parametrize("alarm", ["signal.alarm(1)", "os.kill(os.getpid(), signal.SIGALRM)"])
 def test_an_alarm_that_comes_early_is_not_the_timeout(project: Project, alarm: str) -> None:
-    """If the alarm comes before the end of the time limit, the timer is set again for the rest of it."""
+    """If an alarm arrives before the end of the time limit, the timer is set again for the remaining time."""
     write(project, f"{alarm}; threading.Event().wait()", "@catch(var='why')\n        @timeout(seconds=2)")
     assert project.flowc("run", "--local", "flow.py").code == 0
     record = project.latest().attempt("start", "0", 1)

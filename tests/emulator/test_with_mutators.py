@@ -111,7 +111,7 @@ def test_inline_secrets_of_the_command_line_are_not_in_the_ir(project: Project) 
 def test_only_a_whole_specification_is_relieved_of_its_defaults() -> None:
     every = dict(STEP_DECORATORS["kubernetes"].defaults)
     assert without_defaults("kubernetes", every, STEP_DECORATORS) == {}
-    # the default is the text "1", so the number 1 is not a default
+    # the number 1 stays, because it differs from the default, which is the text "1"
     assert without_defaults("kubernetes", every | {"cpu": 1}, STEP_DECORATORS) == {"cpu": 1}
     assert without_defaults("kubernetes", {"qos": "burstable"}, STEP_DECORATORS) == {"qos": "burstable"}
     assert without_defaults("parallel", {}, STEP_DECORATORS) == {}

@@ -105,9 +105,9 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
     [
         ("0 10 ? * 2 *", "an AWS schedule with days of the week by numbers"),
         ("0 10 * * ? 2027-2030", "an AWS schedule with a year"),
-        ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # here the first field is the second
+        ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # six fields, of which the first is the seconds
         ("0 0 12 * * ?", "is not a schedule: 6 fields"),
-        # without `?`, the first of six fields may be the second, or the last may be the year
+        # without `?`, nobody can know whether the first of six fields is the seconds, or the last is the year
         ("0 10 * * * *", "is not a schedule: 6 fields"),
         ("0 10 L * ? *", "is not a schedule: day of month 'L'"),
     ],

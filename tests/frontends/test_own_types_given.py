@@ -207,7 +207,7 @@ def test_a_runner(project: Project) -> None:
 
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
-    """Values in a file for a deployed flow, whose class is unknown here, are sent to its pods as JSON values."""
+    """Values in a file for a deployed flow are sent to pods as JSON, because the flow's class is unknown here."""
     from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))
@@ -221,7 +221,7 @@ def test_a_cluster(project: Project, fresh_imports: None) -> None:
     assert found == {
         "amount": 3.5, "day": "2024-05-06", "days": ["2024-07-08"], "counts": [3, "4"], "strict": 8, "size": 1,
     }  # fmt: skip
-    for each in loaded.flow.parameters:  # defaults, which are not in the file, can be encoded too
+    for each in loaded.flow.parameters:  # the defaults can be encoded in the same way as the values in the file
         if each.default is not None:
             text = arguments.encode_parameter(each, from_text(each.default))
             assert arguments.decode_parameter(each, text) == from_text(each.default)

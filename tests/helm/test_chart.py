@@ -225,7 +225,7 @@ def test_embedded_workflow(values: Values, argo_version: str) -> None:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Return the notes of `helm install`, which helm prints without a cluster only as a part of the manifest."""
+    """Return a function that renders NOTES.txt as part of a manifest: helm prints notes only with a cluster."""
     chart = tmp_path / "flowc"
     shutil.copytree(CHART, chart)
     (chart / "templates" / "NOTES.txt").rename(chart / "notes")
@@ -251,7 +251,7 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
     """A flow that is compiled with the exported values uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
-    # the store has this key, because it is a bucket
+    # `store-secret` is exported, because the store is a bucket, which needs credentials
     keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")
     assert set(exported) == {BY_KEY[key].variable for key in keys}
     flow = CHART / "files" / "test" / "flow" / "flow.py"

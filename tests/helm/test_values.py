@@ -163,9 +163,9 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object in the schema refuses unknown keys, or is a map whose values have a type.
+    """Every object in the schema either refuses unknown keys, or is a map whose values have a type.
 
-    The exception is `global`, a value of helm itself.
+    The only other object is `global`, a value of helm itself.
     """
     whole = schema()
     del whole["properties"]["global"]

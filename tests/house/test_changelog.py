@@ -1,7 +1,7 @@
 """The form of the changelog: each change once, in the group of its kind and its area, in at most five lines.
 
-A union merge of two branches can bring back lines that one of them rewrote. In this case, keep the lines of main, and
-add to them the new lines of the branch.
+A union merge of two branches can bring back lines that one of them rewrote. If this has happened, keep the lines of
+main, and add to them the new lines of the branch.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ NAMES = {name: value for name, value in vars(contract).items() if name.isupper()
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
 # Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is the exception:
-# users set it, and pods have it too.
+# users set it, and manifests set it for pods, too.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
-OWNERS = {  # files other than the contract that may contain a literal, with the reason
+OWNERS = {  # files, besides the contract, that may contain one of these literals, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
@@ -48,7 +48,7 @@ NUMBERS = {
     contract.TIMEOUT_GRACE,
 }
 TEXTS = (contract.OUT_DIRECTORY, contract.IR_FILE, "lastRetry", "flowc.dev/")
-# `--status` cannot be checked, because `flowc runs` also has an option of this name
+# `--status` is not in this set, because it is also an option of `flowc runs`
 WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}
 
 

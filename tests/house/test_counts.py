@@ -1,8 +1,8 @@
 """The cost of short programs, in counts that do not depend on the machine: imported modules, system calls, files.
 
 `counts.json` has the counts for each version of Python; the counts of `python -c pass` are subtracted. A count that
-differs by more than 5 % is a failure, also if it is smaller, so that improvements are recorded. After an intended
-change:
+differs from `counts.json` by more than 5 % is a failure, even a smaller one, so that improvements are recorded. After
+an intended change:
 
     pytest tests/house/test_counts.py --update-golden
 """
@@ -198,7 +198,7 @@ def test_a_task_has_two_files_and_a_log_only_if_it_prints(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("flow", ["fanout.py", "cards.py"])
 def test_a_task_imports_nothing(tmp_path: Path, flow: str) -> None:
-    """Also the modules that render cards are imported before the fork."""
+    """A task imports no module, not even modules that render cards: they are imported before the fork."""
     assert of_a_task(imports, tmp_path, flow) == 0
 
 

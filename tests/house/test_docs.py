@@ -223,7 +223,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """The commands in the migration table exist, under flowc and, where the table says "the same", in a flow's file."""
+    """Each command in the migration table exists in flowc, and also in a flow's file if the table says "the same"."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]

@@ -58,7 +58,7 @@ def test_only_the_seam_names_modules_above() -> None:
 def test_one_function_makes_the_contexts_of_commands() -> None:
     """Only `flowc.cli.context_of` creates click contexts: other contexts may lack the option `-h`.
 
-    click caches the help option of the first context in the command, so all later contexts would lack the option too.
+    click keeps the help option of the first context in the command, so `-h` would be missing in all later contexts.
     """
     others = [
         f"{name}:{node.lineno}"

@@ -1,4 +1,4 @@
-"""Late imports name modules and functions in strings; all these modules and functions exist."""
+"""The modules and functions that late imports name in strings all exist."""
 
 from __future__ import annotations
 

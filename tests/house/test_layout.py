@@ -43,8 +43,8 @@ def test_no_room_is_crowded(package: str) -> None:
 
 
 CLI = ("options", "words"), ("rendering",), ("running",), ("commands",), ("flow_file",)
-"""The directories of the command line in order: a directory imports only itself and directories before it. The module
-`flowc.cli` may import all of them."""
+"""The directories of the command line, lowest first: a directory imports only itself and directories before it. The
+module `flowc.cli` may import all of them."""
 
 
 def test_a_room_of_the_command_line_imports_no_later_one() -> None:

@@ -52,7 +52,7 @@ def test_the_pages_are_all_there_are(generator: Any) -> None:
 
 
 def test_every_decorator_is_described_with_every_argument(generator: Any) -> None:
-    """The front end accepts the same arguments of each decorator that the API declares and describes."""
+    """For each decorator, the front end accepts exactly the arguments that the API declares and documents."""
     from flowc.frontends.metaflow.decorators.environments import TABLES
     from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
     from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
@@ -81,7 +81,7 @@ SAMPLES = {
 @pytest.mark.usefixtures("fresh_imports")
 @pytest.mark.parametrize("argument", SAMPLES)
 def test_what_is_said_to_be_refused_is_refused(generator: Any, argument: str, tmp_path: Path) -> None:
-    """The reference says of an argument whether `argo` refuses it, or some values; the compiler does so."""
+    """If the reference says that `argo` refuses an argument or some of its values, the compiler refuses them."""
     from flowc.frontends.metaflow.flowspec import load
     from flowc.targets import BackendError
     from flowc.targets.argo import Settings, compile_flow

@@ -109,7 +109,7 @@ def test_styles_load_nothing_from_other_hosts(site: Path) -> None:
 
 
 def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> None:
-    """A browser loads the page and uses its search; no script requests anything from another host."""
+    """A browser that loads the page and uses its search requests nothing from another host."""
     pytest.importorskip("websocket")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):

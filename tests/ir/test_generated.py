@@ -50,7 +50,7 @@ def test_a_header_says_how_to_regenerate(name: str) -> None:
 
 
 def test_reading_a_flow_evaluates_no_annotation() -> None:
-    """Reading and writing a flow does not evaluate the model's annotations, and imports no marks."""
+    """Reading and writing a flow evaluates no annotations of the IR, and does not import `flowc_ir.markers`."""
     program = (
         "import sys; from flowc_ir import schema\n"
         "flow = schema.loads(sys.stdin.read()); schema.dumps(flow)\n"

@@ -53,7 +53,7 @@ def test_what_is_written_is_json_and_is_read_back(value: Any) -> None:
         assert json.loads(text) == value
     assert repr(json_text.loads(json.dumps(value))) == repr(value) or "$float" in repr(
         value
-    )  # a dict with the key `$float` is read as a float, which older versions wrote in this form
+    )  # the exception is a dict with the key `$float`, which older versions wrote for a float and which is read as one
     for form in (json_text.shown, json_text.page):
         strictly(form(value))
 
@@ -96,7 +96,8 @@ def test_any_json_parameter_arrives_by_argo(value: Any) -> None:
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_number_arrives_by_argo(value: float) -> None:
     parameter = Parameter(name="p", type="float", where=Span("f", 1, 1))
-    assert arguments.encode_parameter(parameter, value) == repr(value)  # the text that a user would type
+    # Argo gets the text that a user would type, such as `nan`
+    assert arguments.encode_parameter(parameter, value) == repr(value)
     assert repr(arguments.decode_parameter(parameter, repr(value))) == repr(value)
 
 

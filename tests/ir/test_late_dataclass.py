@@ -247,7 +247,7 @@ def test_pickles_of_the_standard_library_can_be_read(library) -> None:
 
 
 def test_another_attribute_of_a_frozen_class_is_refused() -> None:
-    """In Python 3.11, the standard library raises a TypeError about `super` here, instead of this error."""
+    """The error is FrozenInstanceError; in Python 3.11, the standard library raises a TypeError about `super` here."""
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'another'"):
         plain(late)(1).another = 5
 

@@ -26,7 +26,7 @@ def vertex(name: str, following: Transition | None, takes_inputs: bool = False) 
     return Vertex(id=name, where=HERE, takes_inputs=takes_inputs, next=following)
 
 
-# A block is a pair: ("step", []), or the kind of a split with its arms; an arm is a list of blocks.
+# A block is a pair: ("step", []), or the kind of a split and its arms, where each arm is a list of blocks.
 Block = tuple[str, list[list["Block"]]]
 BLOCKS: st.SearchStrategy[list[Block]] = st.recursive(
     st.lists(st.just(("step", [])), min_size=1, max_size=3),
@@ -47,7 +47,7 @@ def build(blocks: list[Block]) -> tuple[list[Vertex], dict[str, str]]:
     closes: dict[str, str] = {}
 
     def lay(blocks: list[Block], after: str) -> str:
-        """Add the vertices of the blocks, which lead to `after`; return the name of the first vertex."""
+        """Add the vertices of the blocks; the last one leads to `after`. Return the name of the first vertex."""
         for kind, arms in reversed(blocks):
             name = f"n{len(vertices)}"
             if kind == "step":
@@ -128,7 +128,7 @@ def graphs(draw: st.DrawFn) -> list[Vertex]:
 @settings(max_examples=300)
 @given(graphs())
 def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
-    """No graph causes a crash; each fault is reported once; the regions of a valid graph contain every step once."""
+    """No graph causes a crash; each fault is reported once; the regions of a valid graph have each step once."""
     shape = analyse("start", vertices)
     assert len({(fault.code, fault.message) for fault in shape.faults}) == len(shape.faults)
     if shape.faults or any(v.next is None for v in vertices):
@@ -165,7 +165,7 @@ def step_or_switch(goals: list[str]) -> Transition:
 def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None:
     """Random walks of a valid graph reach the end, and no index path occurs twice.
 
-    The parents that the graph finds for a task equal those of the walk.
+    For each task of such a walk, the graph finds the parents that the task has in the walk.
     """
     shape = analyse("start", vertices)
     assume(not shape.faults)
@@ -190,7 +190,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:
-    """Yield every vertex that the step `order[index]` can be in an acyclic graph."""
+    """Return every vertex that the step `order[index]` can have in an acyclic graph: each transition to later steps."""
     later = order[index + 1 :]
     ways: list[Transition] = [End()] if not later else []
     ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]
@@ -199,7 +199,7 @@ def outcomes(order: list[str], index: int) -> list[Vertex]:
 
 
 def is_structured(vertices: tuple[Vertex, ...]) -> bool:
-    """Return whether a graph is structured, found in another way: by parsing it as nested sequences."""
+    """Return whether a graph is structured, decided in another way than by flowc: by parsing it as nested sequences."""
     by_id = {v.id: v for v in vertices}
 
     def parse(here: str) -> tuple[list[str], str | None]:

@@ -72,7 +72,7 @@ def fields_now(format: Format) -> dict[str, str]:
 
 
 def _marks_of_manifests() -> set[str]:
-    """Return the labels and annotations of flowc in the golden manifests, without those of users."""
+    """Return the names of flowc's own labels and annotations in the golden manifests, without labels that users set."""
     found: set[str] = set()
     for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "targets/argo/golden").glob("*.yaml")]:
         for manifest in yaml.safe_load_all(path.read_text()):
@@ -160,7 +160,7 @@ def test_a_released_version_stays_as_it_is(format: Format, request: pytest.Fixtu
 
 
 def test_what_is_released_is_marked() -> None:
-    """A release marks all versions with `released=True`, and stores their snapshots by `pytest --update-golden`."""
+    """A release marks all versions with `released=True`; `pytest --update-golden` stores snapshots of their fields."""
     headings = re.findall(r"^## .*", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
     for format in FORMATS:
         numbers = [version.number for version in format.versions]
@@ -191,7 +191,8 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """A dict with the key `$float` is a float only in new versions; in older versions it is a user's dict."""
+    """In objects of new versions, a dict with the key `$float` stands for a float; in older ones, it is a user's
+    dict."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")

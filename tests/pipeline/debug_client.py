@@ -148,7 +148,7 @@ class DebugClient:
                 return event
 
     def until_ended(self, process: subprocess.Popen[str]) -> None:
-        """Attach to each new process, since it waits for a debugger, until the program has ended."""
+        """Attach to each new process, which would otherwise wait for a debugger, until the program has ended."""
         deadline = time.monotonic() + _SECONDS
         while process.poll() is None:
             assert time.monotonic() < deadline, "the program does not end"

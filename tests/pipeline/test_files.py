@@ -395,7 +395,7 @@ def test_a_name_of_a_file_with_the_value_of_a_secret_is_refused(project: Project
 def test_secrets_in_files_are_found_like_those_in_returns(
     project: Project, pipeline: str, text: str, key: str, code: int
 ) -> None:
-    """Files without a copy are not searched; a short secret is found only if it is the whole file."""
+    """A file of which the store keeps no copy is not searched; a short secret is found only if it is the whole file."""
     project.write("leaks.py", LEAK)
     done = project.flowc("run", "--local", f"leaks.py:{pipeline}", "--text", text, KEY=key)
     assert done.code == code, done.err

@@ -1,4 +1,4 @@
-"""Failed pipelines are retried by the name of the flow or of the run, or, for programs, by a variable."""
+"""A failed pipeline is retried by the flow's name or the run's id; a program retries it through a variable."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_run_is_retried_by_its_name(flaky: Project, form: str) -> None:
     done = flaky.flowc("retry", form.format(flow="second", run=origin))
     assert (done.code, ran(done)) == (0, ["fails"]), done.err
     assert newest(flaky, "second").record()["origin"] == origin
-    # retry the original run once more, starting at the step `base`
+    # retry the original run, not the retry, and start at the step `base`
     done = flaky.flowc("retry", f"second/{origin}", "base")
     assert (done.code, ran(done)) == (0, ["base", "fails"]), done.err
 

@@ -49,7 +49,8 @@ def waits(project: Project) -> Iterator[Project]:
     project.write("waits.ipynb", json.dumps(NOTEBOOK))
     project.write("flow.py", PROGRAM)
     del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
-    with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a short path: with a long one, `execute` would use /tmp
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        # the path is short: if TMPDIR were long, `execute` would use /tmp instead
         project.environment["TMPDIR"] = short
         yield project
         project.close()
@@ -78,10 +79,10 @@ def test_the_run_after_a_killed_one_removes_its_temporary_directories(waits: Pro
         assert left(waits) != []
         run = waits.store.run(name, waits.store.runs(name)[-1])
         os.kill(run.record()["process"]["pid"], signal.SIGKILL)
-        process.kill()  # this may be the process that was just killed
+        process.kill()  # this process may also be the run's process, which was just killed
         process.communicate(timeout=60)
 
-    def swept() -> bool:  # repeated, because the killed run's guardian ends its tasks at about the same time
+    def swept() -> bool:  # called until it is true, because the guardian of the killed run may still be ending tasks
         assert waits.flowc("run", "--local", "flow.py:quick").code == 0
         return left(waits) == []
 

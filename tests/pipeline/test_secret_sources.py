@@ -171,7 +171,7 @@ VARIABLES = """
 @pytest.mark.parametrize(("source", "start"), [("env", "fork"), ("env", "fresh"), ("dotenv", "fork")])
 @pytest.mark.parametrize("name", ["python", "shell", "overrides"])
 def test_a_variable_of_the_step_is_not_the_secret(team: Project, name: str, source: str, start: str) -> None:
-    """A step's own variable with the name of a secret does not replace the secret: its value comes from the source."""
+    """If a step has a variable with the name of a secret, the secret's value still comes from the source of secrets."""
     team.write("variables.py", VARIABLES)
     team.write("flowc.toml", '[overrides.one]\nenvironment = { TOKEN = "of-the-step" }\n')
     run = team.run(f"variables.py:{name}", "--start", start, **with_source(team, source))

@@ -278,7 +278,7 @@ def test_a_timeout_that_comes_through_another_thread_ends_the_program_at_once(
     ask = signal.getsignal
 
     def interrupted(number: int) -> object:
-        """Deliver the alarm when flowc, after the program's start, reads the handler of SIGTERM."""
+        """Deliver the alarm when flowc reads the handler of SIGTERM, after it has started the program."""
         monkeypatch.setattr(signal, "getsignal", ask)
         assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         thread = threading.Thread(target=deliver)

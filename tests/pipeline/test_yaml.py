@@ -1,4 +1,5 @@
-"""Pipelines in YAML: both forms are lowered to the same flow as Python code, can be run, and are checked completely."""
+"""Pipelines in YAML, as a list or a graph of steps, are lowered to the same flow as Python code, run, and fully
+checked."""
 
 from __future__ import annotations
 

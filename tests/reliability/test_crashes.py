@@ -48,7 +48,7 @@ def client() -> Iterator[None]:
 
 
 def survive(project: Project, store: Store, *blows: Blow) -> None:
-    """Kill a run and the runs that resume it, as `blows` say; then a last resumed run must succeed."""
+    """Kill a run and the runs that resume it, as described by `blows`; then a last resumed run must succeed."""
     project.write("flow.py", FLOW)
     (project.root / ".flowc").mkdir()
     metadata(store.objects.url if "://" in store.objects.url else str(project.root))
@@ -106,7 +106,8 @@ def check_result(store: Store) -> None:
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    assert "as ever" in failure or "SIGKILL" in failure  # the kill of the last attempt is a failure that @catch handles
+    # if the last attempt was killed, the failure that @catch stored names SIGKILL
+    assert "as ever" in failure or "SIGKILL" in failure
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

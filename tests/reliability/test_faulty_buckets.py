@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """A fault (`mode`), the requests that it disturbs during a run, and how many or how often."""
+    """A fault (`mode`), the requests that it may disturb during a run, and their number or the probability for each."""
 
     mode: Mode
     chosen: Callable[[Request], bool]

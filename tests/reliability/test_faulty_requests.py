@@ -57,7 +57,7 @@ def objects(
 
 
 def begin(objects: RemoteObjects) -> None:
-    """Claim an attempt as a task does: the second claim of the same attempt must fail."""
+    """Claim an attempt, as a task does, and check that a second claim of the same attempt fails."""
     run = Store(objects).run("F", "1")
     record = begin_record(time.time())
     assert run.begin("start", "0", 1, record)
@@ -164,7 +164,7 @@ def nth(number: int) -> Callable[[Request], bool]:
 
 
 def test_a_creation_that_was_applied_is_not_taken_for_another_s(objects: RemoteObjects, way: Faults) -> None:
-    """Several answers in a row are lost, including answers to requests that read the object in order to compare it."""
+    """An object is created once, although several answers are lost, also those of reading it for a comparison."""
     for mode in ("error-after", "reset-after"):
         way.begin(mode, times=6)
         assert objects.create(mode, [b"mine"])

@@ -195,7 +195,7 @@ PROGRAM = """
 def test_who_waits_can_be_interrupted(
     project: Project, store: Gateway, way: Faults, call: str, number: signal.Signals
 ) -> None:
-    """After a signal, the program and its worker process end; `communicate` would otherwise wait for the worker."""
+    """After a signal, the program and its worker process end; if the worker stayed, `communicate` would wait for it."""
     way.begin("hang", times=None)
     project.write("program.py", PROGRAM.format(call=call))
     with project.start("program.py", **way.environment(store.environment)) as process:

@@ -54,7 +54,7 @@ def home(machine: Machine) -> Project:
 
 
 def journal(machine: Machine) -> None:
-    """Simulate another program's fsync, after which ext4 has written all names, but the content of one file."""
+    """Simulate an fsync by another program: ext4 then writes the names of all files, but the content of only one."""
     with (machine.root / "other").open("wb") as file:
         file.write(b"other")
         file.flush()
@@ -63,7 +63,7 @@ def journal(machine: Machine) -> None:
 
 @pytest.mark.parametrize("number", range(CUTS // 2))
 def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int) -> None:
-    """Runs follow each other, and the power is cut twice; then the last run is resumed and succeeds."""
+    """Run after run is started, and the power is cut twice; then the last run is resumed and succeeds."""
     chosen = random.Random(f"{SEED}/{number}")
     ended: dict[str, str] = {}  # run -> its reported end
     mode = chosen.choice(["run", "run", "task"])
@@ -141,7 +141,7 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
 
 
 def own_tracebacks(err: str) -> bool:
-    """Return whether flowc printed a traceback; tracebacks of tasks are not meant, whose lines begin with the task."""
+    """Return whether flowc itself printed a traceback; in tracebacks of tasks, each line begins with the task's id."""
     return any(line.startswith("Traceback") for line in err.splitlines())
 
 
@@ -151,7 +151,7 @@ def readable(project: Project) -> bool:
 
 
 def check_ended(project: Project, mode: str, ended: dict[str, str]) -> None:
-    """Check that every run is complete whose end was printed or is recorded in the store."""
+    """Check that every run is complete if its end was printed or its record shows the end."""
     root = project.root / ".flowc" / "flows" / "Crashes" / "runs"
     names = sorted(os.listdir(root)) if root.exists() else []
     for name in names:

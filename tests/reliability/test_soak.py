@@ -1,4 +1,4 @@
-"""Nothing in the process that runs a flow grows with the number of tasks, and neither does anything that it leaves."""
+"""With more tasks, the process that runs a flow needs no more memory or descriptors, and leaves no more files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from project import Project
 
 COUNTS = ("descriptors", "children", "temporary files", "unfinished objects")
-CHANCE = 5  # a task may look while its parent has not yet closed the descriptors for it
-KB, KB_A_TASK = 2_048, 0.5  # memory that the supervisor may take more after the first sample
+CHANCE = 5  # tolerance: while a task counts, its parent may not have closed the descriptors for the task yet
+# the supervisor's memory may grow by KB after the first sample, and by KB_A_TASK for each task, in kB
+KB, KB_A_TASK = 2_048, 0.5
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the counts come from /proc")
 
@@ -30,7 +31,7 @@ def test_a_run_leaves_no_descriptors_processes_memory_and_files(project: Project
     shutil.copy(ROOT / "bench" / "flows" / "soak.py", project.root)
     temporary = project.root / "temporary"
     temporary.mkdir()
-    options = ("--max-workers", "1", "--start", start)  # one worker: no other task adds to the counts
+    options = ("--max-workers", "1", "--start", start)  # one worker, so that no second task runs while a task counts
     done = project.python("soak.py", "run", "--width", str(tasks), *options, timeout=1200, TMPDIR=str(temporary))
     assert done.code == 0, done.err[-2000:]
     samples = json.loads((project.root / "samples.json").read_text())
@@ -51,7 +52,7 @@ def marked(directory: Path) -> list[int]:
         try:
             if os.readlink(f"/proc/{name}/cwd") == str(directory):
                 found.append(int(name))
-        except OSError:  # it has ended, or belongs to another user
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return found
 

@@ -164,7 +164,7 @@ READ = """
 
 
 def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
-    """In the notebook that defines a class, a stored value has this class; elsewhere, the class of the run's code."""
+    """In the notebook that defines a class, stored values have this class; elsewhere, the class in the run's code."""
     run = "run = NBRunner(Results, show_output=False).nbrun()"
     assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
     assert executed(notebook, READ)[0] == "Result(a=3) False\n"

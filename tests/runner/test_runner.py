@@ -113,7 +113,7 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
 
 
 def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
-    """A run is killed, as the kernel does if memory is short; its output up to then can be read."""
+    """If a run is killed, as the kernel does when memory is short, the output that it wrote before can be read."""
     printed = program(
         project,
         """
@@ -242,7 +242,8 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
-    for line in printed[4:]:  # for a parameter, the Runner first reads the flow's parameters; the error is the same
+    for line in printed[4:]:
+        # if an argument may be a parameter, the Runner reads the flow's parameters first; the error is the same
         assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
         assert '|hint: end the file with `if __name__ == "__main__":`' in line
     assert len(printed) == 6
@@ -280,7 +281,7 @@ def test_options_before_the_command(project: Project, flow: Path) -> None:
 
 
 def test_several_at_once(project: Project, flow: Path) -> None:
-    """`async_run` returns when the run has started; `wait` and `stream_log` work from then on."""
+    """`async_run` returns when the run has started; `wait` and `stream_log` can be used as soon as it has returned."""
     printed = program(
         project,
         """
@@ -343,7 +344,7 @@ def test_what_takes_too_long_is_ended(project: Project, flow: Path) -> None:
 
 
 def test_it_does_not_depend_on_one_event_loop(project: Project, flow: Path) -> None:
-    """A run that one event loop has started can be read without a loop, and awaited in another loop."""
+    """A run that was started in one event loop can be read without a loop, and awaited in another loop."""
     printed = program(
         project,
         """
@@ -438,7 +439,7 @@ INTERRUPTED = {
 
 @pytest.mark.parametrize("kind", INTERRUPTED)
 def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> None:
-    """Ctrl-C in a notebook, or a supervisor's signal, reaches only the program; the program then ends the run."""
+    """Ctrl-C in a notebook, or a service manager's signal, reaches only the program, which then ends the run."""
     begin = """
         import asyncio
         from metaflow import Flow, Runner

@@ -95,7 +95,7 @@ def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
         project.flowc("runs", "--store", url),
         project.flowc("compile", "flow.py", "--store", url),
         project.flowc("compile", "flow.py", FLOWC_CLUSTER_STORE=url),
-        # Python 3.13 prints this code in a traceback, so the address is passed in a variable
+        # the address is in a variable, because Python 3.13 prints the code after -c in a traceback
         project.python("-c", client, ADDRESS=url),
     ]
     for done in ways:

@@ -74,7 +74,7 @@ def test_what_was_loaded_is_kept(counter: tuple[Faults, dict[str, str]], place: 
     digest = RemoteObjects("s3://team/p").create_blob([DATA])
     (place / digest).unlink()
     view = RemoteObjects("s3://team/p").map_blob(digest, len(DATA))
-    view[0] = view[0] ^ 1  # private memory: the cache does not change
+    view[0] = view[0] ^ 1  # the mapping is private: the file in the cache does not change
     downloaded(counter)
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     assert downloaded(counter) == 0
@@ -83,7 +83,8 @@ def test_what_was_loaded_is_kept(counter: tuple[Faults, dict[str, str]], place: 
 @pytest.mark.parametrize("change", ["bytes", "size"])
 def test_a_damaged_file_is_not_used(counter: tuple[Faults, dict[str, str]], place: Path, change: str) -> None:
     digest = RemoteObjects("s3://team/p").create_blob([DATA])
-    assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA  # the digest is checked: there is a mark now
+    # checks the digest, and records a mark that it was checked
+    assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     (place / digest).write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]) if change == "bytes" else DATA[:-1])
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     assert (place / digest).read_bytes() == DATA
@@ -115,7 +116,8 @@ def test_the_oldest_files_make_space(place: Path) -> None:
     names = {path.name for path in place.iterdir()}
     assert names == {sha256([bytes([number]) * (3 << 20)]) for number in (1, 2, 3)}
     assert cache.add([bytes(6 << 20)], 6 << 20) == sha256([bytes(6 << 20)])
-    assert {path.name for path in place.iterdir()} == names  # more than half of the cache
+    # a blob of more than half of the cache's size is not kept in the cache
+    assert {path.name for path in place.iterdir()} == names
     old = place / "1-abc.partial"
     old.write_bytes(b"x")
     os.utime(old, (0, 0))

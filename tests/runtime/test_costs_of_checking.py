@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TASKS = 150  # the number of tasks besides the first; each task has its own blob
+TASKS = 150  # the number of tasks after the first; each task stores its own blob
 FEW = 35  # the maximum number of further requests of a whole check or garbage collection
 
 
@@ -100,7 +100,7 @@ def test_much_that_is_lost_is_found_by_a_listing(store: Store, monkeypatch: pyte
 def test_a_collection_lists_what_is_stored_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     garbage, requests = asked(monkeypatch, lambda: find_garbage(store, ()))
     assert (garbage.blobs, garbage.young, garbage.unreadable) == ({}, {}, {})
-    assert requests <= TASKS + 3 + FEW  # one request for each task's record, and for each of the run's own records
+    assert requests <= TASKS + 3 + FEW  # one request for each record of a task and of the run itself, and a few others
 
 
 def test_blobs_are_deleted_many_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def aside_of(objects: LocalObjects, digest: str) -> Path:
     return Path(objects.root, "damaged", blob_key(digest))
 
 
-# Each function stores an object; it returns the digest, and a function that reads the object.
+# Each of these functions stores an object, and returns its digest and a function that reads it.
 
 
 def _blob(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
@@ -139,7 +139,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
     with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
-    assert local.create_blob([good]) == digest  # the next writer of the value stores the blob again
+    assert local.create_blob([good]) == digest  # writing the value again stores the blob again
     assert read() == whole
 
 
@@ -220,7 +220,8 @@ def test_the_content_of_an_external_file_is_checked_if_that_is_asked_for(
     external = external_file(file)
     status = file.stat()
     damage(file, "flipped")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # a disk that flips a bit changes no time either
+    # the modification time stays the same, as when a faulty disk flips a bit
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     monkeypatch.setenv("FLOWC_VERIFY", "always")
     with pytest.raises(ArtifactError, match="its content differs"):
         external.read_bytes()
@@ -338,7 +339,8 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # the upper store's own objects are still read from the upper store
+        # `above` is a store on top of `local`; a blob that `above` itself has is read from `above`
+        above.create_blob([DATA[1:]])
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         assert content(above, sha256([DATA[1:]])) == DATA[1:]
         with pytest.raises(NotFound):
@@ -436,5 +438,5 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
         wrong.wrong = places
         with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)
-        assert remote.read_blob(digest) == DATA  # the store itself is intact
+        assert remote.read_blob(digest) == DATA  # the blob in the store is intact
         assert not remote.exists(f"damaged/{blob_key(digest)}")

@@ -1,4 +1,5 @@
-"""What ended runs leave in a bucket: the requests of listings and trees, and records that contradict it."""
+"""Entries about ended runs in a bucket: the requests that listing runs then needs, and entries that records
+contradict."""
 
 from __future__ import annotations
 
@@ -71,7 +72,7 @@ READ = """
 
 
 class Bucket:
-    """A store in a bucket with a run of the flow, and the proxy that counts requests."""
+    """A store in a bucket, with one run of the flow, and a proxy that counts the requests to the bucket."""
 
     def __init__(self, project: Project, counter: Faults, environment: Mapping[str, str], url: str) -> None:
         self.project, self.counter, self.url = project, counter, url
@@ -221,10 +222,10 @@ def test_entries_are_merged_once(small: Store) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: run_entries.merge(bucket, "F"), range(4)))
     names = bucket.names_below("ended/F/listed")
-    assert len(names) <= 2  # two, if one merge began after another had ended
+    assert len(names) <= 2  # a second merge that begins after the first has ended leaves a second merged entry
     assert {name.partition("/")[0] for name in names} == {"=merged"}
     assert set(states(small).values()) == {"succeeded"}
-    small.run("F", "r3").set_status({"state": "failed", "changed": 3.0})  # later than the merged entry
+    small.run("F", "r3").set_status({"state": "failed", "changed": 3.0})  # this change is later than the merged entry
     assert states(small)["r3"] == "failed"
     small.run("F", "r4").delete()
     run_of(small, "r4")
@@ -327,7 +328,8 @@ def test_gc_deletes_what_deleted_runs_have_left(small: Store) -> None:
     chosen = choose(small, Selection(tags=frozenset(), keep_last=1))
     chosen.doomed = {key: doomed for key, doomed in chosen.doomed.items() if key[1] == "1"}
     assert len(chosen.doomed) == 1
-    small.objects.put(task_packs.pack_key("F", "old"), b"")  # an earlier version of flowc has deleted the run
+    # simulate a pack that an earlier version of flowc left when it deleted the run
+    small.objects.put(task_packs.pack_key("F", "old"), b"")
     assert sweep(small, chosen, find_garbage(small, chosen.doomed)).runs == 1
     assert small.objects.names("ended/F/tasks") == ["2.jsonl.gz", "3.jsonl.gz"]
     assert states(small) == {"2": "succeeded", "3": "succeeded"}

@@ -220,7 +220,7 @@ def test_coverage_sees_the_steps(
 
 
 def test_coverage_sees_the_steps_of_a_flow_that_each_task_imports(project: Project) -> None:
-    """coverage.py also measures tasks that are not forked from the process of `coverage run`."""
+    """coverage.py also measures tasks that are started as new processes, not only those forked from `coverage run`."""
     project.write("flow.py", "import uuid\n\nKEY = uuid.uuid4()\n" + textwrap.dedent(COVERED).lstrip("\n"))
     done = project.python("-m", "coverage", "run", "--include=flow.py", "flow.py", "run", PYTHONWARNINGS="default")
     assert done.code == 0, done.err
@@ -240,7 +240,7 @@ OUTSIDE = {
 def test_a_service_that_another_process_starts_outlives_the_run(project: Project, way: str, tmp_path: Path) -> None:
     """Services that are started as in docs/metaflow.md outlive the run.
 
-    The first case stands for systemd and docker, whose daemons start the service.
+    In the first case, a process outside of the run starts the service, as the daemons of systemd and docker do.
     """
     if way == "tmux" and not shutil.which("tmux"):
         pytest.skip("tmux is not installed")

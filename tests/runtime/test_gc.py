@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """Create a run; `state` is its status, which has not changed since the run's creation."""
+    """Create a run with the status `state`, which was set when the run was created."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
@@ -139,7 +139,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    # the short description in the record does not contain values that are nested so deeply
+    # values that are nested so deeply are missing in the short description in the task's record
     large = [big("x"), [[[[[[[[reference]]]]]]]]]
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
@@ -240,7 +240,8 @@ def test_which_runs_go(store: Store) -> None:
 def test_a_run_that_may_go_on_stays(store: Store) -> None:
     begin(store, "here", state="running", process=this_process())
     begin(store, "elsewhere", state="running", process={"host": "another", "pid": 1})
-    begin(store, "on-the-cluster", state="failed", target="argo")  # a failed task does not mean that the run has ended
+    # on a cluster, the status may be `failed` while other tasks of the run are still active
+    begin(store, "on-the-cluster", state="failed", target="argo")
     begin(store, "killed", state="running", process={**this_process(), "started": "0"})
     chosen = choose(store, ALL)
     assert {run for _, run in chosen.doomed} == {"killed"}
@@ -282,7 +283,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    """Blobs of a running task are young, and are kept although no record names them yet."""
+    """The blobs of a running task are kept although no record names them yet, because they are young."""
     store_value(store.objects, big("a"))
     assert collect(store) == set()
     assert len(blobs(store)) == 1
@@ -312,7 +313,7 @@ def test_what_killed_writers_left_goes(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
-    """A killed `flowc gc` leaves the lease of a dead process, and a run whose tasks are already deleted."""
+    """After a `flowc gc` was killed, the next one ignores the lease of the dead process, and deletes the run."""
     dead = {"until": time.time() + 1000, "process": {**this_process(), "started": "0"}}
     store.objects.put("gc/sweeps/1-abc", json.dumps(dead).encode())
     finish(begin(store, "1"), "start", x=big("a"))
@@ -330,7 +331,8 @@ def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
     age(store)
     garbage = find_garbage(store, set())
     assert set(garbage.blobs) == {ref["digest"]}
-    store_value(store.objects, big("a"))  # a running task stores the value, and writes its record later
+    # simulate a running task that stores the value again, and will write its record later
+    store_value(store.objects, big("a"))
     assert sweep(store, choose(store, Selection()), garbage).blobs == 0
     assert blobs(store) == {ref["digest"]}
 
@@ -432,7 +434,7 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        # each operation on the store calls at least one of these methods
+        # wait for this thread's turn: each operation on the store calls at least one of these methods
         if name in ("_path", "names", "listing", "_write", "exists"):
             self._turn()
         return super().__getattribute__(name)
@@ -503,7 +505,8 @@ def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bucket loses no objects either; there the store itself copies old objects to renew them."""
+    """`flowc gc` keeps and deletes the same objects in a bucket; the bucket copies an old object onto itself to renew
+    it."""
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -553,7 +556,8 @@ def test_a_run_without_its_record_is_not_the_newest_and_keeps_all_of_its_flow(st
         assert list(garbage.unreadable) and not garbage.blobs
         assert collect(store, selection) == set()
     assert [path for path in everything(store) if "/gc" not in str(path)] == before
-    assert collect(store) == {f"G/{other.id}"}  # the other run is deleted, since it belongs to another flow
+    # only `other` is deleted: it belongs to another flow than the run that has lost its record
+    assert collect(store) == {f"G/{other.id}"}
 
 
 @pytest.mark.parametrize("name", ["status.json", "ir.json", "tasks/start/0.json"])

@@ -74,7 +74,8 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 # -- imports -----------------------------------------------------------------------------------------------------------
 
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
-OTHERS = {  # packages that the image lacks; the module is imported only if the user's image has the package
+# package that the image lacks -> the module that imports it; a pod imports the module only if its image has the package
+OTHERS = {
     "IPython": "metaflow.runner._notebook",
     "mlflow": "flowc_runtime.run.metrics.mlflow_tracker",
     "jupyter_client": "flowc_runtime.run.nodes.programs.notebook_kernel",

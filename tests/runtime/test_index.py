@@ -1,4 +1,4 @@
-"""Index paths of tasks, and what the graph says about them."""
+"""Index paths of tasks, and the steps and tasks that the graph derives from them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def test_not_a_path(path: str) -> None:
 def test_the_id_of_a_task(step: str, path: str) -> None:
     assert task_id(step, path) == f"{step}-{path}"
     assert path_of(step, task_id(step, path)) == path_of(step, path) == path
-    assert task_id(step, path).rpartition("-")[::2] == (step, path)  # the step and the path can be read from the id
+    # the id consists of the step, a hyphen and the path, so both can be read from it
+    assert task_id(step, path).rpartition("-")[::2] == (step, path)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
         """
     project = cluster.project
     for name, text in {
-        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package also imports the flow's module
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # imports the flow's module, too
         "code/pkg/flows.py": flow,
         "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
         "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",
@@ -395,7 +395,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    # importing the flow leaves such a file, which does not belong to the code
+    # simulate the file that importing the flow creates; it does not belong to the code that was compiled
     (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0
@@ -419,7 +419,8 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     )
     assert done.err.endswith("its ConfigMap was changed: deploy the flow again\n")
     ended = cluster.call("finish", "--status", "Failed")
-    assert ended.code == 0  # if this exit handler failed, Argo would report the whole workflow as failed
+    # `finish` succeeds, because Argo would otherwise report the whole workflow as failed, without this message
+    assert ended.code == 0
     assert "is not the code that was compiled" in cluster.run.status()["message"]
     assert not (root / "imported").exists()
 
@@ -524,6 +525,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run's outcome is unchanged\n")
-    assert "in dies" in done.err  # the traceback of the crash contains the function's name
+    assert "in dies" in done.err  # the fatal signal printed a traceback, which contains the function's name
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

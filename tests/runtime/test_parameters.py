@@ -82,7 +82,7 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_every_json_value_comes_back(value: object) -> None:
     if isinstance(value, str):
-        value = json.dumps(value)  # a JSON parameter reads a string as JSON text
+        value = json.dumps(value)  # if a JSON parameter gets a string, the string is JSON text
     checked = check_value("json", value)
     assert from_text(to_text(checked)) == checked
     assert parse_value("json", json.dumps(checked)) == checked

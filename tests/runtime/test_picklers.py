@@ -172,7 +172,8 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
     a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
-    # flowc pickles again and compares the digest, because another pickler may have ordered the set differently
+    # the pickler of the setting may store the items of a set in another order, so flowc compares what both pickles
+    # contain
     left = a_set.left(a_set.value, Mappings())
     assert left is None or a_set.reads_as(left.encoded)
     # the same pickler gives equal bytes, so no second comparison is necessary

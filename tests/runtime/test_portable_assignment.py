@@ -1,4 +1,5 @@
-"""The portable form of an assignment has all fields except those that the other process creates itself."""
+"""The form of an assignment that is sent to another process has all fields except those that this process creates
+itself."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ MADE_THERE = {"run", "graph", "program", "parameters", "cards"}
 
 
 def test_the_fields_are_named_once() -> None:
-    """The portable form and `Assignment` have the same fields, except for MADE_THERE."""
+    """`AssignmentFields`, the portable form, has the fields of `Assignment` except those in MADE_THERE."""
     assert set(AssignmentFields.__annotations__) == {field.name for field in fields(Assignment)} - MADE_THERE
 
 

@@ -130,7 +130,8 @@ def test_run_refuses_it_and_makes_no_run(
 
 
 def test_argo_lowers_all_kinds_alike() -> None:
-    """For every kind of action, the manifests are equal, because a pod reads the action from the IR."""
+    """For every kind of action, the manifests are equal: they do not contain the action, which a pod reads from the
+    IR."""
     found, flow, _ = loaded()
 
     def template(flow: Flow) -> Any:
@@ -173,7 +174,7 @@ def test_the_debugger_knows_the_function_that_calls_steps() -> None:
 
 
 def test_a_flow_class_has_one_name_of_ours_for_the_runtime() -> None:
-    """`FlowSpec` has only two attributes for the runtime, so that they do not restrict the names of steps."""
+    """The runtime adds only two attributes to `FlowSpec`, because steps cannot have the names of its attributes."""
     from metaflow import FlowSpec
 
     assert {name for name in vars(FlowSpec) if name.startswith("_flowc_")} == {OPENS, "_flowc_task"}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="code has no table of exception handlers")
 
-# When the interpreter frees its memory, it first collects garbage. Nothing else does, because of the threshold.
+# Print `freed` when the interpreter frees its memory, since it first collects garbage. With this threshold, nothing
+# else starts a garbage collection.
 WATCHED = """
 import gc, os
 

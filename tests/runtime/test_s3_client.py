@@ -58,7 +58,7 @@ def s3(bucket: str) -> Iterator[S3]:
 
 @pytest.fixture
 def tree(s3: S3) -> S3:
-    """Store the objects of the documentation's example, and `abc/x`, which shares only a first letter with `a/`."""
+    """Store the objects of the documentation's example, and `abc/x`, whose key begins with `a` but not with `a/`."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
 

@@ -48,7 +48,7 @@ def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path
             except RecordError:
                 noticed += 1
             else:
-                # A bit in the name of the field `digest` is not noticed; the other fields are as written.
+                # A changed bit in the name of the field `digest` is not noticed, but all other fields are as written.
                 assert all(one.items() >= other.items() for one, other in zip(found, expected, strict=True)), (at, bit)
     assert noticed > len(good)
 

@@ -1,4 +1,4 @@
-"""The shapes of records have the same fields as their TypedDicts, and only valid records are accepted."""
+"""The descriptions in `shapes` have the same fields as the records' TypedDicts, and accept only valid records."""
 
 from __future__ import annotations
 

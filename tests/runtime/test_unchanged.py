@@ -341,7 +341,7 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
 
 class Slow:
-    """An object whose unpickling waits until four threads unpickle one at the same time."""
+    """An object whose unpickling waits until four threads are unpickling such an object at the same time."""
 
     barrier = threading.Barrier(4)
 
@@ -377,7 +377,7 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
         return str, (f"{array.size} numbers",)
 
-    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # `copyreg.pickle` sets this entry
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # as `copyreg.pickle(np.ndarray, reduce)` does
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
 

@@ -108,7 +108,7 @@ def test_output_report_and_exit_code(watcher: Watcher) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
     def body(control: int) -> int:
-        faulthandler.disable()  # pytest's fault handler would print a traceback
+        faulthandler.disable()  # otherwise pytest's fault handler would print a traceback
         os.kill(os.getpid(), number)
         return 0
 
@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # the sleeping process also holds the pipes of this process open
+        sleeper = subprocess.Popen(["sleep", "1000"])  # it inherits the pipes of this process and keeps them open
         print(sleeper.pid, flush=True)
         return 0
 
@@ -190,7 +190,8 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert os.getsid(0) == os.getpid() == os.getpgid(0)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
-        with contextlib.suppress(OSError):  # the descriptor is closed, or its number is reused
+        with contextlib.suppress(OSError):
+            # readlink fails if the descriptor is closed; its number may also mean another file by now
             assert not linux or os.readlink(f"/proc/self/fd/{held}") != parents
         return 0
 

@@ -364,7 +364,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
         assert done.err.count(message) == 1
     project.write("flow.py", FLOW)
     used = project.flowc("check", "flow.py")
-    if point.startswith("config"):  # the config of the extension is not read in this flow
+    if point.startswith("config"):  # the flow does not read settings, so it needs no config module of the extension
         assert (used.code, used.err) == (0, "")
     else:
         assert used.code == 1

@@ -257,7 +257,8 @@ KILLED = "os.kill(os.getpid(), 9)"
 
 
 def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
-    """A last attempt after a killed one calls the hooks without the step's code, and stores their values."""
+    """If an attempt was killed, the last attempt calls the hooks without the step's code, and stores the artifacts that
+    they set."""
     write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type.endswith(".FailureHandledByCatch")
@@ -456,7 +457,7 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
         assert done.code == 0, done.err
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
-    # the decorator object was created in this process, not in a parent process
+    # the decorator object was created in the task's own process, not in a process from which the task was forked
     assert found["before"]["forked"] is False
 
 

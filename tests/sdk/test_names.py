@@ -106,7 +106,7 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
 
 
 def test_modules_are_attributes_of_metaflow(project: Project) -> None:
-    """Submodules are attributes of `metaflow`, without being imported separately, as in Metaflow."""
+    """After `import metaflow`, submodules are attributes of `metaflow`, as in Metaflow."""
     names = "cards", "client", "events", "plugins", "runner", "user_configs", "util"
     project.write("program.py", f"import metaflow; print(*(getattr(metaflow, name).__name__ for name in {names}))")
     assert project.python("program.py").out.split() == [f"metaflow.{name}" for name in names]

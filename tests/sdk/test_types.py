@@ -59,13 +59,13 @@ def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
 
 @pytest.fixture(scope="module")
 def unannotated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run mypy once for all files without strict mode, because starting it takes seconds."""
+    """Run mypy without strict mode, once for all files, because starting mypy takes seconds."""
     return mypy(tmp_path_factory.mktemp("mypy"), "--check-untyped-defs", str(PLAIN), str(FAULTY))
 
 
 @pytest.fixture(scope="module")
 def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """Run pyright once for all files, because starting it takes seconds."""
+    """Run pyright once for all files, because starting pyright takes seconds."""
     pytest.importorskip("pyright")
     project = tmp_path_factory.mktemp("pyright")
     for file in (PLAIN, ANNOTATED, FAULTY):

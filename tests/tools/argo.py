@@ -1,16 +1,15 @@
 """Check whether a cluster would accept a manifest, with code of the API server and of Argo's validator.
 
-`schema_errors` returns the API server's errors with Argo's full CRDs and strict field validation: unknown fields, metadata,
-types, patterns, list maps, and the CEL rules with their cost limits (`go/crdcheck`). ConfigMaps are checked too. Known
-gap: admission webhooks, quotas, RBAC, and failures at run time; tests on a cluster cover them.
+`schema_errors` returns the API server's errors with Argo's full CRDs and strict field validation (`go/crdcheck`):
+unknown fields, metadata, types, patterns, list maps, and the CEL rules with their cost limits. ConfigMaps are checked
+too. It does not find errors of admission webhooks, quotas, RBAC and runs; tests on a cluster find them.
 
-`lint`: Argo's workflow/validate with strict decoding, as `argo lint --offline --strict` (`go/argolint`): template and
-task references, `depends`, variables, schedules. The linter reads text with the cluster's YAML parser, so an unquoted
-1234e56 is a number. Each file is checked alone, so objects cannot refer to objects of another file. Known gap:
-    Argo's
-linter does not look inside `when`, `expression` and `stopStrategy`.
+`lint` returns the errors of Argo's validator with strict decoding, like `argo lint --offline --strict`
+(`go/argolint`): template and task references, `depends`, variables, schedules. The linter reads text with the cluster's
+YAML parser, so an unquoted 1234e56 is a number. Each file is checked alone, so objects cannot refer to objects of
+another file. Argo's linter does not look inside `when`, `expression` and `stopStrategy`.
 
-`make test-go` runs the programs, once for any number of manifests; `make test` reads recorded answers
+`make test-go` runs these Go programs, once for any number of manifests; `make test` reads their recorded answers
 (`tools.recorded`).
 """
 

@@ -20,7 +20,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 _START = 60  # seconds for the start of the browser, which takes long on a busy machine
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # needed if the tests run as root; safe, because they open only their own pages
+    "--no-sandbox",  # Chromium needs this option under root; the browser opens only pages of the tests
     "--disable-gpu",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -197,5 +197,5 @@ class Page:
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def _events(self) -> list[dict[str, Any]]:
-        self.ask("1")  # after this call, all earlier events have arrived
+        self.ask("1")  # a call returns only after all earlier events have arrived
         return [event for event in self._browser.events if event.get("sessionId") == self._session]

@@ -1,6 +1,6 @@
 """Write `flowc/completion/command_table.py`, the table of commands and options for tab completion, from click's objects.
 
-`make generate` runs it. A test compares the table with what it writes.
+`make generate` runs this module, and a test compares the table with the module's output.
 """
 
 from __future__ import annotations

@@ -48,11 +48,12 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _is_typeddict(hint: Any) -> bool:
-    return isinstance(hint, type) and hasattr(hint, "__required_keys__")  # of `flowc_ir.late.typeddict` too
+    # also true for typed dicts of `flowc_ir.late.typeddict`
+    return isinstance(hint, type) and hasattr(hint, "__required_keys__")
 
 
 def _text(hint: Any, waiting: list[type]) -> str:
-    # the name of a union's alias as a string, since Python 3.10 does not resolve it inside a tuple
+    # a union may contain the name of an alias as a string, which Python 3.10 does not resolve inside a tuple
     if isinstance(hint, str):
         hint = eval(hint, dict(_NAMES))
     if get_origin(hint) is Annotated:

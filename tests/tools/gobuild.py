@@ -50,7 +50,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Program:
-    name: str  # the name of the directory in SOURCES with the program's source
+    name: str  # the program's source is in the directory of this name in SOURCES
     module: Module
     tags: str = ""
 
@@ -66,7 +66,7 @@ def argolint(version: str) -> Program:
 CRDCHECK = Program("crdcheck", Module("k8s.io/apiextensions-apiserver", f"v{versions.KUBERNETES_MODULES}"))
 CRON = Program("cron", Module("github.com/robfig/cron/v3", f"v{versions.ROBFIG_CRON}"))
 PROGRAMS = (CRON, CRDCHECK, *map(argolint, versions.ARGO))
-CRDS = "manifests/base/crds/full"  # the name of a directory in Argo's module
+CRDS = "manifests/base/crds/full"  # the directory of the full CRDs in Argo's Go module
 
 
 def build(program: Program) -> Path:
@@ -101,7 +101,7 @@ def module_files(module: Module, directory: str) -> Path:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
-            # files in Go's cache are read-only, so the mode is not copied
+            # copy the content only: the mode of files in Go's cache is read-only
             shutil.copyfile(file, target / "files" / file.name)
 
     return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
@@ -113,7 +113,7 @@ def or_skip(what: Callable[[], T]) -> T:
     Tests that need the S3 gateway call this function. Other tests need no Go, because they compare with the recorded
     output of Go programs.
 
-    All tests that need Go are skipped in this function, so that pytest reports them in one line. A test must call the
+    All tests that need Go call this function, so that pytest reports their skips in one line. A test must call the
     function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.
     """
     import pytest
@@ -125,7 +125,8 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            _missing = str(error)  # stored, so that the next test does not try the network again
+            # kept, so that the tests that follow are skipped without another attempt to reach the network
+            _missing = str(error)
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 
@@ -173,7 +174,7 @@ def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
     done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        # A skipped test has a reason of one line; for a failed compilation, the whole output is needed.
+        # The reason of a skipped test is one line; after a failed compilation, the whole output is needed.
         detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
         raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
     return done.stdout

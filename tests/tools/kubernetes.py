@@ -22,7 +22,7 @@ MODULE = gobuild.Module("k8s.io/kubernetes", f"v{versions.KUBERNETES}")
 def schema_errors(docs: Iterable[Doc]) -> list[str]:
     """Return the schemas' errors in `docs`, as `Role name: path: error`.
 
-    The errors are recorded answers; in `make test-go`, the program runs again.
+    The errors are recorded answers of a program, which `make test-go` runs again.
     """
     found = recorded.answers(f"kubernetes-{versions.KUBERNETES}", list(docs), lambda each: list(map(_errors, each)))
     return [error for errors in found for error in errors]

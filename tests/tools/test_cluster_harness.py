@@ -105,7 +105,8 @@ def test_a_stage_is_told_as_it_starts_and_as_it_ends(tmp_path: Path) -> None:
             "cluster: up … (20 to 25 minutes on two cores the first time, which compiles for 44 CPU"
         )
         assert process.stderr.readline() == "cluster: a program compiled … (not yet timed on this machine)\n"
-        assert process.poll() is None  # the stage is still running, although its line is printed already
+        # the program is still running after it has printed the line at the start of the stage
+        assert process.poll() is None
         (tmp_path / "go").write_text("")
         ended = process.stderr.read().splitlines()
     assert [line.rpartition(": ")[0] for line in ended] == ["cluster: a program compiled", "cluster: up"]

@@ -33,7 +33,7 @@ def test_a_program_is_killed_where_a_test_fails_before_its_end(tmp_path: Path) -
     "prefix", [("nohup",), ("sh", "-c", 'trap "" INT; exec "$@"', "sh")], ids=["nohup", "background"]
 )
 def test_programs_can_be_interrupted_wherever_the_tests_run(project: Project, prefix: Sequence[str]) -> None:
-    """Under nohup, SIGHUP is ignored, and in a shell's background SIGINT; child processes inherit this."""
+    """Programs can be interrupted although nohup ignores SIGHUP, and shells ignore SIGINT for background jobs."""
     project.write(
         "conftest.py",
         f"""

@@ -68,11 +68,12 @@ def copy_distributions(environment: Path, *names: str) -> None:
     for name in names:
         try:
             files = metadata.files(name) or []
-        except metadata.PackageNotFoundError:  # for example tomli, which recent versions of Python do not need
+        except metadata.PackageNotFoundError:
+            # the environment may lack a package that its Python does not need, such as tomli
             continue
         for file in files:
             source = Path(str(file.locate()))
-            # programs are not needed, and bytecode may be missing
+            # do not copy programs, whose path contains `..`; files of bytecode may not exist
             if ".." not in file.parts and source.exists():
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

@@ -45,7 +45,7 @@ decorators: dict[str, dict[str, str]] = {}
 
 
 def begin() -> None:
-    """Find the extensions and import their early modules, before any module of metaflow. Failures are warnings."""
+    """Find the extensions and import their `module_overrides` before any module of metaflow. Failures are warnings."""
     global _found, _known
     try:
         package = importlib.import_module(_PACKAGE)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
-"""The file that lists the extension modules in order; code packages have it, since they lack distribution metadata."""
+"""The file that lists the extension modules in order; a code package contains it, since it has no distribution
+metadata."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
@@ -115,7 +116,8 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # In a dependency cycle (pip cannot resolve one either), the alphabetically first name comes first.
+        # If distributions depend on each other in a cycle (pip cannot resolve it either), the alphabetically first of
+        # them comes first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

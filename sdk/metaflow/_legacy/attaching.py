@@ -1,4 +1,4 @@
-"""Metaflow's name for the function with which a hook adds decorators to a step."""
+"""The module under which Metaflow has `_attach_decorators_to_step`, with which a hook adds decorators to a step."""
 
 from metaflow._legacy.hooks import attach_decorators as _attach_decorators_to_step
 

@@ -79,8 +79,8 @@ class StepDecorator(Decorator):
     """The base class of an extension's step decorators.
 
     `step_init` and `step_task_retry_count` are called when a flow is checked, compiled or started. `runtime_init` and
-    `runtime_finished` are called before and after a local run, the other hooks in a task's process. If a step has
-    several decorators, their hooks are called from the innermost decorator to the outermost.
+    `runtime_finished` are called before and after a local run, and all other hooks are called in a task's process. If a
+    step has several decorators, their hooks are called from the innermost decorator to the outermost.
     """
 
     _flowc_kind = "step"

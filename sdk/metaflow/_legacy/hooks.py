@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")
-"""Hooks that are called when a code package is created. Local runs create no code package and do not call them."""
+"""Hooks that are called when a code package is created. Local runs create no code package and do not call these
+hooks."""
 
 UNSUPPORTED = {
     "runtime_step_cli": "flowc starts each task itself: set os.environ in task_pre_step",
@@ -36,7 +37,7 @@ UNSUPPORTED = {
 }
 """Hooks that flowc does not call.
 
-A decorator with such a hook is rejected; the error names the alternative given here.
+A decorator that defines one of these hooks is rejected; the error names the alternative given here.
 """
 
 
@@ -69,7 +70,8 @@ class FlowHooks:
         ir: the intermediate representation.
         root: the directory of the flow's code, for the file paths in errors.
         parse: parses decorators written as in `--with`. While the flow is lowered, decorators that hooks add to steps
-            become part of the flow. In a pod, `parse` is None, since the flow contains the added decorators already.
+            become part of the flow. In a pod, `parse` is None, since the compiled flow already contains the decorators
+            that hooks have added.
 
     Raises:
         PreparationError: a decorator cannot be created.
@@ -258,7 +260,7 @@ _beginning: list[FlowHooks] = []
 def beginning(hooks: FlowHooks) -> Iterator[None]:
     """Make `hooks` the active hooks during the `with` block.
 
-    A flow object that reads its graph gets the graph of the hooks.
+    In the block, the attribute `_graph` of objects of the flow's class is the graph of the hooks.
     """
     cls = type(hooks.flow)
     _beginning.append(hooks)

@@ -2,7 +2,7 @@
 
 The replacements have the attributes that flowc can provide.
 
-Every other attribute raises an error that names it.
+Every other attribute raises an error that names the attribute.
 """
 
 from __future__ import annotations

@@ -59,14 +59,14 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         answers = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
         if not any(answers) or (
             node.catch and retries[0] >= retries[1]
-        ):  # on the last attempt, @catch itself must handle the exception
+        ):  # in the last attempt of a step with @catch, the exception is raised, so that @catch stores it
             raise
         return {}
     return implied
 
 
 def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object, ...]) -> None:
-    """Call all hooks except `task_post_step` in an attempt that only applies @catch after a process was killed.
+    """Call the hooks, except `task_post_step`, in an attempt that runs no code and applies @catch to killed attempts.
 
     The hook `task_exception` gets a FailureHandledByCatch.
 
@@ -96,7 +96,7 @@ def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> Non
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """Return the number of attempts before this one, and the number of attempts that may follow the first."""
+    """Return (number of attempts before this one, number of attempts that may follow the first)."""
     task = ambient().task
     assert task is not None
     return task.attempt - 1, retries(hooks.nodes[step])

@@ -1,4 +1,4 @@
-"""The module name under which Metaflow has its client: the names of `metaflow.client` and the classes behind them."""
+"""`metaflow.client.core`, as in Metaflow: the names of `metaflow.client`, and other classes of the client."""
 
 from metaflow.client import (
     DataArtifact,

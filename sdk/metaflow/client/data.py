@@ -27,9 +27,9 @@ __all__ = ["DataArtifact", "MetaflowData"]
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
     """Return the artifacts of an attempt, sorted by name.
 
-    The artifacts of an attempt are unrecorded while it is active, or if it failed because its process was killed. In
-    these cases, the function returns the values that the attempt started with: parameters, configs, constants, and,
-    unless the step is a join, the artifacts of the parent task.
+    While an attempt is active, or if its process was killed, no record lists its artifacts. The function then returns
+    the values with which the attempt started: parameters, configs, constants, and, unless the step is a join, the
+    artifacts of the parent task.
     """
     artifacts: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
     record = task._record

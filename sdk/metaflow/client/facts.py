@@ -41,7 +41,7 @@ class OfAttempt(Protocol):
 
     @property
     def _place(self) -> tuple[str, str]:
-        """The step and the index path of the task."""
+        """The step and the index path of the task, such as `("train", "0.3")`."""
         ...
 
 
@@ -119,7 +119,7 @@ def _items(
         return
     if origin := record.get("origin"):
         yield "origin-task-id", task_id(origin["step"], origin["path"]), False
-    # the value is True even if @catch caught the failure, as in Metaflow
+    # "attempt_ok" is True even if the attempt failed and @catch handled the failure, as in Metaflow
     yield "attempt_ok", str(record["outcome"] != "failed"), True
     yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):

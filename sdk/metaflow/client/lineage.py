@@ -114,7 +114,7 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the child tasks (step, path) that have started; nothing before the task itself is done.
+    """Yield the child tasks (step, path) that have started; yield nothing if the task itself is not done.
 
     Args:
         reader: the run.

@@ -46,7 +46,8 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    # values that all tasks share; parameters are keyed by attribute name
+    # attributes with the same value in all tasks, by name: they are parameters, configs or constants, and get no
+    # artifact column
     same = {**class_constants(reader), **constants(reader)}
     for name in artifacts or ():
         if name not in same:
@@ -58,7 +59,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
     for name, number in view.metrics.items():
         column = _column("metric", name)
-        # if an artifact has the same name and value, the metric needs no column of its own
+        # if the column has the same value, which is an artifact or a parameter, the metric needs no column of its own
         if column in cells and repr(cells[column]) != repr(number):
             column = f"metric.{name}"
         cells[column] = number

@@ -49,7 +49,7 @@ def namespace(ns: str | None) -> str | None:
 def get_namespace() -> str | None:
     """Return the client's namespace; None if it is not restricted.
 
-    The default namespace is that of the running task's run in a step, and `user:NAME` elsewhere.
+    In a step, the default namespace is that of the step's run; elsewhere, it is `user:NAME`.
 
     >>> get_namespace()
     'user:ann'
@@ -153,7 +153,7 @@ def current_url() -> str:
 def open_store(url: str) -> Store:
     """Return the store at an address.
 
-    For one bucket, every call returns the same object, because its client keeps connections open.
+    Every call for a bucket returns the same object, because the object keeps connections to the bucket open.
 
     A forked process opens a store object of its own. A process that will fork tasks must not open connections to a
     bucket: its store sends requests through another process (`ambient().open_bucket`).

@@ -70,7 +70,8 @@ class Query:
         return status is not None and status["state"] != "running" and status["state"] not in self._states
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
-        """Yield the runs that started in the time range. The iteration stops at the first older run.
+        """Yield the runs that started in the time range. The iteration stops at the first run that started before the
+        range.
 
         Args:
             newest_first: runs, sorted by their ids from the newest to the oldest.
@@ -111,7 +112,7 @@ class Query:
 
     def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
-            known = name if name in values else name.replace("_", "-")  # the option of the parameter
+            known = name if name in values else name.replace("_", "-")  # the option's name: `learning-rate`
             if known not in values or not _is(values[known], wanted):
                 return False
         return True

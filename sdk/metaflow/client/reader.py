@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from metaflow.client.values import Constant
-else:  # needed only in a bucket
+else:  # imported at first use: only a store in a bucket needs it
     with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")
 
 T = TypeVar("T")
@@ -144,7 +144,8 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
             unreadable.tell(error)
             return None
 
-    runs = [*reversed(store.listed(flow))]  # not a list of readers, which contain the large records of the runs
+    # a list of runs, not of readers: each reader keeps the record of its run in memory, and records can be large
+    runs = [*reversed(store.listed(flow))]
     if not isinstance(store.objects, RemoteObjects):
         return (reader for run in runs if (reader := readable(run)) is not None)
     return (reader for _, reader in ahead(runs, readable) if reader is not None)

@@ -28,8 +28,8 @@ __all__ = ["Run"]
 class Run(MetaflowObject):
     """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is an additional step; iteration over the run leaves it out. Its only task has the values that
-    all tasks share, such as parameters and configs, as artifacts.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The only task of this step has the
+    values that all tasks share, such as parameters and configs, as artifacts.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -53,7 +53,8 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    _changed_tags: frozenset[str] | None = None  # the tags after the last change through this object
+    # the user tags of the run after the last change through this object; None before a change
+    _changed_tags: frozenset[str] | None = None
 
     if TYPE_CHECKING:  # for type checkers: the children of a run are steps
 
@@ -153,7 +154,8 @@ class Run(MetaflowObject):
             return None
         from metaflow.events import Trigger
 
-        # Older records name the task that ended by its index path.
+        # In older records, the id ends with the index path of the task, such as `0`, instead of the task's id, such as
+        # `end-0`.
         return Trigger([
             {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
             for event in events

@@ -97,7 +97,7 @@ class _Parser:
         return lambda tags: name in tags
 
     def _takes(self, word: str) -> bool:
-        """Return whether the next token is `word`; if so, advance behind the token."""
+        """Return whether the next token is `word`; if so, move the position past the token."""
         token = _TOKEN.match(self._text, self._at)
         if token is None or (token["sign"] != word and token["word"] not in (word, word.upper())):
             return False

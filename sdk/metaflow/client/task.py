@@ -100,12 +100,12 @@ class Task(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether the task's code has run to its end. A failure that @catch handled is not a success."""
+        """Whether the code of the shown attempt has run to its end. A failure that @catch handled is not a success."""
         return self._view.outcome == "ok"
 
     @property
     def finished(self) -> bool:
-        """Whether the task is done, so that the run continues with the next step; False for a failed task."""
+        """Whether the task has ended successfully or @catch has handled its failure, so that the run can continue."""
         return self._view.is_done
 
     @property
@@ -308,7 +308,7 @@ class Task(MetaflowObject):
 
     @property
     def child_tasks(self) -> Iterator[Task]:
-        """Yield the child tasks that have started; nothing before this task is done."""
+        """Yield the child tasks that have started; yield nothing if this task is not done."""
         from metaflow.client.lineage import tasks_after
 
         return (self._beside(*place) for place in tasks_after(self._reader, *self._place))

@@ -23,8 +23,8 @@ def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
     """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
 
     Each call opens a descriptor of its own and closes it at the end of the `with` block, so several callers may wait
-    for one process. If the process has already ended, the descriptor is a pipe that is at its end. A pidfd is not
-    opened then, since it could refer to another process with the same id.
+    for one process. If the process has already ended, the descriptor is a pipe that is at its end. In this case, no
+    pidfd is opened, since the process id may already belong to another process.
     """
     end = _open(process)
     try:

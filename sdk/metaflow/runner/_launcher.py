@@ -51,12 +51,12 @@ class Launcher:
 def _check_python(file: str) -> None:
     """Raise an error for a file that is not Python.
 
-    Otherwise, for example, the JSON of a notebook would be executed.
+    Without this check, Python would execute, for example, the JSON of a notebook.
     """
     try:
         with open(file, "rb") as opened:
             fault = _seam.refuse_other(file, opened.read())
-    except OSError:  # the process that runs the file reports the error
+    except OSError:  # the file cannot be read; the process that runs it reports the error
         return
     if fault is not None:
         raise MetaflowException(fault)

@@ -48,8 +48,8 @@ class Starts(Protocol):
 class Started:
     """A command that was started, and the pipe on which it reports its run or task.
 
-    Only the child holds the write end of the pipe (`pass_fds`), since this process closes its copy at once. So the pipe
-    also shows the end of the command. `close` closes the read end.
+    Only the child holds the write end of the pipe (`pass_fds`), since this process closes its copy at once. Therefore
+    the pipe is at its end when the command has ended. `close` closes the read end.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:

@@ -295,7 +295,9 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             RuntimeError: the run ended without leaving a record, for example because no pod could start.
         """
         for late in looks(check_interval, timeout):
-            running = self.is_running  # checked before the store is read, so that a record written in between is found
+            # ask the cluster before the store is read: if the run writes its record and ends in between, the record is
+            # found
+            running = self.is_running
             if self.run is not None:
                 return
             if not running:

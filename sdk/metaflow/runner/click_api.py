@@ -84,7 +84,8 @@ def extract_all_params(
             options[param.name] = param
         annotations[param.name] = annotation = _annotation(param)
         default = param.get_default(context)
-        if type(default).__name__ == "Sentinel":  # later versions of click use this object for a missing default
+        if type(default).__name__ == "Sentinel":
+            # an object by which later versions of click represent a missing default
             default = None
         defaults[param.name] = default
         value = inspect.Parameter.empty if param.required else default

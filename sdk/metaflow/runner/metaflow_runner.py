@@ -204,7 +204,7 @@ class Runner(Launcher):
     async def _start(
         self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]
     ) -> tuple[CommandManager, dict[str, object]]:
-        # reading the parameters may start a process of the flow's file
+        # in a thread, since reading the flow's parameters may start a process and wait for it
         line = await asyncio.to_thread(self._line, name, arguments, kwargs)
         started = Started(self, line, show_output=False)
         try:

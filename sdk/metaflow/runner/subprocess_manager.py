@@ -278,7 +278,8 @@ class CommandManager:
         with self.open_log(stream) as file:
             at = position or 0
             while True:
-                over = self.started.poll() is not None  # checked before the file is read, so that no line is missed
+                # ask whether the process has ended before the file is read: lines that it writes in between are found
+                over = self.started.poll() is not None
                 file.seek(at)
                 line = file.readline()
                 if line.endswith(b"\n") or (line and over):

@@ -20,7 +20,7 @@ else:  # imported at first use, because the import costs start-up time
 
 
 def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
-    """Set the values of the class's configs, and replace the placeholders in decorators and parameters by them.
+    """Set the values of the class's configs, and replace placeholders in decorators and parameters by these values.
 
     Args:
         cls: the flow's class; it is modified. The class can be bound again with other values.

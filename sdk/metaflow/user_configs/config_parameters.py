@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# the only key that `**config` produces; a number is appended so that the keys of two configs differ
+# the only key that unpacking `**config` produces; a number follows, so that two unpacked configs have different keys
 _UNPACKED = "**flowc"
 
 
@@ -111,7 +111,7 @@ class DelayEvaluator(_Delayed):
 
     def _flowc_evaluate(self, values: Mapping[str, Any]) -> object:
         root, names = self._flowc_root, {**self._flowc_globals, **values}
-        # A string is Python code that the flow's author wrote.
+        # If `root` is a string, it is Python code that the flow's author passed to `config_expr`.
         value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
         for kind, operands in self._flowc_operations:
             if kind == "attribute":
@@ -178,7 +178,7 @@ class Config(_Delayed):
         **unknown: arguments that do not exist; `flowc check` reports them.
     """
 
-    __slots__ = ("_flowc",)  # any other attribute name means an attribute of the value
+    __slots__ = ("_flowc",)  # no further attributes: `config.NAME` means an attribute of the config's value
 
     def __init__(
         self,

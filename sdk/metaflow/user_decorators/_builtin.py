@@ -93,7 +93,8 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
     Args:
         table: STEP_DECORATORS or FLOW_DECORATORS.
     """
-    public = sys.modules["metaflow"].__all__  # the package `metaflow` is already loaded, as it contains this module
+    # not imported here: the package `metaflow` is already loaded, since it contains this module
+    public = sys.modules["metaflow"].__all__
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in public), *added]
 

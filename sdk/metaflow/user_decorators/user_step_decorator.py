@@ -25,7 +25,7 @@ USER_SKIP_STEP: Mapping[str, Any] = {}
 
 class _Wrapping(UserDecoratorMeta):
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
-        # A class that is also a mutator may get positional arguments.
+        # Only a class that is a step mutator, too, accepts positional arguments.
         if args and not issubclass(cls, StepMutator):
             raise MetaflowException(
                 f"@{cls.__name__} takes its arguments by name, and decorates a step: write it above @step"

@@ -121,7 +121,7 @@ good.replace_tags(["six"], ["seven", "eight"])
 assert {"three", "seven", "eight"} <= good.user_tags and not {"four", "five", "six"} & good.user_tags
 for change in (lambda: good.replace_tags([], []), lambda: good.add_tags([]), lambda: good.remove_tags("seven")):
     raises(MetaflowTaggingError, change)
-# a second object for the same run: the object `good` does not show its changes
+# change tags through another object for the same run: `good` does not show this change
 Run(good.pathspec).replace_tag("seven", "nine")
 assert "seven" in good.user_tags and "nine" not in good.user_tags
 assert "seven" not in good["start"].user_tags and "nine" in Run(good.pathspec).user_tags

@@ -6,7 +6,7 @@ from metaflow import Config, FlowSpec, Parameter, step
 
 
 def pairs(text):
-    """Lines of `name = value`."""
+    """Return the lines `name = value` as a dict."""
     return dict((part.strip() for part in line.split("=")) for line in text.splitlines() if line.strip())
 
 

@@ -5,7 +5,8 @@ import os
 
 from metaflow import Config, FlowSpec, Parameter, config_expr, environment, step
 
-os.environ["METAFLOW_FLOW_CONFIG_VALUE"] = json.dumps({"given": {"depth": 3}})  # before the class is defined
+# the variable is set before the class is defined
+os.environ["METAFLOW_FLOW_CONFIG_VALUE"] = json.dumps({"given": {"depth": 3}})
 
 
 class GraphBeforeConfigs(FlowSpec):

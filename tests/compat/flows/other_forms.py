@@ -1,4 +1,4 @@
-"""Other ways to write the same: a foreach over constants, a default for a join's `inputs`, `node_info` of a step."""
+"""Less common forms: a foreach over constants, a default for a join's `inputs`, `node_info` of a step."""
 
 from metaflow import FlowSpec, schedule, step
 

@@ -19,7 +19,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # the maximum depth of nested template calls; the template of the pod counts too
+MAX_DEPTH = 99  # the maximum depth of nested template calls, including the call of the pod's template
 
 
 class ManifestError(Exception):
@@ -36,7 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
-    directory: Path  # the working directory of this pod alone
+    directory: Path  # the working directory, which no other pod uses
 
 
 @dataclass
@@ -175,7 +175,7 @@ class _Controller:
                 known = self._ancestors(task, dag)
                 values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
                 if "when" in task and not holds(self._fill(task["when"], values)):
-                    # the arguments of a skipped task are evaluated too, to find errors in them
+                    # evaluate the arguments although the task is skipped, to find errors in them
                     self._arguments(task, values)
                     phases[task["name"]] = "Skipped"
                     continue
@@ -251,7 +251,7 @@ class _Controller:
             if variable["name"] in env:
                 raise ManifestError(f"{name}: {variable['name']} is set twice")
             if "value" in variable:
-                # After Argo's substitution, the kubelet expands references to earlier variables.
+                # Argo substitutes its tags first; then the kubelet expands references to earlier variables.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
             elif (key := variable["valueFrom"].get("secretKeyRef")) is not None:
                 if (found := self.secrets.get(key["name"], {}).get(key["key"])) is not None:
@@ -332,7 +332,7 @@ def _outputs(template: Manifest, out: Path) -> dict[str, str]:
 def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -> dict[str, str]:
     """Return the values of `workflow.parameters.json` and of each parameter.
 
-    A parameter named `json` would replace the former.
+    A parameter named `json` replaces the value of `workflow.parameters.json`, as in Argo.
     """
     names = [parameter["name"] for parameter in declared]
     if unknown := given.keys() - set(names):
@@ -340,7 +340,7 @@ def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -
     filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
     if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
         raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
-    # Go's json.Marshal does not escape DEL and higher characters either.
+    # like Go's json.Marshal, which does not escape DEL and higher characters
     text = json.dumps(filled, ensure_ascii=False)
     return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
 

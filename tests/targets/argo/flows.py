@@ -39,9 +39,9 @@ class Files:
 
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
-# A shape is a list of items: the name of a step; ("fork", join, shapes); ("each", join, shape); ("choose", meet,
-# shapes), a switch, whose shapes may be empty; ("loop", latch, shape), whose latch leads back to the shape's first
-# step. In front of a fork, an each or a choose there is a step, which is the split or the switch. A step follows each
+# A shape is a list of items: the name of a step; ("fork", join, shapes), a branch; ("each", join, shape), a foreach;
+# ("choose", meet, shapes), a switch, whose shapes may be empty; ("loop", latch, shape), whose latch leads back to the
+# shape's first step. The step in front of a fork, an each or a choose is the split or the switch. A step follows each
 # loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
@@ -219,7 +219,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """Yield the items of a shape for a choose, a loop, or another kind that is not a step."""
+    """Draw the items of a shape for an item of this kind: each, loop, fork or choose."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]

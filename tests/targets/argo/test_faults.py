@@ -72,7 +72,7 @@ def test_too_many_templates() -> None:
     flow = flows.chain(300)
     for at, node in enumerate(flow.nodes):
         flow = flows.with_policies(flow, node.id, environment=(("AT", str(at)),))
-    # Of 200 templates, four are `main`, its two parts, and `finish`, so 196 steps fit, and the 197th does not.
+    # 200 templates are allowed: `main`, its two parts, `finish` and 196 steps; the 197th step is the error
     assert codes(flow) == [("argo-too-many-templates", flow.nodes[196].where.line)]
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("fresh_imports")
 
 
 def compiled(case: Path, **settings: str) -> Bundle:
-    """Return the manifests of a golden case, with a fixed image name instead of the one with this version."""
+    """Return the manifests of a golden case with a fixed image name: the default name contains flowc's version."""
     loaded = load(case / "flow.py")
     assert loaded.flow is not None
     assert loaded.cls is not None

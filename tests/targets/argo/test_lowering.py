@@ -46,7 +46,7 @@ Task = tuple[str, str]
 
 
 def expected(flow: Flow) -> dict[Task, list[Task]]:
-    """Return task -> parents for every task, computed from the meaning of the flow and not from its manifest."""
+    """Return task -> parents for every task, computed from the flow itself and not from its manifest."""
     by_id = flow.by_id()
     each = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
     join_of = {node.joins: node.id for node in flow.nodes if node.joins}

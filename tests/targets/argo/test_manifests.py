@@ -69,7 +69,8 @@ def check_templates(flow: Flow, spec: dict[str, Any]) -> None:
     for template in templates.values():
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", template["name"])
         assert len(template["name"]) <= 63
-        assert "failFast" not in template  # Argo hangs if a template has `failFast`; `dag.failFast` is safe
+        # Argo hangs if `failFast` is a field of a template; as a field of `dag` it is safe
+        assert "failFast" not in template
         for output in template.get("outputs", {}).get("parameters", []):
             assert output["valueFrom"]["default"] == "0"
         for call in calls(template):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.object_types import Object
 
 NOW = datetime(2026, 11, 29, 23, 28, 26, tzinfo=timezone.utc)  # this day is a Sunday
-# 01:40 in New York, which occurs twice on this day; this is the first
+# The first of the two times at which clocks in New York show 01:40 on this day.
 DST_ENDS = datetime(2026, 11, 1, 5, 40, tzinfo=timezone.utc)
 
 
@@ -38,7 +38,7 @@ def cron(
         (["30 4 * * 1-5"], "UTC", NOW, "2026-11-30T04:30:00+00:00"),
         (["0 9 * * *", "0 2 * * *", "0 0 30 2 *"], "Asia/Tokyo", NOW, "2026-11-30T09:00:00+09:00"),
         (["@daily"], "Europe/Oslo", NOW, "2026-12-01T00:00:00+01:00"),
-        # the second 01:30 is after the first 01:40, and before the second 01:50
+        # clocks are set back after 01:59: the first 01:50 comes before the second 01:30
         (["50 1 1 11 *", "30 1 1 11 *"], "America/New_York", DST_ENDS, "2026-11-01T01:50:00-04:00"),
         (["30 1 1 11 *"], "America/New_York", DST_ENDS, "2026-11-01T01:30:00-05:00"),
     ],

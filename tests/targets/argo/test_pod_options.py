@@ -49,7 +49,7 @@ def test_image_and_who_runs_it() -> None:
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """Only Argo's containers get the service account's token; both versions of Argo use these two container names."""
+    """Only Argo's own containers, `init` and `wait` in both versions of Argo, get the token of the service account."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False
@@ -126,7 +126,7 @@ def test_volumes_are_mounted() -> None:
     )
     assert made["volumes"] == [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
-        # the default size is half of the memory
+        # 50 MiB is the default: half of the memory
         {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},
         {"name": "claim-0", "persistentVolumeClaim": {"claimName": "data"}},
     ]

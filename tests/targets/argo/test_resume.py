@@ -73,7 +73,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
-    """Write the manifests of a Workflow that resumes a run, and run them; `more` are variables in the image."""
+    """Write the manifests of a Workflow that resumes a run, and run them; `more` are variables that the image sets."""
     url = f"file://{project.root}/.flowc"
     # the same directory under another path, because flowc refuses volumes below /tmp
     mounted = "file:///proc/self/cwd/.flowc"

@@ -24,7 +24,7 @@ from ir.test_structure import as_flow, switch_graphs
 from targets.argo import flows
 from targets.argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, play
 
-At = tuple[str, str]  # a task: its step and its path
+At = tuple[str, str]  # a task: its step and its index path
 
 
 def run(flow: Flow, choices: dict[At, str], workdir: Path) -> tuple[list[At], PlayedWorkflow]:
@@ -108,7 +108,8 @@ def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
 
 
 def by_chance(flow: Flow, chance: random.Random) -> tuple[list[At], dict[At, str]]:
-    """Return random choices and the tasks that they lead to; after some steps, choose the shortest way to the end."""
+    """Return the tasks of a random walk and its choices; after some steps, the walk takes the shortest way to the
+    end."""
     graph = Graph(flow)
     distance = {"end": 0}
     while len(distance) < len(flow.nodes):
@@ -140,7 +141,7 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit of iterations that pods get is the largest number of iterations that Argo can run."""
+    """The runtime refuses a loop exactly at the number of iterations at which Argo could not run it."""
     from flowc_runtime.pod import coordination
 
     (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == coordination.LOOPS]

@@ -1,7 +1,7 @@
-"""Manifests of every kind that flowc compiles pass the validation of a cluster, and manifests with a fault do not.
+"""A cluster's validators accept manifests of every kind that flowc compiles, and refuse manifests with a fault.
 
-Faulty manifests show that the validators work. Each fault names the validator
-that finds it: `crd` is the API server with Argo's CRDs, `lint` is Argo's validator; None means that neither finds it.
+Faulty manifests show that the validators work. Each fault names the validator that finds it: `crd` is the API server
+with Argo's CRDs, `lint` is Argo's validator; None means that neither finds it.
 """
 
 from __future__ import annotations
@@ -200,7 +200,8 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),  # Argo's parser logs this fault and continues
+        # Argo only logs the syntax error, and then finds no object
+        ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),
         ("kind: WorkflowTemplate\nkind: Workflow\n", "already set"),
         ("just text\n", "document 0"),
         ("{}\n", "not a kind"),

@@ -62,7 +62,8 @@ def check(layout: GraphLayout, lines: Sequence[Ends]) -> None:
                 assert point.x == following.x or point.y == following.y
             else:
                 assert following.y > point.y
-            for step in range(1, 8):  # points of a straight line: a drawn curve stays even closer to the vertical
+            for step in range(1, 8):
+                # points of the straight line; the drawn curve is even nearer to the vertical lines through its ends
                 x, y = (a + (b - a) * step / 8 for a, b in zip(point, following, strict=True))
                 assert not any(inside(type(point)(x, y), box) for box in boxes), f"{line.ends} goes through a box"
 
@@ -134,7 +135,7 @@ def across(arms: int) -> list[Ends]:
 
 
 def around(length: int) -> list[Ends]:
-    """Return the edges of a chain, and of lines from each of its steps to the end."""
+    """Return the edges of a chain, and of a line to the end from each step of the chain."""
     steps = [f"s{at}" for at in range(length)]
     return [*pairwise(steps), *((step, steps[-1]) for step in steps[:-2])]
 

@@ -72,8 +72,8 @@ class CardComponents:
 
         Args:
             data: data for the method `refresh` of a custom card; the data is kept until other data replaces it.
-            force: whether to render even if the latest refresh is younger than `refresh_interval`. The call then waits
-                until the latest refresh is done, at most the card's `timeout`, in seconds.
+            force: whether to render even if the latest refresh is younger than `refresh_interval`. If it is true, the
+                call waits until the latest refresh is done, at most the card's `timeout`, in seconds.
         """
         if data is not None:
             self._data = data
@@ -120,8 +120,8 @@ class CardComponents:
 class CurrentCards:
     """All cards of the step: `current.card`.
 
-    Without an id, the methods apply to the card with `customize`. If no card has it, they apply to the only card, or to
-    the only card without an id.
+    Without an id, the methods apply to the card with `customize`. If no card has `customize`, the methods apply to the
+    only card, or to the only card without an id.
 
     If there is no such card, or `current.card[…]` gets an unknown id, the methods print a warning and have no effect.
     """
@@ -142,7 +142,7 @@ class CurrentCards:
         self._default, self._why = self._choose()
 
     def _choose(self) -> tuple[CardComponents | None, str]:
-        """Return the card that `current.card` without an id means, or None and the reason why there is none."""
+        """Return the card that `current.card` without an id means, and an empty text; or None and the reason."""
         editable = [(renderer.card, components) for renderer, components in self._all if renderer.editable]
         chosen = [components for card, components in editable if card.customize]
         chosen = chosen or [components for card, components in editable if len(editable) == 1 or card.id is None]

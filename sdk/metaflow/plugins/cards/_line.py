@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 56, 3
-_COLUMNS = 150  # each column shows the smallest and the largest value of its points
+_COLUMNS = 150  # the number of columns of the chart; each shows only the smallest and the largest value of its points
 
 
 def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:

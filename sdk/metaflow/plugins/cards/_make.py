@@ -53,9 +53,9 @@ class Maker:
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Prepare a process that renders only this card: set the step's variables and the client's store."""
+        """Prepare a process that renders only this card: set the step's variables, the client's store and namespace."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
-        ambient().open_bucket = None  # this process forks no tasks, so it may use a bucket's client itself
+        ambient().open_bucket = None  # this process forks no tasks, so it may connect to a bucket itself
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 
@@ -102,7 +102,7 @@ class Maker:
     def _task(self) -> client.Task:
         step, path, number = self.attempt
         reader = RunReader(self.run)
-        reader.flow = self.flow  # it is not read again
+        reader.flow = self.flow  # the flow is known, so the reader need not read it from the store
         return client.Task._of(reader, (self.run.flow, self.run.id, step, task_id(step, path)), number - 1)
 
     def _new_token(self, instance: MetaflowCard, task: client.Task, data: dict[str, Any]) -> str:
@@ -127,7 +127,8 @@ class Maker:
         self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
 
 
-_steps: dict[int, tuple[Flow, dict[str, Any]]] = {}  # by the id of the flow, which is kept so that the id stays valid
+# id of the flow -> (flow, steps); while the flow is in the table, no other object can have its id
+_steps: dict[int, tuple[Flow, dict[str, Any]]] = {}
 
 
 def steps_of(flow: Flow) -> dict[str, Any]:

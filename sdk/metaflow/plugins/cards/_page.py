@@ -19,7 +19,7 @@ def page(title: str, body: str, *, vega: bool = False) -> str:
         title: plain text, which is escaped.
         body: HTML.
         vega: whether to include the library Vega, which draws charts (0.8 MB). Vega compiles expressions, so the policy
-            then allows `eval`.
+            of a page with Vega allows `eval`.
     """
     scripts = f"{asset('vega.min.js')}</script>\n<script>{asset('vega-lite.min.js')}</script>\n<script>" if vega else ""
     evaluate = " 'unsafe-eval'" if vega else ""

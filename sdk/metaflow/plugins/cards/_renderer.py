@@ -1,8 +1,9 @@
 """Renders the cards of an attempt: built-in cards in the task's process, other cards in a process of their own.
 
-The code of other cards can fail, hang or end its process, and must not harm the step. Their process is forked before
-the step's code runs: later, the task may have threads and connections to a bucket, and a process with threads or
-connections must not fork. The child process waits until it receives the components, as JSON through a socket.
+The code of other cards can fail, hang or end its process, and must not harm the step. The process of such a card is
+forked before the step's code runs: later, the task may have threads and connections to a bucket, and a process with
+threads or connections must not fork. The child process waits until it receives the components, as JSON through a
+socket.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Renderer(Protocol):
         ...
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Render the current state of the card, and return whether this was possible now.
+        """Render the current state of the card; return False if a previous refresh is not done yet.
 
         Args:
             message: a function that returns the JSON of the components; called only if the JSON is needed.
@@ -99,7 +100,7 @@ class OwnRenderer:
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
         """Render and store the current state of the card; an error causes a warning."""
         text = message()
-        if self._started:  # false in a test that runs one step
+        if self._started:  # false if `start` was not called, as in a test that runs one step
             try:
                 self.maker.make(text, final=False)
             except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the card
@@ -120,7 +121,8 @@ class OwnRenderer:
                 self.maker.make(self._message, final=True)
         except _LateError:
             return _late(self.card)
-        except BaseException as error:  # also a SystemExit of a signal handler: the attempt is already reported
+        except BaseException as error:
+            # for example, a signal handler raises SystemExit; the end of the attempt is already reported
             return Failure.from_error(error)
         return None
 
@@ -129,12 +131,13 @@ class OwnRenderer:
 
 
 class _LateError(BaseException):
-    """The deadline of a card has passed. It is no Exception, so that only `OwnRenderer.finish` handles it."""
+    """The deadline of a card has passed. The class does not derive from Exception, so that only `OwnRenderer.finish`
+    handles it."""
 
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """Raise _LateError in the block after this time; the step's code, which may use the timer too, has ended."""
+    """Raise _LateError in the `with` block after this time. The timer is free, because the step has ended."""
 
     def expire(signum: int, frame: object) -> None:
         raise _LateError
@@ -162,7 +165,8 @@ class ProcessRenderer:
         self.socket: socket.socket | None = None
         self._pid = 0
         self._busy = False  # whether the process has not yet answered the last request
-        self._torn = False  # whether an exception of the step, such as its timeout, interrupted a message
+        # whether an exception of the step, such as its timeout, interrupted the sending of a message
+        self._torn = False
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
         """Fork the process. The child ends when it has made the card, or when this process ends.
@@ -274,7 +278,8 @@ class ProcessRenderer:
             if not self._gone():
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
-        except ChildProcessError:  # the step's code has waited for all child processes, including this one
+        except ChildProcessError:
+            # the step's code itself has waited for all children of its process, including the card's process
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -100,7 +100,7 @@ class TaskCards:
             renderer.start(prctl, self._renderers)
 
     def collect(self) -> None:
-        """Render the components, whose classes may be the user's; their warnings precede the report of the task."""
+        """Render the components before the task's end is reported, because classes of the user may print warnings."""
         self._messages = [components.message() for components in self.current.get()]
 
     def finish(self) -> None:

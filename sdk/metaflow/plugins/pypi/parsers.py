@@ -25,7 +25,7 @@ _VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*(?:\s*,)?"
 _REQUIREMENT = late_pattern(
     rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
 )
-_ITSELF = late_pattern(r"-e\s+file:\.")  # the form in which tools write the project's own package
+_ITSELF = late_pattern(r"-e\s+file:\.")  # a line that means the project itself, as some tools write it
 _CONDA = late_pattern(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
 
 

@@ -192,7 +192,8 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 
 def _state(task: Task) -> tuple[str, str]:
     outcome = task._view.outcome
-    if outcome is None:  # the status at the time of rendering; for a killed task, no later page is rendered
+    if outcome is None:
+        # the attempt is active; if it is killed later, the page stays as it is, so the text names the time of rendering
         return "", f"running at {time.strftime('%H:%M:%S')}"
     return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[outcome]
 

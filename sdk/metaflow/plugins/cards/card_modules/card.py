@@ -18,8 +18,8 @@ __all__ = ["MetaflowCard", "MetaflowCardComponent"]
 class MetaflowCard:
     """The base class of cards; a subclass overrides `render`, which returns the HTML for one task.
 
-    The object is created in a process of its own, after the step's code. An exception of its methods is a failure of
-    the card, not of the step.
+    The object is created in a process of its own, after the step's code. An exception in a method of the card is a
+    failure of the card, not of the step.
 
     Args:
         options: the options of `@card(options=…)`.
@@ -57,7 +57,7 @@ class MetaflowCard:
         """Subclasses store the arguments that they need; this method stores none."""
 
     def _get_mustache(self) -> ModuleType:
-        """Return the engine for Mustache templates. Its method is `render(template, {"name": …})`."""
+        """Return the engine for Mustache templates. The engine's method is `render(template, {"name": …})`."""
         return import_module("chevron")
 
     def render(self, task: Task) -> str:

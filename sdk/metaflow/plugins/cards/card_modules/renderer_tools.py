@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the error in place of the component, and all other components."""
+"""Handling of components that fail: the card shows the error in their place, and the other components as usual."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _render(component: Any) -> object:
 def failure(component: object, error: BaseException) -> dict[str, Any]:
     """Return the dict that replaces a failed component: a log with the error.
 
-    Its field `failed` is the short reason.
+    The dict's field `failed` is the short reason.
     """
     why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"

@@ -84,7 +84,7 @@ def _cell(value: object) -> Any:
 
 def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], str | None]:
     """Return the rows and the headers of a data frame, and a note about its size if it is shortened."""
-    if hasattr(frame, "to_frame"):  # a data frame's single column
+    if hasattr(frame, "to_frame"):  # a series, which is a single column
         frame = frame.to_frame()
     if not hasattr(frame, "columns") or not hasattr(frame, "shape"):
         raise NotShownError(f"from_dataframe takes a data frame of pandas or Polars, not {type(frame).__name__}")

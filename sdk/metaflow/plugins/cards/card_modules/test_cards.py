@@ -63,7 +63,7 @@ class TestPathSpecCard(MetaflowCard):
 
 
 class TestEditableCard(MetaflowCard):
-    """A card that shows the concatenated components."""
+    """A card that shows the components that the step has appended, one after the other."""
 
     __test__ = False
     type: ClassVar[str | None] = "test_editable_card"
@@ -78,13 +78,13 @@ class TestEditableCard(MetaflowCard):
 
 
 class TestEditableCard2(TestEditableCard):
-    """A copy of the previous card under another type."""
+    """A card like `TestEditableCard`, under another type."""
 
     type = "test_editable_card_2"
 
 
 class TestNonEditableCard(TestEditableCard):
-    """A copy of the previous card that accepts no components."""
+    """A card like `TestEditableCard`, but steps cannot append components to it."""
 
     type = "test_non_editable_card"
     ALLOW_USER_COMPONENTS = False

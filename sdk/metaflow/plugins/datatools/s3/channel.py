@@ -33,7 +33,8 @@ _BOOT: Final = (
 _SETTINGS: Final = ("AWS_", "METAFLOW_S3_")
 
 _lock = threading.Lock()
-_process: tuple[int, subprocess.Popen[bytes]] | None = None  # (pid of the process that started the worker, the worker)
+# the pid of the process that started the worker, and the worker
+_process: tuple[int, subprocess.Popen[bytes]] | None = None
 _parents: list[subprocess.Popen[bytes]] = []
 
 
@@ -62,7 +63,8 @@ def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str,
             answers = receive(process.stdout)
         except OSError:
             answers = None
-        # such as the step's timeout: the late answer must not be taken as the answer to the next request
+        # for example, the step's timeout: end the worker, whose late answer must not be taken as the answer to the next
+        # request
         except BaseException:
             _stop()
             raise
@@ -98,7 +100,9 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        _process[1].returncode = 0  # the worker is a child of the parent process, and only that process may wait for it
+        # in a forked process: the worker is a child of the process that started it, and only that process may wait for
+        # it
+        _process[1].returncode = 0
         _parents.append(_process[1])
         _process = None
     if _process is not None and _process[1].poll() is not None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 else:
-    obstore = LateModule("obstore")  # imported late: an optional package; a process that has used it must not fork
+    # imported at first use: the package is optional, and a process that has used it must not fork
+    obstore = LateModule("obstore")
 
 # the key under which Metaflow stores metadata: as JSON, so that the names keep their upper and lower case
 METADATA: Final = "metaflow-user-attributes"
@@ -160,7 +161,7 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
         if created is not None:
             return created
         time.sleep(pause)
-    return False  # at each attempt, another writer was creating the object
+    return False  # each attempt found that another writer was creating the object
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:

@@ -42,7 +42,7 @@ def main() -> None:
         import obstore  # noqa: F401  # only to report at once if it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
-    except ImportError as error:  # for example because a shared library is missing
+    except ImportError as error:  # importing obstore fails, for example because a shared library is missing
         problem = f"metaflow.S3 needs obstore, which cannot be loaded ({error}): pip install 'flowc[s3]'"
     else:
         problem = None
@@ -74,7 +74,7 @@ def _serve(operation: str, items: list[dict[str, object]], settings: dict[str, s
     function = OPERATIONS[operation]
     unreachable: list[
         dict[str, object]
-    ] = []  # the first error of a store that does not respond; it becomes the answer to all other items at once
+    ] = []  # if the store does not respond to one item, the remaining items get the same answer without a request
 
     def serve_item(item: dict[str, Any]) -> dict[str, Any]:
         if unreachable:
