@@ -85,7 +85,8 @@ def to_json(value: object, what: str, name: str) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         return dump(mode="json")
-    if hasattr(type(value), "__dataclass_fields__"):
+    # The first condition avoids the import of `dataclasses`.
+    if hasattr(value, "__dataclass_fields__") and dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return to_json(fields, what, name)
     listed = getattr(value, "tolist", None)  # scalars and arrays of NumPy and similar libraries
