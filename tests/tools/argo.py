@@ -2,7 +2,8 @@
 
 `schema_errors` returns the API server's errors with Argo's full CRDs and strict field validation (`go/crdcheck`):
 unknown fields, metadata, types, patterns, list maps, and the CEL rules with their cost limits. ConfigMaps are checked
-too. It does not find errors of admission webhooks, quotas, RBAC and runs; tests on a cluster find them.
+too. `schema_errors` cannot find errors that admission webhooks, quotas or RBAC cause, or errors at run time; tests on a
+cluster find them.
 
 `lint` returns the errors of Argo's validator with strict decoding, like `argo lint --offline --strict`
 (`go/argolint`): template and task references, `depends`, variables, schedules. The linter reads text with the cluster's

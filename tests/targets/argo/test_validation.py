@@ -169,8 +169,8 @@ FAULTS = {
     "config map of over 1 MiB": Fault(spoilt(code, "data", {"a": "x" * 2**20}), "Too long"),
     "another kind": Fault(spoilt(code, "kind", "Secret"), "no CRD", "unknown field"),
     "another group": Fault(spoilt(branch, "apiVersion", "argoproj.io/v1"), "apiVersion"),
-    # Faults that no validator finds, but only a cluster at run time. Tests of the compiler check that it never creates
-    # such a manifest.
+    # Faults that no validator finds, but only a cluster at run time. Tests of the compiler check that the compiler never
+    # creates such a manifest.
     "NOT NOTICED: depends does not parse": Fault(spoilt(branch, f"{TASK}.depends", "start && (")),
     "NOT NOTICED: retries without a strategy": Fault(spoilt(branch, "spec.templates.1.retryStrategy", ...)),
     "NOT NOTICED: a reserved word": Fault(
