@@ -1,4 +1,7 @@
-"""Run programs and measure them; measure the machine's least times (`Floors`), with which programs are compared."""
+"""Run programs and measure them, and measure the floors with which the programs are compared.
+
+The floors are the shortest times of basic operations on this machine, such as the start of a Python process.
+"""
 
 from __future__ import annotations
 

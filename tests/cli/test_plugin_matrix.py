@@ -134,7 +134,7 @@ OTHERS = [pytest.param(choice, marks=pytest.mark.slow) for choice in ALL if choi
 
 
 class Results(NamedTuple):
-    """The results of a run: its parameters, and the values and digests of artifacts and the metrics, by task and name."""
+    """The results of a run: its parameters, and by task and name the metrics, and the artifacts' values and digests."""
 
     parameters: dict[str, object]
     values: dict[str, Any]

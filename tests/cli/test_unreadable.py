@@ -338,7 +338,9 @@ def test_a_run_whose_record_cannot_be_read_may_have_resumed_any(kept: Kept) -> N
     done = kept.flowc("gc", "--older-than", "1s", "--delete")
     assert "deleted 0 runs" in done.stdout
     for other in kept.others:
-        assert f"Kept/{other} is kept: Kept/{kept.run.id} may have resumed it" in done.stdout
+        assert (
+            f"Kept/{other} is kept: Kept/{kept.run.id}, whose record cannot be read, may have resumed it" in done.stdout
+        )
     assert f"Kept/{kept.run.id} is kept: its records cannot be read" in done.stdout
 
 

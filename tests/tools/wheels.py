@@ -56,7 +56,7 @@ def flowc_wheel(directory: Path) -> Path:
 
 
 def make_environment(directory: Path) -> Path:
-    """Create a virtual environment with pip and flowc's requirements, copied from here; return its Python."""
+    """Create a virtual environment with pip and flowc's requirements, copied from the current environment; return its Python."""
     venv.create(directory, symlinks=True)
     copy_distributions(directory, "pip", *CORE)
     return directory / "bin" / "python"

@@ -110,7 +110,7 @@ class Terminal:
     def take_back(self) -> None:
         """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)  # from now on, Ctrl-Z can stop the run again
+        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z can stop the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 

@@ -1,4 +1,4 @@
-"""Print the seconds of the start of Python in a container, and of the runtime until the user's first line, as JSON."""
+"""Print as JSON how long the start of Python takes in a container, and the runtime until the first line of user code."""
 
 import json
 import os

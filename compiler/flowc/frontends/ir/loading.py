@@ -212,7 +212,7 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
     patterns = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
     try:
         yield without_ignored(package, file, patterns)[0]
-    except (NoGitError, UnknownError):  # without git, nobody knows which files are ignored
+    except (NoGitError, UnknownError):  # without git, it is unknown which files are ignored
         return
 
 

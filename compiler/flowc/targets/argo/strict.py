@@ -34,7 +34,7 @@ def make(model: type[Model], /, **fields: object) -> Model:
 
 def dump(model: BaseModel) -> Object:
     """Return a model as a manifest, with the field names of Kubernetes."""
-    # The casts are needed because the types of these two functions do not show the fields of an Object.
+    # The casts are needed because the declared types of `json_of` and `model_dump` are more general than `Object`.
     if isinstance(model, PlainModel):
         return cast("Object", json_of(model))
     return cast("Object", model.model_dump(mode="json", by_alias=True, exclude_none=True))

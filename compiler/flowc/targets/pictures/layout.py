@@ -244,7 +244,10 @@ class _Layout:
 
 
 class _Drawing:
-    """Computes the boxes and lines of a layout from the positions of its places."""
+    """Computes the boxes and lines of a drawing from the layer and the x coordinate of each place.
+
+    A place is a box, or the point at which a line crosses a layer.
+    """
 
     def __init__(self, layout: _Layout, layers: Sequence[Sequence[int]], middles: Sequence[float]) -> None:
         self.layout = layout

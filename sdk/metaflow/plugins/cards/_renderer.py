@@ -84,7 +84,7 @@ class Renderer(Protocol):
 class OwnRenderer:
     """Renders a built-in card in the task's process: its code belongs to flowc, and neither hangs nor ends the process.
 
-    A refresh is rendered during the call, and the final page after the attempt has been reported.
+    A refresh is rendered during the call of `refresh`, and the final page after the attempt has been reported.
     """
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:

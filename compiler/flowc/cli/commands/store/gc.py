@@ -168,8 +168,8 @@ def _print_garbage(store: Store, chosen: Chosen, report: GcReport) -> None:
     for pathspec in chosen.live:
         click.echo(f"{pathspec} is kept: it may still be active")
     for pathspec, by in chosen.needed.items():
-        has = "may have resumed it (its record cannot be read)" if by in chosen.blind.values() else "has resumed it"
-        click.echo(f"{pathspec} is kept: {by} {has}")
+        has = ", whose record cannot be read, may have resumed it" if by in chosen.blind.values() else " has resumed it"
+        click.echo(f"{pathspec} is kept: {by}{has}")
     for pathspec, directory in chosen.spun.items():
         click.echo(f"{pathspec} is kept: the spin results in {directory} use it")
     for pathspec in chosen.unreadable:
