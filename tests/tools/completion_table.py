@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 PATH = ROOT / "compiler/flowc/completion/command_table.py"
 HEAD = '''"""The commands, options and arguments of `flowc`, for tab completion. `make generate` writes this module.
 
-`GROUPS` has the commands of each group and their lines of help. `OPTIONS` has the options of each command: names, help,
-what completes the value (None: the option has no value), and the name of the parameter, which is empty if the option may
-be repeated. `ARGUMENTS` has what completes each argument, and whether there may be several. A completion is a tuple of choices, or one of these texts:
-empty for nothing, `file` and `dir` for the shell's own completion, `other` for what only the command's module can
-complete, `several` for an option with several values, or a kind of `flowc.completion.quick`. `OF_FLOW` has the commands
-whose options depend on the flow, and `SHORT` the groups in which a command may be left out.
+`GROUPS` maps each group to its commands and their lines of help. `OPTIONS` maps each command to its options: the names,
+the help, the completion of the value (None: the option has no value), and click's name of the parameter. An option that
+is already on the command line is not offered again; if an option may be repeated, its name is empty. `ARGUMENTS` maps
+each command to the completion of each argument, and whether there may be several.
+
+A completion is a tuple of choices, or a text: empty for nothing, `file` and `dir` for the shell's own completion,
+`other` for values that only the command's module can complete, `several` for an option with several values, or a kind
+of `flowc.completion.quick`. `OF_FLOW` names the commands whose options depend on the flow, and `SHORT` the groups in
+which a command may be left out.
 """
 
 from __future__ import annotations

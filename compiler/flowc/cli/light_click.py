@@ -76,7 +76,8 @@ class StandIn:
     def __getattr__(self, attribute: str) -> object:
         if attribute.startswith("__"):  # the import system reads `__spec__`
             raise AttributeError(attribute)
-        if _modules.get(self._name) is self:  # the import of click already needs the real module
+        # True only while click is imported: the import itself uses the module, so the real module replaces this object.
+        if _modules.get(self._name) is self:
             del _modules[self._name]
         return getattr(self._module, attribute)
 

@@ -199,7 +199,7 @@ class _Walk:
             if not self.moved:
                 now = self._start(now.replace(hour=0, minute=0, second=0))
             self.at = self._later(now + timedelta(days=1))
-            # If clocks change at midnight, 00:00 may not exist; the search of the hour continues from the next hour.
+            # If clocks change in between, a day later is not 00:00: go to the midnight that is closest.
             hour = self.clock.local(self.at).hour
             self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
             if self.clock.local(self.at).day == 1:

@@ -340,7 +340,7 @@ def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -
     filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
     if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
         raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
-    # like Go's json.Marshal, which does not escape DEL and higher characters
+    # as Argo writes them: Go's encoder does not escape DEL and most higher characters
     text = json.dumps(filled, ensure_ascii=False)
     return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
 

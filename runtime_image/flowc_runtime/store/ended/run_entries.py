@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 TOP: Final = "ended"
 MERGED: Final = "=merged"  # no quoted run id begins with `=`
-# the names of objects without a PART; no PART can be equal to them, because the packed records of a run are longer
+# These names stand in a key where other objects have a PART, a piece of a run's packed records. No PART is equal to one
+# of them, because packed records are longer.
 NONE, CONTENT = "none", "content"
 VERSION: Final = 1  # the version of the format of merged objects
 MERGES: Final = 256  # one of this number of ended runs merges the entries of its flow
