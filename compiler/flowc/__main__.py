@@ -17,7 +17,7 @@ def main() -> None:
             return
     from flowc_runtime.process.collecting import collect_rarely
 
-    collect_rarely()  # garbage collections during the imports would find no garbage
+    collect_rarely()  # saves time: garbage collections during the imports would find no garbage
     from flowc import cli
 
     cli.main()

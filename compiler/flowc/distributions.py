@@ -77,7 +77,7 @@ def repair_commands(source: str | None = None) -> list[list[str]]:
         RepairError: there is no installer, or the wheel or directory of flowc no longer exists.
     """
     installer = _installer()
-    words = _source(source)  # called first: an error must come before anything is uninstalled
+    words = _source(source)  # called first: if it fails, nothing must have been uninstalled
     commands = [[*installer("uninstall"), "flowc"]] if words else []
     commands += [[*installer("uninstall"), name] for name in others()]
     if words:

@@ -349,7 +349,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 
     return load(
         path,
-        root=words.root if path.parent != words.root else None,  # a file directly in the root directory needs no root
+        root=words.root if path.parent != words.root else None,  # None: the file is in no package
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,

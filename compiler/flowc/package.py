@@ -195,8 +195,8 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. `wanted` is the
-    entry's name if the file has to be packaged, otherwise None."""
+    """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. If the file has
+    to be packaged, `wanted` is its name, for the error about an unreadable file; otherwise None."""
     try:
         return entry.stat()
     except OSError as error:

@@ -307,7 +307,8 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    # The module of a command imports many other modules, and garbage collections during these imports find no garbage.
+    # Saves time: a command's module imports many other modules, and garbage collections during these imports find no
+    # garbage.
     if sys.argv[1:] and not sys.argv[1].startswith("-"):
         collect_rarely()
     open_closed()

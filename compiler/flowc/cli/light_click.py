@@ -1,4 +1,5 @@
-"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`: they would take most of the time.
+"""Import click without `inspect`, `uuid`, `datetime`, `gettext` and `platform`: importing these five would take most of
+the time.
 
 Click's modules get stand-ins for the modules `inspect`, `uuid`, `datetime` and `gettext`. A stand-in imports the real
 module when click needs it. Every other module, including modules of users, imports the real modules. If one of the four

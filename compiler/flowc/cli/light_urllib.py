@@ -1,4 +1,4 @@
-"""Import `urllib.parse`, which `pathlib` imports, without `ipaddress`, which would take half of the time.
+"""Import `urllib.parse`, which `pathlib` imports, without `ipaddress`, whose import would take half of the time.
 
 `urllib.parse` gets a stand-in for `ipaddress`. The stand-in imports the real module when an address in brackets is
 parsed. If `urllib.parse` or `ipaddress` is already imported, nothing changes.

@@ -129,7 +129,8 @@ def values(kind: str, word: str, command: str) -> list[str]:
     store.
 
     Args:
-        kind: a key of IN_STORE, `setting`, `flow file`, or `words`: the argument FLOW of `command`.
+        kind: the kind of the candidates: a key of IN_STORE, `setting`, `flow file`, or `words` for the argument FLOW of
+            `command`.
         word: the word at the cursor.
         command: the command.
     """

@@ -36,7 +36,7 @@ def check_timezone(name: str) -> Refusal | None:
     If this machine has no time zone data, every name is accepted, because only the cluster can check it.
     """
     known = zoneinfo.available_timezones() - {"localtime"}
-    if name in known or not known:  # no zone data here: the cluster checks the name
+    if name in known or not known:  # without zone data, `known` is empty: the cluster checks the name
         return None
     wanted = name.lower().replace(" ", "_")
     same = sorted(zone for zone in known if wanted in (zone.lower(), zone.lower().rsplit("/")[-1]))
@@ -131,7 +131,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # if true, the schedule should fire in every hour, also in a repeated one
+    hourly = len(schedule.hours) == 24  # such a schedule should also fire in an hour that a clock change repeats
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
@@ -165,8 +165,8 @@ def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: l
     """Yield the instants after `after` and before `end` at which Argo fires.
 
     `times` has the scheduled local times around the change, in order. Before the clock change, and on the days after
-    it, Argo fires exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's
-    search is simulated (`schedule.next`), which takes fifty times as long.
+    it, Argo fires exactly at these times. On the day of the change, and after an instant whose local time is not in
+    `times`, the function simulates Argo's search (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()

@@ -199,7 +199,8 @@ class _Walk:
             if not self.moved:
                 now = self._start(now.replace(hour=0, minute=0, second=0))
             self.at = self._later(now + timedelta(days=1))
-            # If clocks change in between, a day later is not 00:00: go to the midnight that is closest.
+            # If a clock change lies between, adding a day to 00:00 gives another hour, such as 23:00 or 01:00: go to
+            # the nearest midnight.
             hour = self.clock.local(self.at).hour
             self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
             if self.clock.local(self.at).day == 1:

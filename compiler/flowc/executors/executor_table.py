@@ -28,7 +28,8 @@ def find_executor(name: str) -> Executor | Operations:
     """Return the executor of this name, which must not be in `OWN`.
 
     Returns:
-        An executor of a package, or the operations of a target that can run flows: their `run` is not None.
+        An executor of a package, or the operations of a target that can run flows; such operations have a `run` that is
+            not None.
 
     Raises:
         ExecutorError: no executor or several executors have the name, or the executor cannot be loaded.

@@ -92,7 +92,8 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
 
 
 def _made(value: object, node: Node, *, mock: bool) -> Patch:
-    """Return the patch of a program's value: as JSON if reading it back gives an equal value, else as a pickle."""
+    """Return the patch for a value that a program gives: the value as JSON if decoding the JSON gives an equal value,
+    else its pickle."""
     if not callable(value):
         with contextlib.suppress(TypeError, ValueError):  # JSON cannot represent the value: pickle it below
             text = json_text.dumps(value)

@@ -41,7 +41,8 @@ _NO_TABLE: Final = PodTable()
 
 
 def apply_overrides(flow: Flow, context: Context) -> Flow:
-    """Return the flow with the values of the tables `context.pods`. The steps of the result no longer name overrides.
+    """Return the flow; its steps have the values that the configuration file's tables (`context.pods`) give them. The
+    steps of the result no longer name overrides.
 
     Raises:
         PassError: a step names an override that the file does not have.
@@ -106,14 +107,13 @@ def _own(node: Node) -> PodTable:
 
 
 def _assumed(resources: Resources) -> list[str]:
-    """Return the names in `resources.assumed` that are fields of `Resources`; the IR of another program may have other
-    names."""
+    """Return those names in `resources.assumed` that are fields of `Resources`: an IR that another program wrote may
+    contain unknown names."""
     return [name for name in resources.assumed if name in RESOURCES]
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the merged amounts. An amount that `merged` does not have is taken from the assumed amounts of
-    `before`."""
+    """Return the amounts in `merged`; where it has none, use the amount that `before` has as a default (`assumed`)."""
     if before is None:
         return merged
     merged = merged or Resources()

@@ -28,8 +28,8 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space for the content of files that are defaults of parameters, and the files that `pack_files` has placed so
-    far.
+    """The space that remains for files that are defaults of parameters, and the files for which `pack_files` has
+    already chosen the code package or the store.
 
     Attributes:
         package: the number of bytes that remain in the code package for files.
@@ -55,9 +55,9 @@ class Context:
     Attributes:
         scheduled: whether the flow's schedule will start runs.
         packages: whether tasks install the packages of their steps; False if they run where the packages are installed.
-        beside: the second directory in which the files that are defaults of parameters are searched, after the working
+        beside: the directory in which a file that is a parameter's default is looked up if it is not in the working
             directory.
-        room: the space for the content of these files; if it is None, the files are not packed.
+        room: the space for files that are defaults of parameters; if it is None, these files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
         pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
         configuration: the name of the configuration file in hints.

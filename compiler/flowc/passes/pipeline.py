@@ -43,11 +43,11 @@ LOADED: tuple[Pass, ...] = (apply_overrides,)
 """The passes that every command runs when it loads a flow, also for local runs. When a flow is compiled, the passes in
 `PIPELINE` follow."""
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes: user functions compute defaults
+RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes: user functions compute defaults of parameters
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,
-    pack_files,  # last: it uses the space that the code and the IR leave
+    pack_files,  # last, because it packs files into the space that the code and the IR leave
 )
 
 

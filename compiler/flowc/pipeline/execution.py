@@ -165,7 +165,7 @@ def new_directory() -> ScratchDirectory:
 
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
-    """Return the result of a run whose process has ended with this code."""
+    """Return the result of a run whose process has ended with the exit code `code`."""
     store = options.store
     if not options.local and (text := _read(f"{directory}/{_ATTRIBUTES}")):
         store = str(json_text.mapping(text)["metadata"])
@@ -204,10 +204,10 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _retry_of(flow) is not None:
-        return  # the command `retry` reads the values of the run to retry, and reports missing values
+        return  # no check here: the command `retry` takes the values from the run to retry, and reports missing ones
     _values_of_variables(flow, other_than=options.parameters)
     if _files_of(options):
-        return  # the command `run` reads the files, and reports missing values
+        return  # no check here: the command `run` reads the files, and reports missing values
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -242,7 +242,8 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
     files = _files_of(options)
-    # Files on the command line would take precedence over variables, so the variables' values become another file.
+    # On a command line, the last file takes precedence over other files and over environment variables. So write the
+    # values of variables to a file too, and place it after the user's files.
     if files and (values := _values_of_variables(flow)):
         files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:

@@ -45,7 +45,8 @@ class BasePipeline(Fields):
 
     Args:
         steps: the steps, in the order in which they run.
-        name: the name of the pipeline, by which its runs are stored; if it is empty, the name of the variable or file.
+        name: the name of the pipeline, by which its runs are stored; if it is empty, the pipeline gets the name of the
+            variable that holds it, or of its file.
         description: a string about the pipeline.
         parameters: the parameters of runs, with their defaults; None makes a parameter required. A parameter that no
             function takes, such as a variable of a shell command, must be listed here. For an argument of a function,
@@ -100,7 +101,8 @@ class BasePipeline(Fields):
                 each.check_all((*around, self))
 
     def _check_names(self) -> None:
-        """Raise PipelineError if two steps of the list are given the same name; equal default names are allowed."""
+        """Raise PipelineError if the author gives two steps of the list the same name; equal default names are
+        allowed."""
         given = [step.name for step in self.steps if step.has_own_name]
         for name in given:
             if given.count(name) > 1:

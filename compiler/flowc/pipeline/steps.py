@@ -97,7 +97,7 @@ class Fields:
 
     @classmethod
     def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
-        """Create an object that is written in another file, such as a YAML file, not in the code that calls this
+        """Create an object that the user describes in a file, such as a YAML file, and not in the code that calls this
         method.
 
         Args:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 Event = dict[str, Any]
-Receive = Callable[[Event | None], None]  # is called in another thread with each event, and with None after the last
+Receive = Callable[[Event | None], None]  # another thread calls it with each event, and with None at the end
 
 
 def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[Event, None]:
@@ -60,7 +60,7 @@ def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options
 
     run = StreamedRun(loaded, flow, options, receive)
     while run.is_alive():
-        with contextlib.suppress(KeyboardInterrupt):  # the run gets the interrupt too
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C also reaches the run and ends it: wait for its end
             run.join()
     return run.result()
 
@@ -117,7 +117,7 @@ class RunEvents(AsyncGenerator[Event, None]):
             hook(self)
 
         def receive(event: Event | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the event loop is closed, and no consumer waits
+            with contextlib.suppress(RuntimeError):  # the event loop is closed, so no consumer waits for the event
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         return receive
@@ -270,5 +270,5 @@ class EventReceiver:
     def _read(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as lines:
             for line in lines:
-                if line.endswith(b"\n"):  # otherwise the task was killed while it sent the event
+                if line.endswith(b"\n"):  # an incomplete line is from a task that was killed while it sent the event
                     self._receive(json.loads(line))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 RUN = "test"
-_held: dict[int, object] = {}  # objects by number; removed together with the store whose pickles refer to them
+_held: dict[int, object] = {}  # objects by number; removed when the store whose pickles refer to them is freed
 _numbers = itertools.count()
 
 
@@ -50,7 +50,8 @@ class _Held:
 
 @final
 class Surroundings:
-    """The run of a task of one step, in a store in memory: it contains the records of parents, splits and inputs."""
+    """A run in a store in memory, for one task of the tested step: it contains the records that the task reads, such as
+    those of its parents."""
 
     def __init__(
         self, program: Program, flow: Flow, step: str, parameters: Mapping[str, object], *, pickled: bool
@@ -73,8 +74,8 @@ class Surroundings:
         Args:
             item: the item of the innermost foreach.
             index: the item's index; None means 0. If `item` is None too, no item is given.
-            outer: the index and the item of each foreach around the innermost one, outermost first. A foreach that is
-                not given is at index 0.
+            outer: the index and the item of each foreach around the innermost one, outermost first. For a foreach that
+                is left out, the index is 0.
 
         Raises:
             TypeError: more items are given than there are foreaches around the step.
@@ -190,8 +191,8 @@ class Surroundings:
         return self._graph.repeats(node.id, self.node.id)
 
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
-        """Record a parent task. `path` is the common beginning of the index paths of the parent and the task. Loops
-        around the parent that do not contain the task are in iteration 0."""
+        """Record a parent task. `path` has the foreach indexes and loop iterations that the parent and the task have in
+        common. For a loop that contains the parent but not the task, the parent belongs to iteration 0."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
             assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)

@@ -74,8 +74,8 @@ def prepare(command: click.Command) -> None:
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
-    if known is not None:  # a method of commands such as `run`, which parse their own arguments
-        listed = {name for param in command.params for name in param.opts}  # also options that an earlier call added
+    if known is not None:  # commands such as `run`, which parse their own arguments, have this method
+        listed = {name for param in command.params for name in param.opts}  # some from an earlier call of `prepare`
         command.params += [
             param for param in known() if isinstance(param, click.Option) and listed.isdisjoint(param.opts)
         ]

@@ -119,7 +119,7 @@ def _metaflow() -> Finding:
 def _distributions() -> Iterator[Finding]:
     """Report other distributions that install a `metaflow`, and overwritten files of flowc's `metaflow`.
 
-    Also report the version number that flowc's `metaflow` has for packages that require Metaflow.
+    Also report the version that flowc's `metaflow` declares to packages that require Metaflow.
     """
     for name in distributions.others():
         text = f"the distribution '{name}' also installs a `metaflow`: {installation.REPAIR}"

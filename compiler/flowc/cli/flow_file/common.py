@@ -29,7 +29,7 @@ else:  # imported at first use, because the import costs start-up time
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may also precede the command
 _HELP = "flowc.help"  # key in a context's `meta`: whether --help precedes the command
-_SILENT = ("run", "resume", "spin", "help")  # commands without the line "flowc … executing FLOW"
+_SILENT = ("run", "resume", "spin", "help")  # commands that do not print "flowc … executing FLOW"
 
 
 class FlowGroup(LazyGroup):
@@ -82,7 +82,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # called only for its errors: every command reports faults of the configuration
+        configuration.current_file()  # only to report faults of the configuration, as every command does
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)
@@ -92,7 +92,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
 
 
 def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
-    """Return the error for options of `run` before another command, or without a command."""
+    """Return the error for options of `run` that precede another command, or that no command follows."""
     option, command = before[0], ctx.invoked_subcommand
     if command is None:
         line = f"{ctx.command_path} {shlex.join([*before, RUN_LIKE[0]])}"

@@ -38,7 +38,7 @@ class _Tagged(NamedTuple):
 
 
 def _required(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None and not ctx.resilient_parsing:  # not by click, whose exit code would be 2, not 1 as in Metaflow
+    if value is None and not ctx.resilient_parsing:  # click would exit with 2; Metaflow exits with 1
         fail("no run is given", "add --run-id RUN, or --run-id latest")
     return value
 

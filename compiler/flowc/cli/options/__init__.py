@@ -3,4 +3,4 @@ variables."""
 
 from flowc.cli.light_urllib import load_urllib
 
-load_urllib()  # before the modules of this package import `pathlib`, which imports `urllib.parse`
+load_urllib()  # called first, because the modules of this package import `pathlib`, which imports `urllib.parse`

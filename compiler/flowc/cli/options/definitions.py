@@ -2,8 +2,8 @@
 options of flowc.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
-the options before the command (`common.top`); the values after `run` are then added. `words.split` finds the options on
-the command line.
+the options before the command (`common.top`); `add_top` later combines them with the values of the options after `run`.
+`words.split` finds the options on the command line.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def with_verify_option(function: Command) -> Command:
 
 
 def _keep_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    # Only a value of the command line becomes a variable: a path in a variable is relative to the working directory,
-    # and a path in the configuration file is relative to that file.
+    # Set the variable only for a value from the command line. A value from the configuration file must stay there: a
+    # path in it is relative to that file, but in a variable it would be relative to the working directory.
     if value is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
         setting = BY_KEY["secrets"]
         if (why := wrong(setting, value)) is not None:

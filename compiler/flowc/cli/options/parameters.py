@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc.frontends.pipeline import dataflow
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
-else:  # imported at first use: for runs, and most of them only for files of parameters or computed defaults
+else:  # imported at first use: only runs need them, and most only for files of parameters or computed defaults
     check_converted = LateFunction("flowc.cli.options.params_files:check_converted")
     read_params_files = LateFunction("flowc.cli.options.params_files:read_params_files")
     dataflow = LateModule("flowc.frontends.pipeline.dataflow")
@@ -62,8 +62,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
             text += f" [default: {default}]"
-        # click needs an identifier, the second name, because a parameter's name need not be an identifier. click counts
-        # the uses of a flag, so that a missing flag (None) differs from a false one.
+        # The second name is an identifier, which click requires: a parameter's name need not be one. For a flag, click
+        # counts the uses (`count=True`): so None means that the flag is missing.
         names = [f"--{parameter.name}", _key(number)]
         if parameter.flag:
             options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flowc.cli.light_click import click
 from flowc.cli.light_urllib import load_urllib
 
-load_urllib()  # before the imports below, which import `urllib.parse`
+load_urllib()  # called first, because the imports below import `urllib.parse`
 
 from flowc.cli.options.common import fail, fail_with  # noqa: E402
 from flowc.cli.rendering.refusals import reporting_system_errors  # noqa: E402

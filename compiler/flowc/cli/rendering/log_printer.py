@@ -84,11 +84,11 @@ class Printer:
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        # The progress bars of each stream that has printed a progress bar.
+        # For each stream that has printed a progress bar: the state of its progress bars.
         self._rows: dict[tuple[Task, Stream], Rows] = {}
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
-        self._when = 0.0  # time of the previous line
+        self._when = 0.0  # the time of the line that was printed last
 
     def show(self, chunks: Iterable[tuple[Task, Chunk]]) -> None:
         """Print chunks of logs in the given order.

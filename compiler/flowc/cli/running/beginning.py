@@ -39,7 +39,7 @@ class _Beginning:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._number = 0  # the received signal
-        self._held = False  # whether a record is being written: a signal takes effect after that
+        self._held = False  # whether a record is being written: until it is complete, signals only wait
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None

@@ -202,7 +202,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
     try:
         yield agent
     except BaseException:
-        agent.leave()  # Hazard: do not wait for its end: forks of this process may still hold the pipe to it
+        agent.leave()  # Hazard: do not wait until the agent ends: forks of this process may keep its pipe open
         raise
     agent.close()
 

@@ -68,7 +68,7 @@ class Verdict(NamedTuple):
     Attributes:
         harms: statements in user modules whose effects must not be shared by forks.
         environment: statements in user modules that read environment variables.
-        faults: changes of the process that the import caused, such as started threads.
+        faults: changes in this process that the import caused, such as threads that it started.
         modules: names of other modules, such as installed packages, that user modules import, in order.
         third_parties: those of `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.

@@ -49,7 +49,7 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
     FLOW may be omitted, and STEP if TASK is a task's id.
 
     Returns:
-        The parts, with omitted ones added. If FLOW is omitted and no flow has the run, the first part is RUN.
+        The parts, with the omitted ones added. If FLOW is omitted and no flow has the run, FLOW cannot be added.
     """
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):

@@ -1,10 +1,10 @@
 """Splits the arguments of a command that runs a flow: into FLOW, flowc's options and the flow's parameters.
 
-The same rule applies to all options that Metaflow does not have: after FLOW, a parameter takes precedence over flowc's
-option of the same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after
-the command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A
-parameter never replaces an option that Metaflow has, too: no parameter can have the name of an option of `run`
-(`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the options of other commands.
+An option that Metaflow does not have may have the same name as a parameter of the flow. After FLOW, the name then means
+the parameter; the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after the command.)
+Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A parameter never
+replaces an option that Metaflow has, too: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`),
+and `RunKind.keeps` lists the options of other commands.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class CommandWords:
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
         """Yield the arguments up to `--`, each option together with its values.
 
-        Each result is a pair: the option (None if the first argument is not an option of flowc), and the arguments that
-        belong together.
+        Each result is a pair: flowc's option, or None if the argument is something else; and a list of the argument
+        with the values that follow it.
         """
         at = 0
         while at < len(words) and words[at] != "--":
@@ -177,7 +177,7 @@ class CommandWords:
         The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # apply the variable (click reads it if there are no words), then the option before FLOW, then that after FLOW
+        # An empty list makes click read the variable. Then apply the option before FLOW, then the option after FLOW.
         for words in ([], *filter(None, given)):
             with suppress(click.ClickException):  # the final parse reports a wrong value
                 self._one("error_format", words)

@@ -116,8 +116,8 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
 
 def _root_in(given: str, file: str) -> Path | None:
-    """Return the root of the flow's code if the path `given` ends with `file`, a path with directories; otherwise
-    None."""
+    """Return the part of the path `given` before `file`: the root of the flow's code. Return None if `given` does not
+    end with `file`, or if `file` has no directory."""
     path = Path(given)
     inner = Path(file).parts
     if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc_ir.json_text import Json
 
-# Options that only the emulator supports, and the names of their parameters in click.
+# Maps each option that only the emulator supports to the name of its parameter in click.
 _EMULATOR_ONLY: Final = {
     "--patch": "patches", "--start": "start", "--durability": "durability", "--max-num-splits": "max_num_splits",
     "--verify": "verify", "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers",

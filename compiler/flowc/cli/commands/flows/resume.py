@@ -362,7 +362,7 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
     note.
 
     Args:
-        asked: the run to retry, always on this machine.
+        asked: the run to retry; the retry always runs on this machine.
         file: the configuration file; None for the current one.
     """
     found = configuration.lookup("executor", file)

@@ -104,7 +104,8 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command. A signal during the call ends the command, and the run is recorded as interrupted."""
+        """Call the command. A signal that arrives before the command returns ends it, and the run is recorded as
+        interrupted."""
         with interruptible():
             return super().invoke(ctx)
 
@@ -208,7 +209,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
-    if not own:  # too late for `python flow.py`, which is already importing the flow
+    if not own:  # the state before the flow's import; `python flow.py` is already importing the flow
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
@@ -248,7 +249,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = CodeOf(place)
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    # the flow that is being loaded: its class, and flowc's options after FLOW that affect the loading
+    # set during loading: the flow's class, and those options after FLOW that affect the loading
     loading: tuple[type, frozenset[str]] | None = None
 
     def names(cls: type) -> Names:
@@ -279,7 +280,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # the option that the error rejects may be a parameter of the flow
+        except click.UsageError as raised:  # the rejected option may turn out to be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None

@@ -155,7 +155,8 @@ def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
-    """Return the index path of the given task; if `task` is None, of the step's last task in the run.
+    """Return the index path (the foreach indexes and loop iterations) of the given task; if `task` is None, of the
+    step's last task in the run.
 
     If the step has no task in the run, return the index path that its first task would have.
     """

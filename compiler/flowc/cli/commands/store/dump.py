@@ -161,7 +161,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in files.seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # `kept` has the converted value of this parameter
+        if not (name in converted and name in kept):  # for such a parameter, the converted value in `kept` was yielded
             yield name, _parameter(value)
 
 

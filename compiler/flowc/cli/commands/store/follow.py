@@ -121,7 +121,8 @@ def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
     flows = store.flows()
     if flow not in flows:
         return closest(flow, flows)
-    found = closest(run_id, store.runs(flow)[-20:], cutoff=0.9)  # ids of runs of the same day are similar
+    # a high cutoff, because the ids of all runs of a day are similar
+    found = closest(run_id, store.runs(flow)[-20:], cutoff=0.9)
     return f"{flow}/{found}" if found else None
 
 

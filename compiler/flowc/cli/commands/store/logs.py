@@ -124,8 +124,8 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
     """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    The next piece of a log is read only when the log's next line is needed. So only pieces of logs that were written at
-    the same time are in memory together.
+    The next piece of a log is read only when the log's next line is needed. So pieces of two logs are in memory
+    together only if they were written at about the same time.
 
     Args:
         run: the run.
