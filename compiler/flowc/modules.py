@@ -54,7 +54,7 @@ def find_module(name: str) -> tuple[str, str]:
                 return entry, _in_package(entry, name)
             namespace = namespace or entry
     if namespace is not None:
-        _in_package(namespace, name)  # raises an error that names the missing part
+        _in_package(namespace, name)  # always raises: the error names the part that is missing
     if top in sys.stdlib_module_names:
         raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
     raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))

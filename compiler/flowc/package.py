@@ -149,8 +149,8 @@ class _Scan:
 
     def below(self, top: str, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield (relative path, size) of each file below a directory. Raises UnreadableFileError."""
-        # The directories to search. Each directory has the set of links that lead to it, so that no link is followed in
-        # a circle.
+        # The directories to search. The third item is the set of links that were followed to reach the directory: none
+        # of them is followed again, so links in a circle do no harm.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(top, prefix, frozenset())]
         while waiting:
             directory, prefix, above = waiting.pop()

@@ -38,7 +38,8 @@ class StoredNames:
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
         found = self._inside(f"flows/{flow}/runs") if flow.isidentifier() and flow.isascii() else None
-        # If an id does not begin with the time, the store sorts the runs by the times in their records.
+        # Names that begin with the time are sorted by time. Otherwise the store must read the times in the runs'
+        # records.
         return found if found is not None and all(map(_begins_with_time, found)) else self.whole.runs(flow)
 
     def steps(self, flow: str, run: str) -> list[str]:

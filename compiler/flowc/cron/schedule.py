@@ -87,7 +87,8 @@ class CronFields(CronSchedule):
         return len(self.hours) == 24 and self.is_daily
 
     def empty(self) -> str | None:
-        """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
+        """Return the name of the first field that matches nothing, for example because it is written as `,`. Return
+        None if every field matches something.
 
         If `either_day` is true, a day has to match only one of the two day fields, so the other field may match
         nothing.

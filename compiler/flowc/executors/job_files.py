@@ -53,7 +53,7 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
     words += ["--params-file", "parameters.json"]
     if job.max_workers is not None:
         words += ["--max-workers", str(job.max_workers)]
-    if "secrets" in job.settings:  # a relative path in the setting depends on the working directory
+    if "secrets" in job.settings:  # as an option: a relative path is then relative to the working directory
         words += ["--secrets", job.settings["secrets"]]
     if job.environment is not None:
         words += ["--environment", job.environment]

@@ -1,4 +1,5 @@
-"""Runs a pipeline that a program executes. The run has its own process, which leaves the program's state unchanged.
+"""Runs a pipeline for a program that calls `execute`. The run has its own process, which leaves the program's state
+unchanged.
 
 If the program has only one thread, the process is a fork of the program and uses the pipeline's functions directly. A
 program with several threads, such as a notebook's kernel, cannot be forked safely. For such a program, the process is a

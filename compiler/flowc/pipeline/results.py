@@ -1,4 +1,4 @@
-"""The result of a run that a program executed, and the error for a failed run."""
+"""The result of a run that a program started by `execute`, and the error for a failed run."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
     if "/" in incomplete:
         yield from (path for path in pathspecs(StoredNames(store.objects.url), incomplete) if path.count("/") == 1)
         return
-    # If the last option has no value yet, click leaves the other arguments in ctx.args.
+    # If the last option on the command line has no value yet, click leaves the arguments that are not options in
+    # ctx.args.
     flow, _, run = (ctx.params.get("pathspec") or next(iter(ctx.args), "")).partition("/")
     runs = store.runs(flow) if flow else []
     compared = runs[-1] if run == "latest" and runs else run

@@ -11,8 +11,8 @@ from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.remote.bucket import SCHEMES
 
-# A separate process imports the client library: a broken library may end that process, and `doctor` later inspects
-# which modules its own process has loaded.
+# A separate process imports the client library, for two reasons: a broken library may end the process that imports it,
+# and `doctor` later inspects which modules its own process has loaded.
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError

@@ -208,7 +208,7 @@ def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
 
 def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
     """Yield the names of the flow classes in the file on the command line."""
-    # If the last option has no value yet, click stops parsing before it sets the values of arguments.
+    # If the last option has no value yet, click stops before it sets the values of arguments; so use `_NAMED`.
     file = ctx.meta.get(_NAMED) or ctx.params.get("file") or next(iter(ctx.args), None)
     typed = read_typed(file, None, None) if isinstance(file, str) else None
     yield from (flow.name for flow in (typed.flows if typed is not None else ()))

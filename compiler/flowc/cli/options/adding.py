@@ -24,7 +24,7 @@ def with_options(function: Command, options: Sequence[click.Option]) -> Command:
 
     The new options precede the options that the function already has.
     """
-    # click's decorators collect options in this attribute, too
+    # the attribute in which click's own decorators collect options
     kept: list[click.Option] = vars(function).setdefault("__click_params__", [])
     kept += reversed(options)
     return function

@@ -142,7 +142,8 @@ def _asked(ctx: click.Context, options: FlowOptions) -> LoadOptions:
 
 
 def _of_loaded(loaded: Loaded, ask: Callable[[type], LoadOptions]) -> Checked:
-    """Return a flow that this process has already loaded. Options such as `--with` have no effect on the flow."""
+    """Return a flow that this process has already loaded. The flow stays as it was loaded: options such as `--with`
+    have no effect."""
     assert loaded.cls is not None
     ask(loaded.cls)
     return checked(loaded)

@@ -60,7 +60,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
             if not isinstance(name, str) or name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
             if _is_null(given) and known[name].type not in ("json", "any"):
-                continue  # null means that the file has no value, except for the types json and any
+                continue  # except for the types json and any, null means that the file gives no value
             found[name] = _value(known[name], declared.get(name), given, file)
     return found
 

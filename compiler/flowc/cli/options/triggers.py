@@ -1,4 +1,5 @@
-"""The option `--trigger FLOW/RUN`: runs a flow with @trigger_on_finish as if the end of that run had triggered it."""
+"""The option `--trigger FLOW/RUN`: runs a flow with @trigger_on_finish as if the end of the run RUN had triggered
+it."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
 class Printer:
     """Writes the logs of attempts: their stdout to stdout, their stderr to stderr, and JSON to stdout.
 
-    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. If stdout is not a
-    terminal, the logs' stdout keeps all states of a progress bar, because a program may read it.
+    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. But if stdout is
+    not a terminal, a program may read it, so all states of progress bars on the logs' stdout are printed.
     """
 
     def __init__(self, form: Form) -> None:

@@ -75,8 +75,8 @@ def reporting_failed_output() -> Iterator[None]:
 def is_of_a_stream(error: OSError) -> bool:
     """Return whether an OSError is about an output stream: such an error has no `filename`.
 
-    EIO can also be an error of reading a file. The error counts as an error of an output stream if flushing the stream
-    fails with EIO again.
+    Reading a file may fail with EIO, too. So an EIO error counts as an error of an output stream only if flushing
+    stdout or stderr also fails with EIO, or if the terminal was closed.
     """
     if error.filename is not None:
         return False

@@ -91,6 +91,7 @@ def _own_file() -> list[str]:
 
 
 def _from_here(flow: str) -> str:
-    """Return the flow's file relative to the working directory; for `retry`, `flow` is relative to the code's root."""
+    """Return the flow's file relative to the working directory; for `retry`, the argument `flow` is relative to the
+    root of the flow's code."""
     root = click.get_current_context().meta.get(ROOT)
     return flow if root is None else os.path.relpath(os.path.join(root, flow))

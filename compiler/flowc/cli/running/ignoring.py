@@ -52,7 +52,7 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
     Args:
         package: the code package.
         own: the flow's file.
-        secrets: whether to include files that contain the word `secrets`, because such files may contain secret values.
+        secrets: whether to include files that contain the word `secrets`; they may contain secret values.
 
     Returns:
         Relative paths, each with the file's content; None if git does not report the ignored files within two seconds.

@@ -184,7 +184,7 @@ def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     Args:
         run: the run.
         message: the reason.
-        disk: the disk with the store: the program waits until the record is written to it. None for no waiting.
+        disk: the disk that has the store: the function waits until the record is on it. None: do not wait.
 
     Raises:
         SystemExit: always, with exit code 1, except if the store fails.

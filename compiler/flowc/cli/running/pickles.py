@@ -1,6 +1,6 @@
-"""Pickled functions, for functions of a pipeline that cannot be imported.
+"""Pickles of those functions of a pipeline that cannot be imported.
 
-Tasks that import the flow themselves read the pickles from a directory.
+Tasks that are not forks of this process import the flow again, and read the pickles from a directory.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def _is_harmful(file: Path) -> bool:
 
 
 def note_harmless(verdict: Verdict) -> None:
-    """Record the user's modules in `ambient().harmless_modules`, if importing them has only defined names."""
+    """Record the user's modules in `ambient().harmless_modules` if their import did nothing but define names."""
     if verdict.harmless and not verdict.finalizers:
         ambient().harmless_modules = frozenset(verdict.sources)
 

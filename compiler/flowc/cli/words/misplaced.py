@@ -98,8 +98,8 @@ def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
 def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
     """Return the index of the command in the arguments.
 
-    A command's name after an option may be the option's value, and is only used if no other argument is a command's
-    name.
+    If a command's name directly follows an option, it may be the option's value. It counts as the command only if no
+    other argument is a command's name.
     """
     found = [at for at, word in enumerate(args) if word in commands]
     alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]

@@ -232,7 +232,7 @@ class CommandWords:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # the variable METAFLOW_RUN_… sets the parameter
+            if str(option.name).lower() in variables:  # METAFLOW_RUN_… then sets the parameter, not the option
                 changed.allow_from_autoenv = False
             yield changed
 
@@ -264,7 +264,7 @@ class CommandWords:
         return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
-        """Return the arguments for a command with the renamed options of `yielding`."""
+        """Return the arguments; flowc's options before FLOW are renamed like in `yielding`."""
         words: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
             ours = option is not None or part[0] == "--help"

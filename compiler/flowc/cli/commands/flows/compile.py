@@ -32,7 +32,8 @@ _TARGET = "flowc.target"  # key in a context's `meta`: the target that the comma
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add to a command's function the options for lowering a flow. These options apply to every target.
+    """Add to a command's function the options for lowering a flow. The added options apply to every target, except
+    those in `own`.
 
     Args:
         function: the function of the command.

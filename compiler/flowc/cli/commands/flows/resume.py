@@ -74,8 +74,8 @@ def _find(
 ) -> Resumption:
     """Return the run to resume, the step to begin with and the run's parameters.
 
-    If the run cannot be resumed, print an error and end the program. With `retries`, a run that succeeded cannot be
-    resumed either, unless the command line names a step.
+    If the run cannot be resumed, print an error and end the program. If `retries` is true, this also applies to a run
+    that succeeded, unless the command line names a step.
     """
     given = cast("_Options", options)
     step = given["step_to_rerun"]
@@ -147,8 +147,8 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     """Return the run whose tasks the new run reuses, and the step to begin with.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    A run that was killed in this way has run no task. In this case, the result is the earlier run, and the step with
-    which the killed run was to begin.
+    Such a killed run has run no task, so the result is the earlier run, and the step with which the killed run was to
+    begin.
 
     Args:
         store: the store of the runs.
@@ -384,7 +384,7 @@ def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry)
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
-    take(asked)  # unset the variable in this process only: it stays set in the program that executes the pipelines
+    take(asked)  # unsets the variable in this process; the program that executes the pipelines keeps it
     click.echo(
         f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another flow", err=True
     )

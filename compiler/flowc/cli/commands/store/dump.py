@@ -154,7 +154,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.skipping():  # if the record cannot be read, the result has no constants
+    with unreadable.skipping():  # if the start step's record cannot be read, no constants are yielded
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
@@ -233,7 +233,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether a value is still the same after it was written as JSON and read again."""
+    """Return whether writing a value as JSON and reading it again gives the same value."""
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     if type(value) is list:
