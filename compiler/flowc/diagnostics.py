@@ -101,7 +101,8 @@ class _Look(NamedTuple):
     columns: int | None
 
     def room(self, gutter: int) -> int:
-        """Return the number of columns that are left for a source line beside a gutter of this width."""
+        """Return the number of columns that are left for a source line beside the line number and its bar, which take
+        `gutter` columns."""
         return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
 
 

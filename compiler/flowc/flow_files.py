@@ -50,7 +50,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", similar(path, forms)) from None
-    except (OSError, ValueError) as error:  # for example a loop of links, no permission, or a null byte in the name
+    except (OSError, ValueError) as error:  # for example, links form a circle, or a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"

@@ -142,8 +142,8 @@ def _compiled() -> list[str]:
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
-    """Raise ModuleError for a standard module, and for a package that has the same name as a package that flowc or
-    Python imports."""
+    """Raise ModuleError for a module of the standard library, and for a package with the same name as a package that
+    flowc or Python imports."""
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

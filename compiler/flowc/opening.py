@@ -275,8 +275,8 @@ def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], ask: Ask) -> Loaded | None:
-    """Load a pipeline. `ask` needs the loaded pipeline. If `ask` returns suffixes of further files to package, load the
-    pipeline again with these suffixes."""
+    """Load a pipeline, then call `ask`, which needs the loaded pipeline. If the result has suffixes of further files to
+    package, load the pipeline again with these suffixes."""
     loaded = read(())
     if loaded is not None and loaded.flow is not None and loaded.cls is not None:
         asked = ask(loaded.cls)

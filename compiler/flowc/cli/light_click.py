@@ -39,13 +39,13 @@ class _LateKind(type):
         return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        # The class has no instances before its module is imported.
+        # If the real module is not imported yet, the class has no instances: do not import it for this.
         if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):
             return False
         return isinstance(instance, cls.loaded())
 
     def __getattr__(cls, name: str) -> object:
-        if name.startswith("__"):  # `typing` reads some of these attributes
+        if name.startswith("__"):  # `typing` reads such attributes, and must not cause the import
             raise AttributeError(name)
         return getattr(cls.loaded(), name)
 
@@ -75,9 +75,10 @@ class StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):  # the import system reads `__spec__`
+        if attribute.startswith("__"):  # the import system reads `__spec__`, and must not cause the import
             raise AttributeError(attribute)
-        # True only while click is imported: the import itself uses the module, so the real module replaces this object.
+        # True only while click is being imported: click already uses the module during its import, so the real module
+        # must replace this object.
         if _modules.get(self._name) is self:
             del _modules[self._name]
         return getattr(self._module, attribute)

@@ -256,8 +256,8 @@ class Pipeline(BasePipeline):
 
 
 class AsyncPipeline(BasePipeline):
-    """A pipeline whose steps may be asynchronous functions. The parallel branches of such a pipeline also run at the
-    same time."""
+    """A pipeline whose steps may be asynchronous functions. Its parallel branches run at the same time, like in a
+    `Pipeline`."""
 
 
 class BaseJob(Fields):

@@ -44,7 +44,8 @@ class RunFailed(Exception):  # named without the suffix Error, because the run f
 
 
 class ExecuteOptions(NamedTuple):
-    """The arguments of `Pipeline.execute`. If `local` is true, the run is made on this machine, not by the executor."""
+    """The arguments of `Pipeline.execute`. If `local` is true, the run is made on this machine, even if another
+    executor is configured."""
 
     parameters: dict[str, object]
     parameters_file: str | None

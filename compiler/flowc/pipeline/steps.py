@@ -264,7 +264,8 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of a step's override; a dict must have the same name for each executor. Raises PipelineError."""
+    """Return the name of a step's override; if it is given as a dict, the name must be the same for all executors.
+    Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
@@ -306,8 +307,8 @@ class AsyncPythonTask(PythonTask):
     """A step that awaits an asynchronous function, or sends the events that an asynchronous generator yields.
 
     Args:
-        stream_end_type: the type of the event that has the returned values: a dict with `type` and the names of
-            `returns`.
+        stream_end_type: the type of the event that carries the returned values; this event is a dict whose keys are
+            `type` and the names in `returns`.
     """
 
     stream_end_type: str = END_EVENT

@@ -152,8 +152,8 @@ class RunEvents(AsyncGenerator[Event, None]):
 class StreamedRun(threading.Thread):
     """A thread that begins a run in a new process, receives its events and waits for its end.
 
-    The thread starts the process, because Linux interrupts the run (see `end_with`) when the thread that started its
-    process has ended.
+    Linux interrupts the run (see `end_with`) when the thread that started the run's process ends. So the thread that
+    waits for the run also starts the process.
     """
 
     def __init__(self, loaded: Loaded, flow: Flow, options: ExecuteOptions, receive: Receive) -> None:
@@ -170,7 +170,7 @@ class StreamedRun(threading.Thread):
 
     def interrupt(self) -> None:
         """Interrupt the run, if it has not ended."""
-        if not self.is_alive():  # it has ended, or this is a fork of the program, such as a worker of `multiprocessing`
+        if not self.is_alive():  # the run has ended, or this process is a fork, such as a worker of `multiprocessing`
             return
         with self._lock:
             self._interrupted = True
@@ -194,7 +194,7 @@ class StreamedRun(threading.Thread):
         except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # frees the loaded pipeline, because the program may keep this object
+            del self._make_run  # the program may keep this object: free at least the loaded pipeline
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
@@ -250,7 +250,7 @@ class EventReceiver:
     def __exit__(self, *error: object) -> None:
         with socket.socket(socket.AF_UNIX) as last:
             last.bind(self._last)
-            # The receiver accepts this connection after all connections of tasks, and then stops accepting.
+            # The receiver accepts connections in order: this one comes after those of all tasks, and makes it stop.
             last.connect(self.address)
         self._thread.join()
         self._socket.close()

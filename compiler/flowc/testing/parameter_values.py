@@ -44,7 +44,7 @@ def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> 
 
     Args:
         flow: the flow.
-        cls: the flow class; files that are defaults of parameters are also searched in the directory of the class's
+        cls: the flow class; a file that is a parameter's default is also looked up in the directory of the class's
             file.
         overrides: the values that the test gives, by parameter name.
 

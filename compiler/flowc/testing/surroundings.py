@@ -113,7 +113,8 @@ class Surroundings:
         """Record the parent tasks of a join.
 
         Args:
-            inputs: the artifacts of each input: a list in order; for branches also a mapping by the names of the steps.
+            inputs: the artifacts of each input, as a list in the order of the inputs; for a join of branches, also as a
+                mapping by the names of the branches' last steps.
 
         Raises:
             TypeError: the number or the names of the inputs do not fit the join.

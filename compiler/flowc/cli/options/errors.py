@@ -21,8 +21,8 @@ def error_option(*, stdout: bool = False) -> ConfiguredOption:
     """Return the option `--error-format`.
 
     Args:
-        stdout: whether formats for programs are written to stdout and not to stderr, for commands whose result is the
-            errors.
+        stdout: whether formats for programs are written to stdout and not to stderr; true for commands whose result is
+            the list of errors.
     """
 
     def take(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

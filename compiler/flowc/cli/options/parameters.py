@@ -190,7 +190,7 @@ def _run_value(
 ) -> object:
     """Return the checked value of one parameter.
 
-    A file that is the parameter's default is also searched below `home`. An error ends the program.
+    A file that is the parameter's default is also looked up below `home`. An error ends the program.
     """
     try:
         resolved = resolve(parameter, sources)

@@ -147,7 +147,7 @@ def _text(content: bytes) -> str:
 
 
 def _any(text: str) -> object:
-    """Parse text from a pipe in any of the formats, because a pipe's name does not show the format."""
+    """Parse text from a pipe: a pipe's name does not show the format, so try each format."""
     if text.lstrip().startswith("{"):
         return _json(text)
     try:

@@ -60,8 +60,8 @@ def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking |
 def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Callable[[RunResult], None]]:
     """Send the result of the run to the tracker at the end of the block.
 
-    Print a warning if metrics could not be sent. The block gets a function, and calls it with the run's result. If the
-    block does not call the function, the run counts as failed.
+    Print a warning if metrics could not be sent. The context manager yields a function, which the block calls with the
+    run's result. If the block does not call the function, the run counts as failed.
 
     Args:
         tracking: the process that sends metrics; None without a tracker.

@@ -51,7 +51,7 @@ class Early(NamedTuple):
     """The values of options that are read before the flow is loaded."""
 
     top: Top
-    more: dict[str, object]  # values of further options: the store, and the options that only this command has
+    more: dict[str, object]  # values of options that are not in `Top`: the store, and this command's own options
 
 
 def name_of(option: str) -> str:

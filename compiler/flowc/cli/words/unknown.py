@@ -80,7 +80,8 @@ def of_a_flow(
 
 
 def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:
-    """Yield the arguments for a command of `flowc`: the typed arguments, and the argument that is missing."""
+    """Yield the arguments for a command of `flowc`: the arguments that the user typed, with the missing argument before
+    them."""
     own = f"{flow}/"
     if rest and not rest[0].startswith("-") and form not in ("{file}", "{flow}"):
         yield shlex.quote(own + rest[0].removeprefix(own) if form.startswith("{flow}/") else rest[0])

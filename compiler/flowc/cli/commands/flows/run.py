@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 else:  # imported at first use
     agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
     ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR as FLOW needs it
-    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # only errors need this function and the next
+    check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # only errors need this and `single_dash`
     single_dash = LateFunction("flowc.cli.words.misplaced:single_dash")
     run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # other executors need it
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")

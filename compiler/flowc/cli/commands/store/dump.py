@@ -38,7 +38,7 @@ else:  # imported at first use
 
 
 class DumpedValue(NamedTuple):
-    """An artifact or a parameter whose value is not loaded yet, with its record."""
+    """An artifact or a parameter, with the record about it; `load` loads the value."""
 
     size: int
     type: str

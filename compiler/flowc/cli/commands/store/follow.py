@@ -134,7 +134,7 @@ class Tail:
     task: Task
     key: str
     at: int = 0
-    news: float = 0.0  # time of the last new output, or of the last check for the attempt's end
+    news: float = 0.0  # the time of the last new output, or when the attempt's end was last checked
     more: bool = False  # whether the last read stopped before the end, because the log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
