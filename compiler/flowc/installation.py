@@ -16,7 +16,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from flowc import distributions
 else:
-    distributions = LateModule("flowc.distributions")  # slow: it reads the metadata of all packages; only faults need it
+    distributions = LateModule("flowc.distributions")  # slow: it reads the metadata of all packages
 
 REPAIR = "run `flowc doctor --repair`, which uninstalls the conflicting packages and reinstalls flowc"
 _ONLY_OURS, _ONLY_METAFLOWS = "_unsupported.py", "task.py"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
 
     Task = tuple[str, str, int]
-    """An attempt of a task: step, index path and number of the attempt."""
+    """An attempt of a task: the step, the task's index path (its foreach indexes and loop iterations), and the number
+    of the attempt."""
 else:
     Rows = LateFunction("flowc_emulator.console.rows:Rows")  # for progress bars
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_MOMENT = 500  # milliseconds to wait until poll reports that the terminal was closed
+_MOMENT = 500  # the longest time to wait, in milliseconds, until poll reports that the terminal was closed
 
 
 def open_closed() -> None:

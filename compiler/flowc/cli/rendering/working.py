@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
-FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between updates of the line
+FIRST, NEXT = 1.0, 0.2  # seconds until the line appears; seconds between updates of the line
 
 
 @contextmanager

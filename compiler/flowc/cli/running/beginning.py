@@ -92,7 +92,7 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a child process that user code has forked: it gets the default handler
+        if os.getpid() != self._process:  # a child process that user code has forked: use the default handler
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -106,7 +106,7 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        # If the store is a bucket, the end is not recorded, because requests may hang.
+        # The end is recorded only in a store in a directory: requests to a bucket may hang.
         if self.run is not None and isinstance(self.run.objects, LocalObjects):
             self.record(number)
         self.tell(number)

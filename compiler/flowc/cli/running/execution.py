@@ -166,7 +166,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
-        remove_left()  # deletes the temporary directories of tasks that were killed
+        remove_left()  # deletes the temporary directories that killed tasks have left
         _tell_failures(result, run, checked, options)
     return new_run.exit_code(result)
 

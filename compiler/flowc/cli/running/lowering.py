@@ -49,7 +49,8 @@ else:  # imported at first use: `flowc check` imports this module, but runs no p
 @final
 @dataclass(frozen=True, slots=True)
 class Lowered(Generic[Settings, Product]):
-    """The result of lowering a flow for a target: the target's product, the settings and the warnings."""
+    """The result of lowering a flow for a target: the product (such as manifests), the target's settings, and the
+    warnings."""
 
     product: Product
     settings: Settings

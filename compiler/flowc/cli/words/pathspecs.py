@@ -25,7 +25,8 @@ else:  # imported at first use, because the import costs start-up time
 
 
 class Pathspec(NamedTuple):
-    """The run that a pathspec names, with the step and the task's index path if the pathspec has them."""
+    """The run that a pathspec names; if the pathspec has them, also the step, and the task's index path (its foreach
+    indexes and loop iterations)."""
 
     run: RunStore
     step: str | None
@@ -66,7 +67,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 
 
 def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
-    """Return the index path of a task of a step.
+    """Return the index path (the foreach indexes and loop iterations) of a task of a step.
 
     Args:
         run: the run.

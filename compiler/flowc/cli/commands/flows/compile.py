@@ -36,7 +36,7 @@ def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -
     those in `own`.
 
     Args:
-        function: the function of the command.
+        function: the function that becomes the command.
         own: additional options that apply only to one target.
     """
     text = "The class of the flow, if the file has several flows."

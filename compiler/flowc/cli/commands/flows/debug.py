@@ -83,7 +83,8 @@ def debug_command(
 
 
 def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
-    """Return the run, the step and the index path of the task that a pathspec names.
+    """Return the run, the step and the index path (the foreach indexes and loop iterations) of the task that a pathspec
+    names.
 
     If the pathspec names a step with several tasks, print an error and end the program.
     """

@@ -307,7 +307,7 @@ def dump_command(
     Hazard: loading a value runs code of the value's class.
     """
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
-    sys.path.insert(0, "")  # unpickling a value may import modules of the flow from this directory
+    sys.path.insert(0, "")  # modules of the flow in this directory can then be imported: unpickling may need them
     choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)

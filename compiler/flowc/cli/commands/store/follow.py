@@ -72,7 +72,7 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
-    """Wait for the run to start; return the run, the step and the index path.
+    """Wait for the run to start; return the run, and the step and the task's index path if the pathspec names them.
 
     The step and the task need not have started yet.
     """
@@ -163,8 +163,8 @@ class Tail:
 
 @final
 class Follower:
-    """Prints the output of a run's attempts that match `wanted`: a step, an index path and the number of an attempt;
-    None matches all.
+    """Prints the output of those attempts of a run that match `wanted`: a step, a task's index path, and an attempt's
+    number; each may be None, which matches all.
     """
 
     def __init__(

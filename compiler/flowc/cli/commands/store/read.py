@@ -213,7 +213,8 @@ def tell_unreadable(error: FlowcError | None) -> None:
 def attempts_of(
     records: RunRecords, step: str | None, path: str | None, attempts: Callable[[str], dict[str, list[int]]]
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield the attempts that have started, as (step, index path, number), in the order of the flow's steps.
+    """Yield the attempts that have started, in the order of the flow's steps: the step, the task's index path (its
+    foreach indexes and loop iterations), and the attempt's number.
 
     Args:
         records: the records of the run.
