@@ -29,7 +29,7 @@ def find_executor(name: str) -> Executor | Operations:
 
     Returns:
         An executor of a package, or the operations of a target that can run flows; such operations have a `run` that is
-            not None.
+        not None.
 
     Raises:
         ExecutorError: no executor or several executors have the name, or the executor cannot be loaded.

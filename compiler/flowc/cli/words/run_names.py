@@ -49,7 +49,7 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
     FLOW may be omitted, and STEP if TASK is a task's id.
 
     Returns:
-        The parts, with the omitted ones added. If FLOW is omitted and no flow has the run, FLOW cannot be added.
+        The parts, with the omitted ones added. FLOW is not added if no flow has the run: RUN is then the first part.
     """
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):
