@@ -25,7 +25,8 @@ else:  # imported at first use, because the import costs start-up time
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")  # its only colon is at the end
+# The first line of a definition without annotations and strings: its only colon is at the end.
+_PLAIN_HEADER = re.compile(r"(?:async +)?(?:def|class) +\w+ *(?:\([\w ,.=*]*\))?:")
 _MOST_WRAPPERS = 100  # the maximum number of objects to search for the wrapped function
 
 
@@ -207,7 +208,7 @@ def _cells(function: FunctionType) -> Iterator[object]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # the variable is not assigned
+        except ValueError:  # the variable has no value yet
             continue
 
 

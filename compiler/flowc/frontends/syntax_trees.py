@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Kind = TypeVar("Kind", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# The fields of syntax nodes in which there are no other nodes, or only operators and contexts (`ast.Load`).
+# Fields of syntax nodes; these fields contain no other nodes, or only operators and contexts (`ast.Load`).
 _PLAIN = frozenset({
     "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
     "op", "ops", "rest", "simple", "str", "tag", "type_comment",
@@ -73,7 +73,7 @@ class SyntaxTree:
         waiting: list[ast.AST | None] = [root]
         while waiting:  # no recursion, except for nested functions: expressions may nest thousands of levels
             node = waiting.pop()
-            if node is None:  # stands for the key of `**` in a dict, or for a missing default of a keyword argument
+            if node is None:  # None is the key of `**` in a dict, or a missing default of a keyword argument
                 continue
             if isinstance(node, _FUNCTIONS) and node is not root:
                 inner = self.nodes(node)
@@ -93,7 +93,7 @@ class SyntaxTree:
 
 
 def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    """Return the fields of a class of nodes that contain nodes, the last field first."""
+    """For a class of nodes, return the names of the fields that contain nodes; the last field comes first."""
     if kind not in _FIELDS:
         _FIELDS[kind] = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
     return _FIELDS[kind]

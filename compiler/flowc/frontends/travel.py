@@ -198,7 +198,7 @@ def _real_paths(files: Iterable[str]) -> dict[str, str]:
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # `multiprocessing` also lists the main module under another name
+    main = sys.modules["__main__"]  # excluded below: `multiprocessing` lists it again, under another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:
@@ -273,7 +273,7 @@ def _called(call: ast.Call) -> str | None:
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
-    """Yield the path formed by the trailing parts that are literal strings, if it looks like a file name."""
+    """Join the last parts, as far as they are literal strings, and yield the path if it looks like a file name."""
     texts: list[str] = []
     for part in reversed(parts):
         if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):

@@ -40,7 +40,7 @@ def read_archive(path: Path) -> list[tuple[str, bytes]]:
         raise ArchiveError("it is neither a .tar nor a .zip, or it is damaged") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, zlib.error) as error:
         raise ArchiveError(str(error).partition("\n")[0] or type(error).__name__) from error
-    except OSError as error:  # decompression failed: the file itself was read without an error
+    except OSError as error:  # the file was read, but its content could not be decompressed
         raise ArchiveError(str(error)) from error
 
 

@@ -51,7 +51,7 @@ def _inner(text: str, at: int, step: str | int) -> int | None:
         name: str | int = index
         if opening == "{":
             name, at = _decode(text, at)
-            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # the position of the value, after the colon
+            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # now the offset of the value, after the colon
         if name == step:
             return at
         at = _behind_blanks(text, _decode(text, at)[1])

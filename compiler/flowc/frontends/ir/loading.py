@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 _WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
 _SHOWN: Final = 19  # errors show only this number of characters of a digest: "sha256:" and 12 digits
-# For faults that the verifier finds: error code → the faulty field of the IR. For other codes, it is the field `next`.
+# For faults that the verifier finds: error code → the faulty field of the IR. For other error codes, the faulty field
+# is `next`.
 _FIELDS: Final = {
     codes.DUPLICATE_STEP: "id",
     codes.NO_START: "start",
@@ -132,7 +133,7 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        # The error code determines the field, because the message does not name it.
+        # If the message does not name the field, the error code determines it.
         if not (colon and place.startswith("flow.")):
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
@@ -188,7 +189,8 @@ def _package(
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """Yield the packages that the IR may have been written for. The caller looks for the one with the digest in the IR.
+    """Yield the packages that the IR may have been written for. The caller chooses the package whose digest is in the
+    IR.
 
     For an archive, the first package has all of its files. The next two packages have the files of the directory or of
     the unpacked archive: first with the files that git ignores, then without them.

@@ -81,7 +81,7 @@ def read_configs(
     """
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        values = replace(values, earlier=None)  # no configs: a resumed run need not read the earlier run
+        values = replace(values, earlier=None)  # without configs, a resumed run need not read the earlier run
     reader = _Reader(cls, where, sources, values, faults)
     reader.check_names([*declared.values()])
     configs: dict[str, IrConfig] = {}

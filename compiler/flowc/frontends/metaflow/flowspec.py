@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
     from flowc.frontends.metaflow.load_options import ChooseClass, LoadOptions
     from metaflow.decorators import Applied
-else:  # imported at first use: `python flow.py` does not need them, or only to report a fault
+else:  # imported at first use: `python flow.py` needs these functions only to report a fault, or not at all
     check_extensions = LateFunction("flowc.frontends.metaflow.imports:check_extensions")
     check_imports = LateFunction("flowc.frontends.metaflow.imports:check_imports")
     import_fault = LateFunction("flowc.frontends.metaflow.imports:import_fault")
@@ -185,8 +185,8 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
 
 
 def _with_data(place: SourceLocation, package: Package, options: LoweringOptions, faults: Faults) -> Package:
-    """Collect the package again if the options add file suffixes. The first package was made without them, because the
-    options are known only after the class was imported."""
+    """Collect the package again if the options add file suffixes. The options are known only after the class was
+    imported; `package` was collected before, without these suffixes."""
     return _collect(place, faults, options.suffixes) if options.suffixes else package
 
 

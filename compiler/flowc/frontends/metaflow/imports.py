@@ -101,8 +101,8 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 
 def _check_module(module: str, span: Span, faults: Faults) -> bool:
-    """Return whether a module exists, and report a missing one. The search imports the packages that contain the
-    module."""
+    """Return whether a module exists, and report a missing one. The search for `a.b.c` imports the packages `a` and
+    `a.b`."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")
@@ -175,7 +175,7 @@ def _public(module: str) -> list[str]:
 def _has_module(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # for `a.b`: `a` is not a package, so it contains no module
+    except ModuleNotFoundError:  # for `a.b.c`: `a.b` is not a package, so it contains no module
         return False
 
 
@@ -235,8 +235,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return a hint that tells the user to name the flow's module instead of its path, and in which directory to run
-    flowc if it is another one."""
+    """Return a hint that tells the user to name the flow's module instead of its path; if flowc must then run in
+    another directory, the hint names it."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)

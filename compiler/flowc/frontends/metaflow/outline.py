@@ -1,7 +1,7 @@
 """Read only the graph of a flow's class: its steps and their transitions.
 
-Configs, parameters and decorators are not read, and no mutator runs. A program can therefore read the graph while the
-configs have no values, and hooks of an extension's decorator can read it too.
+Configs, parameters and decorators are not read, and no mutator runs. The graph can therefore be read while the configs
+have no values, and also by hooks of an extension's decorators.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
     from metaflow import FlowSpec
 
     place = place_of_class(cls)
-    sources = Sources(place.root, {})  # a file is read when a method of the flow is found in it
+    sources = Sources(place.root, {})  # each file is read from the disk when it is first needed
     source = sources.of(str(place.path))
     if source is None:
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")

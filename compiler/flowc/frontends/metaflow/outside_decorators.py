@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
-    """Report each extension's decorator with a hook that adds files to the code package: flowc does not call this hook.
+    """Report each decorator of an extension that has a hook to add files to the code package: flowc does not call such
+    hooks.
 
     Args:
         flow: the flow with its plugins.
@@ -69,7 +70,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[UserDecorator, Span]]:
-    if "metaflow.user_decorators.common" not in sys.modules:  # without this module, no user-defined decorator can exist
+    if "metaflow.user_decorators.common" not in sys.modules:  # before its import, no user-defined decorator can exist
         return
     from metaflow.user_decorators.common import user_decorators
 

@@ -93,7 +93,8 @@ class _Reader:
         self._check_arguments()
         if not self._check_name():
             return None
-        # The result for a parameter with a fault: its name may still clash with the name of another parameter.
+        # The result for a parameter with a fault; it has the parameter's name, which may clash with the name of another
+        # one.
         blank = IrParameter(name=parameter.name, type="str", where=self.where)
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir import Parameter as IrParameter
     from metaflow.parameters import Parameter
-else:  # used only for computed defaults
+else:  # imported at first use: only computed defaults need it
     inspect = LateModule("inspect")
 
 

@@ -53,7 +53,7 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
 
 def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(declared_type)
-    if origin is None or origin is typing.Annotated:  # calling Annotated[T, …] converts a value like T
+    if origin is None or origin is typing.Annotated:  # Annotated[T, …](value) converts like T(value)
         return
     name = str(declared_type).replace("typing.", "")
     if isinstance(declared_type, GenericAlias):

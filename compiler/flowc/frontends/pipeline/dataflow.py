@@ -46,8 +46,8 @@ its `NameUse`s."""
 class NameUse:
     """One use of a value by its name, for example as an argument of a function or as the list of a map.
 
-    `default` is `MISSING` if the value is required. `text` is true for a variable of a shell command, which accepts any
-    value and gets its text.
+    `default` is `MISSING` if the value is required. `text` is true for a variable of a shell command: it accepts a
+    value of any type, and the command gets the value as text.
     """
 
     name: str
@@ -159,7 +159,7 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):
-            # In the first iteration, the values that the body sets do not exist yet.
+            # In the first iteration of a loop, the values that its body sets do not exist yet.
             again = node.id in analysis.loops.get(target, ())
             if nodes[target].joins is None and not again:
                 visible[target] |= after
@@ -187,7 +187,8 @@ def fault_of_value(uses: Sequence[NameUse], value: object) -> str | None:
 def parameters_of(
     names: FreeNames, declared: Mapping[str, object], extra: Mapping[str, object], where: Span
 ) -> tuple[Parameter, ...]:
-    """Return the parameters of a pipeline's flow: declared names, names that no step produces, and given names.
+    """Return the parameters of a pipeline's flow: the declared ones, the names that no step produces, and the names of
+    values that the caller passes.
 
     Args:
         names: the names that no step produces, with their uses.
@@ -229,7 +230,7 @@ def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Para
 
 
 def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
-    """Return the common parameter type of a value whose uses have these types."""
+    """Return the parameter type of a value whose uses have the parameter types `kinds`."""
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds and kinds <= _NUMBERS:

@@ -73,7 +73,7 @@ class FunctionReferences:
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
-                code = eval(given, {})  # evaluating this text is no more dangerous than a lambda in the pipeline's file
+                code = eval(given, {})  # the text is the user's code, like a lambda in the pipeline's file
             except Exception as error:
                 raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
             return self.find(code)
@@ -123,7 +123,7 @@ def _reference(code: UserFunction) -> tuple[str, str]:
 
 
 def main_file() -> tuple[str, str] | None:
-    """Return the import root of the running program and its file relative to the root; None if it is not a file."""
+    """Return the running program's import root, and its file relative to the root; None if it has no file."""
     main = sys.modules["__main__"]
     file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not os.path.isfile(file):

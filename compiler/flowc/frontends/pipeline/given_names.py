@@ -54,7 +54,7 @@ def check_given(
 
 
 def check_notebooks(given: Collection[str], flow: Flow, notebooks: Mapping[str, NotebookSource]) -> None:
-    """Raise PipelineError if a given value has no effect, which is the case if a notebook assigns the same name.
+    """Raise PipelineError if a notebook assigns a name that is given a value: the given value would have no effect.
 
     Args:
         given: the names of the values that are passed to the run.

@@ -1,8 +1,9 @@
-"""Builds the nodes of a pipeline: each step becomes one or more nodes of the IR. The last step is built first.
+"""Builds the nodes of a pipeline: each step becomes one or more nodes of the IR. Steps are built from the last to the
+first, so that each one knows the node that follows it.
 
 A task becomes one node. A map becomes a node with a foreach and a join, both without code; parallel branches become a
 split and a join. A condition, and the end of a loop, become a node with a switch. A node without code is then merged
-into the task before it, if this task leads only to the node.
+into the task before it, if this task leads only to the node and no other task leads to it.
 """
 
 from __future__ import annotations
@@ -246,8 +247,8 @@ class GraphBuilder:
         return self._guarded(step, level, name)
 
     def _guarded(self, step: Step, level: Level, first: NodeId) -> NodeId:
-        """Add a node that checks the value of a composite step, such as the list of a map, before the step runs: then
-        the handler of failures also handles a wrong value. Return the first node."""
+        """Add a node that checks the value on which a composite step depends, such as the list of a map, before the
+        step runs. The handler of failures then also handles a wrong value. Return the first node."""
         if level.failure is None:
             return first
         name = self._names.take(*level.around, f"{step.name}_check")
@@ -261,7 +262,7 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # never None: a pipeline that ends with a loop gets a last node (`needs_end`)
+        assert level.then is not None  # not None: a pipeline that ends with a loop gets a last node (`needs_end`)
         self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
@@ -269,7 +270,7 @@ class GraphBuilder:
         return first
 
     def _check_break(self, step: Loop, returned: Sequence[str]) -> None:
-        """Report a loop whose end depends on a value that its branch does not return."""
+        """Report a loop with a `break_on` that names no value that the loop's branch returns."""
         if step.break_on in returned:
             return
         self._faults.add(
@@ -280,8 +281,8 @@ class GraphBuilder:
         )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
-        """Return the `Level` of branches that end in the join `join`; if a step in a branch fails, the join runs
-        too."""
+        """Return the `Level` of branches that end in the node `join`; if failures are handled, this node also runs
+        after a failed step of a branch."""
         failure = join if level.failure is not None else None
         return Level(join, join, failure, (*level.around, step.name), (*level.at, key))
 

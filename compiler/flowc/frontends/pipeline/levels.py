@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_ir.model import NodeId
 
 ERROR: Final = "error"
-"""The name of the artifact with a step's failure, which the steps of `on_failure` can read."""
+"""The name of the artifact that contains a step's failure; the steps of `on_failure` can read it."""
 
 
 @final
@@ -29,8 +29,8 @@ class Level:
 
     Attributes:
         then: the node that runs after the sequence; None if the run ends.
-        exit: the node that runs after the pipeline that contains the sequence, even if the pipeline ends with its
-            handler of failures.
+        exit: the node that runs after the pipeline that contains the sequence; the pipeline's handlers of failures lead
+            to this node, too.
         failure: the node that runs after a failed step; None if no failure is handled.
         around: the names of the composite steps (maps, loops, …) that contain the sequence, outermost first.
         at: the position of the pipeline that contains the sequence, or of the step that is being added.
@@ -54,8 +54,8 @@ def needs_end(pipeline: BasePipeline) -> bool:
 
 
 def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline handles failures; steps in branches that end in a join are not
-    considered."""
+    """Return whether a step of the pipeline handles failures; a step inside a branch that ends in a join does not
+    count."""
     for step in pipeline.steps:
         inner: Sequence[BasePipeline] = ()
         match step:
@@ -81,7 +81,7 @@ def leaving(level: Level) -> Transition:
     """
     if level.failure is None:
         return goto(level.then)
-    assert level.then is not None  # never None: a pipeline that handles failures gets a last node (`needs_end`)
+    assert level.then is not None  # not None: a pipeline that handles failures gets a last node (`needs_end`)
     if level.then == level.failure:  # the next node is a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

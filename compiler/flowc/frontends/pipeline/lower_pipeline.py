@@ -162,7 +162,7 @@ def declarations(flow: Flow, module: str, uses: Mapping[str, Sequence[NameUse]] 
     """Return a class that has each parameter of the flow as an attribute, a `Parameter`, like the class of a
     `FlowSpec`.
 
-    From this class, the command line reads the names, the types and the uses of parameters.
+    The command line reads the names, the types and the uses of parameters from this class.
     """
     declared: dict[str, object] = {"__module__": module, USES: uses}
     for each in flow.parameters:

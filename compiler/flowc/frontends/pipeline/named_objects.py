@@ -83,7 +83,7 @@ def as_pipeline(value: object) -> BasePipeline | None:
         case FunctionType() | BuiltinFunctionType():
             step = PythonTask(name=value.__name__, function=value, returns=[pickled(RESULT)])
             pipeline = Pipeline(steps=[step], name=value.__name__, description=(value.__doc__ or "").strip())
-            if isinstance(value, FunctionType):  # errors about this step then show the place of the function
+            if isinstance(value, FunctionType):  # errors about this step then show the line of the function
                 code = getattr(unwrap(value), "__code__", value.__code__)
                 step.place = pipeline.place = WrittenAt(code.co_filename, code.co_firstlineno)
             return pipeline

@@ -32,7 +32,7 @@ _SETS_ANY: Final = late_pattern(r"(?:^|[;&|({\s`])(?:\.|source|eval)\s", re.MULT
 
 
 class ShellVariable(NamedTuple):
-    """A variable of a command. `default` is the text in `${name:-text}`; `required` is false with such a default."""
+    """A variable of a command. `default` is the text in `${name:-text}`; a variable with a default is not required."""
 
     name: str
     required: bool

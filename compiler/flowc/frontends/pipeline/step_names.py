@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from flowc.pipeline.steps import Step
 
 Position: TypeAlias = "tuple[object, ...]"
-"""The position of a step or pipeline inside a pipeline: a tuple of, alternately, the index of a step and the key of one
-of its branches."""
+"""The position of a step or pipeline inside a pipeline: alternately the index of a step and the key of one of its
+branches. For example, `(0, "left", 2)` is the third step of the branch `left` of the first step."""
 
 BRANCH, DEFAULT, HANDLER = ("branch",), ("default",), ("on_failure",)
-"""The keys of a step's inner pipelines that are not in its dict `branches`. These keys are tuples, because any string
-can be the name of a branch in the dict.
+"""The keys of those inner pipelines of a step that are not in the step's dict `branches`. These keys are tuples,
+because any string can be the name of a branch in the dict.
 """
 
 
 def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, str]:
     """Return the names of the nodes of all steps by the steps' positions.
 
-    Names are given in the order of the text, outer steps first: a step inside a branch or a handler gets a longer name
-    if an outer step has its name.
+    Outer steps get their names first: a step inside a branch or a handler gets a longer name if an outer step has its
+    name.
 
     Args:
         pipeline: the outermost pipeline.
-        names: gives the names.
+        names: makes unique names.
     """
     found: dict[Position, str] = {}
     level: list[tuple[Position, tuple[str, ...], BasePipeline]] = [((), (), pipeline)]
@@ -49,8 +49,9 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
 
 
 def _inside(step: Step) -> Iterator[tuple[object, tuple[str, ...], BasePipeline]]:
-    """For each pipeline inside a step, yield its key, a tuple with the name of the branch, and the pipeline. The tuple
-    is empty if the names of inner steps must not contain the name of the branch.
+    """For each pipeline inside a step, yield three values: its key, a tuple of the names to put before the names of its
+    steps, and the pipeline itself. For a parallel step with several branches, the tuple has the name of the branch;
+    otherwise it is empty.
     """
     match step:
         case Map() | Loop():

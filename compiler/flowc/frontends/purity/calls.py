@@ -59,8 +59,8 @@ class CodeExaminer(Protocol):
 
 
 class Calls:
-    """Judges calls: adds harmful calls to `findings`, and passes user functions that are called to the examiner
-    `code`."""
+    """Judges calls: adds harmful calls to `findings`; for a call of a user function, the examiner `code` examines the
+    function."""
 
     def __init__(self, lookup: Lookup, findings: Findings, code: CodeExaminer) -> None:
         self._lookup = lookup
@@ -98,8 +98,8 @@ class Calls:
             self._findings.add(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """Examine the functions that are defined inside a user function: the code that calls the user function may get
-        and call them."""
+        """Examine the functions that are defined inside a user function: it may return them, and its caller may then
+        call them."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._code.body(inner, CodeScope(home))
@@ -153,7 +153,7 @@ class Calls:
         self.examine_methods(function.attr)
         if function.attr in METHODS_CALLING:
             self._judge_arguments(arguments, scope)
-        # With one argument it is `Path.replace`, which moves a file; `str.replace` has two arguments.
+        # `replace` with one argument is `Path.replace`, which moves a file; `str.replace` has two arguments.
         moves_a_file = function.attr == "replace" and len(arguments) == 1
         known = function.attr in METHODS or function.attr in self._lookup.methods
         if moves_a_file or not known:
@@ -163,7 +163,7 @@ class Calls:
         for parent, home in list(self._lookup.family(node, CodeScope(scope.module)))[1:]:
             for method in methods(parent, (function.attr,)):
                 self._code.body(method, CodeScope(home, self_class=parent))
-        # Base classes of libraries are judged when an object is created.
+        # Constructors of a library's base class are judged when an object is created (`_judge_base`).
         if (
             function.attr not in (*_CREATION, "__init_subclass__", "__set_name__")
             and function.attr not in self._lookup.methods
@@ -238,7 +238,7 @@ class Calls:
         return True
 
     def _judge_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """For a call that calls its arguments, such as `map`, judge the calls of these arguments."""
+        """For a function that calls its arguments, such as `map`, judge the calls of these arguments."""
         for argument in arguments:
             value = value_of(argument)
             match value:

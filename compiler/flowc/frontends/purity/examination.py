@@ -78,14 +78,14 @@ class _Examination:
         self._calls = Calls(self._lookup, self._findings, self)
 
     def purity(self, imported: tuple[str, ...]) -> Purity:
-        """Return the results as a `Purity`, with these imported names."""
+        """Return the findings and these imported names as a `Purity`."""
         harms, environment = dict.fromkeys(self._findings.harms), dict.fromkeys(self._findings.environment)
         return Purity(tuple(harms), tuple(environment), imported)
 
     def top_level(self, module: Module) -> None:
         """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # the same dict: functions of the module can use the imported names, too
+        scope.imported = module.imported  # the same dict: the module's functions also know names that `_alias` adds
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)
@@ -152,7 +152,8 @@ class _Examination:
                     self._calls.judge_call(node, scope)
 
     def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: CodeScope) -> None:
-        """Record an assignment that gives an imported object another name: a call of this name calls the object."""
+        """Record an assignment that gives an imported object another name; a later call of this name calls the
+        object."""
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue

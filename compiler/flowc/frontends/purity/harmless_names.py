@@ -124,7 +124,7 @@ DECORATOR_MAKERS = (
     "metaflow", "flowc.steps.cache", "numba", "pydantic", "pytest", "tenacity", "typing", "typing_extensions",
 )  # fmt: skip
 
-# Strings that pandas converts to the current time.
+# Strings that pandas converts to the current time: a call with one of them is harmful.
 NOW = ("now", "today")
 
 # These functions read or set environment variables. A call of one of them is harmful only if a step has its own

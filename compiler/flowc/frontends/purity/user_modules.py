@@ -57,7 +57,7 @@ def parse(name: str, file: str, source: str) -> Module:
 
 
 def bound(name: str, file: str, node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    """Return, for an import statement, each local name that it binds → the dotted name of the imported object."""
+    """Return the names that an import statement binds: local name → dotted name of the imported object."""
     if isinstance(node, ast.ImportFrom):
         source = origin(name, file, node)
         return {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}

@@ -146,7 +146,7 @@ class DagReader:
     # -- the graph -----------------------------------------------------------------------------------------------------
 
     def _check_links(self, steps: Mapping[str, _DagStep], start: Scalar, known: set[str], what: str) -> None:
-        """Report links to missing steps, cycles, and steps to which no link leads."""
+        """Report links to missing steps, links that form a cycle, and steps to which no link leads."""
         links = [(start, f"start_at of {what}")]
         links += [(link, f"{'next' if link is step.next else 'on_failure'} of {step.what}")
                   for step in steps.values() for link in step.links()]  # fmt: skip
@@ -159,7 +159,7 @@ class DagReader:
                     codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is not a step", hint=hint
                 )
         reached = self._walk(steps, start.text, ())
-        if known - steps.keys() or self._faults:  # links of a faulty step are unknown
+        if known - steps.keys() or self._faults:  # the faulty steps may have links to steps that seem unreachable
             return
         for name, step in steps.items():
             if name not in reached and step.kind not in _ENDS:
@@ -173,7 +173,8 @@ class DagReader:
             )
 
     def _walk(self, steps: Mapping[str, _DagStep], first: str, way: tuple[str, ...]) -> set[str]:
-        """Return the steps that can be reached from `first`, and report links that lead back to an earlier step."""
+        """Return the steps that can be reached from `first`, and report each link that leads back to a step before
+        it."""
         reached: set[str] = set()
         done: set[str] = set()
         waiting: list[tuple[str, tuple[str, ...]]] = [(first, way)]

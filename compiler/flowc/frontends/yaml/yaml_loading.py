@@ -100,10 +100,10 @@ def _add_no_pipeline(root: Keyed, file: str, faults: Faults) -> None:
 
 
 def _root(path: Path, pipeline: BasePipeline) -> Path:
-    """Find the root of the code: the nearest directory with the code's modules, from the file's directory up to the
-    working directory.
+    """Find the root of the code: the first directory with a module of the pipeline's functions, in a search from the
+    file's directory up to the working directory.
 
-    If no directory has a module of the pipeline's functions, the root is the directory of the file.
+    If no directory has such a module, the root is the directory of the file.
     """
     here, modules = Path.cwd(), {*_modules(pipeline)}
     directory = path.parent

@@ -81,7 +81,7 @@ class Returns:
         return {"anyOf": [{"type": "array", "items": items}, pairs]}
 
 
-# -- fields that both forms have ---------------------------------------------------------------------------------------
+# -- keys of both forms of pipelines -----------------------------------------------------------------------------------
 
 _NAMES: Final = ListOf(Text())
 _FUNCTION: Final = Text(meant="a function, such as package.module.function")
@@ -139,7 +139,7 @@ _ABOUT: Final[Table] = {
     "description": Field(Text(), "a string about the pipeline"),
 }
 
-# -- the form with a list ----------------------------------------------------------------------------------------------
+# -- keys of pipelines that are a list of steps ------------------------------------------------------------------------
 
 _STEP: Final[Table] = {
     "name": Field(Text(), "the name of the step"),
@@ -204,7 +204,7 @@ LIST_FORM: Final = Record(
     {**_ABOUT, "parameters": PARAMETERS, "steps": Field(Inner("steps"), "the steps, in their order", required=True)}
 )
 
-# -- the form with dag -------------------------------------------------------------------------------------------------
+# -- keys of pipelines that are written with `dag:` --------------------------------------------------------------------
 
 _TYPE: Final = Field(
     Text(words=("task", "stub", "parallel", "map", "conditional", "loop", "success", "fail")),

@@ -1,8 +1,8 @@
 """The content of a YAML file as a tree, with the span of each value.
 
 PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The values in this tree are the values of YAML
-1.2. If YAML 1.1 reads another value, as for `on`, `012`, `1:30` or a date, the attribute `surprise` of the value is a
-text about the difference.
+1.2. For a text to which YAML 1.1 gives another value, such as `on`, `012`, `1:30` or a date, the attribute `surprise`
+describes the difference.
 """
 
 from __future__ import annotations
@@ -235,7 +235,8 @@ def _id(node: Node) -> str:
 
 
 def plain_value(text: str, kind: str) -> tuple[ScalarValue, str | None]:
-    """Return the value of an unquoted scalar in YAML 1.2; and, if YAML 1.1 reads another value, a text about this.
+    """Return the value of an unquoted scalar in YAML 1.2; and, if it has another value in YAML 1.1, a text that
+    describes the difference.
 
     Args:
         text: the scalar as written in the file.
@@ -275,5 +276,5 @@ _SURPRISES: Final = {
 def _octal(text: str) -> str:
     try:
         return f"the octal number {int(text, 8)} in YAML 1.1, and {int(text)} in YAML 1.2"
-    except ValueError:  # a digit that is not octal: 089
+    except ValueError:  # a digit in the text is not octal, as in 089
         return f"a string in YAML 1.1, and the number {int(text)} in YAML 1.2"

@@ -35,7 +35,8 @@ _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_inter
 
 
 def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Faults) -> Node:
-    """Add the decorators that hooks of extensions attached to a step to the step's node, and return the new node.
+    """Add decorators to a step's node, and return the new node. Hooks of extensions attached these decorators to the
+    step.
 
     Args:
         node: the step in the IR. Decorators in the flow's source have precedence over added ones of the same name.

@@ -63,7 +63,7 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
 
 
 def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span) -> str | None:
-    """Return the name by which a pod imports the function from its module. If the function has no such name, report
+    """Return the name by which a pod imports the function from its module. If the module has no such function, report
     this and return None."""
     if isinstance(hook, str):
         if isinstance(module.get(hook), FunctionType):

@@ -1,8 +1,8 @@
 """Read the decorators of a flow's class and of its bases into fields of the IR's `Flow`.
 
 A class inherits the decorators of its bases. A decorator on the class replaces an inherited one of the same name. Exit
-hooks and sensors are not replaced: a class has both its own and the inherited ones. (Sensors are decorators of other
-back ends.)
+hooks and sensors are not replaced: a class has both its own and the inherited ones. (Sensors, such as
+`@airflow_s3_key_sensor`, are decorators for Airflow.)
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class FlowFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class _Application:
-    """One use of a decorator on a class, with the reader for that class."""
+    """One decorator that was applied to a class, with the reader for that class."""
 
     applied: Applied
     reader: Reader

@@ -115,7 +115,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = LateTable(
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
-# The module `environments` reads these decorators, and `@pypi_base` and `@conda_base`.
+# The module `environments` reads these two decorators, and also `@pypi_base` and `@conda_base`.
 ENVIRONMENTS: Final = ("pypi", "conda")
 
 

@@ -73,7 +73,7 @@ def is_texts(value: object) -> bool:
 
 
 def is_json(value: object) -> bool:
-    """Return whether a value survives a round trip through JSON unchanged: tuples and non-string keys do not."""
+    """Return whether writing a value as JSON and reading it again gives an equal value; a tuple becomes a list."""
     try:
         return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
@@ -176,7 +176,7 @@ class Reader:
 
     def _node(self, applied: Applied) -> ast.expr | None:
         """Return the decorator's expression in the source. First look for an expression on the decorator's line,
-        because the source may use an alias of the name; if there is none, look for the name.
+        because the source may use an alias of the decorator's name; if there is none, look for the name.
         """
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):

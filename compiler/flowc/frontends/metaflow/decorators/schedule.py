@@ -88,7 +88,7 @@ def _read_cron(written: str, span: Span, reader: Reader) -> str:
     """Return a cron expression in Argo's form with five fields; report an invalid expression."""
     fields = written.split()
     # A cron expression of AWS has six fields: the minute first, the year last, and `?` for the day of the month or of
-    # the week. Formats that start with seconds have the `?` at another position.
+    # the week. Other formats with six fields start with seconds, so that their `?` is at another position.
     of_aws = len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
     if of_aws and fields[5] == "*" and not any(map(str.isdigit, fields[4])):
         five = " ".join(fields[:5]).replace("?", "*")

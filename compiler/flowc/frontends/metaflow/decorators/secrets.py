@@ -92,7 +92,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
         return f"a source has no field {shown(unknown[0])}", f"its fields are {', '.join(_FIELDS)}"
     kind, name, options = source.get("type") or metaflow_type(), source.get("id"), source.get("options")
     named = kind is None and isinstance(name, str) and _VARIABLE.fullmatch(name) is not None and not options
-    if named:  # only a variable's name: the setting `secrets` chooses the provider
+    if named:  # the source is only a variable's name: the setting `secrets` chooses the provider
         kind = CONFIGURED
     if not isinstance(kind, str) or not isinstance(name, str) or not name:
         missing = "id" if isinstance(kind, str) else "type"

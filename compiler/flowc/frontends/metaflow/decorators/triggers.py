@@ -42,7 +42,7 @@ def read_events(
         reader: reads decorators of the class and collects their faults.
         applied: the decorator `@trigger` as it was applied.
         project: the flow's project; the names of events of the project contain its name and branch.
-        parameters: the names of the flow's parameters; an event can only set these.
+        parameters: the names of the flow's parameters; an event can set only these parameters.
     """
 
     def event(item: object, span: Span) -> Trigger:

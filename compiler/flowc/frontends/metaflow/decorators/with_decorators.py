@@ -53,7 +53,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
         own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
             added to the class; the other decorators are added to the steps' nodes.
     """
-    if "metaflow.user_decorators.common" not in sys.modules:  # without this module, no mutator can exist
+    if "metaflow.user_decorators.common" not in sys.modules:  # before its import, no mutator can exist
         return list(own)
     from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
     from metaflow.user_decorators._builtin import supported
@@ -102,7 +102,7 @@ def _parse(spec: str) -> Applied:
         raise WithError(f"--with {spec}: every step has @step already")
     arguments: dict[str, object] = {}
     for argument, text in _arguments(spec, written):
-        if table is None:  # a user-defined decorator, which is looked up after the flow's file was imported
+        if table is None:  # a user-defined decorator: it is looked up after the import of the flow's file
             arguments[argument] = _value(text)
             continue
         kind = table.get(argument)
@@ -111,7 +111,7 @@ def _parse(spec: str) -> Applied:
             raise WithError(f"--with {spec}: @{name} has no argument '{argument}'; {hint}")
         value = _value(text)
         if not kind.accepts(value):
-            # The argument takes text, and this text happens to be valid JSON, such as an image tag 1.20.
+            # The argument takes text, and the given text, such as the image tag 1.20, happens to be valid JSON.
             value = text if kind.accepts(text) else value
         if not kind.accepts(value):
             hint = f" ({kind.hint})" if kind.hint else ""
@@ -140,7 +140,7 @@ def _example(name: str, part: str) -> str:
 
 
 def _split(written: str) -> list[str]:
-    """Split `a=1,b=2` at each comma that an `argument=` follows, except in brackets and JSON strings."""
+    """Split `a=1,b=2` at each comma before an `argument=`, except at commas in brackets and JSON strings."""
     parts, start, depth, quoted = [], 0, 0, False
     at = 0
     while at < len(written):

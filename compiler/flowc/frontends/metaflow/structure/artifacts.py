@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 _ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # attributes of FlowSpec that an artifact may hide
-_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements in which `_unguarded` leaves out assignments
+_GUARDS = frozenset({ast.AnnAssign, ast.Try, ast.With})  # the statements in which `_unguarded` skips some nodes
 _RENAME = "give the artifact another name"
 
 
@@ -66,10 +66,10 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node except the nodes in a `try` or `with` that handles an exception.
+    """Yield every node except the body of a `try` with handlers, and of a `with` that names AttributeError.
 
-    Code in such a `try` or `with` may expect the AttributeError of an assignment that the flow refuses. The target of
-    `self.x: int`, which assigns no value, is also left out.
+    A flow refuses some assignments, such as to a parameter, with an AttributeError; such a body may expect this error.
+    The target of `self.x: int` is also left out, because this statement assigns no value.
     """
     waiting = [tree]
     while waiting:

@@ -43,8 +43,8 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place in the `self.next` of step `name` that names `target`; a fault shows it as a further place
-        (argument `also`).
+        """Return the place where the `self.next` of step `name` names `target`, for the argument `also` of a fault: the
+        fault's message then shows this place, too.
 
         The result is empty if there is no such place.
 
@@ -146,7 +146,7 @@ class _Steps:
             f"method '{method.name}' is used as a step but has no @step",
             hint="write @step above it",
         )
-        # Report one fault for each cause: a missing self.next is reported after the user has added @step.
+        # Report only the missing @step: if self.next is also missing, this is reported once the method has @step.
         self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
@@ -183,7 +183,7 @@ class _Steps:
 
 
 def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> None:
-    there = {*steps.found, *steps.candidates.lost}  # the fault of a step without source was already reported
+    there = {*steps.found, *steps.candidates.lost}  # a step in `lost` exists, but its source was not found
     if steps.start not in there:
         faults.add(
             codes.NO_START,
@@ -195,7 +195,7 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> N
         return
     last = [name for name, left in steps.left.items() if left.is_missing]
     hint = "add a step `def end(self):`, where every run ends"
-    if len(last) == 1:  # one fault for each cause: the step without self.next was meant to be the last
+    if len(last) == 1:  # report one fault, not two: this step was probably meant to lead to the missing last step
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
         steps.left[last[0]] = Leaving(None)
     faults.add(codes.NO_END, where, f"flow '{flow_name}' has no step 'end'", hint=hint)

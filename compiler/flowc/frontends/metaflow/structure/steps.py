@@ -34,7 +34,7 @@ else:  # imported at first use, because the import costs start-up time
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
 """The name of each attribute of a flow's class → its value, and the class or base that defines it."""
 
-# Syntax nodes that open an inner scope, or bind a name that is not an `ast.Name`. Most methods have none of them.
+# Syntax nodes that open an inner scope, or bind a name that is not an `ast.Name`. Most methods contain no such nodes.
 _SCOPES = frozenset({
     ast.AsyncFunctionDef, ast.ClassDef, ast.DictComp, ast.ExceptHandler, ast.GeneratorExp, ast.Global, ast.Lambda,
     ast.ListComp, ast.MatchAs, ast.MatchMapping, ast.MatchStar, ast.Nonlocal, ast.SetComp, ast.alias,
@@ -90,8 +90,8 @@ class StepMethod:
         return self._names_in_one_scope() or own_names(self.tree)
 
     def _names_in_one_scope(self) -> frozenset[ast.Name] | None:
-        """Return the value of `own_names`, computed without a walk over the tree; None if the method has inner scopes,
-        for which the walk is needed."""
+        """Return the value of `own_names`, computed without a walk over the tree; None if the walk is needed, as for a
+        method with inner scopes."""
         nodes, first, arguments = self.nodes, self.tree.body[0], self.tree.args
         if not (arguments.posonlyargs or arguments.args) or not nodes.kinds.isdisjoint(_SCOPES):
             return None
@@ -232,7 +232,7 @@ def _holds(wrapper: FunctionType, node: Function, source: Source) -> bool:
 
 
 def _decorated_at(definitions: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
-    """Choose among definitions of the same name: return the definition on whose lines the decorators were applied."""
+    """Choose among definitions of the same name: return the one with a decorator on one of the lines in `applied`."""
     lines = {each.line for each in applied if source.is_file(each.file)}
     for node in definitions:
         # For a decorator without arguments, Python 3.10 reports the line of the `def`.
