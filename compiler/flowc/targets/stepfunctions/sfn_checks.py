@@ -31,7 +31,7 @@ MAX_TEMPLATE: Final = 1_000_000
 """The maximum size of a template in bytes; a state machine has the same limit."""
 DISK: Final = 20 * 1024
 """The disk in MiB that a container on Fargate has by default."""
-_ROOM: Final = 1024  # estimated bytes of the command, the run's id and the names of fields
+_ROOM: Final = 1024  # bytes reserved for the command, the run's id and the names of fields (an estimate)
 _VARIABLE = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = ("FLOWC_", "AWS_BATCH", "ECS_")
 _CPU = late_pattern(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
