@@ -38,8 +38,8 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The functions of a deployment that general commands call: `flowc runs --cluster`, `flowc resume` with `--target`,
-    and `flowc run` with the target as its executor.
+    """The functions of a deployment that are called by commands outside of the target: `flowc runs --cluster`, `flowc
+    resume` with `--target`, and `flowc run` with the target as its executor.
 
     Attributes:
         place: the options that say where runs and flows are deployed, such as --namespace.

@@ -254,7 +254,7 @@ class _Builder:
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
     """For each node, return the first later node that is on all paths from this node to the end of the flow; None if
     there is no such node."""
-    sink = ""  # the end of the flow; no node has this name
+    sink = ""  # stands for the end of the flow; no node has an empty name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():
         for target in following or (sink,):

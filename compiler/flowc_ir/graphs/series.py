@@ -257,8 +257,8 @@ def _sum(counts: Iterable[Mapping[NodeId, int]]) -> Mapping[NodeId, int]:
 
 
 def _leaves_inner_loop(blocks: Series, known: dict[int, bool]) -> bool:
-    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches results by
-    `id`."""
+    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches the results for
+    switches, by their `id`."""
     return any(
         (isinstance(block, Iterations) and bool(leads((block,))))
         or (isinstance(block, SwitchArms) and _switch_leaves(block, known))

@@ -99,7 +99,7 @@ class Lowering:
         """Return the name of the Steps template that runs the body for each item, and the arguments that this template
         needs besides `path` and `count`.
 
-        A DAG with `withParam` is not used: its time is quadratic in the number of items.
+        A DAG with `withParam` is not used, because the time that Argo needs for it is quadratic in the number of items.
 
         Args:
             body: the series to run for each item.

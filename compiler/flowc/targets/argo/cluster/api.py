@@ -117,8 +117,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """Return the namespace of the chosen context; None if the context has none."""
     from kubernetes.config import list_kube_config_contexts
 
-    # The client's type annotation of this function is wrong: it returns a tuple of all contexts and the current
-    # context.
+    # The client declares a wrong return type for `list_kube_config_contexts`: it returns a tuple of all contexts and
+    # the current context.
     contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None

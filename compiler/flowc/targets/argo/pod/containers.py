@@ -29,7 +29,7 @@ _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNames:
-    """The parts of a task's identity that fit into labels and display names.
+    """Which parts of a task's identity (the step's name, the index path) fit into labels and display names.
 
     `loops` is true if the flow has loops: then index paths contain `~`, which is not allowed in labels.
     """
