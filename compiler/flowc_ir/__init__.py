@@ -108,7 +108,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Imported lazily: defining the classes takes long, and a program that reads records needs only `flowc_ir.versions`.
+    # The classes are imported at first use: defining them takes long, and a program that only reads records needs no
+    # module but `flowc_ir.versions`.
     if name not in __all__:
         raise AttributeError(f"module 'flowc_ir' has no attribute '{name}'")
     from flowc_ir import model, policies

@@ -1,8 +1,8 @@
 """Write JSON that every program accepts. JSON has no numbers for NaN and the infinities, so they are written
 differently.
 
-`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. flowc writes and prints JSON by the
-functions of this module instead:
+`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. Therefore flowc writes and prints JSON only
+by the functions of this module:
 
     dumps({"x": nan})    '{"x": {"$float": "NaN"}}'   for data that flowc reads again, with `loads`
     shown({"x": nan})    '{"x": "NaN"}'               for other programs
@@ -51,7 +51,8 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
         ValueError: the value contains itself, or is nested too deeply.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
-    # A user's dict `{"$float": …}` is not such a number: it is wrapped in another dict with the key `$float`.
+    # A dict `{"$float": …}` in a user's data must not be read as a number: it is wrapped in another dict with the key
+    # `$float`.
     return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
 
 
@@ -100,8 +101,8 @@ def plain(text: str | bytes) -> Json:
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether `json.loads` reads a text, which `dumps` wrote, as the same value as `loads`: the text must not
-    contain `$float`."""
+    """Return whether `json.loads` and `loads` read a text that `dumps` wrote as the same value. This is so if the text
+    does not contain `$float`."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 

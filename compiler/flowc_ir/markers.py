@@ -46,7 +46,8 @@ class Items:
 @final
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key, in JSON, of a field with this marker. The key shows to which class of a union a JSON object belongs."""
+    """The key in JSON of the field with this annotation. If the field's type may be one of several classes (a union), a
+    reader recognizes the class of a JSON object by this key."""
 
     name: str
 
@@ -54,6 +55,6 @@ class Key:
 @final
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A class without fields, written as an object with this key and the value true."""
+    """A class without fields; in JSON, its instance is an object with the key `name` and the value true."""
 
     name: str

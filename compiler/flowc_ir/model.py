@@ -2,9 +2,9 @@
 
 A node describes the tasks of one step. `joins` names the split that the node closes, and `next` is the node's
 transition. The two fields are independent, because a join may also start the next foreach (docs/adr/0002-ir.md). `make
-generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, a class
-in a union is an object if one of its fields has a `Key`. Otherwise the class is the value of its only field, or null if
-it has no field.
+generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, an
+instance of a class that belongs to a union is an object if one of the class's fields has a `Key`. Without a `Key`, the
+instance is written as the value of its only field, or as null if the class has no field.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ NodeId: TypeAlias = str
 PICKLES = "flowc_functions"
 """The directory of a code package that contains pickled functions, which cannot be imported."""
 END_EVENT = "done"
-"""The default type of the event with the returned values, for functions that yield events."""
+"""A function may yield events instead of returning values; one of the events then contains the returned values. This is
+the default type of this event."""
 
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
@@ -122,8 +123,8 @@ class Switch:
     equals the value of the artifact `condition`.
 
     No join closes a switch: its arms may meet at any node, or end in the join of the split around the switch. An arm
-    makes a loop if it leads back to a step that lies on every path to the switch. `default` is the target if no choice
-    equals the value; if it is None, the task then fails. `loop` limits the loop that an arm makes.
+    makes a loop if it leads back to a step that lies on every path to the switch. If no choice equals the value, the
+    switch takes the target `default`; if `default` is None, the task fails. `loop` limits the loop that an arm makes.
     """
 
     condition: Annotated[ArtifactName, Key("switch")]
@@ -250,8 +251,8 @@ class Function:
 
     If `module` is empty, the function cannot be imported (for example a lambda), and `name` is the name of a pickle in
     the directory `flowc_functions` of the code package. Each argument of the function gets the artifact of the same
-    name. `end_event` is the type of the event with the returned values, if the function yields events; empty means
-    `done`.
+    name. If the function yields events, `end_event` is the type of the event that contains the returned values; empty
+    means `done`.
     """
 
     module: str
@@ -294,8 +295,8 @@ class Merge:
     """A join without user code, which merges the artifacts of its inputs.
 
     After a foreach, each artifact that the items set becomes the list of their values in the order of the items, or the
-    result of the artifact's reducer. After branches, each artifact has the value of the
-    last branch, in the order of the branches in the graph, that set it.
+    result of the artifact's reducer. After branches, each artifact has the value from the last branch that set it; the
+    order is the order of the branches in the graph.
     """
 
     reducers: Annotated[tuple[Reducer, ...], Key("merge")]
@@ -319,11 +320,11 @@ class Node:
     """A step of the flow; `id` is the step's name.
 
     If `joins` is set, the node is a join: it closes the Branch, Foreach or Gang of the node with this name, and its
-    tasks get the artifacts of their parents as `inputs`. If `cache` is set, results of tasks are reused for tasks with
-    equal inputs; its value is the digest of the code that the tasks run. `info` is the author's note about the step as
-    canonical JSON, which flowc only passes on. `elsewhere` has the names of decorators for back ends that flowc does
-    not have. `override` names a table `[overrides.NAME]` of the configuration file; it becomes empty when the step gets
-    the values of the table.
+    tasks get the artifacts of their parents as `inputs`. If `cache` is set, a task reuses the results of an earlier
+    task with equal inputs; the value of `cache` is the digest of the code that the tasks run. `info` is the author's
+    note about the step as canonical JSON, which flowc only passes on. `elsewhere` has the names of the step's
+    decorators that are meant for back ends of Metaflow which flowc does not have. `override` names a table
+    `[overrides.NAME]` of the configuration file; it becomes empty when the step gets the values of the table.
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -350,7 +351,8 @@ class Node:
 
     @property
     def cards_seconds(self) -> int:
-        """The maximum time in seconds for making a task's cards, in parallel, in addition to the task's timeout."""
+        """The maximum time in seconds for making all cards of a task, which are made in parallel. The task's timeout
+        does not include this time."""
         return max((card.timeout for card in self.cards), default=0)
 
 
@@ -361,19 +363,19 @@ class Parameter:
 
     Attributes:
         type: the type of the value. For `json`, users give the value as JSON. For `any`, users give the value as JSON
-            too, but a text that is not JSON is the value itself.
+            too, but a text that is not JSON is the value itself. For `file`, users give the path of a file; the value
+            is the file's content.
         default: the default as canonical JSON text; None if there is no default.
         computed: whether a user's function computes the default. The function is called once: when a run starts or, for
-            a cluster, when the flow is compiled. Until then `default` is None.
+            a cluster, when the flow is compiled. Before this call, `default` is None.
         multiple: whether the value is a list of values of the type.
         separator: the string that splits a value, which is a string, into a list; None if values are not split.
         choices: the allowed strings; if it is empty, all strings are allowed.
         minimum: the smallest number, as canonical JSON.
         maximum: the largest number, as canonical JSON.
         flag: whether the parameter's option on the command line takes no value.
-        converted: whether the parameter's class converts the value for the steps; the value None then means the default
-            of the class.
-        file: whether the value is given as a path; the record contains the file's content.
+        converted: whether the class of the parameter converts the value before steps get it; for such a parameter, the
+            value None means the default that the class defines.
         encoding: the encoding of the file's text; None for bytes.
         attribute: the name that steps use, if it differs from the parameter's name.
     """

@@ -31,8 +31,8 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
         "wait for the object in the first step, or start the run when the object exists",
     ),
 }
-"""Decorators for back ends that flowc does not have: decorator name → the back end, and a hint that says what to do
-instead."""
+"""Decorators of Metaflow for back ends that flowc does not have: for each decorator's name, the back end, and a hint
+that says what to do instead."""
 
 
 # -- of a step ---------------------------------------------------------------------------------------------------------
@@ -131,7 +131,8 @@ class Card:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A decorator of a Metaflow extension, as a class with hooks, which are called when a run begins and in its tasks.
+    """A decorator of a Metaflow extension: a class with hooks (methods), which flowc calls when a run begins and in the
+    tasks of the run.
 
     `written` is true if the flow's source contains the decorator. `options` has the values of the options that the
     decorator adds to the flow's command line.
@@ -146,8 +147,9 @@ class Plugin:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFiles:
-    """The files that a step reads and writes, as patterns below its data folder. Files of `get` are read before the
-    step runs; files of `put` are kept after the step has run.
+    """The files that a step reads and writes, as patterns below its data folder. Before the step runs, it gets the kept
+    files of earlier steps that match a pattern in `get`. After the step has run, the files that match a pattern in
+    `put` are kept for later steps.
 
     If `copy` is false, the store gets only the digests of the kept files, and later steps read the original files.
     `folder` is the data folder, relative to the working directory of the task.
@@ -195,7 +197,8 @@ class Trigger:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitHook:
-    """A function that is called when a run has ended; `function` is its name in the module of the flow's file."""
+    """A function that is called when a run has ended; `function` is the function's name in the module of the flow's
+    file."""
 
     on: Literal["success", "error"]
     function: str

@@ -14,7 +14,8 @@ def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
     Args:
         word: the unknown name; a value that is not a string is close to no name.
         known: the existing names.
-        cutoff: the least similarity by `difflib`: 1 for equal names, 0 for any two.
+        cutoff: how similar two names must be to count as close, as computed by `difflib`: between 0 (any names) and 1
+            (equal names).
     """
     if not isinstance(word, str):
         return None

@@ -1,10 +1,10 @@
 """The formats of stored objects: their versions, the changes in each version, and the check of versions
 (docs/adr/0010-versions.md).
 
-If a field is added, dropped or gets another type, the format gets a new version, which lists the field.
-`tests/ir/test_versions.py` compares the lists with the types. A type that several kinds of objects contain, such as a
-reference to an artifact, belongs to the format of each of these kinds. The digest at the end of a record does not
-depend on the version; `flowc_runtime.store.records.sealed` checks it.
+If a field is added or removed or gets another type, the format gets a new version, whose `adds` or `drops` lists the
+field. `tests/ir/test_versions.py` compares these lists with the fields of the Python classes. A type that several kinds
+of objects contain, such as a reference to an artifact, belongs to the format of each of these kinds. The digest at the
+end of a record does not depend on the version; `flowc_runtime.store.records.sealed` checks it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class SchemaError(ValueError):
 
 @final
 class NewerError(SchemaError):
-    """A newer flowc wrote the object, in a version that is unknown here. The message continues a sentence "X was …"."""
+    """A newer flowc wrote the object, in a version that is unknown here. The message is the rest of a sentence that
+    begins with "X was": "written by a newer flowc …"."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
@@ -65,9 +66,9 @@ class Format:
     """The format of one or more kinds of objects.
 
     `key` is the name of the field in which an object has its version number. `versions` lists the versions that this
-    flowc reads, oldest first; flowc writes the last one. Objects of the `unnumbered` kinds have no number in the oldest
-    version. In version `marks` and later, `{"$float": …}` is a number (`json_text`); in earlier versions it is a dict
-    of user data.
+    flowc reads, oldest first; flowc writes the last one. Objects of the kinds in `unnumbered` contain no version number
+    if they have the oldest version. From version `marks` on, `{"$float": …}` is read as a number (see `json_text`); in
+    earlier versions it is an ordinary dict of a user's data.
     """
 
     name: str
@@ -157,7 +158,7 @@ def _marked(part: Json, *, texts: bool) -> Json:
         case list():
             return [_marked(item, texts=texts) for item in part]
         case str() if texts and not json_text.is_plain(part):
-            with suppress(ValueError):  # the field `value` of a toleration is plain text, not JSON
+            with suppress(ValueError):  # not every `value` is JSON: a toleration's `value` is plain text
                 return json_text.dumps(json_text.plain(part), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return part
 

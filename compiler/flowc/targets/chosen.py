@@ -33,12 +33,13 @@ class PodChoices(Protocol):
 
     @property
     def tracker(self) -> str | None:
-        """The setting `tracker`; None if nothing sets it."""
+        """The setting `tracker`; None if it is not set."""
         ...
 
 
 def environment_of(settings: PodChoices) -> dict[str, str]:
-    """Return the variables of pods for the settings that differ from their defaults."""
+    """Return the environment variables that pass these settings to pods; a setting that has its default gets no
+    variable."""
     found: dict[str, str] = {}
     if settings.catalog != "store":
         found[contract.CATALOG] = settings.catalog
@@ -62,7 +63,7 @@ def check_catalog(name: str, flow: Flow) -> None:
     """Check the value of the setting `catalog` for a flow whose steps run in pods.
 
     Raises:
-        TargetError: steps get files, but the setting keeps no files.
+        TargetError: a step reads files of earlier steps, but with this value of the setting no files are kept.
     """
     getting = next((node.id for node in flow.nodes if node.files is not None and node.files.get), None)
     if name == "none" and getting is not None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class TargetError(Exception):
-    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do.
+    """A target cannot be used with this installation or these settings: `message` says why in one line, `hint` says
+    what to do.
 
     The class does not derive from `HintedError`, because `flowc --help` must not import the module of `HintedError`.
     """
@@ -37,11 +38,11 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The functions of a deployment that general commands call: `flowc runs --cluster`, `flowc resume` with `--target`,
-    and `flowc run` with the target as its executor.
+    """The functions of a deployment that are called by commands outside of the target: `flowc runs --cluster`, `flowc
+    resume` with `--target`, and `flowc run` with the target as its executor.
 
     Attributes:
-        place: the options that locate the deployment, such as --namespace.
+        place: the options that say where runs and flows are deployed, such as --namespace.
         list_runs: prints the newest runs. The function's arguments are the values of the options `place`, a flow or
             None, a limit, and whether to print JSON.
         resume: resumes a run on the target's system and returns the exit code; called by
@@ -65,8 +66,8 @@ class Deployment(NamedTuple):
         commands: for each command's name, the module that defines `NAME_command`, and one line of help.
         operations: where the `Operations` are defined, as "module:name".
         needs: the distributions that the commands need.
-        instead: for each command that flow files have in Metaflow, a hint that names flowc's command; {file} and {flow}
-            are replaced.
+        instead: for each command of Metaflow's flow files (`python flow.py COMMAND`), a hint that names the command of
+            flowc to use instead; in the hint, {file} and {flow} are replaced.
     """
 
     system: str

@@ -24,7 +24,7 @@ def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
 
 
 def check_computed_defaults(flow: Flow, code: str, faults: Faults) -> None:
-    """Report parameters whose default has no value, because the function that computes the default was not called.
+    """Report parameters whose default is unknown, because the function that computes the default was not called.
     `code` is the error code of the faults."""
     for parameter in flow.parameters:
         if parameter.computed and parameter.default is None:

@@ -21,14 +21,15 @@ _ENVIRONMENT: Final = "environment"
 def source_of(flow: str, step: str, field: str, part: object) -> str:
     """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
 
-    The IR has only the merged values, so the tables are searched in the order of their precedence.
+    The IR does not say from which source a value was taken, so the tables are searched for it in the order of their
+    precedence.
 
     Args:
         flow: the name of the flow.
         step: the name of the step.
         field: a field of `Kubernetes`, or `environment`.
-        part: the field's value; one of its items; a key or value of its pairs; or an attribute's name, for a
-            `SecurityContext`.
+        part: the value of the field, or a part of it: an item of a list, or a key or a value of pairs. If the field is
+            a `SecurityContext`, the part may also be the name of an attribute of it.
     """
     file = current_file()
     if file is not None and file.pods is not None:
@@ -47,7 +48,8 @@ def environment_hint(flow: Flow, step: str, variable: str) -> str:
 
 
 def in_file(text: str, field: str) -> str:
-    """Return a message with the name of a field as the configuration file writes it: `node-selector`."""
+    """Return a message in which the name of the field is spelled as in the configuration file: `node-selector` instead
+    of `node_selector`."""
     return text.replace(field, field.replace("_", "-"))
 
 

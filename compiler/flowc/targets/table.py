@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.target import Target
 
-    AnyTarget: TypeAlias = Target[Any, Any]  # a target of the table may have any types of settings and products
+    AnyTarget: TypeAlias = Target[Any, Any]  # Any: targets differ in the types of their settings and products
 
 DEFAULT: Final = "argo"
 """The target of commands without `--target`."""

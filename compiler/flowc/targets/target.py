@@ -47,12 +47,12 @@ class Target(Generic[Settings, Product]):
     Attributes:
         name: the value of `--target`.
         about: the help of `flowc compile` for this target.
-        settings: returns the settings for the values of `options`, which are given by name. For a wrong value, the
+        settings: a function that gets the values of `options` by name, and returns the settings. For a wrong value, the
             function raises ValueError, whose text begins with the name of the value and a colon.
-        lower: compiles a flow: returns the product for the analysis of a flow without faults, the code package and the
-            settings. Raises BackendError if the system cannot run the flow, TargetError if something is not installed
-            here.
-        emit: returns the product as text; equal products have equal texts.
+        lower: a function that compiles a flow: it gets the analysis of a flow without faults, the code package and the
+            settings, and returns the product. Raises BackendError if the system cannot run the flow, TargetError if
+            something is not installed here.
+        emit: a function that returns the product as text; equal products have equal texts.
         check: reports the constructs that the system cannot run; called before `lower`.
         options: returns the target's own options of `flowc compile`.
         configured: the options that an environment variable or the configuration file can set, and their keys in this

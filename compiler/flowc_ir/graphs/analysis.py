@@ -1,7 +1,7 @@
 """Facts about a flow's graph. Passes and back ends share one `Analysis` of a flow, so each fact is computed only once.
 
-Each property is computed on first use, since most programs need few of them. The properties about edges are available
-for any flow, also with faults. The other properties are available only for a flow without faults.
+Each property is computed on first use, since most programs need few of them. The properties in the section "edges" can
+be read for any flow, even if it has faults; the other properties can be read only for a flow without faults.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Analysis:
 
     @cached_property
     def parents(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """The predecessors of each node, in the order of the source. Targets that are not nodes have no entry."""
+        """The predecessors of each node, in the order of the source. If a faulty transition names a node that does not
+        exist, this node has no entry."""
         found: dict[NodeId, list[NodeId]] = {node.id: [] for node in self.flow.nodes}
         for at, following in self.children.items():
             for target in following:
@@ -81,7 +82,7 @@ class Analysis:
 
     @cached_property
     def places(self) -> Mapping[NodeId, Nesting]:
-        """The scopes around each node, and the arms of splits that contain it."""
+        """For each node, the scopes around it, and the arms of splits in which it is."""
         return find_places(self.order, self.nodes, self.loops)
 
     @cached_property

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -> list[NodeId]:
-    """Return the nodes that are reachable from the start in postorder of a depth-first search.
+    """Return the nodes that are reachable from the start. Their order is the postorder of a depth-first search.
 
     Args:
         start: where the search begins.

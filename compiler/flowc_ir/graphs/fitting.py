@@ -1,12 +1,13 @@
-"""Split series so that no DAG has more tasks than a target allows. Tasks that exceed the limit move into parts. A
-part is a separate DAG, which is called by one task.
+"""Split series so that no DAG has more tasks than a target allows. If a DAG would have too many tasks, groups of its
+tasks move into parts. A part is a separate DAG, which one task of the original DAG calls.
 
 With a limit of 200 tasks:
 
     a 1,000-step chain              ->  5 parts of 200 calls
     300 branches of one step        ->  2 parts of 150 calls, side by side
 
-Tasks that may lead to the next iteration of an outer loop are not moved, because they decide whether later tasks run.
+Tasks that may lead to the next iteration of a loop around them are not moved, because they decide whether later tasks
+of the same DAG run.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ def fit(blocks: Series, limit: int) -> Series:
 class _Fitting:
     """Splits series so that no DAG has more than `limit` tasks.
 
-    A series that several arms share is split once, and its result is shared too.
+    If several arms contain the same series, it is split only once, and these arms share the result.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # the keys are `id(series)`; the values contain the series, because an id is unique only while its object exists
+        # the keys are `id(series)`; each value keeps the series alive, because the id of a deleted object can be reused
         self._fitted: dict[int, tuple[Series, Series]] = {}
         self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)` here, too
 
@@ -66,9 +67,9 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # Each round of this loop replaces chunks of consecutive blocks by one task each. A block of parallel arms has
-        # at most half as many tasks as the limit, so a chunk has at least two blocks, and a round at least halves the
-        # number of tasks.
+        # Each round of this loop replaces chunks of consecutive blocks by one task each. The loop ends: a block of
+        # parallel arms has at most half as many tasks as the limit, so at least two blocks fit into a chunk, and each
+        # round at least halves the number of tasks.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:
@@ -93,8 +94,8 @@ class _Fitting:
                 assert_never(block)
 
     def _fit_arm(self, arm: Series, room: int) -> Series:
-        """Return an arm of a switch in a form that has at most `room` tasks: an arm with more tasks becomes one task.
-        An arm that continues an outer loop is not changed."""
+        """Return an arm of a switch, made small enough: if it has more than `room` tasks, it becomes one task. An arm
+        that leads to the next iteration of a loop around the switch does not become one task."""
         fitted = self.fit(arm)
         if tasks(fitted) <= room or leads(fitted):
             return fitted
@@ -114,7 +115,8 @@ def _fit_fork(arms: Sequence[Series], limit: int) -> Block:
 
 
 def _part(blocks: Series) -> Block:
-    """Return the series as one block. The block is one task, unless it leads to the next iteration of an outer loop."""
+    """Return the series as one block. This block needs one task, unless the series is a single block that leads to the
+    next iteration of a loop around it."""
     alone = blocks[0] if len(blocks) == 1 else None
     return alone if isinstance(alone, Call | Part | Iterations | Again) or (alone and leads(blocks)) else Part(blocks)
 

@@ -1,11 +1,12 @@
-"""Find the split that each join closes. Each node has a stack of the splits that are open at this node; a join removes
-the top split.
+"""Find the split that each join closes. For each node, a stack lists the splits that are open at this node, which
+means that no join has closed them yet. A join removes the top split.
 
-An entry of the stack is a split and one of its arms (branches). A switch adds no entry. Paths with equal stacks are
-alternatives of a switch, and may meet at any node.
+An entry of the stack is a split and one of its arms (branches). A switch adds no entry. If paths to a node have equal
+stacks, only one of the paths is taken, because a switch chooses it; so they may meet at any node.
 
-One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk goes on
-with the stack that the author probably meant, or ends at this node.
+One mistake of an author should cause only one fault: if paths with different stacks reach a node, one fault is reported
+there. After a fault, the search goes on with the stack that the author probably meant, or it does not go beyond this
+node.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ class _Walk:
         return deepest if one_line and self.by_id[at].takes_inputs else None
 
     def _joined(self, at: NodeId, stack: Stack) -> Stack | None:
-        """Return the stack after the node; a join removes its split. None if a fault makes the stack unknown."""
+        """Return the stack for the nodes after this node: if the node is a join, its split is removed. Return None if a
+        fault makes the stack unknown."""
         takes_inputs = self.by_id[at].takes_inputs
         if not stack:
             if takes_inputs:
@@ -116,11 +118,12 @@ class _Walk:
         split, _ = stack[-1]
         if takes_inputs and split in before:
             self._empty_branch(split, at)
-            if len(before) == 1:  # probably the argument `inputs` is wrong
+            if len(before) == 1:  # this step is probably not meant as a join: its `inputs` is wrong
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            # All paths to this node come through the same arm of the split, for example from a switch in this arm.
+            # If all paths to this node come through the same arm of the split (they may meet after a switch), it joins
+            # nothing.
             if len(arms) < 2:
                 return stack
             self._join_without_inputs(at, split, "branches")
@@ -148,7 +151,8 @@ class _Walk:
 
     def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
         self.entries.setdefault(target, []).append(stack)
-        if target in self.inside and self.inside[target] != stack:  # already visited: the edge closes a loop
+        # If `target` was visited before, this edge closes a loop.
+        if target in self.inside and self.inside[target] != stack:
             self.clean = False
             self._fault(
                 codes.CYCLE,
@@ -211,7 +215,8 @@ class _Walk:
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
-        """Report a join to which a switch also leads without passing the split: such a path has no branches to join."""
+        """Report a join that can be reached in two ways: through its split, and from a switch past the split. The
+        second way has no branches to join."""
         self.clean = False
         self._fault(
             codes.FOREIGN_JOIN,

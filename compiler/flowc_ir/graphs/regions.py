@@ -1,9 +1,11 @@
-"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms (branches of a split or a
-switch), bodies (of a foreach or gang) and loops; all but steps contain regions themselves. Back ends lower this tree.
+"""Build the tree of regions of a flow without faults. A region is a sequence of items: steps, groups of arms (the
+branches of a split or a switch), bodies (of a foreach or gang) and loops. All items but steps contain other regions.
+Back ends lower this tree.
 
 A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
-share steps. Example: an earlier switch chooses `a` or `b`, which are both switches between `p` and `q`. Then `p` is in
-an arm of `a` and in an arm of `b`, and so is `q`; only one of these four arms runs.
+contain the same steps. Example: a switch chooses between the steps `a` and `b`; each of these is a switch, too, and
+chooses between `p` and `q`. Then `p` is in an arm of `a` and in an arm of `b`, and so is `q`; only one of these four
+arms runs.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A region that is one task of a node.
+    """An item of a region: one task of a node.
 
-    The index path of the task, with one index for each foreach and loop around the node, is derived from the node.
+    The index path of the task is not stored here, because it follows from the node: it has one index for each foreach
+    and loop around the node.
     """
 
     node: NodeId
@@ -97,9 +100,9 @@ class Choose:
 class Repeat:
     """A loop. `body` starts with the node `header`, and runs again whenever it reaches an `Again` with this header.
 
-    An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, the steps after each
-    exit, up to the step at which the exits meet, are in such an arm. The index path of these steps has no component for
-    this loop.
+    An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, such an arm also
+    contains the steps after its exit, up to the step at which all exits meet. These steps are not repeated: their index
+    path has no component for this loop.
     """
 
     header: NodeId
@@ -109,7 +112,7 @@ class Repeat:
 @final
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The end of an iteration: the loop with this header continues with its next iteration."""
+    """The end of an iteration: here, the next iteration of the loop with this header begins."""
 
     header: NodeId
 
@@ -193,7 +196,8 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # whether `first` is the header of the innermost loop
+        # Whether this call builds the body of a loop: then `first` is the header of the innermost loop.
+        begun = loops[-1:] == (first,)
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)
@@ -250,7 +254,7 @@ class _Builder:
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
     """For each node, return the first later node that is on all paths from this node to the end of the flow; None if
     there is no such node."""
-    sink = ""  # the end of the flow; no node has this name
+    sink = ""  # stands for the end of the flow; no node has an empty name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():
         for target in following or (sink,):

@@ -40,8 +40,8 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """Return the nodes of each loop, by its header. An edge that leads back to a node makes a loop only if this node
-    dominates the source of the edge.
+    """Return the nodes of each loop, by its header. An edge that leads back makes a loop only if the edge's target
+    dominates its source: every path to the source passes the target.
 
     Args:
         start: the first node.

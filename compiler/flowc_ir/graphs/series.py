@@ -1,10 +1,11 @@
 """Lower a flow's regions to series of blocks, for targets whose task graphs ("DAGs") call each other.
 
-A foreach and the step that starts it are one block, and so are a switch and its arms. The reason is that such targets
-pass the outputs of a task only to tasks of the same DAG.
+A foreach and the step that starts it are one block, and so are a switch and its arms: they must be in the same DAG,
+because such targets pass the outputs of a task (the number of items, the choice) only to tasks of the same DAG.
 
-A step in an inner loop may lead directly to the next iteration of an outer loop. The steps after the inner loop must
-not run in this case. Therefore they move into the inner loop's body, after its exits.
+A step in an inner loop may lead directly to the next iteration of an outer loop. In this case, the steps after the
+inner loop must not run. Therefore these steps move into the inner loop's body, to the ends of the arms that leave the
+inner loop.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The size of a block: how many tasks and nested calls it needs. The numbers are computed once for each block, from
+    """The size of a block: how many tasks and nested calls it needs. The size of each block is computed only once, from
     the sizes of the blocks inside it.
 
     Several series may share a block. Computing the size again for each use of a block would take time exponential in
@@ -30,9 +31,10 @@ class Size(NamedTuple):
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
-        levels: the number of nested calls of DAGs and pods in the block, counted in the first iteration of its loops.
-        leads: for each loop around the block: the number of places in the block that start the loop's next iteration,
-            by the loop's header; without zeros.
+        levels: how deep calls of DAGs and pods are nested in the block; of each loop, only the first iteration is
+            counted.
+        leads: maps the header of a loop around the block to the number of places in the block that start the loop's
+            next iteration; loops with no such place are left out.
         digest: the block's hash.
     """
 
@@ -49,7 +51,7 @@ class _Compound:
     size: Size
 
     def _measure(self, size: Size) -> None:
-        object.__setattr__(self, "size", size)  # the class is frozen
+        object.__setattr__(self, "size", size)  # instances are frozen, so a plain assignment fails
 
 
 @final
@@ -63,7 +65,7 @@ class Call:
 @final
 @dataclass(frozen=True, slots=True)
 class FanOut(_Compound):
-    """The task of the step `split`, and the body, which runs for each item."""
+    """A foreach or gang: the task of the step `split`, and the body, which runs for each item."""
 
     split: NodeId
     body: Series
@@ -182,15 +184,15 @@ Series: TypeAlias = "tuple[Block, ...]"
 def series(region: Region) -> Series:
     """Return the region's items as a series of blocks. A block starts when all tasks of the previous block have ended.
 
-    Arms of two switches can lead to the same steps, so two regions can contain the same inner region. Both series then
-    contain the same object for the inner region.
+    Arms of two switches can lead to the same steps, so two regions can contain the same inner region. The two series
+    that are made of them then contain the same object for the inner region.
     """
     return _Builder().series(region)
 
 
 class _Builder:
     def __init__(self) -> None:
-        # the keys are `id(region)`; the values contain the region, because an id is unique only while its object exists
+        # the keys are `id(region)`; each value keeps the region alive, because the id of a deleted object can be reused
         self._made: dict[int, tuple[Region, Series]] = {}
 
     def series(self, region: Region) -> Series:
@@ -255,8 +257,8 @@ def _sum(counts: Iterable[Mapping[NodeId, int]]) -> Mapping[NodeId, int]:
 
 
 def _leaves_inner_loop(blocks: Series, known: dict[int, bool]) -> bool:
-    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches results by
-    `id`."""
+    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches the results for
+    switches, by their `id`."""
     return any(
         (isinstance(block, Iterations) and bool(leads((block,))))
         or (isinstance(block, SwitchArms) and _switch_leaves(block, known))
@@ -271,7 +273,8 @@ def _switch_leaves(switch: SwitchArms, known: dict[int, bool]) -> bool:
 
 
 def levels(blocks: Series) -> int:
-    """Return the number of nested calls of DAGs and pods in the series, counted in the first iteration of its loops."""
+    """Return how deep calls of DAGs and pods are nested in the series; of each loop, only the first iteration is
+    counted."""
     return max((1 if isinstance(block, Call | Again) else block.size.levels for block in blocks), default=0)
 
 
@@ -286,8 +289,8 @@ def loops(blocks: Series) -> Iterator[Iterations]:
 
 
 def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
-    """Yield the loops in the blocks whose `id` is not in `seen`. Ids stay valid, because the series keeps all
-    blocks."""
+    """Yield the loops in the blocks, and add the `id` of each visited block to `seen`; blocks whose `id` is there
+    already are skipped. No other object can get one of these ids, because the series keeps all blocks alive."""
     for block in blocks:
         if isinstance(block, Call | Again) or id(block) in seen:
             continue

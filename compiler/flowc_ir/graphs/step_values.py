@@ -1,5 +1,5 @@
-"""Steps of a flow without a class set values: what their code returns, and the failures that they store. This module
-finds the names of these values."""
+"""Find the names of the values that a step sets, in a flow that is not written as a class. The values are what the
+step's code returns, and the failure that the step stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def returns_of(action: Action) -> tuple[Return, ...]:
-    """Return the named returns of the code of a step; empty for code that has none."""
+    """Return the values, with their names, that the code of a step returns; empty for a kind of code without such
+    values."""
     match action:
         case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
             return returns
@@ -35,7 +36,8 @@ def set_here(node: Node) -> list[str]:
 
 
 def returned_in(flow: Flow) -> frozenset[str]:
-    """Return the names of all values that a flow's steps return or reduce, without the names for caught failures."""
+    """Return the names of all values that the steps of a flow return or compute by reducers; the names under which
+    steps store caught failures are not included."""
     return frozenset(name for node in flow.nodes for name in _returned(node.run))
 
 

@@ -26,8 +26,8 @@ class Vertex:
     """A node of the graph, with only the fields that the check of the structure needs. A vertex does not contain the
     split that a join closes: the check finds this split.
 
-    `next` is None if it is unknown because of a reported fault. The walk ends at this node and reports no further
-    faults.
+    `next` is None if the transition is unknown because of a fault that was reported before. In this case, the check
+    does not go beyond this node, so that it reports no further faults for the same mistake.
     """
 
     id: NodeId
@@ -69,7 +69,7 @@ class _Analysis:
     def shape(self) -> FlowStructure:
         order = self._in_order()
         self._check_cycles(order)
-        if self.faults:  # the further checks make no sense for a graph with such a cycle
+        if self.faults:  # the checks below assume that every cycle is a loop
             return FlowStructure(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))
@@ -78,7 +78,7 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # reported already: a split can be open at several ends
+        if (code, message) in self.said:  # for example, the flow has several ends at which the same split is open
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
@@ -118,8 +118,8 @@ class _Analysis:
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        """Report only the first step of each unreachable part: if a step leads to this step, the steps after it are
-        reachable too."""
+        """Report only the first step of each unreachable part of the graph: if the author makes a step lead to this
+        first step, the steps after it become reachable, too."""
         if any(self.by_id[at].next is None for at in reached):
             return
         lost = [at for at in self.by_id if at not in reached]

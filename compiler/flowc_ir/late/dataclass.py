@@ -8,7 +8,7 @@ library at their first use. Type checkers see the standard library's functions (
 
 from __future__ import annotations
 
-from _weakref import ref  # built in, while the module `weakref` would be read from a file
+from _weakref import ref  # `_weakref` is built into Python; importing `weakref` would read a file, which takes longer
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Final, TypeVar, final
@@ -39,7 +39,7 @@ class _Marker:
 
 
 _MISSING: Final = _Marker("<missing>")  # marks a field that has no default
-_FACTORY: Final = _Marker("<factory>")  # the default of an argument whose field has a factory
+_FACTORY: Final = _Marker("<factory>")  # the default of an argument of `__init__` whose field has a factory
 _FIELDS = "__late_fields__"
 # From this number of instances on, a compiled `__init__` saves more time than its compilation takes.
 _UNCOMPILED: Final = 30
@@ -48,8 +48,8 @@ _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_param
 
 @final
 class _Field:
-    """A field of a dataclass. `factory`, if given, makes the default. `kw_only` is an option of the class's
-    decorator."""
+    """A field of a dataclass. If there is a `factory`, calling it makes the default. `kw_only` is set later, from the
+    option of the same name of the class's decorator."""
 
     __slots__ = ("compare", "default", "factory", "init", "kw_only", "repr")
 
@@ -95,8 +95,8 @@ def _dataclass(
 
     Raises:
         TypeError: only the standard library's decorator can make the class, because its annotations are objects, it has
-            an InitVar, or a base class is a dataclass of the standard library. This decorator also raises the errors of
-            the standard library's decorator.
+            an InitVar, or a base class is a dataclass of the standard library. For other mistakes, this decorator
+            raises the same errors as the standard library's decorator.
     """
 
     def make(cls: type) -> type:
@@ -298,16 +298,16 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
     return {"__setattr__": __setattr__, "__delattr__": __delattr__}
 
 
-# The placeholders that have made an instance. The references are weak: when the interpreter ends, strong references
-# would delay the end of the user's objects until their `__del__` cannot print any more.
+# The placeholders that have made an instance. The references are weak, because strong references would keep users'
+# objects alive until the very end of the interpreter, when their `__del__` cannot print any more.
 _used: list[ref[_Init]] = []
 
 
 def compile_used() -> None:
     """Compile the `__init__` of each class that has instances.
 
-    A process calls this function before it forks many times. Each fork makes few instances: it would never compile
-    these functions itself, and would use the slower placeholders.
+    A process calls this function before it forks many times. Each forked process makes few instances: alone, it would
+    never compile these functions, and would always use the slower placeholders.
     """
     for each in _used:
         placeholder = each()
@@ -320,8 +320,8 @@ def compile_used() -> None:
 class _Init:
     """The placeholder of a class's `__init__`.
 
-    The placeholder itself sets the fields of the first instances. When a class has more instances, or when the
-    attribute is read from the class, a compiled function replaces the placeholder.
+    The placeholder itself sets the fields of the first instances. A compiled function replaces the placeholder after a
+    number of instances (`_UNCOMPILED`), or when `__init__` is read from the class.
     """
 
     __slots__ = ("__weakref__", "calls", "fields", "options")
@@ -331,7 +331,8 @@ class _Init:
         self.fields, self.options = fields, options
 
     def __get__(self, instance: object, kind: type) -> object:
-        # Since Python 3.13, `inspect.signature` calls `__get__` with the class as the instance.
+        # `isinstance(instance, type)`: since Python 3.13, `inspect.signature` calls `__get__` with the class as the
+        # instance.
         if instance is None or isinstance(instance, type) or self.calls == _UNCOMPILED:
             function = self._compiled()
             return function if instance is None else function.__get__(instance, kind)
@@ -343,7 +344,7 @@ class _Init:
             if self._fits(args, by_name):
                 self._set(instance, args, by_name)
             else:
-                self._compiled()(instance, *args, **by_name)  # this call raises Python's TypeError for wrong arguments
+                self._compiled()(instance, *args, **by_name)  # raises Python's TypeError, as the arguments are wrong
 
         return __init__
 
@@ -416,7 +417,7 @@ def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionTy
     arguments = ", ".join([*plain, *(["*", *by_name] if by_name else [])])
     lines = [f"def __init__({arguments}):", *(body or ["pass"])]
     made: dict[str, FunctionType] = {}
-    exec("\n ".join(lines), names, made)  # this is safe: the text contains nothing of the user but names of fields
+    exec("\n ".join(lines), names, made)  # safe: the only parts of the text that come from users are names of fields
     function = made["__init__"]
     function.__qualname__ = f"{cls.__qualname__}.__init__"
     function.__module__ = cls.__module__
@@ -433,8 +434,8 @@ def _annotations(cls: type) -> dict[str, str]:
 
 @final
 class _Standard:
-    """A placeholder for an attribute of a class that functions of `dataclasses` read, such as `__dataclass_fields__`.
-    At the first access, `dataclasses` computes the attribute's value."""
+    """A placeholder for an attribute of a dataclass, such as `__dataclass_fields__`, which functions of the module
+    `dataclasses` read. At the first access, `dataclasses` computes the attribute's value."""
 
     __slots__ = ("fields", "name", "options")
 

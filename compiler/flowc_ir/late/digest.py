@@ -1,7 +1,7 @@
 """Digests of small data without `hashlib`: the import of `hashlib` loads OpenSSL, and this takes 2 ms.
 
-For large data, OpenSSL is five times as fast as the modules that Python has built in. So `hashlib` is imported for
-large data.
+For small data, modules that are built into Python compute the digests. For large data, OpenSSL is five times as fast,
+so `hashlib` is imported.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 else:
     hashlib = LateModule("hashlib")
 
-LITTLE: Final = 1 << 19  # for more bytes than this, OpenSSL is faster although it has to be imported
-# Up to this many bytes, such as a record, OpenSSL is not used even if it is loaded: a forked process would first have
-# to read 200 pages of OpenSSL's code.
+LITTLE: Final = 1 << 19  # bytes; for larger data, OpenSSL is faster, including the time of its import
+# Bytes; for smaller data, such as a record, OpenSSL is not used even if it is imported: in a forked process, the first
+# use would read 200 pages of OpenSSL's code.
 TINY: Final = 1 << 13
 _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 
@@ -30,7 +30,7 @@ _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the bui
 def _built_in() -> Callable[[], hashlib._Hash]:
     try:
         found: Callable[[], hashlib._Hash] = import_module(_MODULE).sha256
-    except ImportError:  # a Python that was built without the module
+    except ImportError:  # some builds of Python lack the module
         return hashlib.sha256
     return found
 
@@ -45,7 +45,7 @@ def sha256(parts: Iterable[Buffer]) -> str:
         if large is None:
             size += memoryview(part).nbytes
             if size <= limit:
-                waiting.append(bytes(part))  # a copy: an iterator may use its buffer again
+                waiting.append(bytes(part))  # copied, because `parts` may reuse the same buffer for its next part
                 continue
             large = hashlib.sha256(b"".join(waiting))
         large.update(part)

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 @final
 class LateTable(Mapping[str, Value]):
-    """A mapping that contains a string `module:attribute` for each value that is not imported yet.
+    """A mapping whose values are given as strings `module:attribute`; a value is imported when it is first read.
 
     The names are known without an import, so `name in table` and iteration import nothing.
     """

@@ -7,7 +7,7 @@ standard library's class (docs/adr/0033-dataclasses.md).
 
 from __future__ import annotations
 
-from _weakref import ref  # built in, while the module `weakref` would be read from a file
+from _weakref import ref  # `_weakref` is built into Python; importing `weakref` would read a file, which takes longer
 from importlib import import_module
 
 from flowc_ir.late import LateModule
@@ -23,7 +23,7 @@ else:
 
 __all__ = ["NamedTuple"]
 
-_tuplegetter = import_module("_collections")._tuplegetter  # the attributes of `collections.namedtuple`
+_tuplegetter = import_module("_collections")._tuplegetter  # `collections.namedtuple` uses it for attributes, too
 
 _UNCOMPILED = 15  # from this number of instances on, a compiled `__new__` saves more time than its compilation takes
 _REFUSED = frozenset({
@@ -48,8 +48,8 @@ def compile_used() -> None:
 class _New:
     """The placeholder of `__new__`, which makes the first instances of a class itself.
 
-    When a class has more instances, or when an attribute of `__new__` is read, such as its signature, a compiled
-    function replaces the placeholder.
+    A compiled function replaces the placeholder after a number of instances (`_UNCOMPILED`), or when an attribute of
+    `__new__` is read, such as its signature.
     """
 
     __slots__ = ("__weakref__", "calls", "cls")
@@ -69,7 +69,7 @@ class _New:
         values = [*args, *[given.pop(name) for name in names[len(args) :] if name in given]]
         wrong = any(name not in names[len(args) :] for name in by_name)
         if wrong or len(values) != len(names):
-            return self.compiled()(cls, *args, **by_name)  # this call raises Python's TypeError for wrong arguments
+            return self.compiled()(cls, *args, **by_name)  # raises Python's TypeError, as the arguments are wrong
         return tuple.__new__(cls, values)
 
     def __getattr__(self, name: str) -> object:
@@ -105,7 +105,8 @@ def _compile_new(cls: type) -> FunctionType:
 
 
 class _Methods:
-    """The methods of every named tuple. The methods are copied into each class, so that its base stays `tuple`."""
+    """The methods of every named tuple. The methods are copied into each class of named tuples, so that its only
+    base is `tuple`."""
 
     @classmethod
     def _make(cls, iterable: Iterable[object]) -> object:
@@ -144,7 +145,8 @@ _METHODS = {name: vars(_Methods)[name] for name in ("_make", "_replace", "_asdic
 
 
 class _Meta(type):
-    """Makes a subclass of `tuple` from a class that names `NamedTuple` as its base; the class's type is `type`."""
+    """Turns a class statement with the base `NamedTuple` into a subclass of `tuple`; the type of the new class is
+    `type`, not this metaclass."""
 
     def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:
         notes: dict[str, object] = body.get("__annotations__", {})  # type: ignore[assignment]
@@ -190,8 +192,8 @@ def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> d
 
 
 class _Base:
-    """What a class statement names as its base. `__mro_entries__` replaces this object by another base, so the class
-    does not inherit from it."""
+    """The object `NamedTuple`, which class statements name as their base. Python calls its `__mro_entries__`, which
+    replaces it by the base `_Anchor`; so the class does not inherit from this object."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

@@ -25,7 +25,7 @@ else:
 
         def __getattr__(self, name: str) -> object:
             value = getattr(re.compile(self.pattern, self._flags), name)
-            setattr(self, name, value)  # the next access to this attribute does not call `__getattr__`
+            setattr(self, name, value)  # stored, so that the next access to this attribute does not call `__getattr__`
             return value
 
         def __repr__(self) -> str:

@@ -47,8 +47,8 @@ class _Meta(type):
 
 
 class _Base:
-    """What a class statement names as its base. `__mro_entries__` replaces this object by another base, so the class
-    does not inherit from it."""
+    """The object `TypedDict`, which class statements name as their base. Python calls its `__mro_entries__`, which
+    replaces it by another base; so the class does not inherit from this object."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
 
-_INDEX = 6  # characters that each foreach or loop adds to a task's index path, such as `0.3`: a dot and five digits
+_INDEX = 6  # each foreach or loop adds at most this many characters to an index path such as `0.3`: a dot, five digits
 
 
 @contextmanager

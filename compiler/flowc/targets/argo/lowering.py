@@ -49,8 +49,8 @@ class Lowering:
         )
 
     def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
-        # With failFast the DAG would only be marked as failed earlier; running tasks and other branches continue in
-        # both cases.
+        # failFast would only mark the DAG as failed earlier: with and without it, running tasks and other branches
+        # continue.
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
     def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
@@ -96,10 +96,10 @@ class Lowering:
         self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
 
     def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
-        """Return the name of the Steps template that runs the body for each item, and its arguments besides `path` and
-        `count`.
+        """Return the name of the Steps template that runs the body for each item, and the arguments that this template
+        needs besides `path` and `count`.
 
-        A DAG with `withParam` is not used: its time is quadratic in the number of items.
+        A DAG with `withParam` is not used, because the time that Argo needs for it is quadratic in the number of items.
 
         Args:
             body: the series to run for each item.
@@ -130,8 +130,8 @@ class Lowering:
         return name, passed
 
     def step_arguments(self, node: NodeId) -> dict[str, str]:
-        """Return the arguments by which a shared container template gets the step: `step`, and `title` if the step has
-        one."""
+        """Return the arguments that tell a shared container template which step it runs: `step`, and `title` if the
+        step has one."""
         return {"step": node} | ({"title": self._titles[node]} if self._steps[node].titled else {})
 
     def step_template(self, node: NodeId) -> str:

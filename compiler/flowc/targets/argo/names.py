@@ -16,8 +16,8 @@ MAX_FLOW = 52  # the limit of a CronWorkflow's name, since its runs are named `<
 MAX_LABEL = 63
 
 # Argo evaluates `depends` in an expression language. If the name of a task is a word of this language, the template
-# passes validation, but the run fails. Words with capital letters (startsWith) are not listed, because plain names have
-# no capitals.
+# passes validation, but the run fails. Words of the language with capital letters (startsWith) are not listed, because
+# names of tasks have no capital letters.
 RESERVED = frozenset({"let", "nil", "true", "false", "contains", "matches", "if", "else", "not", "in", "and", "or"})
 
 STEPS = Naming(plain=re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII), longest=MAX_STEP, reserved=RESERVED)
@@ -26,7 +26,7 @@ _SEGMENTS = Naming(plain=re.compile(r"[a-z0-9](?:_?[a-z0-9])*", re.ASCII), longe
 
 
 def step_name(name: str) -> str:
-    """Return the name of a step's task in Argo. Names of templates contain it too."""
+    """Return the name of a step's task in Argo. The names of templates contain this name, too."""
     return STEPS.name(name)
 
 
@@ -47,7 +47,7 @@ def deployment_name(flow: Flow) -> str:
     whole = ".".join([*(_segment(part) for part in (project.name, *project.branch.split(".", 1))), name])
     if len(whole) <= MAX_FLOW:
         return whole
-    # The dot distinguishes the name from names of flows without a project.
+    # The dot keeps the shortened name different from the names of flows without a project, which contain no dot.
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
     return f"{_segment(project.name)[:20].rstrip('-')}.{name[:20].rstrip('-')}-x{digest}"
 

@@ -48,11 +48,12 @@ class Settings:
         concurrency: Argo's `concurrencyPolicy`: what happens at a scheduled time while the previous run is active.
         tags: the tags of every run.
         catalog: where the files of steps are kept; the value of the setting `catalog`.
-        secrets: the source of the secrets that steps only name; the value of the setting `secrets`.
+        secrets: the source of the secrets for which steps give only a name; the value of the setting `secrets`.
         pickler: the pickler that writes artifacts; the value of the setting `pickler`.
         tracker: where pods send metrics; the value of the setting `tracker`. The tracker's package must be in the
             image.
-        starting_deadline_seconds: the maximum delay with which a run starts after the schedule's time was missed.
+        starting_deadline_seconds: if the controller misses a time of the schedule, the run may still start up to this
+            many seconds later.
     """
 
     image: str = f"flowc-runtime:{__version__}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
 
     class _Values(TypedDict, total=False):
-        """The values of the options."""
+        """The values of the options of `flowc compile --target argo`, by name."""
 
         image: str
         store: str
@@ -61,8 +61,8 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Return the options for compiling to manifests. Each option sets the field of `Settings` that has the name of the
-    option's value.
+    """Return the options for compiling to manifests. Each option sets a field of `Settings`; the option's value has the
+    same name as the field.
 
     Args:
         kinds: the values of `--kind`.

@@ -1,5 +1,6 @@
-"""The place of tasks in a template: the index path (such as `0.3` for item 3 of a foreach) that the template gets as
-input, and the loops around the tasks."""
+"""The place of tasks in a template: what the template needs to know to compute the index paths of its tasks (such as
+`0.3` for item 3 of a foreach). It consists of the index path that the template gets as input, and the loops around the
+tasks."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: `header` is the loop's first step, `template` is the loop's template. The template gets
-    the number of an iteration as input; the place is `offset` iterations later.
+    """A loop around a place: `header` is the loop's first step, `template` is the loop's template. The template runs
+    several iterations and gets the number of the first one as input; the place is `offset` iterations after the first
+    one.
     """
 
     header: NodeId
@@ -33,11 +35,11 @@ class Round:
 @final
 @dataclass(frozen=True, slots=True)
 class TemplatePlace:
-    """The place of a task in a template. `base` is the index path outside of the loops. The template's inputs `n1`,
-    `n2`, … are the numbers of the loops' iterations, outermost first.
+    """The place of a task in a template. `base` is the index path without the iteration numbers of the loops `rounds`.
+    The template gets these numbers as its inputs `n1`, `n2`, …, outermost first.
 
     If a loop has several exits, the loop's template also contains the steps after the loop; the index path of these
-    steps has no number for this loop.
+    steps contains no iteration number of this loop.
     """
 
     base: str = PATH
@@ -55,8 +57,8 @@ class TemplatePlace:
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return this place as seen from a template that is called here: the template's inputs contain the index path
-        and the numbers of the iterations."""
+        """Return the place of the tasks in a template that is called from this place: the called template gets the
+        index path and the numbers of the iterations as inputs, so all offsets are 0."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
@@ -73,8 +75,8 @@ class TemplatePlace:
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place in the next iteration of a loop around this place. The place is not inside any inner loop of
-        that loop.
+        """Return the place at the beginning of the next iteration of a loop around this place, outside of that loop's
+        inner loops.
 
         Args:
             header: the header of one of `rounds`.

@@ -23,7 +23,7 @@ PATIENCE: Final = 3
 def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[int]]:
     """Return the layers with their places in an order in which few lines cross, never more than in the given order.
 
-    `below` has the neighbours of each place in the next layer, `above` has the neighbours in the previous layer.
+    For each place, `below` has its neighbours in the next layer, and `above` has its neighbours in the previous layer.
     """
     current = [[*layer] for layer in layers]
     best, fewest, waited = [[*layer] for layer in current], _crossings(current, below), 0

@@ -1,10 +1,11 @@
 """Computes the positions of the boxes and lines of a graph that is drawn from top to bottom, for any kind of picture.
 
-The layout algorithm is Sugiyama's, for graphs in layers. A box is in the layer below its lowest predecessor. A line
-that passes layers has a place in each of them; lines to the same box share these places. The places in each layer are
-sorted so that few lines cross. Then each box moves as close to the middle of its neighbours as the order allows. Lines
-that lead back to a box share a column to the right of the boxes that they enclose. Time and memory are linear in the
-number of boxes, lines and places, apart from a logarithmic factor for the width of a layer.
+The layout algorithm is Sugiyama's, for graphs in layers. A box is in the layer below its lowest predecessor. A long
+line passes layers between its two boxes, and gets a place in each of them; lines to the same box share these places. A
+layer thus consists of places: boxes, and points of long lines. The places in each layer are sorted so that few lines
+cross. Then each box moves as close to the middle of its neighbours as the order allows. All lines that lead back to the
+same box share a vertical column, to the right of the boxes between the ends of these lines. Time and memory are linear
+in the number of boxes, lines and places, apart from a logarithmic factor for the width of a layer.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ Ends: TypeAlias = tuple[str, str]
 GAP: Final = 28.0
 """The space between boxes of a layer."""
 LINE_GAP: Final = 18.0
-"""The space between long lines."""
+"""The space between long lines, which pass at least one layer."""
 LAYER_GAP: Final = 48.0
 """The space between layers, where lines bend."""
-# A place with a large weight moves little: long lines become straight, and columns move most.
+# Weights of places. A place with a large weight moves little: points of long lines move little, so these lines become
+# straight, and columns move most.
 _BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001
 
 
@@ -55,9 +57,9 @@ class PlacedBox(NamedTuple):
 class PlacedLine:
     """A line through `points`.
 
-    A line downwards is vertical in a layer and curved between two layers. If `back` is true, the line leads upwards to
-    an earlier box, and has right angles. A line may end at another line to the same box: `into` is this other line, or
-    None if the line reaches the box itself.
+    A line that leads downwards is vertical inside a layer and curved between two layers. If `back` is true, the line
+    leads upwards to an earlier box and has only right angles. A line may end where it meets another line to the same
+    box: `into` names the ends of this other line; it is None if the line reaches the box itself.
     """
 
     ends: Ends
@@ -94,8 +96,8 @@ class _Column(NamedTuple):
     """The vertical column for the lines that lead back to one box.
 
     Attributes:
-        places: the numbers of the places that the column crosses, from top to bottom.
-        lowest: the lowest of the boxes from which these lines start.
+        places: the numbers of the column's places, one for each layer that it crosses, from top to bottom.
+        lowest: the number of the lowest box from which one of these lines starts.
     """
 
     places: list[int]
@@ -103,8 +105,8 @@ class _Column(NamedTuple):
 
 
 class _Layout:
-    """The layers of a graph. Places are numbered: first the places of the boxes, then the places of long lines and
-    columns."""
+    """The layers of a graph. A place is a box, or the point at which a long line or a column crosses a layer. Places
+    have numbers: boxes come first, then the points of long lines and columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
@@ -120,11 +122,11 @@ class _Layout:
         self.weights = [_BOX] * len(sizes)
         self.below: list[list[int]] = [[] for _ in sizes]
         self.above: list[list[int]] = [[] for _ in sizes]
-        self.via: dict[tuple[int, int], list[int]] = {}  # the places of a long line, ending with a shared place
-        # the line that a long line joins before it reaches the box
+        self.via: dict[tuple[int, int], list[int]] = {}  # the places of each line, without its boxes
+        # for each long line that ends at another line: the line that it joins
         self.into: dict[tuple[int, int], tuple[int, int]] = {}
         self._add_long_lines()
-        self.columns = self._columns()  # the columns of lines that lead back, by the box at which the lines end
+        self.columns = self._columns()  # by the box to which their lines lead back
 
     def _order(self) -> list[int]:
         """Return the boxes in topological order, ignoring lines that lead back."""
@@ -199,8 +201,8 @@ class _Layout:
         self.above[lower].append(upper)
 
     def _walk(self) -> list[list[int]]:
-        """Return the layers, with places in the order of a depth-first search; in a layer, a box's column comes after
-        all places that are reached from the box."""
+        """Return the layers, with the places in the order in which a depth-first search finds them; the column of lines
+        back to a box is to the right of all places that are reached from the box."""
         layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
         seen: set[int] = set()
         roots = [at for at in self.order if not self.above[at]]
@@ -230,8 +232,8 @@ class _Layout:
         return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
 
     def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
-        """Make columns straight, the longest first: move all places of a column to the position of the rightmost place,
-        if no other place is in the way."""
+        """Make columns straight, the longest column first: move all places of a column to the x coordinate of its
+        rightmost place, unless a place of another box or line is in the way."""
         after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
         for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
             x = max(middles[at] for at in column.places)
@@ -291,10 +293,11 @@ class _Drawing:
         return PlacedLine(ends, _distinct(points), False, self._named(into))
 
     def _line_back(self, ends: Ends, source: int, target: int) -> PlacedLine:
-        """Return a line that leads back: from the bottom of a box, upwards in the target's column, to the top of the
-        target.
+        """Return a line that leads back: it leaves the bottom of the source box, goes upwards in the column of the
+        target box, and ends at the target's top.
 
-        Only the line of the lowest box continues in the column; the other lines end where they meet the column.
+        Only the line that starts at the lowest box is drawn through the column; the other lines end where they meet the
+        column.
         """
         column, layer = self.layout.columns[target], self.layout.layer[source]
         first, last = self.boxes[source], self.boxes[target]
@@ -315,5 +318,5 @@ class _Drawing:
 
 
 def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return the points; of successive equal points, return only the first."""
+    """Return the points without repetitions: of equal points in a row, only the first is kept."""
     return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

@@ -31,12 +31,13 @@ class StepBox:
     """A step.
 
     Attributes:
-        id: the step's id, by which arrows name it.
+        id: the step's id, which is used in the `ends` of arrows.
         name: the id as it is shown.
         shape: the shape of the box; `end` is the shape of the first and the last step.
         many: whether the step has a task for each item of a foreach, or for each member of a gang.
         about: the first line of the step's docstring, shortened.
-        marks: short texts about the step's properties: how it splits, what it joins, its policies.
+        marks: short texts about the step: how it splits the flow, which step's split it joins, and its policies, such
+            as retries.
         doc: the step's whole docstring.
     """
 

@@ -25,7 +25,8 @@ class Spacing:
         widths: the width of each place, with the space around it.
         weights: the weight of each place. If several places want the same position, a heavy place moves less than a
             light one.
-        anchors: maps a place to another place, at whose position it should be; most places have no anchor.
+        anchors: maps some places to another place (the anchor); such a place should have the same position as its
+            anchor.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Spacing:
         self._weights = weights
         self._anchors = anchors
         self.middles = [0.0] * len(widths)
-        self._offsets: list[list[float]] = []  # for each layer: the positions of the places if they touch each other
+        self._offsets: list[list[float]] = []  # for each layer: the positions of the places without space between them
         for layer in layers:
             steps = ((widths[left] + widths[right]) / 2 for left, right in pairwise(layer))
             offsets = [*accumulate(chain((0.0,), steps))]
@@ -71,11 +72,12 @@ class Spacing:
 
 
 def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence[float]) -> list[float]:
-    """Return the positions closest to `wanted` (least squares) in which neighbours keep at least the distance that they
-    have in `offsets`.
+    """Return the positions that are closest to `wanted` (least squares), under one condition: the distance between
+    neighbours is at least their distance in `offsets`.
 
-    After the offsets are subtracted, this only means that the positions must be in ascending order. The
-    pool-adjacent-violators algorithm solves this problem.
+    If the offsets are subtracted from the positions, the condition only says that the results are in ascending order.
+    For this problem there is the pool-adjacent-violators algorithm: it merges positions in the wrong order into pools
+    with one mean.
     """
     pools: list[tuple[float, float, int]] = []  # for each pool: its weight, its mean, and its number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MARGIN: Final = 16.0
 _LINE: Final = 16.0  # the height of a line of text
-_CHAR: Final = 6.6  # the width of a character of small text; a name's characters are a fifth wider
+_CHAR: Final = 6.6  # the estimated width of a character of small text; the characters of names are a fifth wider
 _PADDING: Final = 14.0
 _CORNER: Final = 8.0
 
@@ -177,15 +177,16 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _towards(corner: Point, other: Point) -> str:
-    """Return where the curve of a corner begins: a point on the line from the corner to `other`, at most half-way."""
+    """Return the point at which the curve of a corner begins or ends. The point is on the line from the corner to
+    `other`, and not beyond the middle of this line."""
     length = abs(other.x - corner.x) + abs(other.y - corner.y)
     share = min(_CORNER / length, 0.5) if length else 0.0
     return f"{_number(corner.x + (other.x - corner.x) * share)} {_number(corner.y + (other.y - corner.y) * share)}"
 
 
 def _label(arrow: StepArrow, line: PlacedLine) -> str:
-    """Return the text of an arrow, placed beside the arrow's first bend, nearer to the end of the bend: there, the
-    texts of arrows from the same box do not overlap."""
+    """Return the element with an arrow's text. The text is beside the arrow's first bend, nearer to the end of the bend
+    than to its beginning, because near the beginning the texts of several arrows from one box would overlap."""
     if line.back:
         x, y = (line.points[1].x + line.points[2].x) / 2, line.points[2].y + 14
     else:

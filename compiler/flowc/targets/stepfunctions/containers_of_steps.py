@@ -74,8 +74,8 @@ def step_environment(flow: Flow, node: Node, settings: MachineSettings) -> dict[
 
 
 def parameters(declared: Sequence[Parameter]) -> str:
-    """Return a JSONata expression of the parameters' values: the values in the execution's input, otherwise the
-    defaults.
+    """Return a JSONata expression for the values of the parameters: for each parameter, its value in the input of the
+    execution, or else its default.
 
     A string in the input is parsed like a value on the command line; any other value is used as JSON. A required
     parameter without a value is left out; the run then fails with an error that names the parameter.

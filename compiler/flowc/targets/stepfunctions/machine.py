@@ -1,10 +1,10 @@
 """Lowers a flow's graph to the states of a state machine.
 
-The input of a state has the run's id (`run`), the index path without loops (`path`), the numbers of the iterations of
-the loops around the state (`n1`, `n2`, …) and the number of failed attempts (`retry`). Each state passes its input on.
-A step's state takes the arguments of its command from the input. Parallel branches and the body of a foreach are
-separate graphs of states, inside a Parallel state or a Map state. Switches and loops lead to other states of the same
-graph.
+The input of a state is an object with the run's id (`run`), the index path up to the innermost foreach around the state
+(`path`), the iteration number of each loop inside this foreach (`n1`, `n2`, …), and the number of failed attempts
+(`retry`). Each state passes its input on. A step's state takes the arguments of its command from the input. Parallel
+branches and the body of a foreach are separate graphs of states, inside a Parallel state or a Map state. Switches and
+loops lead to other states of the same graph.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class _Machine:
         return {"StartAt": begin, "States": states}
 
     def _following(self, node: Node) -> tuple[NodeId, ...]:
-        """Return the steps that follow in the same graph of states. After a split, this is the split's join."""
+        """Return the steps that follow in the same graph of states. For a step that splits the flow, this is the
+        split's join, because the steps between are in other graphs of states."""
         if isinstance(node.next, Branch | Foreach | Gang):
             return (self._analysis.join_of[node.id],)
         return targets(node.next)
@@ -138,8 +139,9 @@ class _Machine:
     def _lead(
         self, source: NodeId | None, target: NodeId, stop: NodeId | None, states: dict[str, JsonObject]
     ) -> str | None:
-        """Return the name of the state that leads to the step `target`; None at the end of the graph. For a loop's
-        first step, add a state that counts the iterations."""
+        """Return the name of the state to enter for running the step `target`: usually the step's own state; None if
+        `target` is the end of the graph. If `target` is the first step of a loop, add a state that counts the
+        iterations, and return its name."""
         if target == stop:
             return None
         name = state_name(target)
@@ -153,8 +155,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph, and return its name. If a rule of a Choice ends the graph, the Choice needs
-        this state, because each rule must lead to a state."""
+        """Add a state that ends the graph, and return its name. Each rule of a Choice state must lead to a state; a
+        rule that ends the graph leads to this one."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -178,8 +180,8 @@ class _Machine:
     def _task(self, node: Node, following: str | None, states: dict[str, JsonObject]) -> None:
         """Add the state that runs a step, and the states that retry it.
 
-        Failures are caught and retried by states. The field `Retry` is not used, because it would also retry attempts
-        whose exit code forbids a retry.
+        The field `Catch` leads a failed attempt to states that start the next attempt. The field `Retry` is not used,
+        because it would also retry attempts whose exit code forbids a retry.
         """
         name, limit = state_name(node.id), contract.attempts_limit(node)
         environment = containers.step_environment(self._analysis.flow, node, self._settings)
@@ -227,7 +229,7 @@ class _Machine:
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        run = "$encodeUrlComponent($states.input.run)"  # percent-encoded, as the run's id is in the keys of the store
+        run = "$encodeUrlComponent($states.input.run)"  # the store's keys contain the run's id in this encoding
         key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",
@@ -261,9 +263,9 @@ class _Machine:
         """Return whether each item of a foreach gets its own execution (a distributed Map), which has its own event
         history.
 
-        A foreach needs such executions if more than 40 items may run at once, or if the body contains a loop or another
-        foreach, because the number of events in the history then has no limit. A foreach inside another foreach is
-        never distributed.
+        A foreach needs such executions in two cases: if more than 40 items may run at once, or if the body contains a
+        loop or another foreach, because the number of events in one shared history would then have no limit. A foreach
+        inside another foreach is never distributed.
         """
         scopes = self._analysis.scopes
         if any(isinstance(scope, ItemScope) for scope in scopes[split]):

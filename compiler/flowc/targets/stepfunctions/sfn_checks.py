@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Node
 
 MAX_OVERRIDES: Final = 8192
-"""The maximum size in bytes of the command and the environment that a call adds to a container's definition."""
+"""The maximum size in bytes of the command and the environment variables with which a state starts a container, in
+addition to the container's definition."""
 MAX_TEMPLATE: Final = 1_000_000
 """The maximum size of a template in bytes; a state machine has the same limit."""
 DISK: Final = 20 * 1024
 """The disk in MiB that a container on Fargate has by default."""
-_ROOM: Final = 1024  # estimated bytes of the command, the run's id and the names of fields
+_ROOM: Final = 1024  # bytes reserved for the command, the run's id and the names of fields (an estimate)
 _VARIABLE = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = ("FLOWC_", "AWS_BATCH", "ECS_")
 _CPU = late_pattern(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -146,7 +147,8 @@ def _resource_problems(node: Node, settings: MachineSettings) -> Iterator[tuple[
 
 
 def _check_size(flow: Flow, node: Node, settings: MachineSettings, faults: Faults) -> None:
-    """Check the size of the environment that a call adds to the container's definition."""
+    """Check the size of the environment variables with which the step's state starts the container, in addition to the
+    container's definition."""
     values = step_environment(flow, node, settings)
     size = sum(len(f"{name}{value}".encode("utf-8", "surrogatepass")) for name, value in values.items()) + _ROOM
     if size > MAX_OVERRIDES:

@@ -41,7 +41,7 @@ class MachineSettings:
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: the tags of every run.
         catalog: where the files of steps are kept; the value of the setting `catalog`.
-        secrets: the source of the secrets that steps only name; the value of the setting `secrets`.
+        secrets: the source of the secrets for which steps give only a name; the value of the setting `secrets`.
         pickler: the pickler that writes artifacts; the value of the setting `pickler`.
         tracker: where tasks send metrics; the value of the setting `tracker`. The tracker's package must be in the
             image.

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId, Span
 
-# flowc and Argo set variables with these prefixes. A user's variable is later in the container's list and would replace
-# a variable of the same name.
+# flowc and Argo set variables with these prefixes. Users' variables must not have them: in the container's list, users'
+# variables follow flowc's and would replace variables of the same name.
 _RESERVED_VARIABLE = late_pattern(r"(?:FLOWC|ARGO)_")
 _VARIABLE = late_pattern(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = late_pattern(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -84,8 +84,8 @@ def check_templates(
 def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
-    `fitting.fit` splits long series into several DAGs. It cannot split two things: the arms (branches) of one switch,
-    and the body of a loop that has many steps from which the next iteration starts.
+    `fitting.fit` splits long series into several DAGs. Two things cannot be split: the arms (branches) of one switch,
+    and the body of a loop if many steps of the body lead to the next iteration.
 
     Args:
         flow: the flow.
@@ -104,7 +104,8 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the source place of the switch that leads to most of these tasks; the flow's place if there is none."""
+    """Return the place in the source of the switch whose arms begin with most of these tasks; if there is no such
+    switch, return the flow's place."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (

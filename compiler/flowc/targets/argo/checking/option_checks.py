@@ -181,8 +181,8 @@ def _secrets(node: Node, settings: Settings, faults: Faults) -> None:
 
 
 def _fault_of_source(node: Node, name: str, setting: str) -> tuple[str, str] | None:
-    """Check whether pods can read a secret, which a step names, from the source in the setting. Return None if they
-    can, else a message and a hint."""
+    """Check whether pods can read a step's secret from its source; `setting` is the value of the setting `secrets`,
+    which names the source. Return None if pods can read the secret, else a message and a hint."""
     source = SecretSetting.parse(setting)
     what = f"the secret '{name}'"
     given = 'set `secrets = "kubernetes:NAME"` in flowc.toml, or --secrets kubernetes:NAME'

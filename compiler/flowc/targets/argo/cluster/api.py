@@ -33,8 +33,8 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """Return the connection to the cluster and namespace that the arguments name, or else to the cluster and namespace
-    of kubectl. No request is sent.
+    """Return the connection to the cluster and namespace that the arguments name; for a missing argument, use the
+    cluster and namespace that kubectl would use. No request is sent.
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
@@ -117,8 +117,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """Return the namespace of the chosen context; None if the context has none."""
     from kubernetes.config import list_kube_config_contexts
 
-    # The client's type annotation of this function is wrong: it returns a tuple of all contexts and the current
-    # context.
+    # The client declares a wrong return type for `list_kube_config_contexts`: it returns a tuple of all contexts and
+    # the current context.
     contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None
@@ -163,7 +163,8 @@ class Cluster:
         more = ""
         while True:
             call = _Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA)
-            page = cast("Page", self._call(call))  # the type of `_call` is one object; this answer is a page of a list
+            # `_call` is declared to return one object; here, the server returns a page of a list.
+            page = cast("Page", self._call(call))
             yield from page["items"] or ()  # the server sends null for an empty list
             more = page["metadata"].get("continue") or ""
             if not more:

@@ -116,10 +116,10 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
 
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
-    """Record in the store that the run was terminated. Return None; or, if this machine cannot do so, the reason.
+    """Record in the store that the run was terminated. Return None, or the reason why this machine cannot record it.
 
-    The exit handler records a terminated run as failed, and does not run if the run was ended with `now`; this function
-    corrects the record. The record of a run that succeeded is not changed.
+    This function corrects the run's record: the exit handler records a terminated run as failed, and if the run was
+    ended with `now`, the exit handler does not run. The record of a run that succeeded is not changed.
 
     Args:
         cluster: the cluster.
@@ -134,7 +134,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
         return "its code is not on the cluster, so its name in the store is unknown"
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
-        if not run.exists():  # with a file:// address, the store may be on a volume of the pods
+        if not run.exists():  # a file:// store may be on a volume that only pods can read
             return f"this machine finds no record of it in the store {url}"
         if run.status()["state"] != "succeeded":
             now = time.time()
@@ -149,7 +149,8 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
 
 def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKind, str]]:
-    """Return the objects to delete. The schedule comes first, so that it does not start a run of a deleted template.
+    """Return the kind and the name of each object that must be deleted to delete a run or a deployed flow. The schedule
+    comes first, so that it does not start a run of a deleted template.
 
     Raises:
         ClusterError: flowc did not deploy the flow, or the cluster does not answer.

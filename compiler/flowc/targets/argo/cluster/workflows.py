@@ -100,7 +100,7 @@ def is_active(item: Object) -> bool:
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
 
-# -- its code and its store --------------------------------------------------------------------------------------------
+# -- the code and the store of a run -----------------------------------------------------------------------------------
 
 
 def body_of(item: Object) -> ObjectSpec:

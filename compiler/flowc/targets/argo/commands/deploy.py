@@ -42,7 +42,7 @@ force_option = click.option(
 
 
 def _manifest_options(function: Command) -> Command:
-    """Add the options for compiling a flow and for the cluster to a command."""
+    """Add options to a command: the options for compiling a flow, and the options that choose the cluster."""
     function = with_options(function, [CONTEXT, KUBECONFIG])
     return with_lowering_options(function, options(["template", "cron"]))
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[Store, Checked, Mapping[str, object]], Resumption]
 
-# Options that are only for runs on this machine, and the names of their values.
+# Options that are only for runs on this machine; each option is mapped to the name under which click passes its value.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
           "--runner-attribute-file": "runner_attribute_file", "--start": "start",
           "--durability": "durability", "--verify": "verify"}  # fmt: skip
@@ -112,7 +112,7 @@ def resuming(workflow: Object, order: Order, values: Mapping[str, str]) -> Objec
 
     Args:
         workflow: the manifest.
-        order: the run to resume, the step to begin with, and the names of the new parameters.
+        order: the run to resume, the step to begin with, and the names of the parameters that get new values.
         values: the values of all parameters, as strings, by the argument's name.
     """
     changed = with_arguments(workflow, values)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Read: TypeAlias = Callable[[object], object]
-    """Checks a value and returns its JSON; raises MismatchError."""
+    """A function that checks a value and returns its JSON; it raises MismatchError for a wrong value."""
 
 
 class UnreadableModelError(Exception):

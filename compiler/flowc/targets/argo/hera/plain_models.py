@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     its value."""
 
 CONFIG = {"populate_by_name": True, "frozen": False, "use_enum_values": True, "arbitrary_types_allowed": True}
-"""The configuration of Hera's models; these classes behave like pydantic's with this configuration."""
+"""The pydantic configuration of Hera's models; the classes in this module behave like pydantic's classes with this
+configuration."""
 
-# An annotation that matches this pattern may contain a default; then the field has a value although none is given.
+# An annotation that matches this pattern may contain a default, which these classes do not support: with pydantic, the
+# field has this value if none is given.
 _DEFAULT = re.compile(r"Field\((?!alias=|description=|title=)|\bdefault\w*=")
 
 
@@ -100,14 +102,16 @@ class PlainModel:
 
     @classmethod
     def model_rebuild(cls) -> None:
-        """Do nothing. Hera's modules call this function after the last class; here, annotations are read later."""
+        """Do nothing. Hera's modules call this function after the last class, so that pydantic reads the annotations;
+        `PlainModel` reads them later."""
 
 
 class PlainRootModel(PlainModel):
     """The base class of Hera's models that contain one value, `root`, and have the same JSON as this value."""
 
     def __class_getitem__(cls, _item: object) -> type[PlainRootModel]:
-        """Return the class itself. The annotation of `root` contains the type."""
+        """Return the class itself: `PlainRootModel[X]` needs no class of its own, because the annotation of `root`
+        contains the type X."""
         return cls
 
     def __init__(self, root: object) -> None:

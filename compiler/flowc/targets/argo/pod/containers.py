@@ -29,7 +29,7 @@ _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNames:
-    """The parts of a task's identity that fit into labels and display names.
+    """Which parts of a task's identity (the step's name, the index path) fit into labels and display names.
 
     `loops` is true if the flow has loops: then index paths contain `~`, which is not allowed in labels.
     """
@@ -109,12 +109,12 @@ def finish(settings: Settings, code: CodeMap) -> m.Template:
 
 
 def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Settings) -> list[m.Volume]:
-    """Return the volumes of all pods: the code, /tmp (the root file system is read-only), and the store's claim if it
-    has one.
+    """Return the volumes of all pods: the code, /tmp (needed because the root file system is read-only), and the
+    store's PersistentVolumeClaim if the settings name one.
 
     Args:
         config_map: the name of the ConfigMap of the code.
-        files: the keys of the ConfigMap, each with its path below the mount.
+        files: the keys of the ConfigMap, each with the path of its file below /flowc in the pods.
         settings: the settings of the deployment.
     """
     items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
@@ -134,10 +134,11 @@ def argo_containers() -> str:
     """Return a patch of all pods, which restricts Argo's own containers and mounts the service account's token only in
     them.
 
-    By default, Argo sets no security context for its own containers. A namespace with the "restricted" Pod Security
-    Standard then refuses every pod. Argo can withhold the token from the main container by an `executor` with another
-    service account, but this needs a Secret with a token that never expires. Therefore the patch mounts the token in
-    the same way as Kubernetes, but only in Argo's containers, which read the token when they start.
+    By default, Argo sets no security context for its own containers. Without this patch, a namespace with the
+    "restricted" Pod Security Standard would therefore refuse every pod. Argo can withhold the token from the main
+    container by an `executor` with another service account, but this needs a Secret with a token that never expires.
+    Therefore the patch mounts the token in the same way as Kubernetes, but only in Argo's containers, which read the
+    token when they start.
 
     Returns:
         A strategic merge patch of the pod's spec, as JSON.
@@ -162,8 +163,8 @@ def argo_containers() -> str:
 
 
 def _token(pod: Kubernetes) -> str | None:
-    """Return a patch that mounts the token of a step's own service account; None if the step has none. Argo applies it
-    after the patch of all pods."""
+    """Return a patch that mounts the token of a step's own service account; None if the step has none. Argo applies
+    this patch after the patch that `argo_containers` returns for all pods."""
     return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 
@@ -230,12 +231,12 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
 
 
 def _parameters(spec: PodSpec) -> list[m.EnvVar]:
-    """Return the variable with the parameters' values. The values are inserted nowhere else, because Argo would expand
-    them again.
+    """Return the variable with the parameters' values. No other part of the pod contains the values, because Argo would
+    expand expressions in them.
 
-    The values are encoded in base64, since flowc does not encode values of `argo submit -p`. In a plain value, a
-    control character would fail the Workflow, Argo would expand `{{…}}`, and the kubelet would expand `$(…)`, even to a
-    secret of the same pod.
+    The template lets Argo encode the values in base64, because users may also give values by `argo submit -p`, without
+    flowc. Without the encoding, a control character in a value would fail the Workflow, Argo would expand `{{…}}`, and
+    the kubelet would expand `$(…)`, even to a secret of the same pod.
     """
     if not spec.takes_parameters:
         return []
@@ -276,8 +277,9 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
-    """Return the outputs that decide which tasks follow. The outputs have a default, because Argo's executor fails if
-    the file of an output is missing."""
+    """Return the template's output that decides which tasks follow: the number of tasks of a foreach or gang, or the
+    choice of a switch; None for other steps. The output has a default, because Argo's executor fails if the file of an
+    output without a default is missing."""
     name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None

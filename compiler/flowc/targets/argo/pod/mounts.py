@@ -11,8 +11,8 @@ from flowc_runtime.base import contract
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# No volume may be mounted at one of these directories, above it or below it. One of them is in /tmp: a volume may be
-# mounted below /tmp, but not at /tmp. `/var/run` is often a link to `/run`.
+# A volume must not be mounted at one of these directories, nor at a directory that contains it or is inside it. One of
+# them is in /tmp: a volume may be mounted below /tmp, but not at /tmp. `/var/run` is often a link to `/run`.
 _WHOLE: Final = (
     contract.CODE_ROOT, posixpath.dirname(contract.OUT_DIRECTORY), "/dev", "/argo", "/var/run/argo",
     "/run/argo", "/var/run/secrets", "/run/secrets",

@@ -25,10 +25,11 @@ NO_OPTIONS = Kubernetes()
 class PodSpec:
     """The properties in which the pods of two steps can differ.
 
-    `retries` is the number of Argo's retries: the user's number, plus one if failures are caught, for the attempt that
-    records the failure. If the step starts the next iteration of a loop, `loops` limits the iterations (see
-    `loops.budgets`); otherwise it is empty. `meets` is true for the pods of a gang. `secrets` has the Secrets whose
-    keys become variables. `keys` has the names of the secrets whose source the setting `secrets` chooses.
+    `retries` is the number of Argo's retries. It is the number that the user wrote, and one more if the step catches
+    failures: the additional attempt records the failure. If the step leads to the next iteration of a loop, `loops` is
+    the limit of the iterations (see `loops.budgets`); for other steps it is empty. `meets` is true for the pods of a
+    gang. `secrets` has the Secrets whose keys become variables. `keys` has the names of the secrets whose source the
+    setting `secrets` chooses.
     """
 
     counts: bool = False
@@ -68,7 +69,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, ta
         flow: the flow.
         node: the step.
         loops: the step's limit of iterations (`loops.budgets`); empty if it has none.
-        meets: whether the step's tasks are a gang.
+        meets: whether the step's tasks are a gang: they all run at the same time and find each other.
         tagged: whether runs get tags; the start step's pod records the tags.
     """
     retry = node.retry
