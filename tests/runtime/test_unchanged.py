@@ -61,7 +61,7 @@ WHOLE = np.arange(60_000.0).reshape(300, 200)
 
 
 def times() -> Any:
-    """Return a DataFrame whose arrays cache computed values."""
+    """Return a DataFrame with arrays that keep results of earlier computations in a cache."""
     pandas = pytest.importorskip("pandas")
     index = pandas.date_range("2024", periods=6)
     numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
