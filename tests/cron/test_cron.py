@@ -33,7 +33,8 @@ def fires(text: str, zone: str, after: str, count: int = 3) -> list[str]:
         ("0 0 ? JAN,jul ?", "2026-01-31 00:00", ["2026-07-01 00:00Z", "2026-07-02 00:00Z", "2026-07-03 00:00Z"]),
         ("*/25 * * * *", "2026-01-01 00:00", ["2026-01-01 00:25Z", "2026-01-01 00:50Z", "2026-01-01 01:00Z"]),
         ("10/20 0 * * *", "2026-01-01 00:00", ["2026-01-01 00:10Z", "2026-01-01 00:30Z", "2026-01-01 00:50Z"]),
-        # If no day field is `*`, one matching day field is enough; */2 does not count as `*`, but */1 does.
+        # If neither day field (day of the month, day of the week) is `*`, a day that matches one of them is enough; */2
+        # does not count as `*`, but */1 does.
         ("0 0 1 * MON", "2026-01-30 00:00", ["2026-02-01 00:00Z", "2026-02-02 00:00Z", "2026-02-09 00:00Z"]),
         ("0 0 */2 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-03 00:00Z", "2026-02-05 00:00Z"]),
         ("0 0 */1 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-09 00:00Z", "2026-02-16 00:00Z"]),
@@ -171,7 +172,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("0 0 , * *", None, ["field day of month has no value"]),
         ("0 0 * , *", None, ["field month has no value"]),
         ("0 0 * * ,", None, ["field day of week has no value"]),
-        ("0 0 , * MON", None, []),  # if neither day field is `*`, one matching field is enough
+        ("0 0 , * MON", None, []),  # a field without a value is no error here: the other day field is enough
         (
             "0 12 * * FRI",
             "Africa/Cairo",

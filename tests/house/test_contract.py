@@ -33,7 +33,7 @@ VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z
 # Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is the exception:
 # users set it, and manifests set it for pods, too.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
-OWNERS = {  # files, besides the contract, that may contain one of these literals, with the reason
+OWNERS = {  # (file, value): this file, too, may contain this value of the contract; the comment gives the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,

@@ -63,7 +63,7 @@ for cell in book.cells[2:]:
     project.write("book.py", cells)
     done = project.python("book.py", PYTHONWARNINGS="default", IPYTHONDIR=str(project.root / "ipython"))
     assert done.code == 0, done.err
-    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # without what the kernel prints
+    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # the kernel adds other lines
     assert shown == ["CELL ['6'] True", "CELL ['15'] True"]
 
 

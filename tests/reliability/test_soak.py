@@ -31,7 +31,7 @@ def test_a_run_leaves_no_descriptors_processes_memory_and_files(project: Project
     shutil.copy(ROOT / "bench" / "flows" / "soak.py", project.root)
     temporary = project.root / "temporary"
     temporary.mkdir()
-    options = ("--max-workers", "1", "--start", start)  # no other task while one takes the counts
+    options = ("--max-workers", "1", "--start", start)  # one task at a time takes the counts
     done = project.python("soak.py", "run", "--width", str(tasks), *options, timeout=1200, TMPDIR=str(temporary))
     assert done.code == 0, done.err[-2000:]
     samples = json.loads((project.root / "samples.json").read_text())

@@ -74,7 +74,7 @@ def test_what_was_loaded_is_kept(counter: tuple[Faults, dict[str, str]], place: 
     digest = RemoteObjects("s3://team/p").create_blob([DATA])
     (place / digest).unlink()
     view = RemoteObjects("s3://team/p").map_blob(digest, len(DATA))
-    view[0] = view[0] ^ 1  # changes the memory of this process only, not the file in the cache
+    view[0] = view[0] ^ 1  # this changes the memory of this process only, not the file in the cache
     downloaded(counter)
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     assert downloaded(counter) == 0

@@ -191,8 +191,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
         with contextlib.suppress(OSError):
-            # two cases are right: the descriptor is closed, so readlink fails, or its number now belongs to another
-            # file
+            # both cases are right: the descriptor is closed and readlink fails, or its number now means another file
             assert not linux or os.readlink(f"/proc/self/fd/{held}") != parents
         return 0
 
