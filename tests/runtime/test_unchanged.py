@@ -377,7 +377,7 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
         return str, (f"{array.size} numbers",)
 
-    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # `copyreg.pickle(np.ndarray, reduce)` does the same
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # like `copyreg.pickle(np.ndarray, reduce)`
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
 
