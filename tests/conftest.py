@@ -43,8 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     found = locate(str(Path(config.option.basetemp or tempfile.gettempdir()).absolute()))
     if found.source == "default" and found.place != "default":
-        # Commands in tests without a store of their own would use this store, which is in a parent of the tests'
-        # directories.
+        # The store is in a parent of the tests' directories, so a command in a test without its own store would use it.
         raise pytest.UsageError(f"the tests would use the store {found.value}: remove it, or give another --basetemp")
     if recorded.asks() and config.getoption("--update-golden"):
         recorded.record(anew=not hasattr(config, "workerinput") and not config.getoption("keyword"))

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Mode = Literal[
-    # The proxy does not send the request to the gateway.
+    # In these modes, the request does not reach the gateway.
     "busy",  # the proxy answers 503
     "reset-before",  # the proxy resets the connection
     "hang",  # the proxy never answers
     "conflict",  # the proxy answers 409, as S3 does while another writer creates the key
-    # The proxy sends the request to the gateway, and changes the answer.
+    # In these modes, the gateway gets the request, and its answer is changed.
     "slow",  # the answer is late
     "reset-after",  # the proxy resets the connection
     "error-after",  # the proxy answers 500
     "cut",  # the connection ends after half of the body
     "flip",  # one bit of the body is changed
     "noise",  # one byte of the body is changed, at another position each time
-    "renamed",  # the ETag is an MD5 of other data, as in a store with encryption
+    "renamed",  # the ETag is not the MD5 of the content, as in a store with encryption
 ]
 SLOW = 1.0  # the delay of slow answers, in seconds
 _ANSWERS = {
@@ -65,13 +65,16 @@ def is_put(request: Request) -> bool:
 
 
 def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) -> Callable[[Request], bool]:
-    """Return a function that selects requests for which `of` is true and whose target matches a regular expression."""
+    """Return a function that is true for requests for which `of` is true and whose target matches this pattern."""
     return lambda request: of(request) and re.search(pattern, request.target) is not None
 
 
 @dataclass
 class Faults:
-    """A rule that selects the requests to disturb: the first `times` that `chosen` selects, or each with a probability.
+    """The fault of a proxy, and the requests that get it.
+
+    `mode` is the fault. A request that `chosen` accepts gets it with probability `rate`, until `times` requests have
+    got it.
 
     `log` has each request, and whether it was disturbed. `url` is the URL of the proxy.
     """

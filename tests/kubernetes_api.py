@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from project import Project
 
 MOUNTED = "file:///proc/self/cwd/.flowc"
-"""The store's URL in pods, and for programs that run in the project's directory: flowc refuses volumes below /tmp, so
-the URL names this directory in another way."""
+"""The URL of the project's store for pods, and for programs in the project's directory: `/proc/self/cwd` avoids a path
+below /tmp, which flowc refuses for volumes."""
 
 
 class KubernetesApi:

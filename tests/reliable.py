@@ -82,7 +82,7 @@ FLOW = """
         Crashes()
     """
 VALUES = [10, 200, 3000, 40000]
-EVENTS = 60  # the approximate number of lines with events that a run prints
+EVENTS = 60  # about as many lines with events as a run prints
 VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
@@ -156,7 +156,7 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # without its record, the run had not started completely
+            if run.exists():  # a run without a record was killed before it had started completely
                 check_run(run)
     return len(keys)
 

@@ -427,7 +427,7 @@ def test_a_card_in_the_flow_s_file(flow: Flow) -> None:
     ],
 )
 def test_cards_of_extensions(flow: Flow, file: str) -> None:
-    """Card packages of every form work; a broken module is reported and skipped."""
+    """Packages with cards work in each layout of their modules; a broken module is reported and skipped."""
     text = "from metaflow.cards import MetaflowCard\n" + textwrap.dedent(OWN) + "\nCARDS = [Mine, 5]\n"
     flow.project.write(f"metaflow_extensions/{file}", text)
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken.py", "raise RuntimeError('broken')")

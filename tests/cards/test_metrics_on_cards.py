@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def places(svg: str) -> list[list[tuple[float, float]]]:
-    """Return the coordinates of the points of each unbroken part of the line."""
+    """Return, for each unbroken part of a chart's line, the coordinates of its points."""
     return [
         [(float(x), float(y)) for x, _, y in (point.partition(",") for point in part.split())]
         for part in re.findall(r'points="([^"]*)"', svg)

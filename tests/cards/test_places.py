@@ -1,4 +1,4 @@
-"""Cards if the store is a bucket, and cards in a pod: the processes of cards are forked before the bucket is used."""
+"""Cards in a bucket, and cards in a pod; the processes that render them are forked before the bucket is used."""
 
 from __future__ import annotations
 

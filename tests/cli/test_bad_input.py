@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # only a part, because the operating system limits the length of one argument
+    deep = DEEP[:60_000]  # only the beginning of DEEP: the operating system limits the length of an argument
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")

@@ -94,7 +94,7 @@ SEND = sender(None, MAX_PACKED)  # no store is named
 
 
 def passed(*given: tuple[str, str]) -> dict[str, str]:
-    """Return the arguments as a dict."""
+    """Return the Workflow's arguments for these parameter values: name -> text."""
     return {entry["name"]: entry["value"] for entry in arguments_of(TYPED, given, SEND)}
 
 

@@ -232,7 +232,7 @@ def test_a_flows_own_parameters(typed: Project) -> None:
     assert answers(typed, "flowc spin written.py start --al") == ["--alpha"]
     assert answers(typed, "flowc run written.py:Another --be") == ["--beta"]
     assert answers(typed, "flowc run --flow Another written.py --be") == ["--beta"]
-    # `written` is the name of the module, not of the file
+    # FLOW can also be a module name: `written` instead of `written.py`
     assert answers(typed, "flowc run written --le") == ["--learning-rate"]
     assert answers(typed, "flowc run --max-workers 3 written.py --dry --alpha 2 --mod") == ["--mode"]
     assert answers(typed, "flowc run written.py --mode ") == ["fast", "slow"]

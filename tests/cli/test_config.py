@@ -143,7 +143,7 @@ def test_how_tasks_begin_reaches_the_supervisor(small: Project) -> None:
 
 
 def test_the_store(small: Project) -> None:
-    """A relative store in flowc.toml is relative to the file, and in a variable relative to the working directory."""
+    """A relative store path in flowc.toml is relative to that file; in a variable, to the working directory."""
     small.write("flowc.toml", 'store = "data/runs"\n')
     assert below(small, "deep/down", "run", f"{small.root}/flow.py").code == 0
     assert (small.root / "data" / "runs" / "flows" / "Small").is_dir()

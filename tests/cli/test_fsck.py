@@ -429,7 +429,7 @@ def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
     assert found["faults"][0]["moved"] == f"damaged/{run.prefix}"
     assert store.objects.names_below("flows") == []
     assert store.runs("F") == []
-    assert len(store.objects.names_below("damaged")) == number + 2  # the two further objects are the run's tags
+    assert len(store.objects.names_below("damaged")) == number + 2  # 2: the run's tags are moved, too
     code, found, _ = fsck(store)
     assert (code, found["aside"]) == (0, number + 2)
     assert f"damaged/{run.prefix}/status.json" in found["moved_before"]

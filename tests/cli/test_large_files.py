@@ -77,7 +77,7 @@ def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
 
 
 def as_a_pod_reads(template: dict[str, Any], flow: Flow, store: Store, code: Path) -> dict[str, Any]:
-    """Return the parameters that a pod reads in a run without arguments; the function stores the parameters' files."""
+    """Return the parameter values that a pod reads in a run without arguments; files among them are stored."""
     given = json.dumps(template["spec"]["arguments"]["parameters"])
     return store_files(store.objects, flow.parameters, read(given, flow.parameters), str(code))
 

@@ -470,7 +470,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             (
                 ["resume", f"{flow}/latest"],
                 f"name the flow's file: flowc resume {code} --origin-run-id {run}",
-            ),  # the first case, because the commands of the other cases start runs that `latest` would then mean
+            ),  # `latest` must be the first case: the commands of later cases start newer runs
             (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
             (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
             (["resume", flow], f"name its file: flowc resume {code}"),

@@ -1,4 +1,4 @@
-"""An option after FLOW means a parameter of the flow only if the flow has it after its mutators have run."""
+"""An option after FLOW sets a parameter only if the flow still has this parameter after its mutators have run."""
 
 from __future__ import annotations
 

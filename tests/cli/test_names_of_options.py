@@ -33,7 +33,7 @@ COMMANDS = {"run": run_command, "resume": resume_command, "spin": spin_command}
 
 
 def spellings() -> list[str]:
-    """Return the names of all options of `run`, `resume` and `spin` that a parameter may have, and `help`."""
+    """Return the option names of `run`, `resume` and `spin` that are allowed as parameter names, and `help`."""
     found = [param for command in COMMANDS.values() for param in command.known_params()]
     options = [option[2:] for param in found for option in (*param.opts, *param.secondary_opts) if option[:2] == "--"]
     free = [name for name in options if name.isascii() and "." not in name and name_of(name) not in METAFLOW_OPTIONS]

@@ -202,7 +202,7 @@ def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
 
 
 def test_python_m(packaged: Project) -> None:
-    """The flow's module has the same name under `python -m` and under `flowc run pkg.flows`, and so in pickles."""
+    """`python -m pkg.flows` and `flowc run pkg.flows` give the flow's module, and so its pickles, the same name."""
     done = packaged.python("-m", "pkg.flows", "run")
     assert done.code == 0, done.err
     assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")

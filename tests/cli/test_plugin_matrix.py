@@ -134,7 +134,7 @@ OTHERS = [pytest.param(choice, marks=pytest.mark.slow) for choice in ALL if choi
 
 
 class Results(NamedTuple):
-    """The results of a run: its parameters, and by task and name the metrics, and the artifacts' values and digests."""
+    """The results of a run: its parameters; the values and digests of its artifacts; its metrics."""
 
     parameters: dict[str, object]
     values: dict[str, Any]

@@ -51,7 +51,7 @@ def place(typed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lines() -> list[str]:
-    """Return command lines up to the cursor: after each command, option and argument."""
+    """Return unfinished command lines, which end after a command, an option or an argument, or inside one."""
     found = ["flowc ", "flowc r", "flowc -", "flowc zzz", "flowc runs --flow"]
     for path in GROUPS:
         found += [f"flowc {path} ".replace("  ", " "), f"flowc {path} -".replace("  ", " ")]

@@ -117,7 +117,7 @@ def test_a_join_has_what_replaces_the_artifacts_of_its_inputs(project: Project) 
 
 
 def test_the_module_may_give_parameters(project: Project) -> None:
-    """The module with artifacts may also set parameters, which the command line overrides, and import files."""
+    """The module with artifacts may import other files, and set parameters, which the command line overrides."""
     project.write("beside.py", "rate = 9")
     project.write("given.py", "import beside\nARTIFACTS = {'rate': beside.rate, 'scale': 3}")
     words = ("flow.py", "spin", "each", "--artifacts-module", "given.py")

@@ -108,7 +108,7 @@ class Kept:
 
 
 def names_it(text: str, kept: Kept, key: str, damage: str) -> bool:
-    """Return whether the text names the run, and the damaged record or, for the damage `newer`, a newer flowc."""
+    """Return whether the text names the run, and the damaged record (for the damage `newer`, the reason instead)."""
     return kept.run.id in text and ("was written by a newer flowc" if damage == "newer" else key) in text
 
 

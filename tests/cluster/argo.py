@@ -25,7 +25,7 @@ def version(wanted: str) -> str:
 
 
 def archives(binaries: Path, argo_version: str, work: Path) -> list[Path]:
-    """Write archives of the images of the controller and the executor, named like Argo's own images."""
+    """Write two archives with images of the controller and the executor, which have the names of Argo's images."""
     return [
         images.of_binary(
             binaries / name,

@@ -21,7 +21,7 @@ class Cluster:
     namespace: str
     image: str
     image_with_ml: str
-    runtime: dict[str, str]  # the two loaded images: name -> digest
+    runtime: dict[str, str]  # the digests of these two images, by their names
     store: str
     environment: dict[str, str]  # variables for programs on this machine that open the store
     shell: dict[str, str]  # variables for a person's shell

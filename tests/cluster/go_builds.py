@@ -27,7 +27,7 @@ class Build:
     module: Module
     commands: tuple[tuple[str, str], ...]
     replace: tuple[tuple[str, Module], ...] = ()
-    kubernetes: str = ""  # if given, go.mod uses published modules of this Kubernetes instead of its local directories
+    kubernetes: str = ""  # if given, go.mod uses this version's published modules, not the local directories
     link: str = ""  # flags for the linker
     added: tuple[tuple[str, str], ...] = ()  # files to add to the module: path in the module -> a name in SOURCES
 

@@ -268,7 +268,8 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
     template = cluster.deploy(project.root / "flow.py")
     cron: dict[str, Any] = cluster.get("cronworkflow", template)
     assert cron["spec"]["schedules"] == schedules
-    # The command of docs/argo.md is necessary because the controller may learn of the CronWorkflow before the template.
+    # The controller may learn of the CronWorkflow before the template; the annotation, as in docs/argo.md, makes it
+    # look again.
     cluster.kubectl("annotate", "--overwrite", "cronworkflow", template, "flowc.dev/applied=again")
     selector = f"workflows.argoproj.io/cron-workflow={template}"
     workflows = wait_for(

@@ -69,7 +69,7 @@ def _pod(cluster: Cluster, workflow: str) -> str:
 
 
 def _errored(cluster: Cluster, workflow: str) -> None:
-    """Wait until Argo's log reports the status Error of the step's pod; other places show only its replacement."""
+    """Wait until Argo's log reports the status Error of the step's pod; the Workflow itself shows only the next pod."""
 
     def logged() -> bool:
         log = cluster.kubectl("logs", "-n", "argo", "deploy/workflow-controller", "--since=10m")

@@ -168,11 +168,11 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
-    # the expected results differ: flowc fails the step with too many items, Metaflow the whole run
+    # the runs differ as expected: flowc fails only the step with too many items, Metaflow the whole run
     Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2", leaves_the_same=False),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
     # faults of flows
-    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # under flowc, the run does not start
+    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # flowc starts no run of this flow
     Case(flow="faults/conditional_next", code=1, says="start"),
     Case(flow="faults/exits", code=1),
     Case(flow="faults/foreach_not_joined", code=1, says="join"),

@@ -1,6 +1,6 @@
 """Install the packages that a flow needs; if the list of packages ends in `+`, also install their requirements.
 
-The packages are kept in the user's cache and are on the import path of flowc and of Metaflow, each with its own package
+The packages are kept in the user's cache. Both flowc and Metaflow import them from there, but each uses its own package
 `metaflow`.
 """
 

@@ -58,7 +58,7 @@ class Finished(NamedTuple):
 
 
 def make_project(directory: Path) -> None:
-    """Create a directory with its own stores, so that flowc and Metaflow do not search parent directories for one."""
+    """Create a directory with empty stores, so that flowc and Metaflow use no store in a parent directory."""
     for store in (".flowc", ".metaflow"):
         (directory / store).mkdir(parents=True)
 

@@ -208,7 +208,7 @@ def test_overwritten_and_gone(site: Site) -> None:
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
     for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info"):
-        shutil.rmtree(info)  # otherwise pip might find flowc's own metadata of `metaflow` first
+        shutil.rmtree(info)  # so that pip finds Metaflow's metadata, not those of flowc's `metaflow`
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)

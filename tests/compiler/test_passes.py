@@ -54,7 +54,7 @@ def name_in_store(path: str) -> dict[str, object]:
 
 
 def context_of(told: dict[str, object], beside: Path) -> Context:
-    """Return the compiler context in a fixture's context.json; `room` is two size limits of files, in bytes."""
+    """Return the compiler context in a fixture's context.json; `room` is two limits of file sizes, in bytes."""
     room = told.pop("room", None)
     now = told.pop("now", None)
     file = find_file(str(beside))

@@ -33,13 +33,15 @@ def fires(text: str, zone: str, after: str, count: int = 3) -> list[str]:
         ("0 0 ? JAN,jul ?", "2026-01-31 00:00", ["2026-07-01 00:00Z", "2026-07-02 00:00Z", "2026-07-03 00:00Z"]),
         ("*/25 * * * *", "2026-01-01 00:00", ["2026-01-01 00:25Z", "2026-01-01 00:50Z", "2026-01-01 01:00Z"]),
         ("10/20 0 * * *", "2026-01-01 00:00", ["2026-01-01 00:10Z", "2026-01-01 00:30Z", "2026-01-01 00:50Z"]),
-        # If no day field is `*`, one matching day field is enough; */2 does not count as `*`, but */1 does.
+        # If neither day field (day of the month, day of the week) is `*`, a day that matches one of them is enough; */2
+        # does not count as `*`, but */1 does.
         ("0 0 1 * MON", "2026-01-30 00:00", ["2026-02-01 00:00Z", "2026-02-02 00:00Z", "2026-02-09 00:00Z"]),
         ("0 0 */2 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-03 00:00Z", "2026-02-05 00:00Z"]),
         ("0 0 */1 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-09 00:00Z", "2026-02-16 00:00Z"]),
         ("0 0 29 2 *", "2026-01-01 00:00", ["2028-02-29 00:00Z", "2032-02-29 00:00Z", "2036-02-29 00:00Z"]),
         ("0 0 30 2 *", "2026-01-01 00:00", []),
-        # 2100 is no leap year; the search for the next date covers five years, but not six
+        # 2100 is no leap year, so 2104 is the next one; the search covers five years: it finds 2104 from 2099, but not
+        # from 2098
         ("0 0 29 2 *", "2099-06-01 00:00", ["2104-02-29 00:00Z", "2108-02-29 00:00Z", "2112-02-29 00:00Z"]),
         ("0 0 29 2 *", "2098-06-01 00:00", []),
         (", * * * *", "2026-01-01 00:00", []),
@@ -160,7 +162,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("30 2 * * MON-FRI", NEW_YORK, []),  # clocks change on Sundays
         ("0 0 * * *", "Africa/Cairo", ["is skipped on 2027-04-30"]),
         ("0 6 * * *", NEW_YORK, []),
-        ("30 * * * *", NEW_YORK, []),  # the schedule runs once in each real hour, so no run is skipped or doubled
+        ("30 * * * *", NEW_YORK, []),  # one run in each real hour: clock changes skip or double none
         ("30 2 * * *", "UTC", []),
         ("30 2 * * *", None, []),
         ("30 2 * * *", "Asia/Tokyo", []),
@@ -170,12 +172,12 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("0 0 , * *", None, ["field day of month has no value"]),
         ("0 0 * , *", None, ["field month has no value"]),
         ("0 0 * * ,", None, ["field day of week has no value"]),
-        ("0 0 , * MON", None, []),  # if neither day field is `*`, one matching field is enough
+        ("0 0 , * MON", None, []),  # a field without a value is no error here: the other day field is enough
         (
             "0 12 * * FRI",
             "Africa/Cairo",
             ["is skipped on 2027-04-30 at 12:00"],
-        ),  # the day has no midnight, and Argo's library then skips the whole day
+        ),  # clocks skip midnight on this day, and Argo's library then skips the whole day
         ("0 12 * * THU", "Africa/Cairo", []),
         ("0 2 * * *", "Australia/Lord_Howe", ["is skipped on 2026-10-04: "]),
         ("@every 90m", NEW_YORK, ["counts from when the controller starts"]),

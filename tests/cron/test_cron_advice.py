@@ -85,7 +85,7 @@ def _end(now: int) -> int:
 
 
 def _said(text: str, zone: str, now: int) -> dict[str, str]:
-    """Return flowc's warnings: kind -> first day, without days after the period for which the library was asked."""
+    """Return flowc's warnings as kind -> first day, without days later than the times that the library has returned."""
     said = cron.warnings(text, zone, now=datetime.fromtimestamp(now, UTC))
     days = {each.kind: each.message.partition(" on ")[2][:10] for each in said}
     last = f"{datetime.fromtimestamp(_end(now), ZoneInfo(zone)):%Y-%m-%d}"

@@ -26,7 +26,7 @@ FLOW = two_steps("F", guard=False)
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
-    # if the call below never returns, kill the agent after 60 s, which ends the call
+    # if the call of `append` hangs, the timer kills the agent after 60 s, which ends the call
     unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))
     unless.start()
     agent.limit = 0.2

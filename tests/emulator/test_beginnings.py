@@ -120,7 +120,7 @@ def test_a_second_signal_does_not_wait(project: Project) -> None:
 
 
 def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> None:
-    """Processes that user code starts have no blocked signals, because a pool uses SIGTERM to end its workers."""
+    """User code starts processes without blocked signals; otherwise a pool could not end its workers with SIGTERM."""
     body = """
         import multiprocessing, subprocess
         with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -134,7 +134,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
         "            self.next(self.end)",
     )
     project.write("flow.py", flow)
-    # The parent process has blocked signals, as some launchers have.
+    # Some launchers block signals before they start a program; the test does so here.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, signal.SIGUSR1])
     try:
         process = project.start("flow.py", "run")

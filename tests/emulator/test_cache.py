@@ -513,7 +513,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cache key contains modules that only the step imports, but not the program that starts the run."""
+    """The cache key also contains modules that the step imports and the program that starts the run does not."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(

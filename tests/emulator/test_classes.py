@@ -384,7 +384,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """If another module of the package has changed since the run, the program uses it, and can read the value."""
+    """If another module of the package has changed, the program imports the new one, and can read the value."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

@@ -120,7 +120,7 @@ def in_terminal(project: Project, **environment: str) -> str:
         if select.select([control], [], [], 1)[0]:
             try:
                 data = os.read(control, 65536)
-            except OSError:  # the terminal is closed when the last process that uses it has ended
+            except OSError:  # the read fails when the last process on the terminal has ended
                 break
             if not data:
                 break

@@ -141,7 +141,7 @@ def test_one_task_at_a_time_has_the_terminal(project: Project) -> None:
         for _ in range(2):
             terminal.until("(Pdb) ")
             seen.add(terminal.say("p self.index"))
-            assert terminal.say("p self.index") in seen  # both commands at this prompt go to the same task
+            assert terminal.say("p self.index") in seen  # a second command at the same prompt goes to the same task
             terminal.type("c\n")
         assert terminal.end() == 0
     assert seen == {"0\n", "1\n"}

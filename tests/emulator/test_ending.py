@@ -481,7 +481,7 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
     record = project.latest().attempt("start", "0", 1)
     assert record is not None
     assert record["outcome"] == "failed"
-    # the file has two times: the first from `flowc ir`, the second from the pod
+    # the module's exit handler has written two times: in `flowc ir`, and in the pod
     _, handled = (place.out() or "").split()
     assert record["ended"] >= float(handled)
 

@@ -175,7 +175,7 @@ def test_it_knows_no_flow() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
 def test_orphans_are_adopted_only_while_there_are_jobs(log: Log) -> None:
-    """After a run, a program must not adopt orphaned processes, because no code would remove them as zombies."""
+    """After a run, a program must not adopt orphaned processes: nothing would wait for them when they end."""
     engine: Engine[str] = Engine(log, guard=(lambda: None, lambda: None))
     assert not adopts_orphans()
     engine.begin()

@@ -340,7 +340,7 @@ OVER = steps(
     [
         ("self.items = {4, 5}", [4, 5]),
         ("self.items = {'a': 1, 'b': 2}", ["a", "b"]),
-        # as under Metaflow, which reads the items of a dict by the keys 0, 1, …
+        # Metaflow reads the items of a dict by the keys 0, 1, …, and so does flowc if the dict has these keys
         ("self.items = {0: 'a', 1: 'b'}", ["a", "b"]),
         ("self.items = map(str, [1, 2])", ["1", "2"]),
         ("self.items = __import__('numpy').arange(3)", [0, 1, 2]),

@@ -170,7 +170,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
 ) -> None:
     process, pids = sleeping
     process.kill()
-    process.communicate(timeout=60)  # returns when the supervisor and the guardian have closed the pipes
+    process.communicate(timeout=60)  # `communicate` returns when supervisor and guardian have closed the pipes
     wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out

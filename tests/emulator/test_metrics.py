@@ -226,7 +226,7 @@ def test_commands_print_metrics(train: Project) -> None:
 
 
 def test_a_cluster_run_that_has_not_ended_shows_metrics_of_its_records(train: Project) -> None:
-    """If the run has no final status, which contains the metrics, they are read from the records of the tasks."""
+    """The metrics of a run are in its final status; until it has one, they are read from the records of tasks."""
     run = train.run("flow.py")
     run.objects.delete(f"{run.prefix}/status.json")
     assert "loss = 0.125" in train.flowc("show", "Train/latest").out

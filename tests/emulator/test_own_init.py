@@ -153,7 +153,7 @@ def test_what_it_raises_fails_every_attempt_and_is_not_caught(project: Project) 
 
 
 def test_only_init_may_set_what_the_class_defines(project: Project) -> None:
-    """A step that assigns an attribute of the class fails at run time, if `flowc check` cannot see the assignment."""
+    """If `flowc check` cannot see that a step assigns an attribute of the class, the step fails at run time."""
     one = ONE.format(arguments="self", body="self.y = 1; self.x = 2", decorators="y = 0")
     project.write("flow.py", one.replace("print(self.x)", "print(self.y); setattr(self, 'y', 2)"))
     done = project.flowc("run", "--local", "flow.py")

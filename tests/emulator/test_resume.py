@@ -528,9 +528,9 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """If a resumed run gets a file for a parameter, the file's content decides whether the parameter has changed.
+    """If `resume` is given a file for a parameter, the file's content decides whether the parameter has changed.
 
-    Otherwise, it keeps the file of the resumed run, even if that file has been renamed or deleted since.
+    Otherwise, the parameter keeps the file of the earlier run, even if this file has been renamed or deleted since.
     """
     project.write("given.txt", "one")
     write(project, KINDS)

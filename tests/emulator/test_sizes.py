@@ -65,7 +65,7 @@ def test_an_artifact_of_2_gib(project: Project, kind: str) -> None:
     assert load_value(left.objects, refs["size"]) == (2 << 30) + 1
     peaks = {step: left.task(step, "0")["exit"]["peak_rss"] / (1 << 30) for step in ("start", "end")}
     print(f"\n2 GiB of {kind}: {seconds:.1f} s, peak GiB {peaks}")
-    assert all(peak < 4.6 for peak in peaks.values())  # at most the value of 2 GiB, and one copy of it
+    assert all(peak < 4.6 for peak in peaks.values())  # the value of 2 GiB and one copy of it, at most
     assert kind == "bytes" or peaks["end"] < 0.5  # an array is mapped, so only the pages that the step reads use memory
     shutil.rmtree(project.root / ".flowc")
 

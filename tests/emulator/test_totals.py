@@ -46,12 +46,12 @@ def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
         (["start", "a", "end"], ["3", "3", "3", "3"]),
         (["start", ("fork", "join", [["a"], ["b", "c"]]), "end"], ["6"] * 7),
         (["start", ("each", "join", ["a"]), "end"], ["3+", "6", "6", "6", "6", "6", "6"]),
-        # The number of items of an inner foreach is known when the task before it has ended.
+        # How many items an inner foreach has is known when the step in front of it has ended.
         (
             ["start", ("each", "out", ["a", ("each", "in", ["b"])]), "end"],
             ["3+", "9+", "12+", "15+", *["18"] * 15],
         ),
-        # Both branches have the same length, so the choice does not matter.
+        # Both branches have one step, so the total is known before the switch has chosen.
         (["start", ("choose", "meet", [["a"], ["b"]]), "end"], ["4"] * 5),
     ],
     ids=["linear", "branch", "foreach", "nested", "switch"],

@@ -331,7 +331,7 @@ def test_a_pod_wraps_and_mutates_as_the_laptop_does(tools: Project) -> None:
 
 
 def policies(project: Project) -> str:
-    """Return the IR as text, which contains the policies of the step `start`."""
+    """Return the IR of the flow as text; the tests search it for the policies of the step `start`."""
     done = project.flowc("ir", "--text", "flow.py")
     assert done.code == 0, done.err
     return done.out

@@ -41,7 +41,7 @@ At = tuple[str, str]  # a task: its step and its index path
 
 
 def number(task: At, most: int) -> int:
-    """Return a number from 0 to `most` - 1 that depends only on the task; it stands for the decision of its step."""
+    """Return a number from 0 to `most` - 1 that depends only on the task; it is what the task's step decides."""
     return random.Random(repr(task)).randrange(most)
 
 
@@ -80,7 +80,8 @@ class Walk:
 
     def task(self, step: str, path: str, before: list[At]) -> list[At]:
         for parent in before:
-            # `choices` already has the choice of a task that continues a loop; every other parent chooses this step
+            # a task that continues a loop has its entry in `choices` already; for every other parent, the choice is
+            # `step`
             self.choices.setdefault(parent, step)
         self.parents[step, path] = before
         return [(step, path)]
@@ -221,7 +222,7 @@ def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
         done, expected = set[At](), set[At]()
         for task, found in walk.parents.items():
             split = graph.nodes[task[0]].joins
-            # an empty foreach: the join's parent is the split
+            # a join without parents in `walk` follows an empty foreach: its parent is the split
             parents = found or ([(split, task[1])] if split is not None else [])
             if task not in failed and done.issuperset(parents):
                 origin.finish(record(origin, task))

@@ -107,7 +107,7 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
         ("0 10 * * ? 2027-2030", "an AWS schedule with a year"),
         ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # six fields, of which the first is the seconds
         ("0 0 12 * * ?", "is not a schedule: 6 fields"),
-        # without `?`, nobody can know whether the first of six fields is the seconds, or the last is the year
+        # without `?`, six fields may begin with the seconds or end with the year
         ("0 10 * * * *", "is not a schedule: 6 fields"),
         ("0 10 L * ? *", "is not a schedule: day of month 'L'"),
     ],

@@ -142,7 +142,7 @@ def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], e
 def test_values_of_parameter_files(project: Project) -> None:
     """JSON has no dates, so a date in a TOML file is recorded as its text.
 
-    If the record has the value None, steps see the default.
+    If a parameter's recorded value is None, steps see the default.
     """
     project.write("own.py", FLOW.replace("datetime.date.fromisoformat", "to_date").replace("class Color", DATES))
     project.write("given.toml", 'day = 2024-05-06\npath = "c"\npaths = ["d"]\n')

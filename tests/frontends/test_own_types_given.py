@@ -221,7 +221,7 @@ def test_a_cluster(project: Project, fresh_imports: None) -> None:
     assert found == {
         "amount": 3.5, "day": "2024-05-06", "days": ["2024-07-08"], "counts": [3, "4"], "strict": 8, "size": 1,
     }  # fmt: skip
-    for each in loaded.flow.parameters:  # the defaults can be encoded in the same way as the values in the file
+    for each in loaded.flow.parameters:  # defaults survive the same encoding and decoding as values of the file
         if each.default is not None:
             text = arguments.encode_parameter(each, from_text(each.default))
             assert arguments.decode_parameter(each, text) == from_text(each.default)

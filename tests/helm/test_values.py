@@ -62,7 +62,7 @@ WRONG = {
     "a key with a blank": Wrong({"store": SECRET | {"secretAccessKey": "a b"}}, "store.secretAccessKey"),
     "not a quantity": Wrong({"defaultRequests": {"memory": "256 MB"}}, "defaultRequests.memory"),
     "a quota of text": Wrong({"quota": {"hard": {"pods": "many"}}}, "quota.hard.pods"),
-    # combinations of valid values that are invalid
+    # each value is valid alone, but not together with the others
     "two Secrets": Wrong({"store": SECRET | {"existingSecret": "mine"}}, "store.existingSecret"),
     "endpoint without a Secret": Wrong({"store": {"endpoint": "https://s3.local"}}, "store.endpoint"),
     "region without a Secret": Wrong({"store": {"region": "eu-west-1"}}, "store.region"),

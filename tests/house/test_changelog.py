@@ -26,7 +26,7 @@ def entries(text: str) -> list[str]:
 
 
 def faults(text: str) -> list[str]:
-    """Return the errors in the first version of a changelog."""
+    """Return the errors in the topmost version's section of a changelog."""
     version = re.split(r"^## ", text, flags=re.MULTILINE)[1]
     found, kinds, seen = [], [], set()
     for heading, body in sections(version):

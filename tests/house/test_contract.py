@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
-# `make generate` writes the table of completions, with the variables that the help of options names.
+# The file contains names of variables, but it is generated from help texts, so the tests skip it.
 GENERATED = ROOT / "compiler/flowc/completion/command_table.py"
 FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py")) if path not in (CONTRACT, GENERATED)]
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
@@ -33,11 +33,11 @@ VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z
 # Variables that users set for commands on their own machine are in the table of settings. FLOWC_STORE is the exception:
 # users set it, and manifests set it for pods, too.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
-OWNERS = {  # files, besides the contract, that may contain one of these literals, with the reason
+OWNERS = {  # (file, value): this file, too, may contain this value of the contract; the comment gives the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
-    ),  # the variable is also a setting
+    ),  # users set FLOWC_STORE too, as a setting
     ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR may not import the contract, which is in the runtime
 }
 NUMBERS = {
@@ -53,7 +53,7 @@ WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}
 
 
 def literals(text: str) -> Iterator[tuple[int, str]]:
-    """Return (line, text) for each literal in a file that belongs to the contract. Docstrings are ignored."""
+    """Return (line, value) for each value of the contract in a literal of the source text, except docstrings."""
     tree = ast.parse(text)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -114,7 +114,7 @@ def test_every_constant_is_used_and_explained() -> None:
 
 def test_variables_say_who_writes_and_who_reads_them() -> None:
     own = CONTRACT.read_text("utf-8")
-    # the comment about POD also describes these two variables
+    # these two variables have no text of their own: the text about POD describes them
     for variable in VARIABLES - {contract.POD_UID, contract.NODE}:
         told = own.partition(f'"{variable}"\n')[2].partition('"""')[2].partition('"""')[0]
         assert "ritten by" in told, variable

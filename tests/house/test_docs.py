@@ -297,7 +297,7 @@ def test_architecture_names_directories() -> None:
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # in each row, the first directory is a path; other directories may be names below the first
+    assert missing == []  # a row starts with a directory's path; its other names may be relative to that directory
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES

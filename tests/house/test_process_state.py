@@ -1,4 +1,4 @@
-"""State of a process that changes is in the object `ambient()`: functions rebind no names of modules."""
+"""The changeable state of a process is in the object `ambient()`: no function assigns to a global name of a module."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_what_is_written_is_json_and_is_read_back(value: Any) -> None:
         assert json.loads(text) == value
     assert repr(json_text.loads(json.dumps(value))) == repr(value) or "$float" in repr(
         value
-    )  # the exception is a dict with the key `$float`, which older versions wrote for a float and which is read as one
+    )  # a dict with the key `$float` is read as a float: earlier versions wrote floats in this form
     for form in (json_text.shown, json_text.page):
         strictly(form(value))
 

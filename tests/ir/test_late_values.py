@@ -68,7 +68,7 @@ def test_digests_are_those_of_hashlib(monkeypatch: pytest.MonkeyPatch, loaded: b
     content = content[:size]
 
     def pieces() -> Iterator[memoryview]:
-        buffer = bytearray(1000)  # the buffer of all parts: reading the next part overwrites the previous one
+        buffer = bytearray(1000)  # all parts are in this buffer: each overwrites the one before it
         for start in range(0, size, 1000):
             piece = content[start : start + 1000]
             buffer[: len(piece)] = piece

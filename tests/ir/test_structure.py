@@ -190,7 +190,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:
-    """Return every vertex that the step `order[index]` can have in an acyclic graph: each transition to later steps."""
+    """Return every vertex that the step `order[index]` can be: each transition whose targets are later in `order`."""
     later = order[index + 1 :]
     ways: list[Transition] = [End()] if not later else []
     ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]

@@ -359,14 +359,14 @@ SECRET = 'a "quoted" s3cr3t'
     [
         ["copied", "--text", "the key is KEY."],
         ["copied", "--text", '{"key": JSON}'],
-        # flowc searches a file in parts of 1 MiB, and this secret is in two parts
+        # flowc reads a file in parts of 1 MiB; this secret begins in the first part and ends in the second
         ["copied", "--text", "." * ((1 << 20) - 5) + "KEY"],
         ["shell"],
     ],
 )
 def test_a_file_with_the_value_of_a_secret_is_refused(project: Project, words: list[str]) -> None:
     project.write("leaks.py", LEAK)
-    if len(words) == 3 and len(words[2]) > 1000:  # the operating system limits the length of an argument
+    if len(words) == 3 and len(words[2]) > 1000:  # too long for the command line
         project.write("values.json", json.dumps({"text": words[2]}))
         words = [words[0], "--params-file", "values.json"]
     done = project.flowc("run", "--local", f"leaks.py:{words[0]}", *words[1:], KEY=SECRET)

@@ -63,7 +63,7 @@ for cell in book.cells[2:]:
     project.write("book.py", cells)
     done = project.python("book.py", PYTHONWARNINGS="default", IPYTHONDIR=str(project.root / "ipython"))
     assert done.code == 0, done.err
-    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # the kernel itself prints other lines
+    shown = [line for line in done.out.splitlines() if line.startswith("CELL")]  # the kernel adds other lines
     assert shown == ["CELL ['6'] True", "CELL ['15'] True"]
 
 
@@ -109,7 +109,7 @@ def test_ctrl_c_interrupts_the_program_and_its_run(project: Project) -> None:
     with Terminal(project, "program.py") as terminal:
         terminal.until("[work] waiting")
         terminal.type("\x03")
-        assert terminal.end() == 0  # returns when all processes on the terminal have ended
+        assert terminal.end() == 0  # `end` returns when all processes on the terminal have ended
         assert "the program was interrupted" in terminal.seen
     gate.open()
     assert project.latest().status()["state"] == "interrupted"

@@ -153,7 +153,7 @@ def test_a_variable_retries_the_run_of_a_program(flaky: Project, variable: str, 
     again = flaky.python("program.py", **{variable: form.format(origin)})
     assert (again.code, ran(again)) == (1, []), again.err  # it fails again
     mend(flaky)
-    # the retried run has the parameter's value of the failed run
+    # the retry takes the value of its parameter from the failed run
     done = flaky.python("program.py", GIVEN="{}", **{variable: form.format(origin)})
     assert (done.code, ran(done), done.out.splitlines()[-1]) == (0, ["fails"], "y 21"), done.err
     assert newest(flaky, "inner").record()["origin"] == origin

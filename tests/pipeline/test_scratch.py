@@ -50,7 +50,7 @@ def waits(project: Project) -> Iterator[Project]:
     project.write("flow.py", PROGRAM)
     del project.environment["PYTHONWARNINGS"]  # allows Jupyter's warnings
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
-        # the path is short: if TMPDIR were long, `execute` would use /tmp instead
+        # `execute` uses TMPDIR only if its path is short, otherwise /tmp
         project.environment["TMPDIR"] = short
         yield project
         project.close()
@@ -79,10 +79,10 @@ def test_the_run_after_a_killed_one_removes_its_temporary_directories(waits: Pro
         assert left(waits) != []
         run = waits.store.run(name, waits.store.runs(name)[-1])
         os.kill(run.record()["process"]["pid"], signal.SIGKILL)
-        process.kill()  # this process may also be the run's process, which was just killed
+        process.kill()  # no effect if this process is the run, which was killed above
         process.communicate(timeout=60)
 
-    def swept() -> bool:  # called until it is true, because the guardian of the killed run may still be ending tasks
+    def swept() -> bool:  # runs again until it is true: the killed run's guardian may still be ending tasks
         assert waits.flowc("run", "--local", "flow.py:quick").code == 0
         return left(waits) == []
 

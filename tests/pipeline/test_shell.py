@@ -254,7 +254,8 @@ def test_a_timeout_ends_all_processes(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, expire)
     try:
         with pytest.raises(TimeIsUpError):
-            # The output fills the pipe, so the alarm arrives while this process reads, and not while the shell starts.
+            # The output is larger than the pipe's buffer, so the shell sends the alarm only after this process has
+            # begun to read.
             output = "head -c 300000 /dev/zero | tr '\\0' x"
             run(f"sleep 1000 & echo $! > {tmp_path}/pid; {output}; kill -ALRM {os.getpid()}; wait")
     finally:
@@ -278,7 +279,7 @@ def test_a_timeout_that_comes_through_another_thread_ends_the_program_at_once(
     ask = signal.getsignal
 
     def interrupted(number: int) -> object:
-        """Deliver the alarm when flowc reads the handler of SIGTERM, after it has started the program."""
+        """Deliver the alarm at the moment when flowc has started the program and asks for the handler of SIGTERM."""
         monkeypatch.setattr(signal, "getsignal", ask)
         assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         thread = threading.Thread(target=deliver)

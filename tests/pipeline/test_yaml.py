@@ -242,7 +242,7 @@ def without_places(flow: Flow) -> Any:
 
 @pytest.mark.parametrize("text", [LIST, DAG], ids=["list", "dag"])
 def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    # as in an interactive session, where `__main__` has no `__file__`
+    # simulate an interactive session, where `__main__` has no `__file__`
     monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
     monkeypatch.chdir(tmp_path)
     add_notebook(tmp_path, "report")

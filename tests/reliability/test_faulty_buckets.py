@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """A fault (`mode`), the requests that it may disturb during a run, and their number or the probability for each."""
+    """A fault (`mode`), the requests that can get it (`chosen`), and its probability for each of them (`rate`)."""
 
     mode: Mode
     chosen: Callable[[Request], bool]
@@ -37,7 +37,7 @@ def any_request(request: Request) -> bool:
     return True
 
 
-# The name of a case describes the requests that are disturbed.
+# The key of a case describes the requests that can get its fault.
 CASES = {
     "begin": Case("error-after", names(r"begin\.json", is_create), 1),
     "task": Case("reset-after", names(r"/tasks/\w+/[0-9.]+\.json", is_create), 1),

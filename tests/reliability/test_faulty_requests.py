@@ -164,7 +164,7 @@ def nth(number: int) -> Callable[[Request], bool]:
 
 
 def test_a_creation_that_was_applied_is_not_taken_for_another_s(objects: RemoteObjects, way: Faults) -> None:
-    """An object is created once, although several answers are lost, also those of reading it for a comparison."""
+    """An object is created once, although answers are lost: to the creation, and to the request that reads it back."""
     for mode in ("error-after", "reset-after"):
         way.begin(mode, times=6)
         assert objects.create(mode, [b"mine"])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from project import Project
 
 COUNTS = ("descriptors", "children", "temporary files", "unfinished objects")
-CHANCE = 5  # tolerance: while a task counts, its parent may not have closed the descriptors for the task yet
-# the supervisor's memory may grow by KB after the first sample, and by KB_A_TASK for each task, in kB
+CHANCE = 5  # tolerance: when a task takes the counts, the supervisor may still have descriptors to close
+# in kB: the supervisor's memory may grow by KB after the first sample, and by KB_A_TASK more for each task
 KB, KB_A_TASK = 2_048, 0.5
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the counts come from /proc")
@@ -31,7 +31,7 @@ def test_a_run_leaves_no_descriptors_processes_memory_and_files(project: Project
     shutil.copy(ROOT / "bench" / "flows" / "soak.py", project.root)
     temporary = project.root / "temporary"
     temporary.mkdir()
-    options = ("--max-workers", "1", "--start", start)  # one worker, so that no second task runs while a task counts
+    options = ("--max-workers", "1", "--start", start)  # one task at a time takes the counts
     done = project.python("soak.py", "run", "--width", str(tasks), *options, timeout=1200, TMPDIR=str(temporary))
     assert done.code == 0, done.err[-2000:]
     samples = json.loads((project.root / "samples.json").read_text())

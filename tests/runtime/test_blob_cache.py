@@ -74,7 +74,7 @@ def test_what_was_loaded_is_kept(counter: tuple[Faults, dict[str, str]], place: 
     digest = RemoteObjects("s3://team/p").create_blob([DATA])
     (place / digest).unlink()
     view = RemoteObjects("s3://team/p").map_blob(digest, len(DATA))
-    view[0] = view[0] ^ 1  # the mapping is private: the file in the cache does not change
+    view[0] = view[0] ^ 1  # this changes the memory of this process only, not the file in the cache
     downloaded(counter)
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     assert downloaded(counter) == 0
@@ -83,7 +83,7 @@ def test_what_was_loaded_is_kept(counter: tuple[Faults, dict[str, str]], place: 
 @pytest.mark.parametrize("change", ["bytes", "size"])
 def test_a_damaged_file_is_not_used(counter: tuple[Faults, dict[str, str]], place: Path, change: str) -> None:
     digest = RemoteObjects("s3://team/p").create_blob([DATA])
-    # checks the digest, and records a mark that it was checked
+    # this first read checks the digest, and records with a mark that the file was checked
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA
     (place / digest).write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]) if change == "bytes" else DATA[:-1])
     assert read(RemoteObjects("s3://team/p"), digest, "map") == DATA

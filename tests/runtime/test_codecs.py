@@ -77,7 +77,7 @@ def test_an_array_lies_out_of_band_aligned_and_comes_back_writable(local: LocalO
     for name, array in value.items():
         np.testing.assert_array_equal(back[name], array)
     assert back["a"].ctypes.data % codecs.PAGE == 0
-    back["a"] += 1  # changes only this process's copy, not the blob
+    back["a"] += 1  # the assignment changes this process's copy, not the blob
     np.testing.assert_array_equal(load_value(local, ref)["a"], value["a"])
 
 

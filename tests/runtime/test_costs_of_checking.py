@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TASKS = 150  # the number of tasks after the first; each task stores its own blob
-FEW = 35  # the maximum number of further requests of a whole check or garbage collection
+TASKS = 150  # the number of tasks after the first task of the run; each stores a blob of its own
+FEW = 35  # the maximum number of requests in addition to those for single objects
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
     with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
-    assert local.create_blob([good]) == digest  # writing the value again stores the blob again
+    assert local.create_blob([good]) == digest  # the blob is missing now, so this call stores it again
     assert read() == whole
 
 

@@ -1,4 +1,4 @@
-"""Entries about ended runs in a bucket: the requests that listing runs then needs, and entries that records
+"""Entries about ended runs in a bucket: how few requests listing runs needs with them, and entries that records
 contradict."""
 
 from __future__ import annotations
@@ -222,10 +222,10 @@ def test_entries_are_merged_once(small: Store) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: run_entries.merge(bucket, "F"), range(4)))
     names = bucket.names_below("ended/F/listed")
-    assert len(names) <= 2  # a second merge that begins after the first has ended leaves a second merged entry
+    assert len(names) <= 2  # usually 1; 2 if a merge begins after another one has ended
     assert {name.partition("/")[0] for name in names} == {"=merged"}
     assert set(states(small).values()) == {"succeeded"}
-    small.run("F", "r3").set_status({"state": "failed", "changed": 3.0})  # this change is later than the merged entry
+    small.run("F", "r3").set_status({"state": "failed", "changed": 3.0})  # the merged entry is outdated now
     assert states(small)["r3"] == "failed"
     small.run("F", "r4").delete()
     run_of(small, "r4")
@@ -328,7 +328,7 @@ def test_gc_deletes_what_deleted_runs_have_left(small: Store) -> None:
     chosen = choose(small, Selection(tags=frozenset(), keep_last=1))
     chosen.doomed = {key: doomed for key, doomed in chosen.doomed.items() if key[1] == "1"}
     assert len(chosen.doomed) == 1
-    # simulate a pack that an earlier version of flowc left when it deleted the run
+    # simulate a pack (the stored records of the run's tasks) that an earlier flowc left when it deleted the run
     small.objects.put(task_packs.pack_key("F", "old"), b"")
     assert sweep(small, chosen, find_garbage(small, chosen.doomed)).runs == 1
     assert small.objects.names("ended/F/tasks") == ["2.jsonl.gz", "3.jsonl.gz"]

@@ -1,4 +1,4 @@
-"""A forked child ends its own threads, handlers and files, but none of the process that forked it."""
+"""A forked child ends the threads, exit handlers and files that it has created, but not those of its parent."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    # values that are nested so deeply are missing in the short description in the task's record
+    # the task's record describes nested values only to some depth, so it does not contain the reference in `large`
     large = [big("x"), [[[[[[[[reference]]]]]]]]]
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
@@ -400,7 +400,7 @@ class Turns:
         self._running = set(bodies)
         self._speeds = {
             name: self._random.choice([1, 3, 9, 27]) for name in bodies
-        }  # a larger weight makes a thread be chosen more often
+        }  # weights of the threads: one with a larger weight is chosen more often
         threads = [threading.Thread(target=body, args=(name,), name=name) for name in bodies]
         for thread in threads:
             thread.start()

@@ -168,7 +168,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
         """
     project = cluster.project
     for name, text in {
-        "code/pkg/__init__.py": "from .flows import Pods\n",  # imports the flow's module, too
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # importing the package imports the flow's module
         "code/pkg/flows.py": flow,
         "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
         "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",
@@ -395,7 +395,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    # simulate the file that importing the flow creates; it does not belong to the code that was compiled
+    # importing the flow creates such a file, which does not count as a change of the code
     (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0

@@ -1,5 +1,4 @@
-"""The form of an assignment that is sent to another process has all fields except those that this process creates
-itself."""
+"""An assignment is sent to another process without the fields that the receiving process creates itself."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ MADE_THERE = {"run", "graph", "program", "parameters", "cards"}
 
 
 def test_the_fields_are_named_once() -> None:
-    """`AssignmentFields`, the portable form, has the fields of `Assignment` except those in MADE_THERE."""
+    """`AssignmentFields`, the form that is sent, has the fields of `Assignment` except those in MADE_THERE."""
     assert set(AssignmentFields.__annotations__) == {field.name for field in fields(Assignment)} - MADE_THERE
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="code has no table of exception handlers")
 
-# Print `freed` when the interpreter frees its memory, since it first collects garbage. With this threshold, nothing
-# else starts a garbage collection.
+# This code prints `freed` at the start of a garbage collection, with which an interpreter begins to free its memory.
+# The threshold is so high that no other garbage collection starts.
 WATCHED = """
 import gc, os
 

@@ -170,7 +170,7 @@ def test_many(s3: S3, bucket: str, tmp_path: Path) -> None:
 
 
 def test_files(s3: S3, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x" * 12_000_000)  # large enough to be sent in several parts
+    (tmp_path / "file").write_bytes(b"x" * 12_000_000)  # this size is sent in several parts
     stored = s3.put_files([("one", "file"), S3PutObject("two", path=str(tmp_path / "file"), content_type="a/b")])
     assert [key for key, _ in stored] == ["one", "two"]
     one, two = s3.get_many(["one", "two"])

@@ -65,7 +65,7 @@ def test_a_fork_keeps_the_directory(place: Path) -> None:
     made = ScratchDirectory("test")
     if (fork := os.fork()) == 0:
         os.close(writing)
-        os.read(reading, 1)  # returns when the parent closes the pipe
+        os.read(reading, 1)  # `read` returns when the parent closes the pipe
         os._exit(0)
     os.close(made._lock)  # simulate the end of this process, at which the operating system closes the file
     remove_left()

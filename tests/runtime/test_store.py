@@ -62,7 +62,7 @@ def test_runs_are_in_the_order_of_their_beginning_whoever_named_them(tmp_path: P
         "20200101-000000-001xyz": 0.0,  # its name says when
         "f-20200301-000000-x1": 0.0,
         "f-zzzzz": 1580515200.0,  # February 2020
-        # 1 April 2020; the name ends in the time in seconds, as in names by a CronWorkflow
+        # 1 April 2020: the name ends in this time in seconds, as names that a CronWorkflow gives
         "f-1585699200": 1585699200.0,
     }
     for run in sorted(created, key=lambda name: name[::-1]):

@@ -61,7 +61,7 @@ WHOLE = np.arange(60_000.0).reshape(300, 200)
 
 
 def times() -> Any:
-    """Return a DataFrame whose arrays cache computed values."""
+    """Return a DataFrame with arrays that keep results of earlier computations in a cache."""
     pandas = pytest.importorskip("pandas")
     index = pandas.date_range("2024", periods=6)
     numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
@@ -377,7 +377,7 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
         return str, (f"{array.size} numbers",)
 
-    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # as `copyreg.pickle(np.ndarray, reduce)` does
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # like `copyreg.pickle(np.ndarray, reduce)`
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
 

@@ -129,7 +129,7 @@ def test_an_attempt_without_a_record_runs_as_long_as_the_run(project: Project) -
     assert attempt.began is not None
     assert (attempt.state, view.attempt_state(attempt)) == (None, "vanished")
     run.set_status({"state": "running", "changed": 1.0})
-    assert view.attempt_state(attempt) == "vanished"  # this view keeps the status that it has read before
+    assert view.attempt_state(attempt) == "vanished"  # this view keeps the status that it read earlier
     record = {**run.record(), "process": {"host": "another", "pid": 1}}
     again = RunView.of(run)
     again.records._record = record  # type: ignore[assignment]

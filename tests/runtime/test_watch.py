@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # it inherits the pipes of this process and keeps them open
+        sleeper = subprocess.Popen(["sleep", "1000"])  # it keeps the pipes open, which it inherits
         print(sleeper.pid, flush=True)
         return 0
 
@@ -191,7 +191,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
         with contextlib.suppress(OSError):
-            # readlink fails if the descriptor is closed; its number may also mean another file by now
+            # both cases are right: the descriptor is closed and readlink fails, or its number now means another file
             assert not linux or os.readlink(f"/proc/self/fd/{held}") != parents
         return 0
 

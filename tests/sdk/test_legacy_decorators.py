@@ -281,7 +281,7 @@ def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> No
     source.write_text(source.read_text().replace('if self.attributes["raises"] == hook:', only, 1))
     source.write_text("from metaflow import current\n" + source.read_text())
     done = project.flowc("run", "flow.py")
-    failed = hook == "task_finished"  # for `task_pre_step`, @catch prints the failure on stdout
+    failed = hook == "task_finished"  # @catch handles `task_pre_step`, and prints on stdout
     assert (done.code, f"asked to in {hook}" in (done.err if failed else done.out)) == (1 if failed else 0, True)
     if not failed:
         failure = project.artifacts(project.latest(), "end")["failure"]

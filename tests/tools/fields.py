@@ -48,7 +48,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _is_typeddict(hint: Any) -> bool:
-    # also true for typed dicts of `flowc_ir.late.typeddict`
+    # this condition is also true for typed dicts of `flowc_ir.late.typeddict`
     return isinstance(hint, type) and hasattr(hint, "__required_keys__")
 
 

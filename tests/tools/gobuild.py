@@ -113,8 +113,8 @@ def or_skip(what: Callable[[], T]) -> T:
     Tests that need the S3 gateway call this function. Other tests need no Go, because they compare with the recorded
     output of Go programs.
 
-    All tests that need Go call this function, so that pytest reports their skips in one line. A test must call the
-    function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.
+    All tests that need Go must call this one function, so that pytest reports their skips in one line. A test must call
+    the function from its body, because pytest reports a skip in a fixture at the test that uses the fixture.
     """
     import pytest
 
@@ -125,7 +125,7 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            # kept, so that the tests that follow are skipped without another attempt to reach the network
+            # the error is kept, so that later tests are skipped without another attempt to reach the network
             _missing = str(error)
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 

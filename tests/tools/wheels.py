@@ -24,7 +24,7 @@ CORE = ("chevron", "click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "p
 def write_wheel(
     directory: Path, name: str, version: str, files: Mapping[str, str], requires: str = "", entry_points: str = ""
 ) -> Path:
-    """Write a wheel with these files (path -> text), in the form that a package index has."""
+    """Write a wheel with these files (path -> text), as a package index would offer it."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     requirement = f"Requires-Dist: {requires}\n" if requires else ""
@@ -73,7 +73,7 @@ def copy_distributions(environment: Path, *names: str) -> None:
             continue
         for file in files:
             source = Path(str(file.locate()))
-            # do not copy programs, whose path contains `..`; files of bytecode may not exist
+            # a path with `..` belongs to a program, which is not copied; a listed file of bytecode may not exist
             if ".." not in file.parts and source.exists():
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

@@ -1,4 +1,4 @@
-"""Print as JSON how long the start of Python takes in a container, and the runtime until the first line of user code."""
+"""Print two durations in a container as JSON: the start of Python, and the start of the runtime up to user code."""
 
 import json
 import os

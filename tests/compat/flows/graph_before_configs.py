@@ -5,7 +5,7 @@ import os
 
 from metaflow import Config, FlowSpec, Parameter, config_expr, environment, step
 
-# the variable is set before the class is defined
+# the required config `given` gets its value before the class is defined
 os.environ["METAFLOW_FLOW_CONFIG_VALUE"] = json.dumps({"given": {"depth": 3}})
 
 

@@ -13,7 +13,8 @@ class ParameterNames(Base):
     notes = IncludeFile("notes-file", default=__file__)
     cfg = Config("my-cfg", default_value={"a": 1})
     nothing = Config("nothing")
-    # Parameters named like a step, a property, a method, a constant or one another, and in letters of any language.
+    # Parameters whose options are named like a step, a property, a method, a constant or another attribute, or with
+    # letters of other languages.
     one = Parameter("start", default=1)
     two = Parameter("doubled", default=2)
     three = Parameter("helper", default=3)

@@ -1,4 +1,4 @@
-"""User-written decorators that replace the step, skip it, and pass another exception to it."""
+"""User-written decorators: one replaces its step's code, one skips its step, one runs before and after it."""
 
 from metaflow import USER_SKIP_STEP, FlowSpec, UserStepDecorator, step, user_step_decorator
 

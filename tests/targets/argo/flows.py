@@ -219,7 +219,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """Draw the items of a shape for an item of this kind: each, loop, fork or choose."""
+    """Draw the part of a shape that begins with an item of this kind: each, loop, fork or choose."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]

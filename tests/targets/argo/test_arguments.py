@@ -24,7 +24,7 @@ values = st.recursive(
 def check_undamaged(encoded: str) -> None:
     assert "{{" not in encoded
     assert encoded.isprintable()
-    # the text has no higher characters, because versions of Go differ in escaping them
+    # characters above U+FFFF are not in the text, because versions of Go escape them differently
     assert all(char <= "\uffff" for char in encoded)
 
 

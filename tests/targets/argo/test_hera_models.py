@@ -52,7 +52,7 @@ def plain(name: str) -> type[PlainModel]:
 
 @pytest.fixture
 def by_pydantic(monkeypatch: pytest.MonkeyPatch) -> list[type]:
-    """Return a list to which the class of each model is added that pydantic creates during the test."""
+    """Return a list that grows during the test: it gets the class of each model that pydantic creates."""
     made: list[type] = []
     real = models.Template.__bases__[0].__init__
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST = 4.4  # the largest allowed ratio of the work for four times as many steps
 STEPS = 160
-LOOPS = 48  # each loop appears ten times in a template, so more loops would make the manifest too large
+LOOPS = 48  # a template repeats each loop ten times, so with more loops the manifest would be too large
 
 
 def repeated(*pattern: object) -> Callable[[int], Flow]:
@@ -133,7 +133,7 @@ def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("steps", [3, 4000])  # the manifest of a flow of 4,000 steps is too large for Argo
+@pytest.mark.parametrize("steps", [3, 4000])  # for 4,000 steps, compiling fails: the manifest is too large
 def test_garbage_is_collected_afterwards_as_before(steps: int, enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:

@@ -58,7 +58,7 @@ def check_tags(manifest: dict[str, Any]) -> None:
         for tag in TAG.findall(text):
             assert ALLOWED.fullmatch(tag), text
         assert "{{" not in TAG.sub("", text)
-    # The tag with the user's values occurs only once, in the environment of the first pod.
+    # Only the environment of the first pod has a tag for the user's values.
     assert sum("workflow.parameters" in text for text in strings(manifest)) <= 1
 
 

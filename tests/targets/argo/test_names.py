@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
         ("start", "start"),
         ("train_model", "train-model"),
         ("s01_x2", "s01-x2"),
-        # the step's name already ends like a name with a hash, so a hash is added to tell them apart
+        # this step's name looks like a result with a hash, so it gets a hash too, and differs from every such result
         ("a_x12345678", "a-x12345678-x3b3d1a5d"),
         ("in", "in-x582967c8"),
         ("true", "true-xb5bea41b"),
@@ -71,7 +71,7 @@ def test_no_two_alike(several: list[str]) -> None:
             assert NAME.fullmatch(name)
             assert len(name) <= limit
             assert "--" not in name  # `--` is reserved for names that the compiler creates
-            # RESERVED are words of `depends`, which names tasks: no step may have such a name, but a flow may
+            # `depends` contains names of tasks and the words RESERVED, so no task may have such a name, but a flow may
             assert mangle is names.flow_name or name not in names.RESERVED
 
 

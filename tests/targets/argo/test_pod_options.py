@@ -126,7 +126,7 @@ def test_volumes_are_mounted() -> None:
     )
     assert made["volumes"] == [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
-        # 50 MiB is the default: half of the memory
+        # no size is given for /fast, so it has half of the memory: 50 MiB
         {"name": "tmpfs", "emptyDir": {"medium": "Memory", "sizeLimit": "50Mi"}},
         {"name": "claim-0", "persistentVolumeClaim": {"claimName": "data"}},
     ]

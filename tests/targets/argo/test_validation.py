@@ -73,7 +73,7 @@ class Fault:
     make: Callable[[], Doc]
     crd: str = ""
     lint: str = ""
-    crd4: str = ""  # part of the error of Argo 4, if Argo 3 does not find the fault
+    crd4: str = ""  # crd4, lint4: parts of the errors of Argo 4, if they differ from those of Argo 3
     lint4: str = ""
 
     def expected(self, version: str) -> tuple[str, str]:
@@ -200,7 +200,7 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        # Argo only logs the syntax error, and then finds no object
+        # Argo only logs the syntax error, and continues with no object
         ("kind: WorkflowTemplate\nmetadata: {name: [\n", "did not find"),
         ("kind: WorkflowTemplate\nkind: Workflow\n", "already set"),
         ("just text\n", "document 0"),

@@ -63,7 +63,8 @@ def check(layout: GraphLayout, lines: Sequence[Ends]) -> None:
             else:
                 assert following.y > point.y
             for step in range(1, 8):
-                # points of the straight line; the drawn curve is even nearer to the vertical lines through its ends
+                # points of the straight line; the drawn curve stays even nearer to the vertical lines through `point`
+                # and `following`
                 x, y = (a + (b - a) * step / 8 for a, b in zip(point, following, strict=True))
                 assert not any(inside(type(point)(x, y), box) for box in boxes), f"{line.ends} goes through a box"
 

@@ -16,7 +16,7 @@ def emit(parts: tuple[Record | Union, ...]) -> str:
     """Return the module."""
     limited: set[str] = set()
     functions = []
-    for part in parts:  # classes come after the classes of their fields
+    for part in parts:  # `parts` has each class after the classes that it contains
         if not isinstance(part, Record):
             continue
         if lines := [line for field in part.fields for line in _field(part, field, limited)]:

@@ -101,7 +101,7 @@ def _row_name(part: Record, field: Field) -> str:
 
 
 def _row(part: Record, field: Field) -> str:
-    """Return the source of the function that reads one tuple of a field with a list of tuples."""
+    """Return the source of the function that reads one tuple; the field is a list of such tuples."""
     assert isinstance(field.kind, ListOf)
     assert isinstance(field.kind.item, Row)
     kinds = field.kind.item.items
