@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
 # with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
 _KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
-_OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the names in the script `flowc`, which an installer writes
+_OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the global names of the script `flowc`, as installers write it
 
 
 def only_known_modules() -> bool:

@@ -75,7 +75,8 @@ def find(objects: list[Any]) -> OpenWriters:
 
 
 def _candidates(objects: list[Any]) -> list[Any]:
-    """Return the objects whose classes are classes of files. There may be 100,000 objects, but only of few classes."""
+    """Return the objects whose classes are classes of files. Classes are examined instead of objects, since there may
+    be 100,000 objects, but only of few classes."""
     kinds: set[type] = set()
     try:
         kinds = {*map(type, objects)}

@@ -54,11 +54,12 @@ class Cards(Protocol):
         ...
 
     def collect(self) -> None:
-        """Render the components that the step has appended, after the attempt was recorded and before its report."""
+        """Render the components that the step has appended; called when the attempt is recorded, but not yet
+        reported."""
         ...
 
     def finish(self) -> None:
-        """Render the final version of all cards, after the attempt was recorded and reported."""
+        """Render the final version of all cards; called when the attempt is recorded and reported."""
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:

@@ -70,7 +70,7 @@ class TaskState:
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
-        self.place: set[str] = set()  # parts of the foreach frames that code has read: "index", "item", "stack"
+        self.place: set[str] = set()  # what code has read about the foreach: "index", "item" or "stack"
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
         self.read_only = read_only
         self.transition: NextCall | None = None

@@ -85,7 +85,8 @@ class PluginKind(NamedTuple):
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:
-        """Return the entry points of this name; an entry point that is on the path twice is returned once."""
+        """Return the entry points of this name; an entry point that is found twice on `sys.path` is returned
+        once."""
         if not _is_used(self.group):
             return []
         found: dict[tuple[str, str], EntryPoint] = {}

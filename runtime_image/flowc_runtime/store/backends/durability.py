@@ -40,7 +40,7 @@ Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
 
 PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
-_HURRY: Final = 0.5  # seconds for which an interrupted wait continues if no line was printed yet
+_HURRY: Final = 0.5  # seconds for which the wait continues after a signal, unless the line was already printed
 _WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
 # On macOS, fsync does not flush the drive's cache; this request does.
 _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))
@@ -291,7 +291,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
             if until is None:
                 return cut
             poll.unregister(wakeup)
-            until = min(until, time.monotonic() + _HURRY)  # most disks finish within moments
+            until = min(until, time.monotonic() + _HURRY)  # wait a moment longer: most disks finish by then
         elif until is not None and time.monotonic() >= until:
             if cut is not None:
                 return cut

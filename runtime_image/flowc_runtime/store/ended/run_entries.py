@@ -40,7 +40,7 @@ MERGED: Final = "=merged"  # no quoted run id begins with `=`
 # of them, because packed records are longer.
 NONE, CONTENT = "none", "content"
 VERSION: Final = 1  # the version of the format of merged objects
-MERGES: Final = 256  # one of this number of ended runs merges the entries of its flow
+MERGES: Final = 256  # on average, one of this number of runs merges the entries of its flow when it ends
 _PART: Final = 200  # characters: a gateway on a file system limits a part of a key to 255 bytes
 _KEY: Final = 960  # bytes: services limit a key, with the store's prefix, to 1,024 bytes
 _TRIES: Final = 5

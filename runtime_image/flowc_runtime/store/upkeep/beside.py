@@ -36,7 +36,7 @@ class Beside:
 
     sent: dict[str, int] = field(default_factory=dict)
     extended: dict[str, int] = field(default_factory=dict)
-    _small: set[str] = field(default_factory=set)  # digests of blobs that have to be searched
+    _small: set[str] = field(default_factory=set)  # digests of blobs to search for ids of runs
 
     def note_blob(self, digest: str, size: int) -> None:
         """Record a blob that may contain the id of a run.

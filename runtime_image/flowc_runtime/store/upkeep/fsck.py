@@ -172,7 +172,7 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            # such hidden files, for example of a file manager, are not reported
+            # unknown files whose names begin with a dot, for example those of a file manager, are not reported
             hidden = entry.name.rpartition("/")[2].startswith(".")
             return 0, _nothing if hidden else lambda: self._fault(
                 UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size

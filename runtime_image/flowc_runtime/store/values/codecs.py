@@ -194,8 +194,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. If the artifact has large buffers, `views` are the buffers in the mapped blob, `stream` is the
-    pickle."""
+    """A decoded value. `stream` is the pickle; if the artifact has large buffers, `views` are these buffers in the
+    mapped blob."""
 
     value: UserValue
     stream: memoryview
