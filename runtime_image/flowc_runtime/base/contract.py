@@ -1,7 +1,7 @@
 """The contract of a pod: names and values that the compiler, the emulator or the cluster writes and the runtime reads.
 
-This module imports only the standard library, because the compiler and the pods import it. No other module repeats its
-literals: `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
+This module imports only the standard library, because the compiler and the pods import it. No other module repeats the
+literals of this module: `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TASK: Final = "task"
 PATH: Final = "--path"
 """The option with the task's index path, such as 0.3."""
 RETRY: Final = "--retry"
-"""The option with the number of earlier attempts by the orchestrator."""
+"""The option with the number of attempts that the orchestrator started before this one."""
 FINISH: Final = "finish"
 """The subcommand that records how the run ended."""
 STATUS: Final = "--status"

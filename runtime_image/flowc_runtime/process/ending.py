@@ -1,9 +1,9 @@
 """Performs the exit steps of a Python interpreter at the end of a task, in the same order and before the task's record
 is written.
 
-A forked child calls `begin` before any user code; `begin` removes the exit handlers that the forking process registered
-for itself. `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and
-flushes files. An error in these steps is written to the task's log and has no other effect, as in Python.
+A forked child calls `begin` before it runs user code; `begin` removes the exit handlers that the forking process
+registered for itself. `end` then runs what the child registered: it joins threads and child processes, calls exit
+handlers and flushes files. An error in these steps is written to the task's log and has no other effect, as in Python.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Tells whether loaded modules may have objects that the end of a process must complete, such as open files."""
+"""Tells whether loaded modules may have objects, such as open files, that must be closed or finalized when the process
+ends."""
 
 from __future__ import annotations
 

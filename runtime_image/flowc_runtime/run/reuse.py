@@ -42,7 +42,8 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How pods of a resumed run reuse results: the origin run, the step to resume from, parameters with new values."""
+    """What the pods of a resumed run need to know to reuse results: the origin run, the step to resume from, and the
+    parameters with new values."""
 
     origin: str
     step: str | None

@@ -188,8 +188,8 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Refer to the stored artifact for a value that was read and not changed; the value may now have another
-        name."""
+        """Refer to the stored artifact instead of storing the value again: the step has read the value and not changed
+        it, but may have assigned it to another name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref

@@ -74,7 +74,8 @@ def merge(
             except ReducerError:
                 if caught is None:
                     raise
-                merged = None  # an item has failed, and the handler of its failure runs next
+                # an item of the map has failed, so the reducer may lack its value; the handler of the failure runs next
+                merged = None
         setattr(task, name, merged)
 
 

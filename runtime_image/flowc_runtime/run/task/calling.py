@@ -1,4 +1,5 @@
-"""Calls a step's code with its secrets set and its timeout running; ends forks that return from the code."""
+"""Calls the code of a step after setting the step's secrets and starting the step's timeout; ends forks that return
+from the code."""
 
 from __future__ import annotations
 

@@ -190,8 +190,8 @@ class Disk:
             wakeup: receives the signals of this process.
 
         Returns:
-            None if `then` was called; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may
-            not have run, and some data may not be on the disk.
+            None if `then` was called; otherwise the signal of `wakeup` that ended the wait. After a signal, it is
+            unknown whether `then` was called, and some data may not be on the disk.
 
         Raises:
             StoreError: writing failed, or `then` raised this error.

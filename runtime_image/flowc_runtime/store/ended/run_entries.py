@@ -124,7 +124,8 @@ def entries_of(flow: str, run: str) -> str:
 
 
 def merges(run: str) -> bool:
-    """Return whether a run merges the entries of its flow when it ends; its id selects one of MERGES runs."""
+    """Return whether a run merges the entries of its flow when it ends; a digest of the run's id decides, so that on
+    average one of MERGES runs does it."""
     return int(sha256([run.encode()])[:8], 16) % MERGES == 0
 
 

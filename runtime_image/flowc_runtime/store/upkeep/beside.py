@@ -49,7 +49,8 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Keep the deletable objects that an object of a remaining run names.
+        """Keep those of the deletable objects whose names occur in a given object of a remaining run, or in a blob that
+        this object references.
 
         Args:
             objects: the store.

@@ -118,7 +118,8 @@ class _Check:
         # whether each run exists; cleared before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
         self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
+        # runs of `spin`: such a run has one task, whose parents are in another run
+        self._spun: set[tuple[str, str]] = set()
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):

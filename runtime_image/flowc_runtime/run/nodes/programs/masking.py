@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a shorter secret is found only if the whole return or file equals it
+_SHORT: Final = 4  # a secret of fewer characters is found only if it is the whole return value or the whole file
 _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 
 

@@ -1,4 +1,5 @@
-"""A cache of blobs on this machine: a task does not read from a bucket what another task here has stored or read.
+"""A cache of blobs on this machine: a task does not read a blob from a bucket if another task on the machine has stored
+or read it.
 
 The cache is `blobs/` in flowc's part of the user's cache directory; a file is named by the digest of its bytes. Only
 files that belong to this user are used, and their digest is checked like that of a blob in a directory, once per

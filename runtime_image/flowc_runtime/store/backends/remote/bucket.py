@@ -54,7 +54,7 @@ _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended`: each run that ends writes an entry into the store
+    """A store in a bucket, below a prefix. `lists_ended` tells that each run that ends writes an entry into the store
     (`store.ended`)."""
 
     lists_ended = True
