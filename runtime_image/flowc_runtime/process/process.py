@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
-# The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
-# page when it is first used, this costs ten times as much as the system call.
+# The functions of `signal` convert each argument and result to enumerations. In a forked process, whose memory is
+# copied page by page on first use, the conversion costs ten times as much as the system call.
 _signals = import_module("_signal")
 # the functions of `_signal` require plain integers, not enumerations
 _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
@@ -261,8 +261,8 @@ def prepare_streams() -> None:
     """In the process that forks: create the stream objects of its children, so that each child need not create them.
 
     The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
-    /dev/null and a pipe, as in a child. Hazard: meanwhile, output of other threads would go to the pipe and be lost. So
-    nothing is prepared in a process with several threads, or without /proc.
+    /dev/null and a pipe, as in a child. Hazard: output that another thread writes at that time would go to the pipe and
+    be lost. So nothing is prepared in a process with several threads, or without /proc.
     """
     global _prepared
     try:

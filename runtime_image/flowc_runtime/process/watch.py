@@ -142,7 +142,7 @@ class Watcher:
             # Python writes to the wakeup descriptor only for signals that have a Python handler. So each signal gets a
             # handler that does nothing, and `poll` reports the signal.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose exit codes
+        if self._use_pidfd:  # if SIGCHLD is ignored, or its handler reaps children, exit codes would be lost
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         # signals that arrived while they were blocked are delivered now
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)

@@ -181,7 +181,7 @@ class Program(Protocol):
         ...
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Before tasks of a step with cards are forked, do the work once that each task would otherwise repeat."""
+        """Before tasks of a step with cards are forked, do once the work that each task would otherwise repeat."""
         ...
 
     # -- contents of the code

@@ -104,8 +104,8 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise any exception
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        # A class would also pass the check for a protocol, since it has the methods, but the plugin must be an
-        # instance.
+        # The plugin must be an instance. For a protocol, `isinstance` is also true for a class that has the protocol's
+        # methods, so classes are refused unless `type_` is `type`.
         if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
             return found
         raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)

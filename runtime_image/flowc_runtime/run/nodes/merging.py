@@ -94,7 +94,7 @@ def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], gr
         own.see_all()
         for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
-                continue  # this branch has no failure: keep the failure of a branch before it
+                continue  # this branch has no failure: keep the failure that an earlier branch may have set
             if name in own.inherited:
                 state.inherited[name] = own.inherited[name]
 

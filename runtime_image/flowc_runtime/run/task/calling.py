@@ -74,7 +74,7 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
-        if (left := began + seconds - time.monotonic()) > 0:  # the step used the timer for its own alarm
+        if (left := began + seconds - time.monotonic()) > 0:  # too early: the step set the timer for its own alarm
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # a value of 0 would stop the timer
             return
         raised.append(kind(f"step '{node.id}' took longer than its timeout of {seconds} s"))

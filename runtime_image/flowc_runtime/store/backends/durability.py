@@ -272,7 +272,7 @@ def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
 
 
 def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
-    """Wait until the pipe is readable; return None then, or the signal that ended the wait early."""
+    """Wait until the pipe is readable, and return None; if a signal ends the wait early, return the signal."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
     poll = select.poll()  # `selectors` would need one more descriptor

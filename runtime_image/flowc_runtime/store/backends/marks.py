@@ -165,7 +165,8 @@ def _has(table: int, place: _Place) -> bool:
 
 @contextmanager
 def _turn(table: int, offset: int, size: int) -> Iterator[None]:
-    """Let one process hash a file while others wait for its mark; the wait is limited, as the process may be slow."""
+    """Let one process hash a file while others wait for the file's mark; the others wait only for a limited time, since
+    the hashing process may be slow."""
     deadline = time.monotonic() + 1 + size / _SLOWEST
     while not _lock(table, offset) and time.monotonic() < deadline:
         time.sleep(0.005)

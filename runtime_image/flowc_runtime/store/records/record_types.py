@@ -1,7 +1,7 @@
 """The types of the store's JSON records. Other programs read the records: fields may be added, but never change their
 meaning.
 
-An added field needs a new version of the records, which `flowc_ir.versions` lists.
+An added field needs a new version of the records; `flowc_ir.versions` lists all versions.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Beside:
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
     """Find old uploaded files, and old files of extensions whose run is deleted or in `doomed`.
 
-    The caller then removes the files that are still needed (`spare`).
+    Afterwards the caller removes the files that are still needed from the result, by calls of `spare`.
 
     Args:
         store: the store.

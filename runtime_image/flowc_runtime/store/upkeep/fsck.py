@@ -302,7 +302,8 @@ class _Check:
         return [key for key in asked if key not in there]
 
     def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
-        """Return the pathspecs whose runs still exist: objects that were deleted with their run are not lost."""
+        """Return the pathspecs whose runs still exist: an object that was deleted together with its run does not count
+        as lost."""
         return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
 
     def _is_there(self, flow: str, run: str) -> bool:
@@ -347,7 +348,8 @@ def repair(store: Store, report: FsckReport) -> None:
             objects.delete(fault.key)
             fault.removed = True
     stale = [name for fault in report.faults if fault.kind == STALE_COPY for name in fault.touched]
-    if getattr(objects, "lists_ended", False):  # a listing must not hide that a record was moved
+    # the entry of a run whose record was moved is written anew: listings would still show the old record
+    if getattr(objects, "lists_ended", False):
         moved = [place_of(fault.key) for fault in report.faults if fault.moved]
         stale += [place.pathspec for place in moved if place.kind in ("run", "status")]
     if stale or report.unlisted:

@@ -41,8 +41,8 @@ class Patience(NamedTuple):
 
     Attributes:
         seconds: the time after the first failed request at which no further request is sent.
-        quiet: the seconds without a byte after which a request is regarded as lost, for the first and each later
-            attempt.
+        quiet: a request is regarded as lost if no byte arrives for this number of seconds; one number for each attempt,
+            the last also for all later attempts.
         pause: the seconds before the second attempt; the pause grows with each attempt.
         longest: the longest pause in seconds.
     """
