@@ -287,7 +287,8 @@ class ContainerTask:
 
 def _pass_on(descriptor: int, data: bytes) -> None:
     """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
-    left = memoryview(data)  # written without a buffer, whose content Python would try to write again at exit
+    # A buffered stream is not used: after a failure, Python would try to write the buffer's content again at exit.
+    left = memoryview(data)
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

@@ -169,7 +169,7 @@ def measure(settings: dict[str, Any]) -> None:
 
     given = {**settings}
     if given.pop("directory") != os.getcwd():
-        # coverage's configuration file is not read: its relative paths would be wrong in this working directory
+        # In another working directory, coverage's configuration file is not read: its relative paths would be wrong.
         given["config_file"] = False
     coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
     coverage.start()

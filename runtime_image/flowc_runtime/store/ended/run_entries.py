@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable
 
 TOP: Final = "ended"
-MERGED: Final = "=merged"  # no quoted run id begins with `=`
+MERGED: Final = "=merged"  # differs from every quoted run id, since none begins with `=`
 # These names stand in a key where other objects have a PART, a piece of a run's packed records. No PART is equal to one
 # of them, because packed records are longer.
 NONE, CONTENT = "none", "content"

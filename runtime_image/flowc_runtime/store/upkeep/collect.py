@@ -41,7 +41,7 @@ else:  # imported at first use: only a store in a bucket needs the module
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
 _DIGEST = late_pattern(rb"\b[0-9a-f]{64}\b")
-_BATCH = 500  # objects deleted between two checks of the lease
+_BATCH = 500  # number of objects that are deleted before the lease is renewed again
 
 
 @final

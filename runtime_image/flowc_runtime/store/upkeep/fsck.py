@@ -115,7 +115,7 @@ class _Check:
         self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        # whether each run exists; cleared before each check for missing objects
+        # (flow, run) -> whether the run exists; emptied before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
         self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
         # runs of `spin`: such a run has one task, whose parents are in another run

@@ -81,7 +81,7 @@ class Encoded:
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
-        self._least = sys.maxsize if in_band else OUT_OF_BAND  # size in bytes from which a buffer is out of band
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes: smaller buffers are part of the pickle
         name = pickler or ambient().pickler
         if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # readable by every reader
             name = PICKLE

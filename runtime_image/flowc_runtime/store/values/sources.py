@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord
 else:
-    tarfile = LateModule("tarfile")  # imported at first use: the import costs start-up time, and only packages need it
+    tarfile = LateModule("tarfile")  # imported at first use: only runs with a stored code package need it
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:

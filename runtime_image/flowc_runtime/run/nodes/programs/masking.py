@@ -156,7 +156,8 @@ def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
         for form in _forms(value)
     ]
     with open(path, "rb") as file:
-        whole = file.read(_SHORT * 4 + 2).rstrip(b"\r\n")  # at most four bytes per character, and an end of line
+        # a short secret has at most four bytes per character; a line end may follow it
+        whole = file.read(_SHORT * 4 + 2).rstrip(b"\r\n")
         for name, value in secrets.items():
             if whole == value.encode("utf-8", "surrogateescape"):
                 return name
