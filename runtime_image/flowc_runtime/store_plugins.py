@@ -1,4 +1,5 @@
-"""The public names for packages that add a store with its own address scheme, in pods too (docs/plugins.md)."""
+"""The public names for packages that add a store with its own address scheme; they can also be imported in pods
+(docs/plugins.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The contract of a pod: names and values that the compiler, the emulator or the cluster writes and the runtime reads.
 
-This module imports only the standard library, because the compiler and the pods import it. No other module repeats its
-literals: `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
+This module imports only the standard library, because the compiler and the pods import it. No other module repeats the
+literals of this module: `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ INFRASTRUCTURE: Final = 75
 NO_RETRY: Final = 79
 """A retry would fail in the same way, so none follows."""
 DISALLOW_RETRY: Final = 202
-"""The user's code forbids a retry: Metaflow's `METAFLOW_EXIT_DISALLOW_RETRY`. A pod then exits with NO_RETRY."""
+"""The user's code forbids a retry: Metaflow's `METAFLOW_EXIT_DISALLOW_RETRY`. The child process in a pod exits with
+this code, and the pod itself exits with NO_RETRY."""
 
 RETRY_EXPRESSION: Final = f"lastRetry.exitCode != '{NO_RETRY}'"
 """Argo's condition for a further attempt."""
@@ -39,7 +40,7 @@ TASK: Final = "task"
 PATH: Final = "--path"
 """The option with the task's index path, such as 0.3."""
 RETRY: Final = "--retry"
-"""The option with the number of earlier attempts by the orchestrator."""
+"""The option with the number of attempts that the orchestrator started before this one."""
 FINISH: Final = "finish"
 """The subcommand that records how the run ended."""
 STATUS: Final = "--status"
@@ -91,8 +92,9 @@ TAGS: Final = "FLOWC_TAGS"
 REVISION: Final = "FLOWC_REVISION"
 """The revision of a new run's code, a JSON object. Written by `deploy` for the start step, read by its task."""
 LOOPS: Final = "FLOWC_LOOPS"
-"""For the loops around a task: how many nested calls of templates Argo still allows, and the iterations of each loop
-per call, `LEFT:SIZE,…`. Written by the compiler, read by tasks in loops."""
+"""How far the loops around a task may go on, as `LEFT:SIZE,…`: LEFT is the number of nested template calls that Argo
+still allows, and each SIZE is the number of iterations of one loop that fit into one call. Written by the compiler,
+read by tasks in loops."""
 POD: Final = "FLOWC_POD"
 """The pod's name, only set in pods. Written by the compiler (downward API), read by the runtime."""
 POD_UID: Final = "FLOWC_POD_UID"
@@ -181,6 +183,6 @@ def retries(node: Node) -> int:
 
 
 def attempts_limit(node: Node) -> int:
-    """Return the largest number of attempts after the first: the retries, and one in which @catch records a lost
-    process."""
+    """Return the largest number of attempts after the first: the retries and, for a step with @catch, one more attempt,
+    which catches the failure if the process of the last retry was lost."""
     return retries(node) + (1 if node.catch else 0)

@@ -1,7 +1,7 @@
 """A user's file as a sequence of parts, which are read (not mapped into memory) when the file is stored.
 
-While flowc stores the file, another program may truncate it, or its disk may fail. A read then returns an error,
-whereas touching a mapping raises SIGBUS, which kills the process.
+While flowc stores the file, another program may truncate it, or its disk may fail. In both cases, a read only returns
+an error, whereas an access to mapped memory raises SIGBUS, which kills the process.
 """
 
 from __future__ import annotations

@@ -143,7 +143,8 @@ class Graph:
             raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
 
     def scopes(self, node: str) -> tuple[Scope, ...]:
-        """Return the foreaches, gangs and loops around a node, one for each component of its tasks' paths."""
+        """Return the foreaches, gangs and loops around a node, outermost first: one for each component of the index
+        paths of the node's tasks."""
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:

@@ -80,7 +80,8 @@ class Wakeup:
 
     @property
     def seen(self) -> bool:
-        """Whether signals were read from the pipe but not yet taken; the pipe is not readable for these signals."""
+        """Whether signals were read from the pipe that `take` has not returned yet; such signals no longer make the
+        pipe readable."""
         return bool(self._numbers)
 
     def _fill(self) -> None:

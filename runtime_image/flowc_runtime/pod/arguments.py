@@ -149,7 +149,7 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentText:
-    """The text of one of Argo's arguments. `place` describes the argument in errors."""
+    """The text that Argo passes for one parameter of the flow. `place` describes the argument in errors."""
 
     text: str
     place: str

@@ -62,7 +62,7 @@ class ContainerTask:
         self.order = Order.of(os.environ.get(contract.RESUME))
         self.durability = durability.mode()
         self.disk = Disk.of(run.objects, self.durability)
-        self._measured = False  # whether the pod sends the tracker metrics of this attempt
+        self._measured = False  # whether this attempt's metrics are sent to the tracker
 
     def main(self) -> int:
         """Run the attempt; return an exit code of `flowc_runtime.base.contract`.
@@ -127,8 +127,8 @@ class ContainerTask:
         """Count attempts that Argo has not counted, so that the step's code runs at most as often as `@retry` allows.
 
         Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
-        `argo retry`, Argo also counts from 0, but then the run's state is already `failed`, and nothing is changed. If
-        the task has succeeded, no attempt was lost: the code runs again, and Argo gets the outputs.
+        `argo retry`, Argo also counts from 0, but the run's state is already `failed` in this case, and the method does
+        nothing. If the task has succeeded, no attempt was lost: the code runs again, and Argo gets the outputs.
         """
         if attempt - 1 <= self.retry or self.run.is_done(self.node.id, self.path):
             return
@@ -287,7 +287,8 @@ class ContainerTask:
 
 def _pass_on(descriptor: int, data: bytes) -> None:
     """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
-    left = memoryview(data)  # written without a buffer, whose content Python would try to write again at exit
+    # A buffered stream is not used: after a failure, Python would try to write the buffer's content again at exit.
+    left = memoryview(data)
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

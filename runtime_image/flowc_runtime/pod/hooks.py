@@ -48,8 +48,9 @@ def run_hooks(
         output: called with the hook's name and each piece of its output.
         failed: called with the hook's name and the reason if a hook fails; the run keeps its state.
         successful: whether the run succeeded.
-        start: starts the process of the hook with this number, instead of a fork of this process. The new process must
-            close the descriptors in the second argument, which belong to this process.
+        start: a function that starts the process of a hook, given the hook's number and a list of descriptors; it
+            replaces the fork of this process. The new process must close these descriptors, which belong to this
+            process.
     """
     adopt_orphans(load_prctl())
     wanted = "success" if successful else "error"
@@ -99,7 +100,8 @@ def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int
         run: the run that has ended; a hook with a parameter `run` gets it as an object of the client.
         load: returns the flow's program.
     """
-    os.environ[STORE] = run.objects.url  # the store that the client in the hook, and flows started by the hook, use
+    # The client uses this store in the hook, and so do flows that the hook starts.
+    os.environ[STORE] = run.objects.url
     try:
         program = load()
         function, given = program.function(hook.function), {}

@@ -163,7 +163,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
     known.
     """
     try:
-        if not run.exists():  # the first pod never ran: no image, or a lost node
+        if not run.exists():  # the first pod never ran, for example because its image is missing
             _create(run, graph, {})
         now = time.time()
         status: StatusRecord = {"state": "running", "changed": now}

@@ -1,1 +1,2 @@
-"""The process of one attempt: its start, its output, its end, and child processes that it leaves behind."""
+"""Run one attempt in a process: start the process, read its output, end it, and end the programs that it leaves
+behind."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-RARE = 50_000  # new container objects before a collection; a command's imports create fewer
+RARE = 50_000  # the number of new container objects that starts a collection; a command's imports create fewer
 _usual: int | None = None
 
 

@@ -1,9 +1,9 @@
 """Performs the exit steps of a Python interpreter at the end of a task, in the same order and before the task's record
 is written.
 
-A forked child calls `begin` before any user code; `begin` removes the exit handlers that the forking process registered
-for itself. `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and
-flushes files. An error in these steps is written to the task's log and has no other effect, as in Python.
+A forked child calls `begin` before it runs user code; `begin` removes the exit handlers that the forking process
+registered for itself. `end` then runs what the child registered: it joins threads and child processes, calls exit
+handlers and flushes files. An error in these steps is written to the task's log and has no other effect, as in Python.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _ended = False
 
 
 class _Mark:
-    """An object that is created in the child, after all inherited objects."""
+    """A class for one object, which the child creates after all inherited objects: if the garbage collector does not
+    list this object, the step's code has called `gc.freeze()`."""
 
 
 _mark: _Mark | None = None
@@ -168,7 +169,8 @@ def measure(settings: dict[str, Any]) -> None:
 
     given = {**settings}
     if given.pop("directory") != os.getcwd():
-        given["config_file"] = False  # the file's relative paths would be wrong in this directory
+        # In another working directory, coverage's configuration file is not read: its relative paths would be wrong.
+        given["config_file"] = False
     coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
     coverage.start()
     _coverage = coverage
@@ -208,8 +210,9 @@ def end() -> None:
 def _finish_files() -> None:
     """Complete the files that the task left open, and the forking process's files that the task may have written to."""
     objects = gc.get_objects()
-    # The step may have called gc.freeze(), which hides its objects. After an unfreeze, the task's files cannot be
-    # distinguished from inherited files, which must stay open. So all files are flushed, but none is closed.
+    # The step may have called gc.freeze(), so that `gc.get_objects` does not return the task's objects. `gc.unfreeze`
+    # makes them visible again, but the inherited objects too: the task's files cannot be distinguished from inherited
+    # files, which must stay open. So all files are flushed, but none is closed.
     frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()

@@ -1,4 +1,5 @@
-"""Tells whether loaded modules may have objects that the end of a process must complete, such as open files."""
+"""Tells whether loaded modules may have objects, such as open files, that must be closed or finalized when the process
+ends."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 # flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
 # with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
 _KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
-_OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the names in the script `flowc`, which an installer writes
+_OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the global names of the script `flowc`, as installers write it
 
 
 def only_known_modules() -> bool:

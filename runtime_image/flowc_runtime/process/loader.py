@@ -277,7 +277,8 @@ def put_first_on_path(directory: str) -> None:
 
 
 def find_main() -> dict[str, object]:
-    """Return the globals of the calling program; if another program such as cProfile runs it, make it `__main__`.
+    """Return the globals of the calling program; if another program such as cProfile runs the calling program, make the
+    calling program `__main__`.
 
     `python -m cProfile flow.py` runs the file's code with separate globals, while cProfile stays `__main__`.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Stream: TypeAlias = Literal["stdout", "stderr"]
 _LETTER = {"stdout": b"o", "stderr": b"e"}
 _STREAM: dict[bytes, Stream] = {b"o": "stdout", b"e": "stderr"}
-_HEAD = 64  # bytes to read for a frame's first line, which is always shorter
+_HEAD = 64  # bytes that certainly contain the first line of a frame
 
 
 class Chunk(NamedTuple):

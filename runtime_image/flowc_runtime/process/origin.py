@@ -1,7 +1,7 @@
 """The state of the process before it ran user code: its environment variables and its working directory.
 
-A task that imports the flow itself must begin with this state, because the import does again what the first import did,
-such as setting a variable.
+A task whose process imports the flow again must begin with this state, because the second import repeats what the first
+import did, such as setting a variable.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def _main() -> object:
     return getattr(sys.modules.get("__main__"), "__file__", None)
 
 
-# the state before the flow is defined: the flow's file first imports the authoring API, which imports this module
+# the state before the flow is defined: a flow's file imports the authoring API, and with it this module, before it
+# defines the flow
 _began = ProcessOrigin.now()
 _program = program_names().get("__file__")
 _defined: ProcessOrigin | None = None

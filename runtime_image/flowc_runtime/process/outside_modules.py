@@ -23,7 +23,8 @@ else:  # imported at first use, because the import costs start-up time
 Modules: TypeAlias = dict[str, list[str]]
 """Module name -> [path of its file, digest of the file's content]."""
 
-# Not outside modules: the started program, such as `flowc`, and extensions, which code packages contain.
+# None of these is an outside module: the started program, such as `flowc`, flowc's own packages, and extensions, which
+# code packages contain.
 _OWN = ("__main__", "__mp_main__", *OWN_PACKAGES, EXTENSIONS_PACKAGE)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 

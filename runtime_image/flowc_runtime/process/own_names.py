@@ -42,7 +42,7 @@ def first_argument(method: FunctionDef) -> str:
 
 
 def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
-    """Yield the children of a node in which the name refers to the same variable as outside of the node."""
+    """Yield those children of a node in which the name refers to the same variable as in the code around the node."""
     yield from _same_scope(node)
     if isinstance(node, _FUNCTIONS):
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
-# The functions of `signal` convert each argument and result to enumerations. In a fork, whose memory is copied page by
-# page when it is first used, this costs ten times as much as the system call.
+# The functions of `signal` convert each argument and result to enumerations. In a forked process, whose memory is
+# copied page by page on first use, the conversion costs ten times as much as the system call.
 _signals = import_module("_signal")
 # the functions of `_signal` require plain integers, not enumerations
 _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
@@ -261,8 +261,8 @@ def prepare_streams() -> None:
     """In the process that forks: create the stream objects of its children, so that each child need not create them.
 
     The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
-    /dev/null and a pipe, as in a child. Hazard: meanwhile, output of other threads would go to the pipe and be lost. So
-    nothing is prepared in a process with several threads, or without /proc.
+    /dev/null and a pipe, as in a child. Hazard: output that another thread writes at that time would go to the pipe and
+    be lost. So nothing is prepared in a process with several threads, or without /proc.
     """
     global _prepared
     try:
@@ -305,8 +305,8 @@ def open_streams() -> None:
 
 
 def _make_streams() -> _Streams:
-    # The parent's stream objects may belong to a terminal or a test runner. The new streams are line-buffered: logs are
-    # read while the task runs, and the last lines before a kill matter most.
+    # New stream objects are needed, because those of the parent may belong to a terminal or a test runner. The new
+    # streams are line-buffered: logs are read while the task runs, and the last lines before a kill matter most.
     given = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
     return given, _text(1, "surrogateescape"), _text(2, "backslashreplace")
 
@@ -317,7 +317,7 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # a program that `nohup` started, for example, ignores SIGHUP
+    if _signals.getsignal(signal.SIGHUP) != _IGNORED:  # SIGHUP stays ignored, for example in a program under `nohup`
         _signals.signal(signal.SIGHUP, _DEFAULT)
     _signals.signal(signal.SIGCHLD, _DEFAULT)
     _signals.signal(signal.SIGINT, signal.default_int_handler)
@@ -385,7 +385,8 @@ def start_time(pid: int) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    # the fields from number 3 on; the process's name before these fields may contain any character
+    # field 2, the name of the process, stands in parentheses and may contain any character: the fields after the last
+    # `)` begin with field 3
     fields = stat.rpartition(b")")[2].split()
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 

@@ -36,7 +36,8 @@ _FRAMES: Final[Mapping[type, str]] = {
     CoroutineType: "cr_frame",
     AsyncGeneratorType: "ag_frame",
 }
-# With these variables the interpreter continues after the program, or libraries expect that the process ends normally.
+# If one of these variables is set, the interpreter continues after the program, or a library may expect that the
+# process ends normally.
 _VARIABLES: Final = ("PYTHONINSPECT", "LD_PRELOAD")
 
 
@@ -44,10 +45,10 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
     """End the process with the exit code of `ended`, unless something could observe that memory is not freed.
 
     The function returns if:
-    - a frame from `caller` outwards could catch `ended`, or does anything after it (such as a test or a debugger);
+    - `caller` or a frame outside of it could catch `ended`, or run code afterwards (such as a test or a debugger);
     - the interpreter continues afterwards (`python -i`), reports what it frees, or is traced;
-    - modules are loaded that are not known (`known_modules`), and an object has a finalizer, or compiled code of
-      another package is loaded, whose objects may write data when they are freed;
+    - unknown modules are loaded (see `known_modules`), and in addition there is either an object with a
+      finalizer, or compiled code whose objects may write data when they are freed;
     - a standard stream cannot be flushed.
 
     Args:
@@ -73,8 +74,8 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
 
 
 def _has_other_compiled_code() -> bool:
-    """Return whether compiled modules are loaded whose objects may write data when they are freed: of other packages,
-    or of Python."""
+    """Return whether compiled modules are loaded whose objects may write data when they are freed: any of another
+    package, or one of Python's own modules in `_WRITING`."""
     for name, module in list(sys.modules.items()):
         if name in _WRITING:
             return True
@@ -100,7 +101,7 @@ def _has_finalizers(objects: list[object]) -> bool:
 def _is_over(found: Any) -> bool:
     """Return whether an object is a closed file or socket, or a generator or coroutine that has ended.
 
-    Only instances of Python's own classes are asked.
+    Only instances of Python's own classes are checked; for any other object the result is False.
     """
     kind = type(found)
     if kind in _FRAMES:
@@ -111,7 +112,8 @@ def _is_over(found: Any) -> bool:
 
 
 def _standard_streams() -> Iterator[object]:
-    """Yield the standard streams, and those that are prepared for forked children, with their buffers and files."""
+    """Yield the standard streams of this process and the streams prepared for forked children, each with its buffer and
+    its raw file."""
     prepared = prepared_streams() if "flowc_runtime.process.process" in sys.modules else ()
     for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__, sys.stdin, sys.stdout, sys.stderr, *prepared):
         each: object = stream
@@ -138,7 +140,8 @@ def _is_last(frame: FrameType | None) -> bool:
 
 
 def _is_observed() -> bool:
-    """Return whether the end of the interpreter is observed, or the interpreter continues after the program."""
+    """Return whether a tool such as a tracer can observe the end of the interpreter, or the interpreter continues after
+    the program."""
     flags = sys.flags
     return bool(
         not sys.orig_argv  # Python is embedded in another program

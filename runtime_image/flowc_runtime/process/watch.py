@@ -120,8 +120,8 @@ class Watcher:
         self._poll = select.poll()
         self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
         self.woken = False
-        """Whether the last `poll` has seen the end of the child that was passed to `wake` or, without pidfd, the end of
-        any child."""
+        """Whether the child that was passed to `wake` has ended during the last `poll`; on a system without pidfd,
+        whether any child has."""
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
         self._waking: int | None = None
@@ -139,9 +139,10 @@ class Watcher:
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
-            # The wakeup descriptor is written only for signals with a Python handler. poll() does the work.
+            # Python writes to the wakeup descriptor only for signals that have a Python handler. So each signal gets a
+            # handler that does nothing, and `poll` reports the signal.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose exit codes
+        if self._use_pidfd:  # if SIGCHLD is ignored, or its handler reaps children, exit codes would be lost
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         # signals that arrived while they were blocked are delivered now
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
@@ -159,7 +160,7 @@ class Watcher:
 
     @property
     def wakeup(self) -> Wakeup:
-        """The pipe that receives signals, and the signals that no event has reported yet."""
+        """The pipe that receives signals; it also keeps the signals that no event has reported yet."""
         return self._wakeup
 
     def descriptors(self) -> list[int]:
@@ -276,8 +277,8 @@ class Watcher:
         return events
 
     def _ready(self, timeout: float | None, events: list[Event]) -> list[int]:
-        """Wait, and return the readable descriptors. Data that arrives only on control pipes is read here, until it is
-        an event for the caller.
+        """Wait, and return the readable descriptors. If only control pipes are readable, this method reads them itself,
+        and returns when the data has led to an event.
 
         A child reports twice before its end, and returning to the caller costs as much as reading the report.
         """

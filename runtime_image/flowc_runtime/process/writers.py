@@ -21,7 +21,8 @@ else:
     ctypes = LateModule("ctypes")
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
-# Classes that are not files, but whose data is complete only after a close: an archive's directory, a shelf's cache.
+# Classes of objects that are not files, but write their last data when they are closed: an archive its directory, a
+# shelf its cache.
 _COMPLETED = (
     ("zipfile", "ZipFile"),
     ("shelve", "Shelf"),
@@ -75,7 +76,8 @@ def find(objects: list[Any]) -> OpenWriters:
 
 
 def _candidates(objects: list[Any]) -> list[Any]:
-    """Return the objects whose classes are classes of files. There may be 100,000 objects, but only of few classes."""
+    """Return the objects whose classes are classes of files. Classes are examined instead of objects, since there may
+    be 100,000 objects, but only of few classes."""
     kinds: set[type] = set()
     try:
         kinds = {*map(type, objects)}
@@ -127,7 +129,7 @@ def is_open(stream: OpenFile) -> bool:
     """Return whether a file is open: neither closed nor detached from its buffer."""
     try:
         return not getattr(stream, "closed", False)
-    except ValueError:  # io raises it for a file whose buffer was detached
+    except ValueError:  # raised by `io` for a file whose buffer was detached
         return False
 
 

@@ -1,1 +1,2 @@
-"""Execute the tasks of a run: parents and transitions of tasks, foreach, artifacts, metrics, reused results."""
+"""Execute the tasks of a run: find a task's parents, choose the tasks that follow it, read and store artifacts and
+metrics, and reuse results."""

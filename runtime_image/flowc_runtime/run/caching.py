@@ -102,11 +102,13 @@ class Situation:
             [frame.index, frame.num_splits, sha256(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes no entry
+        # the error if a newer flowc wrote an entry: this task then runs, and writes no entry
+        self.refused: FormatError | None = None
         self.unreadable: list[RecordError] = []  # errors of damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[object]:
-        """Return the parts of the flow that, besides the values read, must be equal so that results can be reused."""
+        """Return the parts of the flow that must be unchanged so that results can be reused; the values that the task
+        reads are compared separately."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
         # No part contains fields with default values, so that new fields of the IR do not change existing keys.

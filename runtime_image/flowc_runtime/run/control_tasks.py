@@ -58,7 +58,8 @@ class ControlTasks:
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of the split's task that opened a control task; None if the task is not a control task.
+        """Return the record of the split's task to which a control task belongs; None if the given task is not a
+        control task.
 
         Raises:
             NotFound: the task of the split is not done.

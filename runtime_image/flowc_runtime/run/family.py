@@ -32,7 +32,7 @@ class Family:
         # the parent's record once it was read, by the parent's step and path
         self._known: dict[tuple[str, str], AttemptRecord] = {}
         self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
-        # parts ("index", "item", "stack") of the inputs' foreach frames that the code read
+        # what the code has read about the foreach around an input of a join: "index", "item" or "stack"
         self.place: set[str] = set()
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:

@@ -158,7 +158,8 @@ def in_order(graph: Graph) -> Iterator[Node]:
 
 
 def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[object]:
-    """Return the steps from `here` up to `stop` as a list. After a split comes a list with a list for each branch."""
+    """Return the steps from `here` up to, but without, `stop` as a list. After a split comes a list with a list for
+    each branch."""
     row: list[object] = []
     while here is not None and here != stop and here not in seen:
         seen.add(here)

@@ -84,8 +84,8 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                # at the end of the path: the function's module may be in the working directory, for example beside a
-                # test
+                # The function's module may be in the working directory, for example beside a test. The directory is
+                # added at the end of `sys.path`, so that it hides no other module.
                 sys.path.append(here)
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
@@ -106,7 +106,7 @@ def _in_file(text: str, step: str) -> UserFunction:
     if spec is None or spec.loader is None or not os.path.isfile(path):
         raise PatchError(f"the patch of step '{step}': there is no file {path}")
     module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickles in the file need this entry
+    sys.modules[spec.name] = module  # dataclasses and pickles in the file look up their module here
     spec.loader.exec_module(module)
     own = {
         key: value

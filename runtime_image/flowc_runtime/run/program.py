@@ -54,11 +54,12 @@ class Cards(Protocol):
         ...
 
     def collect(self) -> None:
-        """Render the components that the step has appended, after the attempt was recorded and before its report."""
+        """Render the components that the step has appended; called when the attempt is recorded, but not yet
+        reported."""
         ...
 
     def finish(self) -> None:
-        """Render the final version of all cards, after the attempt was recorded and reported."""
+        """Render the final version of all cards; called when the attempt is recorded and reported."""
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:
@@ -180,7 +181,7 @@ class Program(Protocol):
         ...
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Before tasks of a step with cards are forked, do the work once that each task would otherwise repeat."""
+        """Before tasks of a step with cards are forked, do once the work that each task would otherwise repeat."""
         ...
 
     # -- contents of the code

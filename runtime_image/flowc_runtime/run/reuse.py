@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
 
-_AT_ONCE = 1024  # records are written together when this number is waiting
-_LONGEST = 100  # a reason shows this number of characters of a value
+_AT_ONCE = 1024  # when this number of records is waiting, they are written together
+_LONGEST = 100  # the number of characters of a value in the reason why a step runs again
 
 
 class _OrderFields(TypedDict):
@@ -42,7 +42,8 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How pods of a resumed run reuse results: the origin run, the step to resume from, parameters with new values."""
+    """What the pods of a resumed run need to know to reuse results: the origin run, the step to resume from, and the
+    parameters with new values."""
 
     origin: str
     step: str | None

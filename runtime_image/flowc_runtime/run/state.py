@@ -70,7 +70,7 @@ class TaskState:
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
-        self.place: set[str] = set()  # parts of the foreach frames that code has read: "index", "item", "stack"
+        self.place: set[str] = set()  # what code has read about the foreach: "index", "item" or "stack"
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
         self.read_only = read_only
         self.transition: NextCall | None = None
@@ -188,8 +188,8 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Refer to the stored artifact for a value that was read and not changed; the value may now have another
-        name."""
+        """Refer to the stored artifact instead of storing the value again: the step has read the value and not changed
+        it, but may have assigned it to another name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref

@@ -1,1 +1,2 @@
-"""The object store: backends that keep bytes, the encoding of values, the records of runs, and upkeep."""
+"""The object store. Its packages contain the backends (`backends`), the encoding of values (`values`), the records of
+runs (`records`, `ended`), and checks and garbage collection (`upkeep`)."""

@@ -216,7 +216,8 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        # the last line with text; it is reported if the error says "at end of document" instead of a line number
+        # the number of the last line with text: the error's line if the parser reports "at end of document" instead of
+        # a line number
         last = text.rstrip("\n").count("\n") + 1
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'

@@ -294,7 +294,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 BY_KEY: Final[Mapping[str, Setting]] = {setting.key: setting for setting in SETTINGS}
 PLUGIN_SETTINGS: Final = ("catalog", "secrets", "pickler", "tracker")
-"""The settings that may name a plugin, and that every run and every compilation reads."""
+"""The settings whose value may name a plugin. Every run and every compilation reads these settings."""
 
 
 def shown_value(value: object) -> str:

@@ -85,7 +85,8 @@ class PluginKind(NamedTuple):
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:
-        """Return the entry points of this name; an entry point that is on the path twice is returned once."""
+        """Return the entry points of this name; an entry point that is found twice on `sys.path` is returned
+        once."""
         if not _is_used(self.group):
             return []
         found: dict[tuple[str, str], EntryPoint] = {}
@@ -103,8 +104,8 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise any exception
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        # A class would also pass the check for a protocol, since it has the methods, but the plugin must be an
-        # instance.
+        # The plugin must be an instance. For a protocol, `isinstance` is also true for a class that has the protocol's
+        # methods, so classes are refused unless `type_` is `type`.
         if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
             return found
         raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     Place: TypeAlias = Callable[[TomlPath], str]
 
 OF_SETTINGS: Final = ("image", "service-account")
-"""Keys that are also settings: in `[defaults]` they set the setting, which options and variables override."""
+"""Keys that are also settings: in `[defaults]`, such a key sets the setting; options and variables take precedence over
+it."""
 
 
 class PodTable(NamedTuple):

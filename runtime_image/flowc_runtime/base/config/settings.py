@@ -51,7 +51,8 @@ READ: Mapping[str, str] = {
     "USER": "Name of the user of new runs.",
 }
 
-# Prefixes of settings that other modules read: options of commands, extensions, debugging output.
+# Prefixes of settings that other modules read. These settings concern options of commands, extensions or debugging
+# output.
 READ_PREFIXES: Mapping[str, str] = {
     "BRANCH": "Option `--branch`.",
     "CARD_": "Options of `card` of a flow's file.",

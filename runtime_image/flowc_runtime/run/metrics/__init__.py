@@ -1,1 +1,1 @@
-"""Metrics that tasks record: recording, reading, and sending them to an experiment tracker."""
+"""Record metrics in tasks, read recorded metrics, and send them to an experiment tracker."""

@@ -110,7 +110,7 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Move each message to the queue as soon as it arrives, so that the process that writes messages does not wait for
+    """Move each message to the queue as soon as it arrives, so that the process that sends the messages never waits for
     the tracker."""
     for message in messages:
         queue.put(message)

@@ -27,7 +27,7 @@ else:  # imported at first use: only tasks with secrets, and tasks whose other p
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
-_LARGEST: Final = 2**63  # larger ints become floats, which every reader of records supports
+_LARGEST: Final = 2**63  # larger ints are stored as floats, since some readers of JSON do not support them
 
 
 class MetricError(ValueError):

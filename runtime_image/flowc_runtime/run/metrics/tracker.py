@@ -1,4 +1,5 @@
-"""Experiment trackers, which receive the metrics of runs: the protocol, and the search for the configured tracker.
+"""Experiment trackers, which receive the metrics of runs: this module defines their protocol, and finds the tracker
+that the setting names.
 
 A tracker is `mlflow`, or an object that an installed package registers as an entry point of the group `flowc.trackers`.
 The setting `tracker` is the tracker's name, optionally with an address: `mlflow:http://localhost:5000`.

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.variables import Variables
 
 FAILED: Final = "failed"
-"""The value that a switch uses instead of a caught failure in its artifact; without a failure, the artifact is None."""
+"""A switch over the artifact of a caught failure uses this value if there is a failure; without one, the artifact is
+None."""
 
 FAILS: Final = (__name__, "fail")
 """The module and name of the function of a step that ends a pipeline with a failure."""

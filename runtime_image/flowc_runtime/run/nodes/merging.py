@@ -74,7 +74,8 @@ def merge(
             except ReducerError:
                 if caught is None:
                     raise
-                merged = None  # an item has failed, and the handler of its failure runs next
+                # an item of the map has failed, so the reducer may lack its value; the handler of the failure runs next
+                merged = None
         setattr(task, name, merged)
 
 
@@ -93,7 +94,7 @@ def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], gr
         own.see_all()
         for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
-                continue  # this branch has no failure: keep the failure of a branch before it
+                continue  # this branch has no failure: keep the failure that an earlier branch may have set
             if name in own.inherited:
                 state.inherited[name] = own.inherited[name]
 

@@ -248,7 +248,7 @@ class NodesProgram:
         for choice, target in switch.arms:
             if type(choice) is type(value) and choice == value:
                 return target
-        for choice, target in switch.arms:  # the value's text may equal the branch's name
+        for choice, target in switch.arms:  # no branch has the value itself; one may be named by the value's text
             if choice == value or (isinstance(choice, str) and choice == str(value)):
                 return target
         if switch.default is not None:

@@ -23,7 +23,7 @@ class ReturnError(TypeError):
 
 
 def named_values(result: object, returns: Sequence[Return], what: str) -> Iterator[tuple[str, object]]:
-    """Match the result of a function to the declared returns; yield the name and the value of each return.
+    """Assign the values in a function's result to the declared returns; yield the name and the value of each return.
 
     Args:
         result: the result: for a single return its value, or a tuple with it; for several returns a tuple or list.

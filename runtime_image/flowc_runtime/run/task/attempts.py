@@ -80,7 +80,7 @@ def report(control: int, result: Result) -> None:
         OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # the record and the log contain the traceback; a pipe's buffer is small
+    error.pop("traceback", None)  # left out, since the record and the log contain it, and a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,

@@ -83,7 +83,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # until this process ends, because other debuggers do not report the end of a prompt
+            lease.keep()  # not only for a prompt, because debuggers other than pdb do not report when a prompt ends
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -124,7 +124,7 @@ def _lend_to_pdb(lease: Lease) -> None:
 
     def message(self: pdb.Pdb, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
-            waiting.append(text)  # for example `--Return--`: it is printed when the prompt has the terminal
+            waiting.append(text)  # a text such as `--Return--` is printed later, when the prompt has the terminal
         else:
             say(self, text)
 
@@ -170,9 +170,9 @@ def _is_users(frame: FrameType) -> bool:
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == CALL:  # this frame calls the step's code
+            if here.f_code.co_name == CALL:  # the method that calls the step's code
                 return True
-            if here.f_code.co_name == "run_code":  # this frame calls CALL and its wrappers
+            if here.f_code.co_name == "run_code":  # the method that calls CALL and its wrappers
                 return False
         elif is_ours(inner):
             return False

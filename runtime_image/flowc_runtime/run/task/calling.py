@@ -1,4 +1,5 @@
-"""Calls a step's code with its secrets set and its timeout running; ends forks that return from the code."""
+"""Calls the code of a step after setting the step's secrets and starting the step's timeout; ends forks that return
+from the code."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
-        if (left := began + seconds - time.monotonic()) > 0:  # the step used the timer for its own alarm
+        if (left := began + seconds - time.monotonic()) > 0:  # too early: the step set the timer for its own alarm
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # a value of 0 would stop the timer
             return
         raised.append(kind(f"step '{node.id}' took longer than its timeout of {seconds} s"))

@@ -377,7 +377,8 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record. The caller then reports the end, and finishes the cards, which show the record."""
+        """Write the record. Afterwards the caller reports the end of the attempt, and renders the final cards, which
+        show the record."""
         flush_streams()
         if self.constants:
             record["constants"] = self.constants

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
-    """Return the run's status. If the run's process has died without recording the end of the run, the status is
-    killed.
+    """Return the run's status. If the run's process has died without recording the end of the run, the state in the
+    status is `killed`.
 
     The death of a process is recognised only on the machine on which it ran.
 

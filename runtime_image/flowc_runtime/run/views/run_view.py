@@ -61,7 +61,8 @@ class RunView:
         return self._begun if isinstance(self._begun, Exception) else None
 
     def begun(self) -> RunView:
-        """Return the view itself, after checking that the run has a record. An unreadable record is not an error here.
+        """Return the view itself, after checking that the run has a record. A record that exists but cannot be read
+        raises no error in this method.
 
         Raises:
             NotFound: the run has no record.

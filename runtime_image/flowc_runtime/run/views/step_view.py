@@ -82,8 +82,8 @@ class StepView:
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:
-        """Yield the index path and the error of each unreadable task record; the path is None for a record that was
-        moved aside."""
+        """Yield the index path and the error of each task record that cannot be read; for records that `fsck` has moved
+        aside, the path is None."""
         run, step = self.records.store, self.name
         paths = run.done(step)
         for path in run.paths(step):

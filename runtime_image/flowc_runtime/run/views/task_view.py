@@ -270,7 +270,8 @@ class TaskView:
                 attempt is returned.
 
         Raises:
-            RecordError: neither the start of the first attempt nor the start of the attempt `shown` can be read.
+            RecordError: neither the start of the first attempt nor the start of the attempt that `shown` returns can be
+                read.
         """
         try:
             first = self.records.began(self.step, self.path, 1)

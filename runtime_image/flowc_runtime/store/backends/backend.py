@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Buffer
 
-# seconds between attempts to create an object while the store's answers contradict each other
+# seconds between attempts to create an object while the store reports both that the object exists and that it does not
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 

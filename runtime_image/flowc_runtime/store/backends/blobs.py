@@ -144,8 +144,8 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
     """Move a damaged object aside; return two texts for the error message: what was done with the object, and the
     remedy.
 
-    Since this process read the object, another reader may have moved it, and a writer may have stored it again. So the
-    moved object is checked, and moved back if it is correct.
+    After this process has read the object, another reader may have moved it, and a writer may have stored it again. So
+    the moved object is checked, and moved back if it is correct.
 
     Args:
         objects: the store.

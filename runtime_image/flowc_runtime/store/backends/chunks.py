@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLUSH_BYTES: Final = 1 << 20  # this number of appended bytes is written without delay
+FLUSH_BYTES: Final = 1 << 20  # when this number of bytes was appended, they are written at once
 FLUSH_SECONDS: Final = 1.0  # appended bytes are written after this time at the latest
 
 

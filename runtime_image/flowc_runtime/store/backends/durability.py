@@ -40,7 +40,7 @@ Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
 
 PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
-_HURRY: Final = 0.5  # seconds for which an interrupted wait continues if no line was printed yet
+_HURRY: Final = 0.5  # seconds for which the wait continues after a signal, unless the line was already printed
 _WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
 # On macOS, fsync does not flush the drive's cache; this request does.
 _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))
@@ -190,8 +190,8 @@ class Disk:
             wakeup: receives the signals of this process.
 
         Returns:
-            None if `then` was called; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may
-            not have run, and some data may not be on the disk.
+            None if `then` was called; otherwise the signal of `wakeup` that ended the wait. After a signal, it is
+            unknown whether `then` was called, and some data may not be on the disk.
 
         Raises:
             StoreError: writing failed, or `then` raised this error.
@@ -272,7 +272,7 @@ def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
 
 
 def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
-    """Wait until the pipe is readable; return None then, or the signal that ended the wait early."""
+    """Wait until the pipe is readable, and return None; if a signal ends the wait early, return the signal."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
     poll = select.poll()  # `selectors` would need one more descriptor
@@ -291,7 +291,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
             if until is None:
                 return cut
             poll.unregister(wakeup)
-            until = min(until, time.monotonic() + _HURRY)  # most disks finish within moments
+            until = min(until, time.monotonic() + _HURRY)  # wait a moment longer: most disks finish by then
         elif until is not None and time.monotonic() >= until:
             if cut is not None:
                 return cut

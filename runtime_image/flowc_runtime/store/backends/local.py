@@ -29,7 +29,7 @@ else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
-_RECORD_SIZE = 1 << 16  # bytes: most records are smaller
+_RECORD_SIZE = 1 << 16  # bytes that the first read requests: enough for most records
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
 
@@ -235,7 +235,8 @@ class LocalObjects:
                 try:
                     write_all(descriptor, [data])
                 except OSError:
-                    os.ftruncate(descriptor, before)  # each key has one writer, so only this writer's bytes are removed
+                    # removes the part that was written: only this call's bytes, since each key has one writer
+                    os.ftruncate(descriptor, before)
                     raise
             finally:
                 os.close(descriptor)

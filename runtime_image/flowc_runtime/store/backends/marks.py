@@ -131,7 +131,8 @@ def _hash(descriptor: int) -> str:
 
 
 def _place(status: os.stat_result, digest: str) -> _Place | None:
-    """Return the mark of a file with this digest, and its offset in the table; None if the machine has no boot id."""
+    """Return the mark of a file with this digest, and the mark's offset in the table; None if the machine has no boot
+    id."""
     if (boot := _boot()) is None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -164,7 +165,8 @@ def _has(table: int, place: _Place) -> bool:
 
 @contextmanager
 def _turn(table: int, offset: int, size: int) -> Iterator[None]:
-    """Let one process hash a file while others wait for its mark; the wait is limited, as the process may be slow."""
+    """Let one process hash a file while others wait for the file's mark; the others wait only for a limited time, since
+    the hashing process may be slow."""
     deadline = time.monotonic() + 1 + size / _SLOWEST
     while not _lock(table, offset) and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-REQUESTS = 16  # objects of a bucket that are read at the same time
+REQUESTS = 16  # the number of objects of a bucket that are read at the same time
 _AT_ONCE = 256  # number of objects that are passed to the threads together
 
 

@@ -103,8 +103,8 @@ class Objects(Protocol):
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; arguments and errors are those of `read_blob` with `once`.
 
-        If the store is a directory, a program that makes a value from the bytes needs no memory for the bytes
-        themselves.
+        If the store is a directory, the bytes are read from the object's file, so that a program that decodes them does
+        not hold all of them in memory.
         """
         ...
 

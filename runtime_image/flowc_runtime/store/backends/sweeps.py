@@ -33,7 +33,8 @@ _SWEEPS = "gc/sweeps"
 
 
 def wait(objects: Objects, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait until the running sweeps, which may delete objects that were old at the time of the call, have ended.
+    """Wait for the end of the sweeps that are running now: they may delete objects that were old when this function was
+    called.
 
     Args:
         objects: the store.
@@ -54,7 +55,7 @@ def _is_on(objects: Objects, key: str) -> bool:
         data = objects.get(key)
     except NotFound:
         return False
-    if not data:  # a loss of power truncated the lease and ended the collection
+    if not data:  # a loss of power has truncated the lease, and has also ended the collection
         return False
     # Imported here: the authoring API imports this module, but needs neither the IR's classes nor the shapes of
     # records.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 _KINDS: Final = ("run", "status", "attempt", "begin")
-# the number of entries of a flow that a repair may leave as separate objects; more entries are merged
+# if a repair writes more than this number of a flow's entries, all entries of the flow are merged into one object
 _FEW: Final = 100
 
 
@@ -69,7 +69,7 @@ class EndedCheck:
             self._status[place.flow, place.run] = cast("StatusRecord", record)
 
     def stale(self) -> Iterator[StaleCopy]:
-        """Yield the entries and packs that contradict the records, and collect `missing`.
+        """Yield the entries and packs that contradict the records, and fill the list `missing`.
 
         Raises:
             StoreError: the store cannot be read.

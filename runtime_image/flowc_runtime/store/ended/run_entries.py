@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable
 
 TOP: Final = "ended"
-MERGED: Final = "=merged"  # no quoted run id begins with `=`
+MERGED: Final = "=merged"  # differs from every quoted run id, since none begins with `=`
 # These names stand in a key where other objects have a PART, a piece of a run's packed records. No PART is equal to one
 # of them, because packed records are longer.
 NONE, CONTENT = "none", "content"
 VERSION: Final = 1  # the version of the format of merged objects
-MERGES: Final = 256  # one of this number of ended runs merges the entries of its flow
+MERGES: Final = 256  # on average, one of this number of runs merges the entries of its flow when it ends
 _PART: Final = 200  # characters: a gateway on a file system limits a part of a key to 255 bytes
 _KEY: Final = 960  # bytes: services limit a key, with the store's prefix, to 1,024 bytes
 _TRIES: Final = 5
@@ -124,7 +124,8 @@ def entries_of(flow: str, run: str) -> str:
 
 
 def merges(run: str) -> bool:
-    """Return whether a run merges the entries of its flow when it ends; its id selects one of MERGES runs."""
+    """Return whether a run merges the entries of its flow when it ends; a digest of the run's id decides, so that on
+    average one of MERGES runs does it."""
     return int(sha256([run.encode()])[:8], 16) % MERGES == 0
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from flowc_runtime.base.errors import RecordError
 
 NEEDED = ("run.json", "ir.json")
-"""The objects that exist before the first task of a run starts, and that are deleted last with a run."""
+"""The objects of a run that are written before its first task starts; when the run is deleted, they are deleted
+last."""
 
 _NUMBER = late_pattern(r"(\.json|[0-9a-f]{64})\.[0-9]+", re.ASCII)
 

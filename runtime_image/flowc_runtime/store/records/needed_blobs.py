@@ -123,4 +123,4 @@ def _is_whole(ref: ArtifactRef) -> bool:
     return digest == ref["digest"]
 
 
-_NOWHERE = cast("Objects", None)  # needed to compute keys, which reads nothing from the store
+_NOWHERE = cast("Objects", None)  # an argument of RunStore, which only computes keys here and uses no store

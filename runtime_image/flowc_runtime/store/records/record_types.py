@@ -1,7 +1,7 @@
 """The types of the store's JSON records. Other programs read the records: fields may be added, but never change their
 meaning.
 
-An added field needs a new version of the records, which `flowc_ir.versions` lists.
+An added field needs a new version of the records; `flowc_ir.versions` lists all versions.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class ParentsRecord(TypedDict):
     """The parent tasks at one node: the task at `path` or, with a `count`, the tasks at `path.0` to `path.count-1`.
 
     If an item can end at several nodes, because of a switch or a loop, there is such a record for each of these nodes.
-    The records of the tasks show at which node an item ended, and in which iteration.
+    The records of the tasks show at which of these nodes, and in which iteration of a loop, an item ended.
     """
 
     step: str

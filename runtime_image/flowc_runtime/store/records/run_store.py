@@ -120,7 +120,7 @@ class RunStore:
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
-        # the objects are in an agent process, which sends all requests to the bucket
+        # if `objects` forwards its calls to an agent process, that process also writes the entry of an ended run
         if (note := getattr(self.objects, "note_status", None)) is not None:
             note(self.flow, self.id, status)
         elif getattr(self.objects, "lists_ended", False):
@@ -193,8 +193,8 @@ class RunStore:
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
         """Write the record of an ended attempt, after all objects that it names; with a `disk`, wait for the disk.
 
-        The record of the first completed attempt becomes the task's record. A later completed attempt is kept and
-        marked as superseded, also in `record`; the result is then False.
+        The record of the first completed attempt becomes the task's record. If a completed attempt is
+        not the first, `record` is marked as superseded and written under the attempt's number, and the result is False.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects

@@ -99,7 +99,7 @@ def end_run(
     except StoreError as error:
         if status["state"] == "succeeded":
             status = {**status, "state": "failed", "message": str(error)}
-        with suppress(StoreError):  # the disk that has just failed may fail again
+        with suppress(StoreError):  # the first error is raised, even if this second write fails too
             run.set_status(status)
         raise
 

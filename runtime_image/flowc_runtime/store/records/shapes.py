@@ -209,7 +209,8 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if not _check_of(kind)(record):
         return _fault(shape, record, "")
-    # the record also has fields other than `version`
+    # A record of such a kind may lack any single field, but a record with only unknown fields besides `version` is
+    # faulty.
     if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():

@@ -102,7 +102,7 @@ class Store:
         return found
 
     def run(self, flow: str, run: str) -> RunStore:
-        """Return an object for a run, which need not exist."""
+        """Return an object for a run; the run need not exist."""
         return RunStore(self.objects, flow, run)
 
 

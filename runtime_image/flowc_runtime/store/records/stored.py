@@ -110,7 +110,8 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
 @functools.lru_cache(maxsize=4)
 def _loads(data: bytes) -> Flow:
-    """Parse an IR. A program that reads many runs of a flow reads the same IR again and again."""
+    """Parse an IR. The result is cached, because a program that reads many runs of a flow parses the same IR again and
+    again."""
     return loads(data.decode())
 
 

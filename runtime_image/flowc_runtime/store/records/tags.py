@@ -70,7 +70,7 @@ def name_of(tag: str) -> tuple[str, bytes]:
     if len(name) <= _MAX_NAME:
         return name, b""
     encoded = tag.encode()
-    return f"={sha256([encoded])}", encoded  # no quoted name begins with `=`
+    return f"={sha256([encoded])}", encoded  # differs from quoted tags: none begins with `=`
 
 
 def tag_of(name: str, read: Callable[[], bytes]) -> str:

@@ -36,7 +36,7 @@ class Beside:
 
     sent: dict[str, int] = field(default_factory=dict)
     extended: dict[str, int] = field(default_factory=dict)
-    _small: set[str] = field(default_factory=set)  # digests of blobs that have to be searched
+    _small: set[str] = field(default_factory=set)  # digests of blobs to search for ids of runs
 
     def note_blob(self, digest: str, size: int) -> None:
         """Record a blob that may contain the id of a run.
@@ -49,7 +49,8 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Keep the deletable objects that an object of a remaining run names.
+        """Keep those of the deletable objects whose names occur in a given object of a remaining run, or in a blob that
+        this object references.
 
         Args:
             objects: the store.
@@ -87,7 +88,7 @@ class Beside:
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
     """Find old uploaded files, and old files of extensions whose run is deleted or in `doomed`.
 
-    The caller then removes the files that are still needed (`spare`).
+    Afterwards the caller removes the files that are still needed from the result, by calls of `spare`.
 
     Args:
         store: the store.

@@ -41,7 +41,7 @@ else:  # imported at first use: only a store in a bucket needs the module
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
 _DIGEST = late_pattern(rb"\b[0-9a-f]{64}\b")
-_BATCH = 500  # objects deleted between two checks of the lease
+_BATCH = 500  # number of objects that are deleted before the lease is renewed again
 
 
 @final
@@ -95,7 +95,8 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 
 
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
-    """Remove blobs from the garbage that remaining runs reference; only runs that were not read before are read."""
+    """Remove from the garbage the blobs that remaining runs reference; runs whose records were read by an earlier call
+    are skipped."""
     for flow in store.flows():
         runs = store.run_ids(flow)
         for id in over(runs, f"reading the references of {flow}'s runs:", len(runs)):
@@ -118,8 +119,8 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     """Yield all records of the run; unreadable records are added to `garbage.unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes an ir.json in `damaged/` does not
-    # need it.
+    # If a run.json is lost, all blobs are kept. A lost ir.json has no such effect, since users may delete an ir.json
+    # that was moved to `damaged/`.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss
@@ -191,7 +192,8 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Keep runs and blobs that new runs or new tasks of `spin` need; runs that start even later wait (`sweeps`)."""
+    """Keep runs and blobs that new runs or new tasks of `spin` need; runs that start after this check wait for the end
+    of the sweep (see `sweeps`)."""
     late = [
         (flow, id)
         for flow in store.flows()

@@ -115,10 +115,11 @@ class _Check:
         self._records: set[str] = set()  # keys of existing objects, damaged ones included
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        # whether each run exists; cleared before each check for missing objects
+        # (flow, run) -> whether the run exists; emptied before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
         self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task uses parents of another run
+        # runs of `spin`: such a run has one task, whose parents are in another run
+        self._spun: set[tuple[str, str]] = set()
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
@@ -172,7 +173,7 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            # such hidden files, for example of a file manager, are not reported
+            # unknown files whose names begin with a dot, for example those of a file manager, are not reported
             hidden = entry.name.rpartition("/")[2].startswith(".")
             return 0, _nothing if hidden else lambda: self._fault(
                 UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size
@@ -301,7 +302,8 @@ class _Check:
         return [key for key in asked if key not in there]
 
     def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
-        """Return the pathspecs whose runs still exist: objects that were deleted with their run are not lost."""
+        """Return the pathspecs whose runs still exist: an object that was deleted together with its run does not count
+        as lost."""
         return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
 
     def _is_there(self, flow: str, run: str) -> bool:
@@ -346,7 +348,8 @@ def repair(store: Store, report: FsckReport) -> None:
             objects.delete(fault.key)
             fault.removed = True
     stale = [name for fault in report.faults if fault.kind == STALE_COPY for name in fault.touched]
-    if getattr(objects, "lists_ended", False):  # a listing must not hide that a record was moved
+    # the entry of a run whose record was moved is written anew: listings would still show the old record
+    if getattr(objects, "lists_ended", False):
         moved = [place_of(fault.key) for fault in report.faults if fault.moved]
         stale += [place.pathspec for place in moved if place.kind in ("run", "status")]
     if stale or report.unlisted:

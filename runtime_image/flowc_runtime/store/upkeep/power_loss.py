@@ -1,4 +1,5 @@
-"""Find what a power failure has destroyed in a store's directory: a file may exist but be empty or truncated.
+"""Find objects that a power failure has destroyed in a store's directory: an object's file may be missing, empty or
+truncated.
 
 A run that was reported as ended is complete (`durability`). A run that a power failure has interrupted may lack any
 object. Before results of such an interrupted run are reused, the sizes of the needed objects are checked, without

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.backends.objects import Objects
 
-WHEN = 32503680000.0  # the year 3000: the time of a line that replaces removed output
+WHEN = 32503680000.0  # the line that replaces removed output has a time in the year 3000
 _MARK = "[REDACTED runtime {}]"
 
 

@@ -43,7 +43,8 @@ def need(run: RunStore, root: str) -> None:
         "path": root,
         "when": time.time(),
     }
-    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # one object for any number of steps that `spin` executes
+    # one name for each directory, so that all steps that `spin` executes there share an object
+    name = sha256([f"{needs['host']}:{root}".encode()])[:16]
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
         run.objects.put(key, dump(needs))

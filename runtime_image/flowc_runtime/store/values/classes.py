@@ -87,7 +87,7 @@ def in_task(run: RunStore) -> Classes:
     """Return the `Classes` for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
-        # the current module is also used for values of earlier runs, whose flow may have had another name
+        # the flow may have had another name in earlier runs; the current module is used for values of those runs, too
         code = run.executes().code
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None

@@ -81,7 +81,7 @@ class Encoded:
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
-        self._least = sys.maxsize if in_band else OUT_OF_BAND  # size in bytes from which a buffer is out of band
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes: smaller buffers are part of the pickle
         name = pickler or ambient().pickler
         if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # readable by every reader
             name = PICKLE
@@ -194,8 +194,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. If the artifact has large buffers, `views` are the buffers in the mapped blob, `stream` is the
-    pickle."""
+    """A decoded value. `stream` is the pickle; if the artifact has large buffers, `views` are these buffers in the
+    mapped blob."""
 
     value: UserValue
     stream: memoryview

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# the name that records contain for this class, in whatever module the class is
+# records contain this name for the class ExternalFile, even after the class has moved to another module
 EXTERNAL = "flowc_runtime.external.ExternalFile"
 _EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
 

@@ -233,7 +233,7 @@ def store_files(
                 what = f"expected sha256 {value['packed'][:12]}…, found sha256 {record['digest'][:12]}…"
                 raise Damaged(f"file '{value['file']}' is damaged in the code package: {what}; deploy the flow again")
             stored[parameter.name] = {**record, "file": value["file"]}
-        elif "digest" not in value:  # a value with a digest was stored by the resumed run
+        elif "digest" not in value:  # a file with a `digest` is stored already, by the resumed run
             content = _content(objects, value)
             digest = _store_whole(objects, [content], len(content))
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# Until version 0.1.0, all modules of the runtime were in one directory: `flowc_runtime.external`.
+# Until version 0.1.0, all modules of the runtime were in one directory, for example `flowc_runtime.external`.
 _ROOMS: Final = {
     "base": (
         "addresses context contract errors file_parts given_files ignored index mounts progress signals "

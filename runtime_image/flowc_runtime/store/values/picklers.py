@@ -189,7 +189,7 @@ def _cloud_class() -> Picklers:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         def __init__(self, file: File, buffer_callback: Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            # the initializer of the base class reads this attribute once
+            # set before the initializer of the base class is called, which reads this attribute only once
             self.dispatch_table = with_reducers(table) or table
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
 

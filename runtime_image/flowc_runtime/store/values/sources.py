@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord
 else:
-    tarfile = LateModule("tarfile")  # imported at first use: the import costs start-up time, and only packages need it
+    tarfile = LateModule("tarfile")  # imported at first use: only runs with a stored code package need it
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
@@ -51,7 +51,7 @@ def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> Packa
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes a JSON escape
     digest = sha256([data])
-    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the files of the previous run
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the same files as the run before
         objects.create_blob([data])
     return {"digest": digest, "size": len(data)}
 

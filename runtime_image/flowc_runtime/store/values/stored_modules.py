@@ -85,14 +85,15 @@ class StoredModules:
                     vars(package).update(value)
 
     def _agrees(self, package: ModuleType, child: str) -> bool:
-        """Return whether a package may keep a run's module as an attribute: no file on this machine has other text for
-        it."""
+        """Return whether a package may keep a run's module as an attribute: true unless a file of this module on this
+        machine has another text."""
         _, text = self._files.get(f"{package.__name__}.{child}", ("", ""))
         files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
         return all(_has_text(file, text) for file in files if os.path.exists(file))
 
     def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, object]]]:
-        """Set this run's modules as attributes of packages in `kept`; return the attributes' previous values."""
+        """Set this run's modules as attributes of the packages in `kept`, which stay loaded; return the previous values
+        of these attributes."""
         bound: list[tuple[ModuleType, str, dict[str, object]]] = []
         for name in finder.names:
             parent, _, child = name.rpartition(".")

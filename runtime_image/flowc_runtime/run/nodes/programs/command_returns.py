@@ -53,7 +53,8 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     if shell.endswith("/bash"):
         # The prelude is on the command's first line, so that line numbers in the shell's messages stay correct.
         return f"{prelude} {_IN_BASH} __flowc_trap '' EXIT; {command}"
-    # In other shells a function cannot replace the builtin `trap`. An alias can replace it, from the next line on.
+    # In other shells no function can replace the builtin `trap`, but an alias can. The alias takes effect from the next
+    # line on.
     return f"{prelude} __flowc_ending() {{ :; }}; __flowc_trap '' EXIT; alias trap=__flowc_trap\n{command}"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a shorter secret is found only if the whole return or file equals it
+_SHORT: Final = 4  # a secret of fewer characters is found only if it is the whole return value or the whole file
 _CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
 
 
@@ -156,7 +156,8 @@ def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
         for form in _forms(value)
     ]
     with open(path, "rb") as file:
-        whole = file.read(_SHORT * 4 + 2).rstrip(b"\r\n")  # at most four bytes per character, and an end of line
+        # a short secret has at most four bytes per character; a line end may follow it
+        whole = file.read(_SHORT * 4 + 2).rstrip(b"\r\n")
         for name, value in secrets.items():
             if whole == value.encode("utf-8", "surrogateescape"):
                 return name

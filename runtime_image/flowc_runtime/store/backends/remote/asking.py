@@ -41,8 +41,8 @@ class Patience(NamedTuple):
 
     Attributes:
         seconds: the time after the first failed request at which no further request is sent.
-        quiet: the seconds without a byte after which a request is regarded as lost, for the first and each later
-            attempt.
+        quiet: a request is regarded as lost if no byte arrives for this number of seconds; one number for each attempt,
+            the last also for all later attempts.
         pause: the seconds before the second attempt; the pause grows with each attempt.
         longest: the longest pause in seconds.
     """
@@ -60,10 +60,10 @@ IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
 # again
 GIVEN_UP = Patience(0.0, (4.0,))
 TOLD = 4.0  # seconds without an answer before a line about it is printed
-LOOK = 3.0  # seconds between small requests to a store that receives a large object
+LOOK = 3.0  # while a large object is sent: seconds between small requests, which check that the store still answers
 SLOW = 15.0  # seconds of sending before a line about it is printed
 SMALL = 1 << 20  # the largest number of bytes of a small object
-UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # the seconds that sending may take: for at most SMALL bytes, and for more
+UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending may take: a small object, a large object
 
 
 class Asker:

@@ -1,4 +1,5 @@
-"""A cache of blobs on this machine: a task does not read from a bucket what another task here has stored or read.
+"""A cache of blobs on this machine: a task does not read a blob from a bucket if another task on the machine has stored
+or read it.
 
 The cache is `blobs/` in flowc's part of the user's cache directory; a file is named by the digest of its bytes. Only
 files that belong to this user are used, and their digest is checked like that of a blob in a directory, once per
@@ -34,7 +35,8 @@ else:  # imported at first use, because the import costs start-up time
 
 _PARTIAL: Final = ".partial"  # the end of the name of a file that is being written
 _ABANDONED: Final = 24 * 3600.0  # seconds after which such a file is deleted
-# bytes of a small file; before only this number of every 256 small files, the directory is listed
+# Files of fewer than _SMALL bytes are small. Listing the directory takes long, so space is made only before some small
+# files, chosen at random: _SOMETIMES of 256.
 _SMALL, _SOMETIMES = 1 << 20, 8
 _SHARE: Final = 10  # the cache uses at most one tenth of the free space of its disk
 
@@ -98,7 +100,8 @@ class BlobCache:
             return None
 
     def keep(self, file: BinaryIO, digest: str | None) -> None:
-        """Add a file that `begin` has returned to the cache, under its digest; with None, delete the file's name."""
+        """Add a file, which `begin` has returned, to the cache under its digest; if the digest is None, remove the file
+        instead."""
         with suppress(OSError):
             if digest is None:
                 os.unlink(file.name)
@@ -142,7 +145,8 @@ class BlobCache:
     def _make_space(self, size: int) -> bool:
         """Delete the oldest files until a file of this size fits; return whether it fits. Raises OSError.
 
-        Before most small files the directory is not read, because it may have many files.
+        For most small files, chosen at random, nothing is checked and the result is True, because reading a directory
+        with many files takes long.
         """
         if size < _SMALL and os.urandom(1)[0] >= _SOMETIMES:
             return True

@@ -49,12 +49,12 @@ SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-# seconds between attempts to create an object while the store's answers contradict each other
+# seconds between attempts to create an object while the store reports both that the object exists and that it does not
 _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended`: each run that ends writes an entry into the store
+    """A store in a bucket, below a prefix. `lists_ended` tells that each run that ends writes an entry into the store
     (`store.ended`)."""
 
     lists_ended = True
@@ -83,9 +83,9 @@ class RemoteObjects:
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False if an object with other bytes exists.
 
-        An existing object with the same bytes was written by this call: if an answer is lost, the repeated request
-        finds the object of the first request. Records contain their writer and time, so the records of two writers
-        never have the same bytes.
+        If the object exists with the same bytes, this call has written it: the answer to its first request was lost,
+        and the repeated request has found the object. Records contain their writer and time, so the records of two
+        writers never have the same bytes.
 
         Raises:
             StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
@@ -182,7 +182,8 @@ class RemoteObjects:
             except FileNotFoundError as error:
                 if "NoSuchUpload" not in str(error):
                     raise
-                # The answer to the request that completes the upload was lost, and obstore sent the request again.
+                # This error means that obstore sent the completing request of the upload twice, because the first
+                # answer was lost: the object may be complete.
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
