@@ -144,7 +144,7 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_durability(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of waiting until a run is on the disk before the run is reported as ended."""
+    """Yield the cost of waiting until a run's data is on the disk before the run is reported as ended."""
     none, run, task = bench.together(*(flow("fanout", "--durability", mode) for mode in ("none", "run", "task")))
     for mode, sample, target in (("run", run, 1.15), ("task", task, 1.6)):
         times = Sample(tuple(own / least for least, own in zip(none.seconds, sample.seconds, strict=True)))

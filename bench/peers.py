@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LINEAR, FANOUT, ARRAY, IMPORT = "3 trivial steps", "100 small tasks and their sum", "256 MiB array, 3 steps", "import"
 WORKS = (LINEAR, FANOUT, ARRAY, IMPORT)
-SLOW = 30.0  # seconds: a slower program is measured only once
+SLOW = 30.0  # seconds: if the first run of a program takes longer, the program is not measured again
 PEERS = FLOWS / "peers"
 TWO_WORKERS = ("--max-workers", "2")
 _REDUN = "import sys; from redun.cli import main; sys.exit(main())"

@@ -67,7 +67,7 @@ STARTS = (
     Start("completion of an option", 3, ("-m", "flowc"), line="flowc run --"),
     Start("completion of a run", 3, ("-m", "flowc"), line="flowc show LinearBench/", in_store=True),
     Start("10 mocked steps", 12, (*MADE, "--mock")),
-    Start("10 steps of a named pipeline", 25, MADE),  # most of the time is the start of the fork server
+    Start("10 steps of a named pipeline", 25, MADE),  # the figure consists mostly of the time to start the fork server
 )
 
 

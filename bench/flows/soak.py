@@ -1,4 +1,5 @@
-"""A foreach over many small items: some tasks count descriptors, children and memory of the process that runs it."""
+"""A foreach over many small items: some tasks count descriptors, children and memory of the process that forked
+them."""
 
 import json
 import os

@@ -31,13 +31,15 @@ else:  # imported at first use: needed only if tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 
-_MANY = 4  # at this fork, flowc compiles what forks use; with fewer forks, this would cost more time than it saves
+# Just before the fork with this number, flowc compiles the methods of dataclasses and named tuples that forks use. For
+# fewer forks, the compilation would take more time than it saves.
+_MANY = 4
 
 
 @final
 class Preloaded(RunStore):
-    """A run's store that caches one task's record: it is read once before the forks, since all of them need it. For
-    example, all items of a foreach need the record of the split.
+    """A run's store that caches the record of one task: the record is read once before the forks, since all forks need
+    it. For example, all items of a foreach need the record of the split.
 
     The record of a completed task never changes.
     """

@@ -141,7 +141,7 @@ class Rows:
     # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Return the final lines: the plain lines above the cursor, and every line above a plain line."""
+        """Return the final lines: each row above the cursor that is no progress bar, and all rows above such a row."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

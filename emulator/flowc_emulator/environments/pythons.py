@@ -78,8 +78,8 @@ def shorts(allowed: str) -> Iterator[str]:
 
 
 def _patches(allowed: str) -> set[int]:
-    """Return the patch numbers to try for each minor version: 0, 1, 99, and the patch numbers in the range with their
-    neighbours."""
+    """Return the patch numbers with which `shorts` tests each minor version: 0, 1, 99, and the patch numbers in the
+    range with their neighbours."""
     named = {numbers[2] for _, numbers, _ in parts(allowed) if len(numbers) > 2}
     return {0, 1, 99} | {near for patch in named for near in (patch - 1, patch, patch + 1) if near >= 0}
 

@@ -48,7 +48,7 @@ class ForkServer:
         this process.
         """
         self._link, theirs = socket.socketpair()
-        # The path does not contain the root of the flow's code, whose modules could hide flowc's own.
+        # The server's sys.path lacks the root of the flow's code, because the modules there could hide flowc's own.
         path = [entry for entry in sys.path if entry not in ("", root)]
         boot = f"import sys; sys.path[:] = {path!r}; from flowc_emulator.forkserver.server import main; main()"
         with theirs:

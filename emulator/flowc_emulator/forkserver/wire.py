@@ -160,7 +160,8 @@ def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     data = bytearray()
     while len(data) < length:
         data += _take(link, length - len(data))
-    # Hazard: received descriptors are inheritable; a program that a task starts would hold the task's pipes open.
+    # Hazard: received descriptors are inheritable. If they stayed so, a program that a task starts would keep the
+    # task's pipes open.
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     request: Request = pickle.loads(data)

@@ -79,7 +79,7 @@ class ForkStart:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """The end of a job, which is reported after its output: the end of its process, or the process's complete report.
+    """The end of a job, reported after its output: the job's process has ended, or has sent its complete report.
 
     `why` is the reason if the engine ended the process. `by_caller` is true if `Engine.end` was called for the job.
     """
@@ -102,7 +102,7 @@ class _Running(Generic[J]):
 
 
 class _Own(frozenset[int]):
-    """Processes that belong to no job: the given ones, and all in this process's session (jobs have other sessions)."""
+    """The processes that belong to no job: the given pids, and all of this process's session; a job has its own."""
 
     def __contains__(self, pid: object) -> bool:
         if super().__contains__(pid):
@@ -162,7 +162,8 @@ class Engine(Generic[J]):
         exist now until `close` is called.
 
         Args:
-            forks: whether jobs may be forks of this process. If not, its files are not flushed first.
+            forks: whether jobs may be forks of this process. If not, the buffered output of this process is not flushed
+                first.
 
         Raises:
             OSError: the fork fails.

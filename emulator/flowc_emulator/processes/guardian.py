@@ -106,7 +106,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # readers of the run's output must not wait for the guardian
+    for descriptor in (0, 1, 2):  # otherwise readers of the run's output would wait until the guardian ends, too
         os.dup2(null, descriptor)
     for line in _lines(read):
         if line == _DONE:

@@ -201,7 +201,7 @@ def _handlers() -> tuple[str, ...]:
     """Return the dotted names of the functions called at the end of the process, without the harmless ones."""
     spy = _Spy()
     atexit.unregister(spy)  # type: ignore[arg-type]  # unregister compares each function with its argument
-    # The functions of `threading` are called earlier, when threads are joined.
+    # `threading` has a list of its own: the interpreter calls the functions in it earlier, when it joins threads.
     seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
     names = [name for name in map(_name, seen) if not name.startswith(_OURS)]
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
