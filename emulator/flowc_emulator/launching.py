@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # imported at first use: needed only if tasks are forks of this process
+else:  # imported at first use: only a run whose tasks are forks of this process needs it
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 

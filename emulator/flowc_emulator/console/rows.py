@@ -94,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # the row's progress bar has erased its own text
+                self._rows[self._at] = _Row()  # an empty row is no progress bar any more: the bar has erased its text
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":

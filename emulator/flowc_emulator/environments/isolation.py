@@ -100,5 +100,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # if two processes create the link at the same time, both links are equal
+            temporary.rename(link)  # another process may have created an equal link at the same time
     return str(bridge)

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
-_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched
+_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched on PATH
 _PART = late_pattern(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the conditions of a version or range: operator (or empty), numbers, whether the numbers end with `.*`.
+    """Return the conditions of a version or range, each as a tuple: the operator (empty for a plain version), the
+    numbers, and whether `.*` follows the numbers.
 
     Conditions in any other form are ignored. Source: the version specifiers of PEP 440.
     """

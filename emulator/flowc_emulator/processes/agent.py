@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
-else:  # imported at first use: needed only when a run ends
+else:  # imported at first use: only the end of a run needs it
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 THREADS = 16  # the most parallel requests

@@ -54,7 +54,7 @@ class Inherited:
     prctl: Callable[[int, int], None] | None
 
     def lease(self) -> breakpoints.Lease | None:
-        """Return the object with which a debugger borrows the terminal; call it in the new process."""
+        """Return the object with which a debugger borrows the terminal; call this method in the new process."""
         return self.terminal.enter_child() if self.terminal is not None else None
 
 
@@ -98,7 +98,7 @@ class _Running(Generic[J]):
     began: float
     timed_out: bool = False
     ended_by: str | None = None
-    reported: bool = False  # whether the job has ended, and only its process continues
+    reported: bool = False  # whether the process has reported the job's end, but continues, for example to render cards
 
 
 class _Own(frozenset[int]):
@@ -354,7 +354,7 @@ class Engine(Generic[J]):
         """Start to accept the jobs' requests for the terminal."""
         if self._terminal is None:
             return
-        import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks
+        import_module("pdb")  # imported once, before the forks: every job gets a patched pdb
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)

@@ -44,8 +44,8 @@ class Guardian:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # the inherited descriptor for wakeups belongs to the supervisor
-                os.setsid()  # the guardian ignores Ctrl-C in the terminal
+                signal.set_wakeup_fd(-1)  # the inherited descriptor reports only signals of the supervisor
+                os.setsid()  # a session of its own, so that Ctrl-C in the terminal does not reach the guardian
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
                 _guard(end_others, record, read, set(sessions))

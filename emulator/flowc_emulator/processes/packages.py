@@ -33,7 +33,7 @@ class Harmless(NamedTuple):
 class Pool(NamedTuple):
     """Threads that a package starts on first use.
 
-    After a fork, only the global variable `flag` shows that the threads were started.
+    A forked process lacks these threads; only its copy of the global variable `flag` shows that they were started.
     """
 
     why: str

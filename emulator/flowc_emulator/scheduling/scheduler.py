@@ -99,7 +99,7 @@ class Scheduler:
                 else:
                     self.succeeded(entry, result.count, result.choice)
                 continue
-            first = None  # the first of consecutive items that have to run
+            first = None  # the number of the first of consecutive items that have to run
             for number in range(entry.next, entry.count):
                 path = self._graph.following(entry.split, entry.path, entry.step, number)
                 result = reused(entry.step, path)

@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# the only key that unpacking `**config` produces; a number follows, so that two unpacked configs have different keys
+# `**config` gives a single key, this text and a number; the number makes the keys of two unpacked configs different
 _UNPACKED = "**flowc"
 
 
