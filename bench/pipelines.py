@@ -28,7 +28,7 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """A command line, and the environment variables that it adds."""
+    """The command line of a program, and the environment variables to set in addition."""
 
     command: list[str]
     variables: Mapping[str, str]

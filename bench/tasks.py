@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-FEW, MANY = 5, 305  # the numbers of items in the two runs
+FEW, MANY = 5, 305  # the numbers of items in the short and in the long run, whose difference gives the cost of a task
 FORKS = 300
 FILES_A_TASK = 3
 LIBRARIES = ("numpy", "pandas", "sklearn")

@@ -1,4 +1,4 @@
-"""Make the assignments of a plan's attempts, and the launchers of their processes."""
+"""Make an assignment (the data of an attempt) and a launcher (which starts the process) for each attempt of a plan."""
 
 from __future__ import annotations
 
