@@ -1,8 +1,8 @@
 """Measure other programs with the same work as flowc, each in a cached virtual environment and with two workers.
 
-Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each file
-does the same work in the way that its program's documentation recommends. Each task runs in its own process if the
-program can do so.
+Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each of
+these files does the same work, in the way that the program's documentation recommends. Each task runs in its own
+process if the program can do so.
 """
 
 from __future__ import annotations

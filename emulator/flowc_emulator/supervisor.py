@@ -45,7 +45,7 @@ else:  # imported at first use: the first output of a task needs it
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
-MOST_REMAINING = 32  # processes that render cards after their tasks; more of them delay the next task
+MOST_REMAINING = 32  # while this many ended tasks still render cards, no task starts
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -68,7 +68,7 @@ class Supervisor:
         self._timeout_grace = timeout_grace
         self._attempts = Attempts(plan)
         self._places = Places(plan.max_workers, plan.processors)
-        self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
+        self._hung: dict[Job, bytes] = {}  # hanging tasks whose stack was requested -> their output since
         private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 

@@ -253,7 +253,7 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # a living agent would keep waiting for the store
+                self._kill()  # the agent could otherwise keep waiting for the store
                 raise StoreError(f"{self.url} does not answer, and the run is being ended")
 
 

@@ -43,7 +43,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # the file exists as long as the run
+        self._lock = tempfile.TemporaryFile()  # a file without a name, which tasks lock
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
@@ -97,7 +97,7 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # the terminal is not the controlling terminal of any session
+        with contextlib.suppress(OSError):  # it is not the controlling terminal of this process
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False

@@ -112,7 +112,7 @@ class Scheduler:
                 self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
             if first is not None:
                 items.append(replace(entry, next=first))
-        self._ready = jobs + items  # jobs before fan-outs, as in `_start`
+        self._ready = jobs + items  # jobs are queued before fan-outs, as in `_start`
 
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
@@ -199,7 +199,7 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        # Jobs come before fan-outs: an item of a foreach is completed before the next item starts.
+        # A job is queued before the fan-outs, so that an item of a foreach is completed before the next item starts.
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:

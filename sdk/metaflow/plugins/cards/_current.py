@@ -216,7 +216,7 @@ def _rendered(component: MetaflowCardComponent) -> str:
     try:
         value = component.render()
         text = json_text.dumps(value)
-    except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
+    except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)

@@ -103,7 +103,7 @@ class OwnRenderer:
         if self._started:  # false if `start` was not called, as in a test that runs one step
             try:
                 self.maker.make(text, final=False)
-            except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the card
+            except StepTimeout:  # raised in any line when the step's time is up; it is no error of the card
                 raise
             except Exception as error:
                 warn(f"a refresh of the card '{self.card.type}' failed: {Failure.from_error(error).short}")

@@ -34,7 +34,7 @@ def render_safely(render: _Render) -> _Render:
     def safe(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return render(self, *args, **kwargs)
-        except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
+        except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
             raise
         except Exception as error:
             return failure(self, error)
