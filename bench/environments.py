@@ -1,4 +1,4 @@
-"""Virtual environments of other programs, made once, below the bench's cache."""
+"""Virtual environments in which other programs are measured, each created once in the bench's cache directory."""
 
 from __future__ import annotations
 

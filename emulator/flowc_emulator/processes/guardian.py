@@ -37,8 +37,8 @@ class Guardian:
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
         left these sessions, and then calls `record`. Raises OSError if the fork fails.
 
-        Hazard: the guardian must close the writing end of its pipe, because end of file on the pipe tells it that this
-        process has ended. The guardian never returns to the caller.
+        Hazard: the guardian must close its copy of the pipe's writing end, because end of file on the pipe tells the
+        guardian that this process has ended. The guardian never returns to the caller.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()

@@ -18,7 +18,7 @@ class ForkHazard(NamedTuple):
     why: str
     version: str
     evidence: str
-    """The observed behaviour that shows the hazard."""
+    """The kind of state that a test found after the import, such as `threads after the import`."""
     seconds: float
     """The duration of the package's import in seconds."""
 

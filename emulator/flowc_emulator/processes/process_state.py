@@ -50,7 +50,7 @@ class State(NamedTuple):
     def now(cls) -> State:
         """Return the state of this process.
 
-        Hazard: if the process has more than one thread, this forks once, to see which threads stop at a fork.
+        Hazard: if the process has more than one thread, this method forks once, to see which threads stop at a fork.
         """
         return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 

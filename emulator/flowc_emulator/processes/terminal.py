@@ -152,7 +152,8 @@ class Borrowed:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Use the terminal as stdin, stdout and stderr in the block; the task's timeout is paused meanwhile."""
+        """Use the terminal as stdin, stdout and stderr during the `with` block; the task's timeout is paused
+        meanwhile."""
         with self._thread:
             if self._depth:
                 yield
@@ -227,7 +228,7 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process; answers to processes that have died may arrive before."""
+        """Wait for the answer to this process; answers to processes that have died may arrive before it."""
         line = b""
         while True:
             line += os.read(self._answers, 1)

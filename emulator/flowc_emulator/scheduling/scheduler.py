@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(slots=True)
 class _Items:
-    """The unstarted items of a foreach, or members of a gang."""
+    """The items of a foreach, or the members of a gang, that are not started yet."""
 
     split: str
     step: str
@@ -140,7 +140,7 @@ class Scheduler:
         return None
 
     def ready(self, most: int) -> int:
-        """Return how many jobs `take` could return now, counted up to `most`."""
+        """Return how many jobs `take` could return now; the method stops counting at `most`."""
         count = 0
         for entry in self._ready:
             count += 1 if isinstance(entry, Job) else entry.count - entry.next

@@ -1,5 +1,4 @@
-"""`_attach_decorators_to_step`, found under the name of Metaflow's module: hooks call it to add decorators to a
-step."""
+"""`_attach_decorators_to_step`, under the name of Metaflow's module: hooks call it to add decorators to a step."""
 
 from metaflow._legacy.hooks import attach_decorators as _attach_decorators_to_step
 

@@ -161,7 +161,7 @@ class Config(_Delayed):
     """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
 
     The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
-    `ConfigValue`. With `plain`, it is the parser's result, or the text if there is no parser. While the class is
+    `ConfigValue`. With `plain`, the value is the parser's result, or the text if there is no parser. While the class is
     defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
     `config_expr("config.value + 1")` instead.
 
