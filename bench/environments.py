@@ -33,7 +33,7 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 
 def make_checkout(commit: str, extra: str) -> str:
-    """Return the path of the interpreter of an environment with flowc as of a commit; create it on first use.
+    """Return the path of the interpreter of an environment that contains a commit of flowc; create it on first use.
 
     Args:
         commit: a commit of this repository.

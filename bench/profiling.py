@@ -1,4 +1,5 @@
-"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, by a sampling profiler.
+"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, measured by a sampling
+profiler.
 
 The text of the page is in `bench/hot_path.md`.
 """

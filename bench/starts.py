@@ -36,7 +36,7 @@ class Start:
 
     Attributes:
         name: the figure's name.
-        target: the largest ratio of its CPU time to a bare start's.
+        target: the largest allowed ratio of the program's CPU time to that of a bare start.
         arguments: the arguments of Python.
         line: the command line to complete; empty for programs other than a completion.
         added: whether the bare start is subtracted from the ratio.

@@ -73,7 +73,7 @@ def check_python(allowed: str | None) -> None:
     """Check that flowc's runtime supports a version or a range of Python; None is always supported.
 
     Raises:
-        BuildError: the runtime does not support it.
+        BuildError: flowc's runtime does not support the version or the range.
     """
     if allowed is not None and pythons.is_too_old(allowed):
         least = ".".join(map(str, pythons.LEAST))

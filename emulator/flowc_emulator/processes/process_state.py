@@ -1,7 +1,8 @@
 """State of a process that a fork must not share, compared before and after an import.
 
-A fork copies only memory. A thread does not exist in the copy, a descriptor has one file offset for both processes, a
-child has one parent, and a fork would call the functions that are registered for the process's end twice or never.
+A fork copies only memory. Threads do not exist in the copy; the two processes share the file offsets of open
+descriptors; a child process has only one of them as its parent; and functions that are registered for the process's end
+would be called twice or never.
 """
 
 from __future__ import annotations

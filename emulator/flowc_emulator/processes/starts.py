@@ -1,7 +1,7 @@
 """How the processes of a run's tasks start: as forks of the process that has imported the flow, or with a fresh import.
 
 Forking can replace an import in the task only if the import left no state that must not be shared
-(docs/adr/0015-starts.md). The caller that starts the run decides this and passes a `Rule`.
+(docs/adr/0015-starts.md). The caller that starts the run decides how its tasks start, and passes a `Rule`.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # it is not the controlling terminal of this process
+        with contextlib.suppress(OSError):  # raised if this process has another controlling terminal or none
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False

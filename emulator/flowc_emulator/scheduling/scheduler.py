@@ -86,8 +86,9 @@ class Scheduler:
         Call this method before the first `take`.
 
         Args:
-            reused: returns the result of a task, by step and index path; None if it has to run. The function is called
-                when all tasks before the task have ended; for a gang, it must return results for all members or none.
+            reused: returns the result of a task, by step and index path; None if the task has to run. The function is
+                called when all tasks before the task have ended; for a gang, it must return results for all members or
+                for none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
