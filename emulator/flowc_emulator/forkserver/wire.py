@@ -116,7 +116,7 @@ class Ready:
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply after an import of this package left state in the process that forks must not share. The branch has
+    """The reply that the import of this package has left state in the process that forks must not share. The branch has
     ended."""
 
     package: str

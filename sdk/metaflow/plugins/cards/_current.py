@@ -212,7 +212,8 @@ class CurrentCards:
 
 
 def _rendered(component: MetaflowCardComponent) -> str:
-    """Return the rendered component as JSON. If the card cannot show it, return a failure and print a warning."""
+    """Return the rendered component as JSON. If the card cannot show the component, return a failure and print a
+    warning."""
     try:
         value = component.render()
         text = json_text.dumps(value)

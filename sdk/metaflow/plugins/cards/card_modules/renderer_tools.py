@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the error in their place, and the other components as usual."""
+"""Handling of a component that fails: the card shows the error in its place, and all other components as usual."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TaskToDict:
 
 
 def render_part(component: object) -> Any:
-    """Return a component that is nested in another component as a dict."""
+    """Return the dict of a component that is nested in another component."""
     rendered = _render(component)
     return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
 
