@@ -72,7 +72,7 @@ class CardComponents:
 
         Args:
             data: data for the method `refresh` of a custom card; the data is kept until other data replaces it.
-            force: whether to render even if the latest refresh is younger than `refresh_interval`. If it is true, the
+            force: whether to render even if the latest refresh is younger than `refresh_interval`. If true, the
                 call waits until the latest refresh is done, at most the card's `timeout`, in seconds.
         """
         if data is not None:
