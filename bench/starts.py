@@ -38,7 +38,7 @@ class Start:
         name: the figure's name.
         target: the largest allowed ratio of the program's CPU time to that of a bare start.
         arguments: the arguments of Python.
-        line: the command line to complete; empty for programs other than a completion.
+        line: the command line that a completion completes; empty for other programs.
         added: whether the bare start is subtracted from the ratio.
         in_store: whether the program needs a store with runs.
     """

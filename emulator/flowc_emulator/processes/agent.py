@@ -150,7 +150,7 @@ class Agent:
         return answer
 
     def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
-        """If the store is a bucket, write the objects with which the client finds and reads a run that has ended."""
+        """If the store is a bucket, write the two objects (entry and pack) that make reading an ended run faster."""
         self._ask("note_status", flow, run, status)
 
     def exists(self, key: str, size: int | None = None) -> bool:
