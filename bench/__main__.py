@@ -18,7 +18,7 @@ from bench.report import write_report
 
 
 def main() -> int:
-    """Measure and print. Return the exit code: 1 with --check if a target is missed."""
+    """Measure and print. Return the exit code: 1 if `--check` is given and a target is missed, otherwise 0."""
     arguments = _arguments()
     if arguments.profile:
         write_profile()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE = 256 * MIB
-# row of the table -> the package that it needs
+# row of the table -> the package that must be installed to measure this row; empty for none
 TYPES = {"numpy": "numpy", "bytes": "", "pandas": "pandas", "Arrow": "pyarrow", "torch": "torch"}
 
 

@@ -67,7 +67,7 @@ def _ratio(name: str, rounds: list[dict[str, float]], one: str, other: str, targ
 
 
 def main(what: str, url: str, kind: str, ref: str) -> None:
-    """Send and receive bytes by obstore, or save or load a value; print the seconds and the memory in bytes."""
+    """Depending on `what`, transfer bytes with obstore, save a value or load one; print the seconds and the memory."""
     answer: dict[str, object] = {"size": SIZE}
     if what == "raw":
         import obstore

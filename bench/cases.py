@@ -24,7 +24,7 @@ from bench.tasks import measure_science, measure_tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# largest ratios of a time with the digest check to the time without the check
+# the largest allowed ratios of a time with the digest check to the time without the check
 CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0
 
 
@@ -110,7 +110,8 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_checks(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of comparing stored data with its digest. Programs with and without the check run alternately."""
+    """Yield the cost of comparing stored data with its digest. A program runs alternately with the check and without
+    it."""
     ways: tuple[tuple[str, list[str], dict[str, str]], ...] = (
         ("once", [], {}),
         ("always", ["--verify", "always"], {}),
@@ -144,7 +145,7 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_durability(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of waiting until a run is on the disk before the run is reported as ended."""
+    """Yield the cost of waiting until a run's data is on the disk before the run is reported as ended."""
     none, run, task = bench.together(*(flow("fanout", "--durability", mode) for mode in ("none", "run", "task")))
     for mode, sample, target in (("run", run, 1.15), ("task", task, 1.6)):
         times = Sample(tuple(own / least for least, own in zip(none.seconds, sample.seconds, strict=True)))

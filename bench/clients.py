@@ -15,7 +15,7 @@ RUNS, TASKS = 1_000, 10_000
 
 
 def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
-    """Copy the only run of a flow: ids and times of copies are a second apart, every tenth copy has the tag `tenth`."""
+    """Copy a flow's only run `count - 1` times: the copies begin a second apart, every tenth has the tag `tenth`."""
     (first,) = (store / "flows" / flow / "runs").iterdir()
     record = json.loads((first / "run.json").read_text())
     for number in range(1, count):
@@ -30,7 +30,7 @@ def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
 
 
 def make_tasks(store: Path, flow: str, step: str, count: int = TASKS) -> None:
-    """Copy the first task of the only run's foreach."""
+    """Fill the foreach of a flow's only run with `count` tasks, which are copies of its first task."""
     (run,) = (store / "flows" / flow / "runs").iterdir()
     tasks = run / "tasks" / step
     begun, record = (tasks / "0.0-1.begin.json").read_bytes(), _open(json.loads((tasks / "0.0.json").read_text()))

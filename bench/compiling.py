@@ -33,7 +33,7 @@ def write_chain(path: Path, steps: int) -> None:
 
 
 def measure_compiler(bench: Bench) -> Iterator[Figure]:
-    """Yield the cost of compiling flows to Argo. All programs of a figure run alternately, and a figure is CPU time."""
+    """Yield the cost of compiling flows to Argo. The programs of a figure run alternately; CPU times are compared."""
     places = {steps: _flow_of(bench.directory, steps) for steps in (100, 1000, 4000)}
     bare = [sys.executable, "-c", "pass"]
     ours = {steps: ([sys.executable, *MANIFEST], place) for steps, place in places.items()}

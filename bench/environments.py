@@ -1,4 +1,4 @@
-"""Virtual environments of other programs, made once, below the bench's cache."""
+"""Virtual environments in which other programs are measured, each created once in the bench's cache directory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 
 def make_checkout(commit: str, extra: str) -> str:
-    """Return the path of the interpreter of an environment with flowc as of a commit; create it on first use.
+    """Return the path of the interpreter of an environment that contains a commit of flowc; create it on first use.
 
     Args:
         commit: a commit of this repository.

@@ -20,7 +20,8 @@ Unit = Literal["s", "ms", "×", "kB", ""]
 @final
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: `value` is the median, `least` the minimum, `ratio` a text with a comparison."""
+    """One line of the table: `value` is the median, `least` the minimum, `ratio` a text that compares the value with a
+    floor or with another program."""
 
     name: str
     value: float
@@ -38,7 +39,7 @@ class Figure:
 @final
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Runs each program `times` times in a directory, and compares its duration with `floors`.
+    """Runs each program `times` times in a directory, and relates its duration to `floors`.
 
     The floors are the shortest possible durations on this machine, such as the start of a Python process without code.
     """

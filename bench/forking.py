@@ -1,7 +1,7 @@
-"""Measure the least cost of a task: a process as large as a run forks a child that exits at once, and waits for it.
+"""Measure the least cost of a task: a process with the memory of a real run forks a child that exits at once.
 
 `python -m bench.forking COUNT FLOW.py ARGUMENT…` first runs the flow in this process, so that the process has the
-modules and objects of a real run. It then prints the wall and the CPU seconds of one fork as JSON.
+modules and objects of a real run. The command then prints the wall and the CPU seconds of one fork as JSON.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class Use(NamedTuple):
 
 
 class Floors(NamedTuple):
-    """The least times of the operating system and of Python; no program can be faster."""
+    """The shortest times of three basic operations on this machine; no program that needs the operation can be
+    faster."""
 
     python: Sample  # start a Python that does nothing, and wait for its end
     fork: Sample  # fork a small Python process, and wait for the child's end
@@ -102,7 +103,7 @@ def output(command: Sequence[str], directory: Path, variables: Mapping[str, str]
 
 
 def measure_floors(directory: Path, times: int) -> Floors:
-    """Measure the machine's least times, in a directory on the disk of the store."""
+    """Measure the three `Floors` of this machine; the files are written in a directory on the disk of the store."""
     bare = [sys.executable, "-I", "-S", "-c", ""]
     return Floors(
         python=repeat(4 * times, lambda: run(bare, directory)),

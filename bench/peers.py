@@ -1,8 +1,8 @@
 """Measure other programs with the same work as flowc, each in a cached virtual environment and with two workers.
 
-Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each file
-does the same work in the way that its program's documentation recommends. Each task runs in its own process if the
-program can do so.
+Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each of
+these files does the same work, in the way that the program's documentation recommends. Each task runs in its own
+process if the program can do so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LINEAR, FANOUT, ARRAY, IMPORT = "3 trivial steps", "100 small tasks and their sum", "256 MiB array, 3 steps", "import"
 WORKS = (LINEAR, FANOUT, ARRAY, IMPORT)
-SLOW = 30.0  # seconds: a slower program is measured only once
+SLOW = 30.0  # seconds: if the first run of a program takes longer, the program is not measured again
 PEERS = FLOWS / "peers"
 TWO_WORKERS = ("--max-workers", "2")
 _REDUN = "import sys; from redun.cli import main; sys.exit(main())"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-RUNNABLE = ("runnable-0.50.0", ("runnable[k8s]==0.50.0",))  # the extra `k8s` contains runnable's back end for Argo
+RUNNABLE = ("runnable-0.50.0", ("runnable[k8s]==0.50.0",))  # the extra `k8s` also installs runnable's back end for Argo
 FILES = ("plain_functions.py", "pipelines.py", "made_pipelines.py", "runnable_argo.yaml")
 MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 
@@ -28,7 +28,7 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """A command line, and the environment variables that it adds."""
+    """The command line of a program, and the environment variables to set in addition."""
 
     command: list[str]
     variables: Mapping[str, str]
@@ -89,7 +89,8 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 1 / 5, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    few = max(1, bench.times // 4)  # fewer rounds, because each takes a minute or more; `ten` has filled the caches
+    # Fewer rounds, because each round takes a minute or more. No cold run, because `ten` has already filled the caches.
+    few = max(1, bench.times // 4)
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 80, alternately(place, few, *items, cold=0))
 
     def own(number: int) -> Program:

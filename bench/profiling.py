@@ -1,4 +1,5 @@
-"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, by a sampling profiler.
+"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, measured by a sampling
+profiler.
 
 The text of the page is in `bench/hot_path.md`.
 """
@@ -128,7 +129,7 @@ def _file(frame: str) -> str:
 
 
 def _package(frame: str) -> str | None:
-    """Return the directory of a frame of flowc's code, such as `flowc/cli`, else None."""
+    """Return the directory of flowc that contains the code of a frame, such as `flowc/cli`; None for other packages."""
     directories = _file(frame).split("/")
     return (
         "/".join(directories[:2] if len(directories) > 2 else directories[:1]) if directories[0] in PACKAGES else None
@@ -136,7 +137,7 @@ def _package(frame: str) -> str | None:
 
 
 def _part(stack: Stack) -> str:
-    """Return the part of the program to which a stack belongs."""
+    """Return the row of the table in which a stack is counted: a kind of work, or a directory of flowc."""
     if not stack.frames:
         return NATIVE
     if any(_file(frame).startswith(_IMPORTLIB) for frame in stack.frames):
@@ -145,7 +146,7 @@ def _part(stack: Stack) -> str:
 
 
 def _function(stack: Stack) -> str:
-    """Return the innermost function of a stack."""
+    """Return the name and the file of the innermost function of a stack."""
     if not stack.frames:
         return NATIVE
     function, _, file = stack.frames[-1].partition(" (")

@@ -65,7 +65,7 @@ def measure_reads(bench: Bench) -> Iterator[Figure]:
 
 
 def _store(place: Path, runs: int) -> Path:
-    """Return a store with copies of a real run, and with a run of many tasks of another flow."""
+    """Return a store with `runs` copies of a real run, and with one run of another flow, which has many tasks."""
     place.mkdir(parents=True)
     for name in ("FanoutBench", "TasksBench"):
         text = (FLOWS / "fanout.py").read_text(encoding="utf-8").replace("FanoutBench", name)

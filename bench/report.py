@@ -63,7 +63,7 @@ def _processor() -> str:
 
 
 def _peers_of(work: str, peers: Sequence[PeerFigure], charts: Path) -> str:
-    """Return the heading, the chart and the table of one workload."""
+    """Return a section of the page: the heading, the chart and the table of one workload."""
     found = sorted((each for each in peers if each.work == work), key=lambda each: (each.ratio != 1, each.wall))
     name = "-".join(work.lower().replace(",", "").split())
     rows = [(each.peer.name, each.wall, f"{_seconds(each.wall)}, {each.ratio:.1f} ×") for each in found]

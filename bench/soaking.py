@@ -36,7 +36,7 @@ class Soak(NamedTuple):
     Attributes:
         tasks: the number of items.
         use: the wall and the CPU time of the whole run.
-        samples: what the sampled tasks have seen, in the order of the items.
+        samples: the counts that some tasks returned, in the order of the items.
         files: the number of files of the store.
         size: the bytes of these files.
     """

@@ -36,9 +36,9 @@ class Start:
 
     Attributes:
         name: the figure's name.
-        target: the largest ratio of its CPU time to a bare start's.
+        target: the largest allowed ratio of the program's CPU time to that of a bare start.
         arguments: the arguments of Python.
-        line: the command line to complete; empty for programs other than a completion.
+        line: the command line that a completion completes; empty for other programs.
         added: whether the bare start is subtracted from the ratio.
         in_store: whether the program needs a store with runs.
     """
@@ -67,7 +67,7 @@ STARTS = (
     Start("completion of an option", 3, ("-m", "flowc"), line="flowc run --"),
     Start("completion of a run", 3, ("-m", "flowc"), line="flowc show LinearBench/", in_store=True),
     Start("10 mocked steps", 12, (*MADE, "--mock")),
-    Start("10 steps of a named pipeline", 25, MADE),  # most of the time is the start of the fork server
+    Start("10 steps of a named pipeline", 25, MADE),  # the figure consists mostly of the time to start the fork server
 )
 
 

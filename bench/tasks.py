@@ -1,7 +1,7 @@
 """Measure the cost of a task without the fixed cost of a run, relative to a fork (`bench.forking`).
 
-All figures here are ratios of CPU times (user and system, of all processes), because the wall time of a task is a few
-milliseconds and depends on what else the machine does; the text beside a figure shows wall times too. A task's cost is
+All figures here are ratios of CPU times (user and system, of all processes): the wall time of a task is only a few
+milliseconds and depends on the load of the machine; the text beside a figure also shows wall times. A task's cost is
 the difference of two runs with different numbers of tasks, divided by the difference of the numbers.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-FEW, MANY = 5, 305  # the numbers of items in the two runs
+FEW, MANY = 5, 305  # the numbers of items in the short and in the long run, whose difference gives the cost of a task
 FORKS = 300
 FILES_A_TASK = 3
 LIBRARIES = ("numpy", "pandas", "sklearn")

@@ -1,4 +1,4 @@
-"""A flow that measures digest checks: tasks of a foreach read a 256 MiB array, and another value is 20 MiB of text.
+"""A flow that measures digest checks: the tasks of a foreach read a 256 MiB array; the flow also stores 20 MiB of text.
 
 If the environment variable BENCH_UNCHECKED is set, mapped files are not hashed.
 """

@@ -1,4 +1,4 @@
-"""The flow of `fanout.py` with large imported libraries: measures the cost of forking such a process."""
+"""The flow of `fanout.py` in a process with large imported libraries: measures the cost of forking the process."""
 
 import numpy  # noqa: F401
 import pandas  # noqa: F401

@@ -1,4 +1,4 @@
-"""A foreach over many small items: some tasks count descriptors, children and memory of the process that runs it."""
+"""A foreach over many small items: some tasks count descriptors, children and memory of the run's process."""
 
 import json
 import os
@@ -12,7 +12,8 @@ SAMPLES = 20
 
 
 def sample(number: int) -> dict[str, int]:
-    """Return counts of the process that forked this one, and of the temporary files of the run."""
+    """Return the counts of the process that forked this one, and of the run's temporary files and unfinished
+    objects."""
     supervisor = Path(f"/proc/{os.getppid()}")
     status = dict(line.split(":", 1) for line in (supervisor / "status").read_text().splitlines())
     return {

@@ -1,4 +1,4 @@
-"""Make the assignments of a plan's attempts, and the launchers of their processes."""
+"""Make an assignment (the data of an attempt) and a launcher (which starts the process) for each attempt of a plan."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.run.task.warm_up import warm_up
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # imported at first use: needed only if tasks are forks of this process
+else:  # imported at first use: only a run whose tasks are forks of this process needs it
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 
-_MANY = 4  # at this fork, flowc compiles what forks use; with fewer forks, this would cost more time than it saves
+# Just before the fork with this number, flowc compiles the methods of dataclasses and named tuples that forks use. For
+# fewer forks, the compilation would take more time than it saves.
+_MANY = 4
 
 
 @final
 class Preloaded(RunStore):
-    """A run's store that caches one task's record: it is read once before the forks, since all of them need it. For
-    example, all items of a foreach need the record of the split.
+    """A run's store that caches the record of one task: the record is read once before the forks, since all forks need
+    it. For example, all items of a foreach need the record of the split.
 
     The record of a completed task never changes.
     """

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Only:
     """The single task of a run; its inputs are tasks of the run `inputs`, and `overrides` replaces some artifacts.
 
-    If `bare` is true, the task runs without its step's decorators. The task's first attempt is already claimed.
+    If `bare` is true, the task runs without its step's decorators. The task's first attempt is already claimed: the
+    store contains the record of its start.
     """
 
     step: str

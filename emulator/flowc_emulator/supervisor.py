@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
-else:  # imported at first use: needed for the first output of a task
+else:  # imported at first use: the first output of a task needs it
     logs = LateModule("flowc_runtime.process.logs")
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
-MOST_REMAINING = 32  # processes that render cards after their tasks; more of them delay the next task
+MOST_REMAINING = 32  # while this many ended tasks still render cards, no task starts
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -68,7 +68,7 @@ class Supervisor:
         self._timeout_grace = timeout_grace
         self._attempts = Attempts(plan)
         self._places = Places(plan.max_workers, plan.processors)
-        self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
+        self._hung: dict[Job, bytes] = {}  # hanging tasks whose stack was requested -> their output since
         private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
@@ -128,7 +128,7 @@ class Supervisor:
         taken: list[tuple[str, str, Result]] = []
 
         def reused(step: str, path: str) -> Result | None:
-            # updates the progress line for each task, because there may be many reused tasks
+            # the scheduler calls this function for each task: there may be many, so update the progress line meanwhile
             self._console.progress(self._scheduler, ())
             record = reuse.find(step, path)
             if record is None:
@@ -281,7 +281,8 @@ class Supervisor:
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why
         error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
-        self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())  # the console shows the error in another form
+        # only appended to the log, not shown: the console itself reports the failed attempt
+        self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())
         return error
 
     # -- events of the engine

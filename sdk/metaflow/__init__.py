@@ -234,7 +234,8 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            # search again, since `sys.path` may have changed: a flow's own directory may contain extensions
+            # search for extensions again, because `sys.path` may have changed: a flow's own directory may contain
+            # extensions
             _extensions.refresh()
             if name in globals():
                 return globals()[name]
@@ -242,7 +243,7 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
             value = globals()[name] = _extensions.make_decorator(name)
             return value
         if name.startswith("_"):
-            # before it imports the module, `from metaflow import _seam` looks up the attribute `_seam`
+            # `from metaflow import _seam` looks up the attribute first; after this error, it imports the module
             raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
         from importlib.util import find_spec
 

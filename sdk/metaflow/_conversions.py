@@ -95,7 +95,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
         default = parameter.default
         if default is None or callable(default) or (convert is None and as_json(default) is not None):
             return None
-        value = default  # the default cannot be recorded as JSON
+        value = default  # recorded as None, because JSON cannot represent it
     if convert is None:
         return value
     if parameter.multiple:

@@ -34,7 +34,7 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
         for applied in applied_to(base):
             decorators.setdefault(applied.name, []).append(applied)
     parameters = {name: getattr(flow, name) for name in dir(flow) if isinstance(_raw(flow, name), Parameter)}
-    # A flow has configs and mutators only if the modules that define them are imported.
+    # Configs and mutators are read only if the modules that define them are loaded; otherwise the flow has none.
     configs = _from("metaflow.user_configs.config_parameters", "configs_of", flow, {})
     return {
         FlowStateItems.FLOW_MUTATORS: _from("metaflow.user_decorators._kinds", "flow_mutators", flow, []),

@@ -56,7 +56,7 @@ class FlowLinter:
         """Check a flow. If configs of the flow have no value, only the steps and their transitions are checked.
 
         Args:
-            graph: the flow's `_graph`, its class, or an object of it.
+            graph: the flow's `_graph`, the flow's class, or an object of this class.
             **options: Metaflow's options `require_…`. The values of these options are fixed: everything is required,
                 except that nested foreaches are allowed.
 

@@ -74,9 +74,9 @@ class ParameterContext(NamedTuple):
 class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
-    Steps read the value as the class attribute to which the Parameter is assigned. Assigning to it in a step raises
-    AttributeError. The constructor never raises an error: `flowc check`, and each command that reads the flow, report
-    unknown and ill-typed arguments.
+    Steps read the value as the class attribute to which the Parameter is assigned. Assigning to the attribute in a step
+    raises AttributeError. The constructor never raises an error: `flowc check`, and each command that reads the flow,
+    report unknown and ill-typed arguments.
 
     Args:
         name: the name of the option on the command line.

@@ -1,4 +1,4 @@
-"""Checks of the arguments of `self.next`, made during the call, so that the traceback ends in the user's own line."""
+"""Checks of the arguments of `self.next`, made in `self.next`, so that the traceback ends in the user's own line."""
 
 from __future__ import annotations
 

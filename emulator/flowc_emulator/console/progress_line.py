@@ -65,7 +65,7 @@ class ProgressLine:
 
     def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float, *, stops: bool) -> list[bytes]:
         size = shutil.get_terminal_size()
-        self._rich.width = width = max(10, size.columns - 1)  # some terminals wrap after the last column
+        self._rich.width = width = max(10, size.columns - 1)  # the last column stays empty: some terminals wrap there
         bars = [f"[{job.task}] {bar}" for job in running for bar in self.bars.get(job, ())]
         most = max(1, min(_MOST, size.lines // 2))
         if len(bars) > most:

@@ -29,7 +29,7 @@ class Console(Protocol):
             pathspec: the run, FLOW/RUN.
             workers: the largest number of tasks that run in parallel.
             store: the address of the store.
-            exact: if false, `workers` tasks run in parallel only while some of them wait and use no processor.
+            exact: if false, as many as `workers` tasks run only while some of them wait and use no processor.
         """
         ...
 

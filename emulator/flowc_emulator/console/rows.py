@@ -94,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # the row's progress bar has erased its own text
+                self._rows[self._at] = _Row()  # an empty row is no progress bar any more: the bar has erased its text
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -141,7 +141,7 @@ class Rows:
     # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Return the final lines: the plain lines above the cursor, and every line above a plain line."""
+        """Return the final lines: each row above the cursor that is no progress bar, and all rows above such a row."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

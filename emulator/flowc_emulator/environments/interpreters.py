@@ -73,7 +73,7 @@ def check_python(allowed: str | None) -> None:
     """Check that flowc's runtime supports a version or a range of Python; None is always supported.
 
     Raises:
-        BuildError: the runtime does not support it.
+        BuildError: flowc's runtime does not support the version or the range.
     """
     if allowed is not None and pythons.is_too_old(allowed):
         least = ".".join(map(str, pythons.LEAST))
@@ -105,7 +105,7 @@ def _candidates(allowed: str) -> Iterator[str]:
 
 @cache
 def _version(path: str) -> str | None:
-    """Return an interpreter's version; None if it cannot run, such as pyenv's shim of an unselected version."""
+    """Return an interpreter's version; None if it cannot run, as a shim of pyenv for an unselected version."""
     try:
         done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
     except (OSError, subprocess.TimeoutExpired):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # The packages that a task in another interpreter imports from this interpreter's installation; all are pure Python.
 _SHARED = ("flowc", "flowc_ir", "flowc_runtime", "metaflow", "cloudpickle")
-# The first entry of sys.path, the working directory, is replaced, because its modules could hide flowc's own.
+# The first argument replaces the working directory in sys.path, because modules of that directory could hide flowc's
+# own.
 _BOOT = (
     "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.run.task.isolated import main; "
     "from flowc_runtime.process.process import leave; leave(main())"
@@ -99,5 +100,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # if two processes create the link at the same time, both links are equal
+            temporary.rename(link)  # another process may have created an equal link at the same time
     return str(bridge)

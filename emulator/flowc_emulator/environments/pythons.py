@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
-_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched
+_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched on PATH
 _PART = late_pattern(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the conditions of a version or range: operator (or empty), numbers, whether the numbers end with `.*`.
+    """Return the conditions of a version or range, each as a tuple: the operator (empty for a plain version), the
+    numbers, and whether `.*` follows the numbers.
 
     Conditions in any other form are ignored. Source: the version specifiers of PEP 440.
     """
@@ -78,8 +79,8 @@ def shorts(allowed: str) -> Iterator[str]:
 
 
 def _patches(allowed: str) -> set[int]:
-    """Return the patch numbers to try for each minor version: 0, 1, 99, and the patch numbers in the range with their
-    neighbours."""
+    """Return the patch numbers with which `shorts` tests each minor version: 0, 1, 99, and the patch numbers in the
+    range with their neighbours."""
     named = {numbers[2] for _, numbers, _ in parts(allowed) if len(numbers) > 2}
     return {0, 1, 99} | {near for patch in named for near in (patch - 1, patch, patch + 1) if near >= 0}
 

@@ -44,11 +44,11 @@ class ForkServer:
     def __init__(self, root: str, environment: Mapping[str, str], directory: str | None) -> None:
         """Start the server with exactly these environment variables, without waiting for it. Raises OSError.
 
-        `root` is the directory of the flow's code. `directory` is the server's working directory; None means that of
-        this process.
+        `root` is the directory of the flow's code. `directory` is the server's working directory; None means the
+        working directory of this process.
         """
         self._link, theirs = socket.socketpair()
-        # The path does not contain the root of the flow's code, whose modules could hide flowc's own.
+        # The server's sys.path lacks the root of the flow's code, because the modules there could hide flowc's own.
         path = [entry for entry in sys.path if entry not in ("", root)]
         boot = f"import sys; sys.path[:] = {path!r}; from flowc_emulator.forkserver.server import main; main()"
         with theirs:
@@ -110,7 +110,7 @@ class ServerBranch:
         """Wait until the branch has imported its modules.
 
         Returns:
-            The package that forks must not share, if there is one; the branch has then ended. Otherwise None.
+            The package whose import forks must not share, and the branch has ended; None if all imports can be shared.
 
         Raises:
             FlowcError: the branch or its server has ended.

@@ -73,7 +73,7 @@ def main() -> NoReturn:
     of the interpreter would run in each of these processes.
     """
     link = socket.socket(fileno=int(sys.argv[1]))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the process that started the run may have blocked signals
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # unblocked: the starter of the run may have blocked signals
     prctl = load_prctl()
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -25,7 +25,7 @@ class Setup:
     """The first message to a server: the run, its flow, and the directory of the flow's code.
 
     `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
-    `functions` is the directory with the run's pickled functions; None if it has none.
+    `functions` is the directory with the run's pickled functions; None if the run has none.
     `coverage` is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
     """
 
@@ -116,7 +116,7 @@ class Ready:
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply after an import of this package left state in the process that forks must not share. The branch has
+    """The reply that the import of this package has left state in the process that forks must not share. The branch has
     ended."""
 
     package: str
@@ -160,7 +160,8 @@ def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     data = bytearray()
     while len(data) < length:
         data += _take(link, length - len(data))
-    # Hazard: received descriptors are inheritable; a program that a task starts would hold the task's pipes open.
+    # Hazard: received descriptors are inheritable. If they stayed so, a program that a task starts would keep the
+    # task's pipes open.
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     request: Request = pickle.loads(data)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
-else:  # imported at first use: needed only when a run ends
+else:  # imported at first use: only the end of a run needs it
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
 THREADS = 16  # the most parallel requests
@@ -150,7 +150,7 @@ class Agent:
         return answer
 
     def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
-        """Write the entry and the pack of a run that has ended, if the store is a bucket."""
+        """If the store is a bucket, write the two objects (entry and pack) that make reading an ended run faster."""
         self._ask("note_status", flow, run, status)
 
     def exists(self, key: str, size: int | None = None) -> bool:
@@ -253,14 +253,14 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # otherwise the agent would keep waiting for the store
+                self._kill()  # the agent could otherwise keep waiting for the store
                 raise StoreError(f"{self.url} does not answer, and the run is being ended")
 
 
 def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # ignored, because this process must end after the supervisor
+        signal.signal(number, signal.SIG_IGN)  # these signals end the supervisor, and this process must end after it
     failed: FlowcError | None = None
     while True:
         due: float | None = None

@@ -54,7 +54,7 @@ class Inherited:
     prctl: Callable[[int, int], None] | None
 
     def lease(self) -> breakpoints.Lease | None:
-        """Return the object with which a debugger borrows the terminal; call it in the new process."""
+        """Return the object with which a debugger borrows the terminal; call this method in the new process."""
         return self.terminal.enter_child() if self.terminal is not None else None
 
 
@@ -79,7 +79,7 @@ class ForkStart:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """The end of a job, which is reported after its output: the end of its process, or the process's complete report.
+    """The end of a job, reported after its output: the job's process has ended, or has sent its complete report.
 
     `why` is the reason if the engine ended the process. `by_caller` is true if `Engine.end` was called for the job.
     """
@@ -98,11 +98,11 @@ class _Running(Generic[J]):
     began: float
     timed_out: bool = False
     ended_by: str | None = None
-    reported: bool = False  # whether the job has ended, and only its process continues
+    reported: bool = False  # whether the process has reported the job's end, but continues, for example to render cards
 
 
 class _Own(frozenset[int]):
-    """Processes that belong to no job: the given ones, and all in this process's session (jobs have other sessions)."""
+    """The processes that belong to no job: the given pids, and all of this process's session; a job has its own."""
 
     def __contains__(self, pid: object) -> bool:
         if super().__contains__(pid):
@@ -162,7 +162,8 @@ class Engine(Generic[J]):
         exist now until `close` is called.
 
         Args:
-            forks: whether jobs may be forks of this process. If not, its files are not flushed first.
+            forks: whether jobs may be forks of this process. If not, the buffered output of this process is not flushed
+                first.
 
         Raises:
             OSError: the fork fails.
@@ -353,7 +354,7 @@ class Engine(Generic[J]):
         """Start to accept the jobs' requests for the terminal."""
         if self._terminal is None:
             return
-        import_module("pdb")  # every job gets a patched pdb, which is imported once, before the forks
+        import_module("pdb")  # imported once, before the forks: every job gets a patched pdb
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)

@@ -37,15 +37,15 @@ class Guardian:
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
         left these sessions, and then calls `record`. Raises OSError if the fork fails.
 
-        Hazard: the guardian must close the writing end of its pipe, because end of file on the pipe tells it that this
-        process has ended. The guardian never returns to the caller.
+        Hazard: the guardian must close its copy of the pipe's writing end, because end of file on the pipe tells the
+        guardian that this process has ended. The guardian never returns to the caller.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # the inherited descriptor for wakeups belongs to the supervisor
-                os.setsid()  # the guardian ignores Ctrl-C in the terminal
+                signal.set_wakeup_fd(-1)  # the inherited descriptor reports only signals of the supervisor
+                os.setsid()  # a session of its own, so that Ctrl-C in the terminal does not reach the guardian
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
                 _guard(end_others, record, read, set(sessions))
@@ -106,7 +106,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # readers of the run's output must not wait for the guardian
+    for descriptor in (0, 1, 2):  # otherwise readers of the run's output would wait until the guardian ends, too
         os.dup2(null, descriptor)
     for line in _lines(read):
         if line == _DONE:

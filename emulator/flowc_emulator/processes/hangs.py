@@ -106,7 +106,8 @@ def _cpu_ticks(pid: int) -> int | None:
 
 
 def _waits_for_ever(pid: int) -> bool:
-    """Return whether the process's only thread waits in futex(2), and the process handles the request for its stack."""
+    """Return whether the process's only thread waits in futex(2), and the process has a handler that prints its
+    stack."""
     try:
         if len(os.listdir(f"/proc/{pid}/task")) != 1:
             return False

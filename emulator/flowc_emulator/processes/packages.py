@@ -18,7 +18,7 @@ class ForkHazard(NamedTuple):
     why: str
     version: str
     evidence: str
-    """The observed behaviour that shows the hazard."""
+    """The kind of state that a test found after the import, such as `threads after the import`."""
     seconds: float
     """The duration of the package's import in seconds."""
 
@@ -33,7 +33,7 @@ class Harmless(NamedTuple):
 class Pool(NamedTuple):
     """Threads that a package starts on first use.
 
-    After a fork, only the global variable `flag` shows that the threads were started.
+    A forked process lacks these threads; only its copy of the global variable `flag` shows that they were started.
     """
 
     why: str

@@ -1,7 +1,8 @@
 """State of a process that a fork must not share, compared before and after an import.
 
-A fork copies only memory. A thread does not exist in the copy, a descriptor has one file offset for both processes, a
-child has one parent, and a fork would call the functions that are registered for the process's end twice or never.
+A fork copies only memory. Threads do not exist in the copy; the two processes share the file offsets of open
+descriptors; a child process has only one of them as its parent; and functions that are registered for the process's end
+would be called twice or never.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class State(NamedTuple):
     def now(cls) -> State:
         """Return the state of this process.
 
-        Hazard: if the process has more than one thread, this forks once, to see which threads stop at a fork.
+        Hazard: if the process has more than one thread, this method forks once, to see which threads stop at a fork.
         """
         return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 
@@ -201,7 +202,7 @@ def _handlers() -> tuple[str, ...]:
     """Return the dotted names of the functions called at the end of the process, without the harmless ones."""
     spy = _Spy()
     atexit.unregister(spy)  # type: ignore[arg-type]  # unregister compares each function with its argument
-    # The functions of `threading` are called earlier, when threads are joined.
+    # `threading` has a list of its own: the interpreter calls the functions in it earlier, when it joins threads.
     seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
     names = [name for name in map(_name, seen) if not name.startswith(_OURS)]
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)

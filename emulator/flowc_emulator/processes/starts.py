@@ -1,7 +1,7 @@
 """How the processes of a run's tasks start: as forks of the process that has imported the flow, or with a fresh import.
 
 Forking can replace an import in the task only if the import left no state that must not be shared
-(docs/adr/0015-starts.md). The caller that starts the run decides this and passes a `Rule`.
+(docs/adr/0015-starts.md). The caller that starts the run decides how its tasks start, and passes a `Rule`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Starts:
         server: ForkServer | None = None,
         debugger: bool = False,
     ) -> None:
-        """`root` is the directory of the flow's code, `note` shows a note, `debugger`: tasks can use a debugger.
+        """`root`: the directory of the flow's code. `note` shows a note. `debugger`: whether tasks can use a debugger.
 
         `origin` is the environment and working directory in which the processes start; `server` is a fork server that
         was already started with this environment and directory.
@@ -72,7 +72,7 @@ class Starts:
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # key: variables that a server needs at its start
+        self._servers: dict[Environment, ForkServer] = {}  # key: the variables that the server must have at its start
         self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:

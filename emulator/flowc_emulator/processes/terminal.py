@@ -43,7 +43,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # the file exists as long as the run
+        self._lock = tempfile.TemporaryFile()  # a file without a name, which tasks lock
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
@@ -97,7 +97,7 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # the terminal is not the controlling terminal of any session
+        with contextlib.suppress(OSError):  # raised if this process has another controlling terminal or none
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False
@@ -152,7 +152,8 @@ class Borrowed:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Use the terminal as stdin, stdout and stderr in the block; the task's timeout is paused meanwhile."""
+        """Use the terminal as stdin, stdout and stderr during the `with` block; the task's timeout is paused
+        meanwhile."""
         with self._thread:
             if self._depth:
                 yield
@@ -227,7 +228,7 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process; answers to processes that have died may arrive before."""
+        """Wait for the answer to this process; answers to processes that have died may arrive before it."""
         line = b""
         while True:
             line += os.read(self._answers, 1)

@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(slots=True)
 class _Items:
-    """The unstarted items of a foreach, or members of a gang."""
+    """The items of a foreach, or the members of a gang, that are not started yet."""
 
     split: str
     step: str
@@ -86,8 +86,9 @@ class Scheduler:
         Call this method before the first `take`.
 
         Args:
-            reused: returns the result of a task, by step and index path; None if it has to run. The function is called
-                when all tasks before the task have ended; for a gang, it must return results for all members or none.
+            reused: returns the result of a task, by step and index path; None if the task has to run. The function is
+                called when all tasks before the task have ended; for a gang, it must return results for all members or
+                for none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
@@ -99,7 +100,7 @@ class Scheduler:
                 else:
                     self.succeeded(entry, result.count, result.choice)
                 continue
-            first = None  # the first of consecutive items that have to run
+            first = None  # the number of the first of consecutive items that have to run
             for number in range(entry.next, entry.count):
                 path = self._graph.following(entry.split, entry.path, entry.step, number)
                 result = reused(entry.step, path)
@@ -112,7 +113,7 @@ class Scheduler:
                 self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
             if first is not None:
                 items.append(replace(entry, next=first))
-        self._ready = jobs + items  # jobs before fan-outs, as in `_start`
+        self._ready = jobs + items  # jobs are queued before fan-outs, as in `_start`
 
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
@@ -140,7 +141,7 @@ class Scheduler:
         return None
 
     def ready(self, most: int) -> int:
-        """Return how many jobs `take` could return now, counted up to `most`."""
+        """Return how many jobs `take` could return now; the method stops counting at `most`."""
         count = 0
         for entry in self._ready:
             count += 1 if isinstance(entry, Job) else entry.count - entry.next
@@ -199,7 +200,7 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        # Jobs come before fan-outs: an item of a foreach is completed before the next item starts.
+        # A job is queued before the fan-outs, so that an item of a foreach is completed before the next item starts.
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:

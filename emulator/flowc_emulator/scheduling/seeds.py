@@ -24,7 +24,8 @@ class Seeds:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Record whether the block calls `random.seed`, and the state of `random` at the end of the block."""
+        """Record whether code in the `with` block calls `random.seed`, and the state of `random` at the end of the
+        block."""
         original = random.seed
 
         def seed(a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:

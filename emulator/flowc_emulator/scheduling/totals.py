@@ -63,7 +63,7 @@ class Totals:
 
     def _need(self, step: str) -> int:
         need = self._needs[step]
-        return int(need) if math.isfinite(need) else 1  # a loop without an exit
+        return int(need) if math.isfinite(need) else 1  # infinite: a loop without an exit; 1 is the step's own task
 
     def _need_of(self, target: str) -> int:
         """Return the number of tasks that an edge to `target` adds: 0 if the target is a join."""

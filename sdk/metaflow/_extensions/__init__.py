@@ -11,9 +11,9 @@
 `metaflow`. A listed module replaces the module of `metaflow` with the same name. Without an extension, the only cost is
 one search of `sys.path`.
 
-A module that cannot be imported or a list with an invalid entry causes a warning: its content is left out, and flows
-that do not need it run. Every exception that a module raises counts as a failure, including SystemExit and other
-subclasses of BaseException. Only KeyboardInterrupt passes, because it comes from the user.
+A module that cannot be imported, or an invalid entry of a list, causes a warning and is left out; flows that do not
+need it run. Every exception that a module raises counts as a failure, including SystemExit and other subclasses of
+BaseException. Only KeyboardInterrupt passes, because it comes from the user.
 """
 
 from __future__ import annotations

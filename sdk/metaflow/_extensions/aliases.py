@@ -60,7 +60,8 @@ def locate(module: str) -> str | None:
 
 
 def _in(root: str, name: str) -> str | None:
-    """Return the path of the package's `__init__.py`, the module's file or the namespace package's directory."""
+    """Return the path of the module `name` in a directory: a package's `__init__.py`, a file, or a namespace package's
+    directory."""
     directory = os.path.join(root, name)
     for file in (os.path.join(directory, "__init__.py"), f"{directory}.py"):
         if os.path.isfile(file):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
-"""The file that lists the extension modules in order; a code package contains it, since it has no distribution
-metadata."""
+"""The file that lists the extension modules in order; a code package contains this file, because it has no metadata of
+distributions."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 

@@ -1,4 +1,4 @@
-"""The module under which Metaflow has `_attach_decorators_to_step`, with which a hook adds decorators to a step."""
+"""`_attach_decorators_to_step`, under the name of Metaflow's module: hooks call it to add decorators to a step."""
 
 from metaflow._legacy.hooks import attach_decorators as _attach_decorators_to_step
 

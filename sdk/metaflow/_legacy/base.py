@@ -264,5 +264,6 @@ class FlowDecorator(Decorator):
         """
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
-        """Override this to return the options whose values in tasks differ from the command line, with these values."""
+        """Override this to return (option, value) for each option that has another value in tasks than on the command
+        line."""
         return []

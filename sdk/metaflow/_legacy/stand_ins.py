@@ -50,7 +50,8 @@ class Environment(_StandIn):
 
 
 class FlowDatastore(_StandIn):
-    """The replacement for Metaflow's datastore: the store of the run. Outside a task it describes the default store."""
+    """The replacement for Metaflow's datastore: the store of the run. Outside a task, the object describes the default
+    store."""
 
     _what = "flow_datastore"
     _instead = "the store's layout is flowc's own; write artifacts in `flow`, read them with the client"

@@ -66,7 +66,8 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
 
 
 def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object, ...]) -> None:
-    """Call the hooks, except `task_post_step`, in an attempt that runs no code and applies @catch to killed attempts.
+    """Call the hooks, except `task_post_step`, in an attempt that only applies @catch, because all attempts before it
+    were killed.
 
     The hook `task_exception` gets a FailureHandledByCatch.
 

@@ -110,7 +110,8 @@ class DataArtifact(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The end of the artifact's task, or its start while it is active; in local time without a time zone."""
+        """The end of the artifact's task, or the start of the task while the task is active; in local time without a
+        time zone."""
         task = self.parent
         return task.finished_at or task.created_at
 

@@ -20,7 +20,7 @@ __all__ = ["Metadata", "metadata_of"]
 
 
 class OfAttempt(Protocol):
-    """The attributes of a client's `Task` that its metadata depends on."""
+    """The attributes of a client's `Task` from which the task's metadata is computed."""
 
     _attempt: int | None
 

@@ -75,7 +75,7 @@ class TaskFile:
                 return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """Return the content as text; it raises the same errors as `read_bytes`."""
+        """Return the content as text; the method raises the same errors as `read_bytes`."""
         return self.read_bytes().decode(encoding)
 
     def __repr__(self) -> str:

@@ -247,7 +247,7 @@ class Flow(MetaflowObject):
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[ArtifactVersion]:
         """Return all values of an artifact, newest run first.
 
-        Each value comes with the first task of its run that had it.
+        The `pathspec` of a value names the first task of its run in which the artifact had the value.
 
         Args:
             name: the artifact's name.

@@ -88,7 +88,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # if each item passes through several steps, the control task has no children
+    for end in ends:  # the control task is a parent, too, but only if each item runs a single step
         if reader.is_control(end["step"], path):
             yield end["step"], path
 

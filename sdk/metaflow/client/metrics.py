@@ -59,7 +59,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
     for name, number in view.metrics.items():
         column = _column("metric", name)
-        # if the column has the same value, which is an artifact or a parameter, the metric needs no column of its own
+        # if an artifact or a parameter has filled the column with the same value, the metric needs no column of its own
         if column in cells and repr(cells[column]) != repr(number):
             column = f"metric.{name}"
         cells[column] = number

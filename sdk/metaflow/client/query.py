@@ -77,7 +77,7 @@ class Query:
             newest_first: runs, sorted by their ids from the newest to the oldest.
         """
         for reader in newest_first:
-            created = round(reader.record["created"], 6)  # rounded to microseconds, like a datetime
+            created = round(reader.record["created"], 6)  # rounded, so that it can equal a datetime (microseconds)
             if self._until is not None and created >= self._until:
                 continue
             # One minute of tolerance: run ids are ordered by the clocks of the machines that started the runs.
@@ -122,7 +122,7 @@ def _is(value: object, expected: object) -> bool:
     if callable(expected):
         try:
             return bool(expected(value))
-        except TypeError:  # for example, `expected` computes None > 5
+        except TypeError:  # the value cannot be compared, as in None > 5
             return False
     return bool(value == expected) and isinstance(value, bool) == isinstance(
         expected, bool

@@ -1,4 +1,4 @@
-"""Metadata of tasks, from hooks: `metadata.register_metadata(run_id, step_name, task_id, [MetaDatum(…)])`."""
+"""How hooks record metadata of tasks: `metadata.register_metadata(run_id, step_name, task_id, [MetaDatum(…)])`."""
 
 from metaflow.metadata_provider.metadata import MetadataProvider, MetaDatum
 

@@ -1,4 +1,4 @@
-"""The end of child processes: waiting for it, and ending children when this process ends."""
+"""Wait for the end of child processes, and end child processes when this process ends."""
 
 from __future__ import annotations
 

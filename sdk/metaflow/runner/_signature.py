@@ -1,7 +1,7 @@
 """The parameters of a flow, as reported by a process that runs the flow's file.
 
-This process never imports the flow's file, for three reasons: several files may have the same module name, the file may
-change, and the flow must see the environment and the working directory of its run.
+This process never imports the flow's file, for three reasons: the file's module name may be that of another file, the
+file may change, and the flow must see the environment and the working directory of its run.
 """
 
 from __future__ import annotations

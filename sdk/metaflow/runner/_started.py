@@ -109,7 +109,7 @@ class Started:
         if not readable and not ended:
             raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
-        # the report is written at once and is small enough for the pipe's buffer
+        # one read returns the whole report: it is written at once and is small enough for the pipe's buffer
         if text := os.read(self.reader, 65536):
             report = json.loads(text)
             assert isinstance(report, dict)

@@ -198,7 +198,8 @@ _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
 def resumption(arguments: Mapping[str, object]) -> list[str]:
-    """Return the options of the command `signature` that name the run to resume: the new run inherits its configs.
+    """Return the options with which the command `signature` finds the run to resume, whose configs the new run
+    inherits.
 
     Args:
         arguments: the arguments of `resume`, such as `origin_run_id` and `store_url`.

@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# the only key that unpacking `**config` produces; a number follows, so that two unpacked configs have different keys
+# `**config` gives a single key, this text and a number; the number makes the keys of two unpacked configs different
 _UNPACKED = "**flowc"
 
 
@@ -161,7 +161,7 @@ class Config(_Delayed):
     """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
 
     The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
-    `ConfigValue`. With `plain`, it is the parser's result, or the text if there is no parser. While the class is
+    `ConfigValue`. With `plain`, the value is the parser's result, or the text if there is no parser. While the class is
     defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
     `config_expr("config.value + 1")` instead.
 

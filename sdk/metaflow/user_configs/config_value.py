@@ -70,7 +70,7 @@ class ConfigValue(dict[str, Any]):
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = _refuse
-    # Type checkers then report calls of the dict methods that change it.
+    # Hidden from type checkers, so that they report calls of these dict methods, which would change the value.
     if not TYPE_CHECKING:
         __setitem__ = __delitem__ = __ior__ = _refuse
         clear = pop = popitem = setdefault = update = _refuse

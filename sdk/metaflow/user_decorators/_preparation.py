@@ -1,4 +1,4 @@
-"""The changes that mutators make to a flow's class, and undoing them.
+"""Makes the changes of a flow's class that mutators request, and undoes them.
 
 A flow shares the functions of its steps with its base classes, and a class may be prepared again, with other configs.
 Therefore, a step that is changed is first copied into the class, and the next preparation starts from the original

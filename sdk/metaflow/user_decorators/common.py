@@ -36,7 +36,7 @@ class UserDecoratorMeta(type):
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Decorate a function or class, or return a decorator with these arguments.
 
-        Record the file and line of the call.
+        Also record the file and line at which the decorator is used.
         """
         caller = sys._getframe(1)
         place = caller.f_code.co_filename, caller.f_lineno

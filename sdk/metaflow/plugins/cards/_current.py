@@ -72,7 +72,7 @@ class CardComponents:
 
         Args:
             data: data for the method `refresh` of a custom card; the data is kept until other data replaces it.
-            force: whether to render even if the latest refresh is younger than `refresh_interval`. If it is true, the
+            force: whether to render even if the latest refresh is younger than `refresh_interval`. If true, the
                 call waits until the latest refresh is done, at most the card's `timeout`, in seconds.
         """
         if data is not None:
@@ -212,11 +212,12 @@ class CurrentCards:
 
 
 def _rendered(component: MetaflowCardComponent) -> str:
-    """Return the rendered component as JSON. If the card cannot show it, return a failure and print a warning."""
+    """Return the rendered component as JSON. If the card cannot show the component, return a failure and print a
+    warning."""
     try:
         value = component.render()
         text = json_text.dumps(value)
-    except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
+    except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)

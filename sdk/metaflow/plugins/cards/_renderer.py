@@ -82,7 +82,8 @@ class Renderer(Protocol):
 
 @final
 class OwnRenderer:
-    """Renders a built-in card in the task's process: its code belongs to flowc, and neither hangs nor ends the process.
+    """Renders a built-in card in the task's process: the card's code is flowc's own, and neither hangs nor ends the
+    process.
 
     A refresh is rendered during the call of `refresh`, and the final page after the attempt has been reported.
     """
@@ -103,7 +104,7 @@ class OwnRenderer:
         if self._started:  # false if `start` was not called, as in a test that runs one step
             try:
                 self.maker.make(text, final=False)
-            except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the card
+            except StepTimeout:  # raised in any line when the step's time is up; it is no error of the card
                 raise
             except Exception as error:
                 warn(f"a refresh of the card '{self.card.type}' failed: {Failure.from_error(error).short}")
@@ -174,8 +175,8 @@ class ProcessRenderer:
         Args:
             prctl: the function of the C library, loaded before the fork, because an import after the fork could wait
                 for a lock that another thread held. The argument is None on systems without `prctl`.
-            others: the renderers that were started earlier. The child closes its copies of their sockets; otherwise the
-                processes of these renderers would not notice the end of this process.
+            others: the renderers that were started earlier. The child closes its copies of the sockets of these
+                renderers; otherwise their processes would not notice the end of this process.
         """
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):

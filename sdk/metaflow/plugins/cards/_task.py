@@ -56,7 +56,7 @@ def warm_up(flow: Flow, step: str, cls: type) -> None:
     types = {card.type for card in next(node for node in flow.nodes if node.id == step).cards}
     for kind in CARDS:
         if kind.type in types:
-            with suppress(Exception):  # the flow may have changed the class; its tasks report the error
+            with suppress(Exception):  # the flow may have changed the card's class: a task reports the error
                 Maker(run, flow, attempt, Card(type=kind.type), kind.type, cls, kind).make(message, final=True)
 
 

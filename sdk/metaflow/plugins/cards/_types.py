@@ -86,7 +86,8 @@ def _own() -> Iterator[type[MetaflowCard]]:
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    """Yield the card classes of extensions: `CARDS` of their package, `plugins`, `plugins.cards` and its modules."""
+    """Yield the card classes of extensions: from the list `CARDS` in an extension's package, in `plugins`, in
+    `plugins.cards` and in the modules of `plugins.cards`."""
     for root in _extensions.roots():
         for name in sorted(os.listdir(root)):
             if name.isidentifier() and os.path.isdir(os.path.join(root, name)):

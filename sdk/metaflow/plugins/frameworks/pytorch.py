@@ -20,7 +20,8 @@ __all__ = ["PytorchParallelDecorator", "setup_torch_distributed"]
 
 
 class PytorchParallelDecorator(ParallelDecorator):
-    """`@pytorch_parallel`: `@parallel` that calls `setup_torch_distributed(master_port)` before the step's code."""
+    """`@pytorch_parallel`: a `@parallel` step whose tasks call `setup_torch_distributed(master_port)` before the step's
+    code."""
 
     name = "pytorch_parallel"
     defaults: ClassVar[Mapping[str, Any]] = {"master_port": None}

@@ -42,7 +42,7 @@ class MetaflowCard:
     RELOAD_POLICY: ClassVar[str] = "never"
     """When a refresh calls `render_runtime` again: never, always, or only if `reload_content_token` has changed."""
     RELOAD_POLICY_TOKEN: ClassVar[str] = "[METAFLOW_RELOAD_TOKEN]"
-    """The placeholder in the page that is replaced by the reload token of this version of the page."""
+    """A placeholder in the page's HTML, which is replaced by the reload token of this version of the page."""
 
     runtime_data: Mapping[str, Any] | None = None
     """The data that `refresh` gets as `data`, available also during `render`."""

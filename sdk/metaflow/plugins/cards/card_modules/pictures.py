@@ -56,8 +56,8 @@ class Image(UserComponent):
     def update(self, image: object, label: str | None = None) -> None:
         """Show another picture.
 
-        If the picture was created with `disable_updates` (the default for `Image(…)`, as in Metaflow), it stays
-        unchanged, and the task prints a warning.
+        If the picture was created with `disable_updates` (the default for `Image(…)`, as in Metaflow), the picture
+        stays unchanged, and the task prints a warning.
 
         Args:
             image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.

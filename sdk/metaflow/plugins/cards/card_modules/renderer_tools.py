@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the error in their place, and the other components as usual."""
+"""Handling of a component that fails: the card shows the error in its place, and all other components as usual."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render_safely(render: _Render) -> _Render:
     def safe(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return render(self, *args, **kwargs)
-        except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
+        except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
             raise
         except Exception as error:
             return failure(self, error)
@@ -61,7 +61,7 @@ class TaskToDict:
 
 
 def render_part(component: object) -> Any:
-    """Return a component that is nested in another component as a dict."""
+    """Return the dict of a component that is nested in another component."""
     rendered = _render(component)
     return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["Table"]
-_ROWS, _COLUMNS = 100, 30  # the maximum size of a data frame that is shortened
+_ROWS, _COLUMNS = 100, 30  # a larger data frame is shortened to this size
 
 
 class Table(UserComponent):

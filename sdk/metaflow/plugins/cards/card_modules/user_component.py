@@ -39,7 +39,7 @@ class UserComponent(MetaflowCardComponent):
         self._wrong = None
         try:
             return make(*given)
-        except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
+        except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
             raise
         except Exception as error:
             self._wrong = error

@@ -109,7 +109,7 @@ class S3Object:
     def blob(self) -> bytes | None:
         """The content of the object; None if the object was not fetched.
 
-        Reading it after the client is closed raises FileNotFoundError.
+        Reading the content after the client is closed raises FileNotFoundError.
         """
         if self._path is None:
             return None

@@ -133,7 +133,8 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
         except FileNotFoundError as error:
             if "NoSuchUpload" not in str(error):
                 raise
-            # The response to the request that completes the upload was lost, and obstore repeated the request.
+            # obstore has repeated the request that completes the upload, because the first response was lost: the first
+            # request may have stored the object.
             if not _has(client, key, source):
                 raise Lost("the upload was lost") from error
 
