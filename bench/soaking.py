@@ -24,8 +24,8 @@ SOAK = 200_000
 GROWTH = 1.15
 SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
 STORE_KB_A_TASK, FILES_A_TASK = 2, 3
-# a count may grow by this number by chance: a task may count while its parent has not yet closed the descriptors for
-# this task
+# A count may grow by this number by chance: each task counts, and its parent may not yet have closed the descriptors
+# that it opened for this task.
 CHANCE = 5
 COUNTED = ("descriptors", "children", "temporary files", "unfinished objects")
 

@@ -63,7 +63,7 @@ def make_environment(directory: Path) -> Path:
 
 
 def copy_distributions(environment: Path, *names: str) -> None:
-    """Copy packages of this environment into one with the same version of Python, with bytecode and file times."""
+    """Copy packages of the current environment into another one with the same Python, with bytecode and file times."""
     (site,) = environment.glob("lib/python3*/site-packages")
     for name in names:
         try:

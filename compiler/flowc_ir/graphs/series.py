@@ -4,8 +4,8 @@ A foreach and the step that starts it are one block, and so are a switch and its
 because such targets pass the outputs of a task (the number of items, the choice) only to tasks of the same DAG.
 
 A step in an inner loop may lead directly to the next iteration of an outer loop. In this case, the steps after the
-inner loop must not run. Therefore these steps move into the inner loop's body, to the ends of the arms that leave the
-inner loop.
+inner loop must not run. Therefore these steps move into the inner loop's body: they follow each arm that ends the inner
+loop without leading to the next iteration of the outer loop.
 """
 
 from __future__ import annotations

@@ -17,8 +17,10 @@ PART = 1 << 20  # bytes
 
 @final
 class FileParts(Sequence[bytes]):
-    """The parts of an open file of `nbytes` bytes. Each access to a part reads the part from the file; threads may read
-    at the same time."""
+    """An open file as a sequence of parts of `PART` bytes; `nbytes` is the size of the file.
+
+    Each access to a part reads it from the file. Several threads may read at the same time.
+    """
 
     def __init__(self, descriptor: int, path: str) -> None:
         self.nbytes = os.fstat(descriptor).st_size

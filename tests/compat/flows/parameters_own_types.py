@@ -1,4 +1,4 @@
-"""Parameters with types of the author, types of click, and types of defaults; all tasks see the same values."""
+"""Parameters whose types the file defines, click provides, or the defaults determine; all tasks see the same values."""
 
 import datetime
 import decimal

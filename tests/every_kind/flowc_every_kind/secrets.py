@@ -1,4 +1,4 @@
-"""A source of secrets for tests: the value of the secret NAME is `PLACE-name`, where PLACE is part of the setting."""
+"""A source of secrets for tests: with the setting `letters:place`, the secret TOKEN has the value `place-token`."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
     """Check that only options follow FLOW, and no other arguments such as `n=3`.
 
     Raises:
-        click.UsageError: there are other arguments; the message has the option to write instead.
+        click.UsageError: there are other arguments; the message names the option that the user should write.
     """
     if not ctx.args:
         return

@@ -121,7 +121,8 @@ def convert(value: object, annotation: object, what: str) -> object:
     time, a UUID, a Decimal or a member of an enum. Values for abstract classes and protocols are not changed.
 
     Raises:
-        ArgumentError: the value cannot be converted, or is a JSON value and the annotation is another class.
+        ArgumentError: the value cannot be converted, or it is a JSON value and the annotation is a class that is not
+            listed above.
     """
     if annotation is MISSING or annotation is typing.Any or annotation is object:
         return value

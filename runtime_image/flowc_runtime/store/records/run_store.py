@@ -219,8 +219,9 @@ class RunStore:
             many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """Return the records of all completed tasks of a step, by path; None if calls of `task` are equally fast.
+        """Return the records of all completed tasks of a step, by path.
 
+        The result is None if the store cannot read several objects at once, so that `task` would be as fast.
         The records are JSON text for `parse_task`; `at_once` records are requested together.
         """
         many = getattr(self.objects, "get_many", None)

@@ -30,7 +30,7 @@ _PLACE = late_pattern(r"Error performing \w+ (https?://[^/\s]+)")
 # Metadata services of cloud providers, from which obstore requests credentials if the environment has none.
 _CREDENTIALS = ("//169.254.169.254", "//169.254.170.", "//metadata.google.internal")
 _ADVICE = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or your provider's variables"
-# Parts of the debug output, and the messages to show for them.
+# Texts in obstore's error messages, each with the message that flowc shows instead.
 _KINDS = (
     ("kind: Timeout", "no answer"),
     ("ConnectionRefused", "connection refused"),
