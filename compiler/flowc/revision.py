@@ -84,7 +84,9 @@ class Look:
         if (process := self._process) is None:
             return
         self._process = None
-        if process.returncode is None:  # git's id cannot belong to another process: nobody has waited for git yet
+        if (
+            process.returncode is None
+        ):  # git's id cannot belong to another process: this process has not waited for git yet
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout is not None
