@@ -84,9 +84,8 @@ class Look:
         if (process := self._process) is None:
             return
         self._process = None
-        if (
-            process.returncode is None
-        ):  # git's id cannot belong to another process: this process has not waited for git yet
+        # This process has not waited for git yet, so no other process can have git's id.
+        if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout is not None
