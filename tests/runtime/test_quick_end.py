@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+
+import flowc.__main__
+from flowc_runtime.process import known_modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,3 +183,14 @@ def test_a_run_frees_memory_only_if_an_object_has_a_finalizer(project: Project, 
 @COMMANDS
 def test_finalizers_of_harmless_modules_are_called(project: Project, command: list[str]) -> None:
     assert "deleted" in run_flow(project.root, NOISY + FLOW, [*command, "--start", "fork"])
+
+
+def test_the_program_flowc_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script `flowc` imports `main` from `flowc.__main__`; `python -m flowc` runs this module itself."""
+    script, module, other = ModuleType("__main__"), ModuleType("__main__"), ModuleType("__main__")
+    vars(script).update(main=flowc.__main__.main, sys=sys)
+    module.__spec__ = ModuleSpec("flowc.__main__", None)
+    vars(other).update(main=test_the_program_flowc_is_known)
+    for program, known in ((script, True), (module, True), (other, False)):
+        monkeypatch.setitem(sys.modules, "__main__", program)
+        assert known_modules._is_known_program(()) is known

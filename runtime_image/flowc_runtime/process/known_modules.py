@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
 # with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
 _KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
+_PROGRAM: Final = "flowc.__main__"
 _OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the global names of the script `flowc`, as installers write it
 
 
@@ -46,5 +47,7 @@ def _is_known_program(harmless: Collection[str]) -> bool:
     program = sys.modules["__main__"]
     if any(sys.modules.get(name) is program for name in harmless):
         return True
+    if getattr(getattr(program, "__spec__", None), "name", None) == _PROGRAM:
+        return True
     names = {name for name in vars(program) if not name.startswith("__")}
-    return names <= _OF_SCRIPT and getattr(vars(program).get("main"), "__module__", None) == "flowc.cli"
+    return names <= _OF_SCRIPT and getattr(vars(program).get("main"), "__module__", None) == _PROGRAM
