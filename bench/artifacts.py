@@ -39,18 +39,19 @@ def measure_artifacts(bench: Bench) -> Iterator[Figure]:
         rounds = [json.loads(output(command, ROOT)) for _ in range(bench.times)]
         shutil.rmtree(place)
 
-        def figure(
-            name: str, one: str, other: str, target: float, rounds: list[dict[str, float]] = rounds, kind: str = kind
-        ) -> Figure:
-            found = [each[one] / each[other] for each in rounds]
-            median = statistics.median(each[one] for each in rounds)
-            text = f"{median / MIB:.0f} MiB" if one == "peak" else f"{median * 1e3:.0f} ms"
-            return Figure(f"256 MiB of {kind}: {name}", statistics.median(found), target, "×", min(found), text)
+        what = f"256 MiB of {kind}"
+        yield ratio_of(f"{what}: saved / sha256", rounds, "save", "digest", 1 / 0.75)
+        yield ratio_of(f"{what}: first loaded / sha256", rounds, "first", "digest", 1 / 0.85)
+        yield ratio_of(f"{what}: loaded again / read()", rounds, "load", "read", 1 / 0.9)
+        yield ratio_of(f"{what}: peak memory of a load / size", rounds, "peak", "size", 1.1)
 
-        yield figure("saved / sha256", "save", "digest", 1 / 0.75)
-        yield figure("first loaded / sha256", "first", "digest", 1 / 0.85)
-        yield figure("loaded again / read()", "load", "read", 1 / 0.9)
-        yield figure("peak memory of a load / size", "peak", "size", 1.1)
+
+def ratio_of(name: str, rounds: list[dict[str, float]], one: str, other: str, target: float) -> Figure:
+    """Return the figure with the ratio of two measurements of each round: seconds, or bytes for `peak`."""
+    found = [each[one] / each[other] for each in rounds]
+    median = statistics.median(each[one] for each in rounds)
+    text = f"{median / MIB:.0f} MiB" if one == "peak" else f"{median * 1e3:.0f} ms"
+    return Figure(name, statistics.median(found), target, "×", min(found), text)
 
 
 def value_of(kind: str, seed: int) -> Any:

@@ -10,18 +10,18 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bench.artifacts import SIZE, TYPES, value_of
-from bench.figures import Bench, Figure
-from bench.measure import MIB, ROOT, output
+from bench.artifacts import SIZE, TYPES, ratio_of, value_of
+from bench.measure import ROOT, output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bench.figures import Bench, Figure
 
 KINDS = ("numpy", "bytes", "pandas", "Arrow")
 
@@ -52,18 +52,12 @@ def measure_bucket(bench: Bench) -> Iterator[Figure]:
                 found["again"] = child("load", kind, json.dumps(saved["ref"]))["load"]
                 shutil.rmtree(cache)
                 rounds.append(found | child("load", kind, json.dumps(saved["ref"])))
-            yield _ratio(f"256 MiB of {kind} in a bucket: saved / obstore", rounds, "save", "put", 1 / 0.85)
-            yield _ratio(f"256 MiB of {kind} in a bucket: loaded / obstore", rounds, "load", "get", 1 / 0.85)
-            yield _ratio(f"256 MiB of {kind} in a bucket: loaded by the next step / obstore", rounds, "again", "get", 1)
-            yield _ratio(f"256 MiB of {kind} in a bucket: peak memory of a load / size", rounds, "peak", "size", 1.1)
+            stored = f"256 MiB of {kind} in a bucket"
+            yield ratio_of(f"{stored}: saved / obstore", rounds, "save", "put", 1 / 0.85)
+            yield ratio_of(f"{stored}: loaded / obstore", rounds, "load", "get", 1 / 0.85)
+            yield ratio_of(f"{stored}: loaded by the next step / obstore", rounds, "again", "get", 1)
+            yield ratio_of(f"{stored}: peak memory of a load / size", rounds, "peak", "size", 1.1)
     shutil.rmtree(place)
-
-
-def _ratio(name: str, rounds: list[dict[str, float]], one: str, other: str, target: float) -> Figure:
-    found = [each[one] / each[other] for each in rounds]
-    median = statistics.median(each[one] for each in rounds)
-    text = f"{median / MIB:.0f} MiB" if one == "peak" else f"{median * 1e3:.0f} ms"
-    return Figure(name, statistics.median(found), target, "×", min(found), text)
 
 
 def main(what: str, url: str, kind: str, ref: str) -> None:

@@ -20,7 +20,7 @@ from bench.environments import make_environment
 from bench.measure import FLOWS, ROOT, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PROFILER = "py-spy==0.4.3"
 PAGE = ROOT / "docs" / "hot-path.md"
@@ -149,13 +149,12 @@ def _function(stack: Stack) -> str:
     """Return the name and the file of the innermost function of a stack."""
     if not stack.frames:
         return NATIVE
-    function, _, file = stack.frames[-1].partition(" (")
-    return f"`{function}` in `{file.rpartition(':')[0]}`"
+    frame = stack.frames[-1]
+    return f"`{frame.rpartition(' (')[0]}` in `{_file(frame)}`"
 
 
-def _table(stacks: Sequence[Stack], key: object, heading: str) -> str:
+def _table(stacks: Sequence[Stack], key: Callable[[Stack], str], heading: str) -> str:
     """Return a Markdown table of the keys with the most samples."""
-    assert callable(key)
     counts: Counter[str] = Counter()
     for stack in stacks:
         counts[key(stack)] += stack.samples

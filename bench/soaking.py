@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.figures import Bench, Figure
 from bench.measure import FLOWS, Use, use
+from bench.tasks import FILES_A_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ SIZES = (1_000, 50_000)  # the numbers of tasks between which a task's cost must
 SOAK = 200_000
 GROWTH = 1.15
 SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
-STORE_KB_A_TASK, FILES_A_TASK = 2, 3
+STORE_KB_A_TASK = 2
 # A count may grow by this number by chance: each task counts, and its parent may not yet have closed the descriptors
 # that it opened for this task.
 CHANCE = 5

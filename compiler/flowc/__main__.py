@@ -15,9 +15,6 @@ def main() -> None:
         if text is not None:
             sys.stdout.write(text)
             return
-    from flowc_runtime.process.collecting import collect_rarely
-
-    collect_rarely()  # saves time: garbage collections during the imports would find no garbage
     from flowc import cli
 
     cli.main()

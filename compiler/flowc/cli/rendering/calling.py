@@ -9,17 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc.cli.light_click import click
-from flowc.cli.light_urllib import load_urllib
-
-load_urllib()  # called first, because the imports below import `urllib.parse`
-
-from flowc.cli.options.common import fail, fail_with  # noqa: E402
-from flowc.cli.rendering.refusals import reporting_system_errors  # noqa: E402
-from flowc.installation import REPAIR, find_fault  # noqa: E402
-from flowc_runtime.base.config import settings  # noqa: E402
-from flowc_runtime.base.config.configuration import current_file  # noqa: E402
-from flowc_runtime.base.errors import FlowcError  # noqa: E402
-from flowc_runtime.store.records import unreadable  # noqa: E402
+from flowc.cli.options.common import fail, fail_with
+from flowc.cli.rendering.refusals import reporting_system_errors
+from flowc.installation import REPAIR, find_fault
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.configuration import current_file
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
