@@ -17,6 +17,7 @@ import pytest
 from flowc_ir import Return
 from flowc_runtime.run.nodes.binding import ArgumentError, call, convert
 from flowc_runtime.run.nodes.returned import ReturnError, named_values, to_json
+from flowc_runtime.run.nodes.signatures import callee_of
 
 
 @dataclass
@@ -151,14 +152,14 @@ def test_arguments_are_the_values_of_their_names() -> None:
         return a, b, rest, c, others
 
     task = names(a=1, b=2, d=4)
-    assert call(f, task, lambda: vars(task)) == (1, 2.0, (), 7, {"d": 4})
+    assert call(callee_of(f), task, lambda: vars(task)) == (1, 2.0, (), 7, {"d": 4})
 
 
 def test_an_argument_without_a_value_is_named() -> None:
     def f(a: int) -> None: ...
 
     with pytest.raises(ArgumentError, match=r"argument 'a' of .*f\(\) has no value"):
-        call(f, names(), list)
+        call(callee_of(f), names(), list)
 
 
 @dataclass

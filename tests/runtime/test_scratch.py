@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from flowc_runtime.process import scratch
 from flowc_runtime.process.scratch import ScratchDirectory, remove_left
 
 HOLDER = """
@@ -79,20 +79,66 @@ def test_a_fork_keeps_the_directory(place: Path) -> None:
 def test_a_directory_that_is_removed_before_it_is_locked_is_made_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names: list[str] = []
+    made: list[str] = []
+    mkdir = os.mkdir
 
-    def mkdtemp(prefix: str, dir: str | None) -> str:
-        name = tempfile.mkdtemp(prefix=prefix, dir=dir)
-        names.append(name)
-        if len(names) == 1:
-            os.rmdir(name)
-        return name
+    def mkdir_and_remove_the_first(path: str, mode: int) -> None:
+        mkdir(path, mode)
+        made.append(path)
+        if len(made) == 1:
+            os.rmdir(path)
 
-    class Made:
-        gettempdir = staticmethod(tempfile.gettempdir)
-
-    Made.mkdtemp = staticmethod(mkdtemp)  # type: ignore[attr-defined]
-    monkeypatch.setattr(scratch, "tempfile", Made)
+    monkeypatch.setattr(os, "mkdir", mkdir_and_remove_the_first)
     with ScratchDirectory("test") as name:
-        assert name == names[1]
+        assert name == made[1]
         assert Path(name).is_dir()
+    assert [*place.iterdir()] == []
+
+
+def test_a_block_removes_directories_in_its_directory(place: Path) -> None:
+    with ScratchDirectory("test") as name:
+        Path(name, "a", "b").mkdir(parents=True)
+        Path(name, "a", "b", "file").write_text("x")
+    assert [*place.iterdir()] == []
+
+
+def test_only_the_user_can_read_the_directory() -> None:
+    with ScratchDirectory("test") as name:
+        assert stat.S_IMODE(os.stat(name).st_mode) == 0o700
+
+
+TEMPORARY = """
+import sys
+from flowc_runtime.process.scratch import temporary_directory
+assert "tempfile" not in sys.modules
+found = temporary_directory()
+imported = "tempfile" in sys.modules
+import tempfile
+print(found == tempfile.gettempdir(), imported)
+"""
+
+
+@pytest.mark.parametrize("variables", [
+    {},
+    {"TMPDIR": "here"},
+    {"TMPDIR": "missing", "TEMP": "here"},
+    {"TMPDIR": "file", "TEMP": "missing", "TMP": "missing"},
+])  # fmt: skip
+def test_the_directory_is_the_one_of_tempfile(place: Path, variables: dict[str, str]) -> None:
+    (place / "here").mkdir()
+    (place / "file").write_text("")
+    environment = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TEMP", "TMP")}
+    done = subprocess.run(
+        [sys.executable, "-c", TEMPORARY], env={**environment, **variables}, cwd=place,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_a_program_chooses_the_directory_by_the_module_tempfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chosen").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "chosen"))
+    with ScratchDirectory("test") as name:
+        assert Path(name).parent == tmp_path / "chosen"

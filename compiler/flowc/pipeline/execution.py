@@ -11,17 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import subprocess
 import sys
-import tempfile
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import click
-
 from flowc.cli import flowc_group
+from flowc.cli.light_click import click
 from flowc.cli.options.common import LOADED
 from flowc.cli.options.loading import configured
 from flowc.cli.rendering.streams import open_closed
@@ -47,19 +41,23 @@ from flowc.pipeline.run_process import as_in_shells, end_with, flush, wait
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.diagnostic import Faults
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
 from flowc_runtime.base.errors import ConfigurationError, FlowcError, HintedError
 from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
-from flowc_runtime.process.scratch import ScratchDirectory
+from flowc_runtime.process.scratch import ScratchDirectory, temporary_directory
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
+    import pathlib
+    import pickle
+    import subprocess
+    import traceback
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.words.variables import AskedRetry
@@ -69,6 +67,11 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
+else:
+    # Imported at first use: `flowc.cli.options` imports `pathlib` in a way that costs less time, a new process needs
+    # `pickle` and `subprocess`, and only an error of flowc needs `traceback`.
+    pathlib, pickle = LateModule("pathlib"), LateModule("pickle")
+    subprocess, traceback = LateModule("subprocess"), LateModule("traceback")
 
 check_executor: LateFunction[[str], None] = LateFunction("flowc.executors.executor_table:check_executor")
 mocks_or_notes: Callable[..., bool] = LateFunction("flowc.cli.commands.flows.resume:mocks_or_notes")
@@ -144,7 +147,7 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
 
 
 def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
-    return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
+    return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=pathlib.Path.cwd(), color=False))
 
 
 def _files_of(options: ExecuteOptions) -> list[str]:
@@ -162,7 +165,7 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
 
 def new_directory() -> ScratchDirectory:
     """Return a new directory for the files of one execution. The directory's path is short enough for sockets in it."""
-    return ScratchDirectory("execute", None if len(os.fsencode(tempfile.gettempdir())) < _LONG_PLACE else "/tmp")
+    return ScratchDirectory("execute", None if len(os.fsencode(temporary_directory())) < _LONG_PLACE else "/tmp")
 
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
@@ -256,14 +259,14 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
         words += ["--store", options.store]
     if options.patches or options.mock:
         file = f"{directory}/patches.json"
-        Path(file).write_text(json_text.dumps(_patches(flow, options)), encoding="utf-8")
+        pathlib.Path(file).write_text(json_text.dumps(_patches(flow, options)), encoding="utf-8")
         words += ["--patches-file", file]
     return words
 
 
 def _written(file: str, values: Mapping[str, object]) -> str:
     """Write values as JSON to the file, and return its path."""
-    Path(file).write_text(json_text.dumps(values), encoding="utf-8")
+    pathlib.Path(file).write_text(json_text.dumps(values), encoding="utf-8")
     return file
 
 
@@ -343,7 +346,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     """Write the flow and its pickled functions into the directory; return the arguments of a new Python process that
     runs the command line."""
     assert loaded.flow is not None
-    Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
+    pathlib.Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
     write_pickles(pickles_of(loaded.package), directory)
     root = str(loaded.package.root)
     facts = {"directory": directory, "root": root, "path": sys.path, "words": [*words], "parent": os.getpid()}
@@ -356,7 +359,7 @@ def main() -> None:
     facts = json.loads(sys.argv[1])
     end_with(facts["parent"], load_prctl())
     sys.path[:] = facts["path"]
-    directory = Path(facts["directory"])
+    directory = pathlib.Path(facts["directory"])
     flow = schema.loads((directory / "ir.json").read_text(encoding="utf-8"))
     known: dict[Function, UserFunction] = {}
     files: list[tuple[str, bytes]] = []
@@ -366,7 +369,7 @@ def main() -> None:
             files.append((file, (directory / file).read_bytes()))
             known[function] = cast("UserFunction", pickle.loads(files[-1][1]))
     faults = Faults()
-    package = with_files(package_of(Path(facts["root"]), flow.code.file, (), faults), files)
+    package = with_files(package_of(pathlib.Path(facts["root"]), flow.code.file, (), faults), files)
     if faults:  # a file has become unreadable since the parent process read it
         sys.exit(run_command(Loaded(package=package, diagnostics=in_order(faults)), facts["words"]))
     program = NodesProgram(flow, facts["root"], known, declarations(flow, "__main__"))
@@ -376,6 +379,6 @@ def main() -> None:
 
 def _read(file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        return pathlib.Path(file).read_text(encoding="utf-8").strip()
     except FileNotFoundError:  # no run has begun
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 import typing
 from enum import Enum
@@ -13,15 +12,14 @@ from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, 
 from flowc_ir.graphs.step_values import set_between, set_here
 from flowc_ir.late.dataclass import dataclass, field, replace
 from flowc_runtime.run.nodes.binding import (
-    MISSING,
     ArgumentError,
-    annotations_of,
     called,
     convert,
     is_namespace,
     is_text_class,
     text_of,
 )
+from flowc_runtime.run.nodes.signatures import MISSING, VAR_KEYWORD, VAR_POSITIONAL, callee_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,17 +112,16 @@ def _uses(
         ]  # fmt: skip
     if not isinstance(node.run, Function) or node.run not in functions:
         return []
-    code = functions[node.run]
     try:
-        signature = inspect.signature(code)
+        callee = callee_of(functions[node.run])
     except (TypeError, ValueError):  # a builtin function may have no signature
         return []
-    hints, uses = annotations_of(code), []
-    for name, parameter in signature.parameters.items():
-        annotation = hints.get(name, MISSING)
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and not is_namespace(annotation):
-            what = f"argument of {called(code)} in step '{node.id}'"
-            uses.append(NameUse(name, node.where, what, annotation, parameter.default))
+    uses = []
+    for name, argument in callee.arguments.items():
+        annotation = callee.annotations.get(name, MISSING)
+        if argument.kind not in (VAR_POSITIONAL, VAR_KEYWORD) and not is_namespace(annotation):
+            what = f"argument of {called(callee.function)} in step '{node.id}'"
+            uses.append(NameUse(name, node.where, what, annotation, argument.default))
     return uses
 
 

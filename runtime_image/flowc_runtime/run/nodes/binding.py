@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 import typing
 from enum import Enum
 from typing import TYPE_CHECKING, TypeGuard, Union
 
 from flowc_ir.late import LateModule
+from flowc_runtime.run.nodes.signatures import (
+    MISSING,
+    POSITIONAL_ONLY,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+    annotations_of,
+    arguments_of,
+    is_abstract,
+)
 
 if TYPE_CHECKING:
     import argparse
     import asyncio
     import dataclasses
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable
 
+    from flowc_runtime.run.nodes.signatures import Callee
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
 else:  # imported at first use: `asyncio` for asynchronous functions, `dataclasses` for arguments that are dataclasses
     asyncio, dataclasses = LateModule("asyncio"), LateModule("dataclasses")
 
-MISSING = inspect.Parameter.empty
 _UNIONS = (Union, types.UnionType)
 
 
@@ -29,7 +37,7 @@ class ArgumentError(TypeError):
     """An argument of a step's function has no value, or a value that cannot be converted to its annotation."""
 
 
-def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[str]]) -> object:
+def call(callee: Callee, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
     Each argument gets the value of the same name; without such a value it keeps its default. All other values, whose
@@ -42,35 +50,34 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
     """
     positional: list[object] = []
     keywords: dict[str, object] = {}
-    signature = inspect.signature(function)
-    hints = annotations_of(function)
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
+    function = callee.function
+    for name, argument in callee.arguments.items():
+        if argument.kind == VAR_POSITIONAL:
             continue
-        if parameter.kind is parameter.VAR_KEYWORD:
-            keywords.update(_others(task, signature, names()))
+        if argument.kind == VAR_KEYWORD:
+            keywords.update(_others(task, callee.arguments, names()))
             continue
-        wanted = hints.get(name, MISSING)
+        wanted = callee.annotations.get(name, MISSING)
         value: object = getattr(task, name, MISSING)
         if is_namespace(wanted):
-            value = wanted(**_others(task, signature, names()))
-        if value is MISSING and parameter.default is MISSING:
+            value = wanted(**_others(task, callee.arguments, names()))
+        if value is MISSING and argument.default is MISSING:
             raise ArgumentError(f"argument '{name}' of {called(function)} has no value")
         if value is MISSING:
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                positional.append(parameter.default)
+            if argument.kind == POSITIONAL_ONLY:
+                positional.append(argument.default)
             continue
         value = convert(value, wanted, f"argument '{name}' of {called(function)}")
-        if parameter.kind is parameter.POSITIONAL_ONLY:
+        if argument.kind == POSITIONAL_ONLY:
             positional.append(value)
         else:
             keywords[name] = value
     return function(*positional, **keywords)
 
 
-def _others(task: Variables, signature: inspect.Signature, names: Iterable[str]) -> dict[str, object]:
+def _others(task: Variables, arguments: Container[str], names: Iterable[str]) -> dict[str, object]:
     """Return the values whose names are not arguments of the function."""
-    return {name: getattr(task, name) for name in names if name not in signature.parameters}
+    return {name: getattr(task, name) for name in names if name not in arguments}
 
 
 def is_namespace(annotation: object) -> TypeGuard[type[argparse.Namespace]]:
@@ -81,32 +88,16 @@ def is_namespace(annotation: object) -> TypeGuard[type[argparse.Namespace]]:
 def takes_all(function: UserFunction) -> bool:
     """Return whether a function accepts values of any name: by `**kwargs` or by an `argparse.Namespace`."""
     try:
-        arguments = inspect.signature(function).parameters.values()
+        arguments = arguments_of(function)
     except (TypeError, ValueError):  # the function is a builtin without a signature
         return False
     hints = annotations_of(function)
-    return any(each.kind is each.VAR_KEYWORD or is_namespace(hints.get(each.name)) for each in arguments)
-
-
-def is_asynchronous(function: UserFunction) -> bool:
-    """Return whether a function is a coroutine function or an asynchronous generator."""
-    plain = inspect.unwrap(function)
-    return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+    return any(each.kind == VAR_KEYWORD or is_namespace(hints.get(name)) for name, each in arguments.items())
 
 
 def awaited(result: object) -> object:
     """Run a coroutine and return its result; return any other object unchanged."""
-    return asyncio.run(result) if inspect.iscoroutine(result) else result
-
-
-def annotations_of(function: UserFunction) -> Mapping[str, object]:
-    """Return the evaluated annotations of a function; annotations that cannot be evaluated are left out."""
-    plain = inspect.unwrap(function)
-    try:
-        return typing.get_type_hints(plain)
-    except Exception:  # a name that exists only for type checkers
-        written = getattr(plain, "__annotations__", {})
-        return {name: value for name, value in written.items() if not isinstance(value, str)}
+    return asyncio.run(result) if isinstance(result, types.CoroutineType) else result
 
 
 def called(function: UserFunction) -> str:
@@ -199,7 +190,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
         return wanted(value)
     if issubclass(wanted, Enum):
         return _member(value, wanted, what)
-    if inspect.isabstract(wanted):
+    if is_abstract(wanted):
         return value
     if (parse := _parser_of(wanted)) is not None and (isinstance(value, str) or _is_decimal(wanted)):
         return _parsed(value, wanted, parse, what)
@@ -225,7 +216,7 @@ _EXAMPLES = {
 def is_text_class(wanted: type) -> bool:
     """Return whether a class has exactly one textual form for each of its values: paths, dates, times, UUIDs and
     Decimals."""
-    return _parser_of(wanted) is not None and not inspect.isabstract(wanted)
+    return _parser_of(wanted) is not None and not is_abstract(wanted)
 
 
 def text_of(value: object) -> str:

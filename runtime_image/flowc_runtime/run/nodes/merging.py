@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from flowc_ir import Branch, Merge, targets
 from flowc_ir.graphs.step_values import set_between
 from flowc_runtime.run.nodes import failing
 from flowc_runtime.run.nodes.returned import to_json
+from flowc_runtime.run.nodes.signatures import VAR_POSITIONAL, arguments_of
 from flowc_runtime.run.state import STATE
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def _reduced(name: str, values: list[object], reduce: UserFunction) -> object:
 def _takes_each(reduce: UserFunction) -> bool:
     """Return whether a reducer takes each value as an argument, like `lambda *x: max(x)`, rather than a list."""
     try:
-        parameters = [*inspect.signature(reduce).parameters.values()]
+        arguments = [*arguments_of(reduce).values()]
     except (TypeError, ValueError):  # the function is a builtin without a signature
         return False
-    return bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
+    return bool(arguments) and arguments[0].kind == VAR_POSITIONAL
 
 
 def to_json_or_same(value: object) -> object:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, final
 
@@ -14,12 +14,13 @@ from flowc_ir.model import assert_never
 from flowc_runtime.base.ambient import set_variables
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
-from flowc_runtime.run.nodes.binding import awaited, call, called, is_asynchronous
+from flowc_runtime.run.nodes.binding import awaited, call, called
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
 from flowc_runtime.run.nodes.failing import FAILED, check_branch, is_check, unmatched
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.programs.json_values import json_values
 from flowc_runtime.run.nodes.returned import named_values
+from flowc_runtime.run.nodes.signatures import callee_of, is_asynchronous, unwrapped
 from flowc_runtime.run.nodes.user_functions import functions_of, load_function
 from flowc_runtime.run.nodes.variables import ItemNames, Variables, names_of
 from flowc_runtime.run.state import STATE, Inputs, NextCall
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import recording
     from flowc_runtime.run.nodes import replacing
     from flowc_runtime.run.nodes.programs import notebook, shell
+    from flowc_runtime.run.nodes.signatures import Callee
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.program import Cards
@@ -72,6 +74,7 @@ class NodesProgram:
         self._graph = Graph(flow)
         self._around = ItemNames(self._graph)
         self._functions = dict(functions or {})
+        self._callees: dict[Function, Callee] = {}
         self._optional = frozenset(p.name for p in flow.parameters if p.default is None and not p.required)
         self.cls = cls
 
@@ -88,10 +91,15 @@ class NodesProgram:
         """Do nothing: the IR is complete."""
 
     def begin(self, flow: Flow, root: str) -> None:
-        """Import the functions and modules that the steps need, since tasks are forked from this process."""
+        """Import the functions and modules that the steps need, since tasks are forked from this process. Also read the
+        arguments of the functions: a task would copy more pages of memory to do this."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
+        for node in flow.nodes:
+            if isinstance(node.run, Function):
+                with suppress(TypeError, ValueError):  # a builtin without a signature: its task reports the error
+                    self._callee(node.run)
         kinds = {type(node.run) for node in flow.nodes}
         for kind, module in _PROGRAMS.items():
             if kind in kinds:
@@ -104,6 +112,13 @@ class NodesProgram:
         if function not in self._functions:
             self._functions[function] = load_function(function, self._root, self._flow.code.file)
         return self._functions[function]
+
+    def _callee(self, function: Function) -> Callee:
+        """Return the Python function and its arguments. Raises TypeError and ValueError for builtins without a
+        signature."""
+        if function not in self._callees:
+            self._callees[function] = callee_of(self.load(function))
+        return self._callees[function]
 
     # -- once in a run
 
@@ -179,8 +194,9 @@ class NodesProgram:
         check_branch(task, node, self._flow)
         if is_check(node):
             self._check_value(task, node)
-        code = self.load(node.run)
-        result = call(code, task, lambda: names_of(task))
+        callee = self._callee(node.run)
+        code = callee.function
+        result = call(callee, task, lambda: names_of(task))
         if isinstance(result, AsyncGenerator):
             result = end_of_events(result, node.run, stream, called(code))
         return dict(named_values(awaited(result), node.run.returns, called(code)))
@@ -294,7 +310,7 @@ class NodesProgram:
         """Return the code object of a node's function, without wrappers; None if the node runs no function."""
         if not isinstance(node.run, Function):
             return None
-        code: CodeType | None = getattr(inspect.unwrap(self.load(node.run)), "__code__", None)
+        code: CodeType | None = getattr(unwrapped(self.load(node.run)), "__code__", None)
         return code
 
     def undecorate(self, node: Node) -> None:

@@ -9,6 +9,7 @@ from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_runtime.run.nodes import failing
 from flowc_runtime.run.nodes.binding import awaited, call, called
 from flowc_runtime.run.nodes.returned import ReturnError, named_values
+from flowc_runtime.run.nodes.signatures import callee_of
 from flowc_runtime.run.nodes.variables import names_of
 from flowc_runtime.run.state import STATE, NextCall
 
@@ -35,7 +36,7 @@ def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, obje
     """
     returns = returns_of(node.run)
     if new.function is not None:
-        values = awaited(call(new.function, task, lambda: names_of(task)))
+        values = awaited(call(callee_of(new.function), task, lambda: names_of(task)))
         what = called(new.function)
     elif new.is_value:
         values, what = values_for(new.value, returns, node.id), f"the patch of step '{node.id}'"
