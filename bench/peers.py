@@ -7,14 +7,13 @@ process if the program can do so.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 from bench.environments import make_environment
-from bench.measure import FLOWS, Use, use
+from bench.measure import FLOWS, Use, new_directory, use
 from metaflow.metaflow_version import API_VERSION
 
 if TYPE_CHECKING:
@@ -45,16 +44,12 @@ class Peer:
 
     def use(self, python: str, work: str, directory: Path) -> Use:
         """Run the program once in a new directory."""
-        place = directory / "run"
-        place.mkdir()
-        try:
-            for name, text in self.files.items():
-                (place / name).parent.mkdir(parents=True, exist_ok=True)
-                (place / name).write_text(text, encoding="utf-8")
-            variables = {name: value.replace("{place}", str(place)) for name, value in self.variables.items()}
-            return use([python, *self.works[work]], place, variables)
-        finally:
-            shutil.rmtree(place)
+        place = new_directory(directory)
+        for name, text in self.files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(text, encoding="utf-8")
+        variables = {name: value.replace("{place}", str(place)) for name, value in self.variables.items()}
+        return use([python, *self.works[work]], place, variables)
 
 
 @final

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, final
 
 from bench.environments import make_environment
 from bench.figures import Bench, Figure
-from bench.measure import FLOWS, Use, use
+from bench.measure import FLOWS, Use, new_directory, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,14 +36,10 @@ class Program:
     def use(self, directory: Path) -> Use:
         """Run the program in a new directory without a store. The directory contains the pipelines' files, because
         runnable searches for them in the working directory."""
-        place = directory / "run"
-        place.mkdir()
+        place = new_directory(directory)
         for name in FILES:
             shutil.copy(FLOWS / name, place)
-        try:
-            return use(self.command, place, self.variables)
-        finally:
-            shutil.rmtree(place)
+        return use(self.command, place, self.variables)
 
 
 def program(python: str, *arguments: str, **variables: str) -> Program:

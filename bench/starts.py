@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, final
 
 from bench.environments import METAFLOW, make_environment
 from bench.figures import Bench, Figure
-from bench.measure import FLOWS, Use, output, run, use
+from bench.measure import FLOWS, Use, new_directory, output, run, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +73,7 @@ STARTS = (
 
 def measure_starts(bench: Bench) -> Iterator[Figure]:
     """Yield the figures of start-up: CPU times as ratios to `python -c pass`, and what `import metaflow` loads."""
-    store = _new(bench.directory, "with-runs")
+    store = _new(bench.directory)
     for _ in range(3):
         run([sys.executable, *LINEAR], store)
     metaflow = make_environment(*METAFLOW)
@@ -89,7 +89,6 @@ def measure_starts(bench: Bench) -> Iterator[Figure]:
         return _used(bench.directory, [metaflow, *LINEAR], {"METAFLOW_USER": "bench"})
 
     rounds = [(bare(), [once(start) for start in STARTS], peer()) for _ in range(bench.times + 1)][1:]
-    shutil.rmtree(store)
     floor = statistics.median(base.cpu for base, _, _ in rounds)
     for column, start in enumerate(STARTS):
         ratios = [all_[column].cpu / base.cpu - start.added for base, all_, _ in rounds]
@@ -107,24 +106,19 @@ def measure_starts(bench: Bench) -> Iterator[Figure]:
     yield Figure("heavy packages that import metaflow loads", len(heavy), 0, "", ratio=text)
 
 
-def _new(directory: Path, name: str) -> Path:
+def _new(directory: Path) -> Path:
     """Make a directory with the flows, outside of a repository."""
-    place = directory / name
-    place.mkdir()
+    place = new_directory(directory)
     for file in FILES:
         shutil.copy(FLOWS / file, place)
     return place
 
 
 def _used(directory: Path, command: list[str], variables: Mapping[str, str], place: Path | None = None) -> Use:
-    """Measure a program in the directory `place`, or in a new one, which is deleted afterwards."""
+    """Measure a program in the directory `place`, or in a new one."""
     if place is not None:
         return use(command, place, variables)
-    place = _new(directory, "run")
-    try:
-        return use(command, place, variables)
-    finally:
-        shutil.rmtree(place)
+    return use(command, _new(directory), variables)
 
 
 _LOADED = """

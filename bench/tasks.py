@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import statistics
 import sys
 from typing import TYPE_CHECKING
 
 from bench.environments import make_checkout
 from bench.figures import Bench, Figure
-from bench.measure import FLOWS, ROOT, Use, output, use
+from bench.measure import FLOWS, ROOT, Use, new_directory, output, use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -102,12 +101,7 @@ def _ms(uses: Sequence[Use]) -> str:
 
 def _whole(directory: Path, flow: str, *options: str, python: str = sys.executable) -> Use:
     """Return the wall time and the CPU time of a run in a new directory."""
-    place = directory / "run"
-    place.mkdir()
-    try:
-        return use([python, str(FLOWS / flow), "run", *options], place)
-    finally:
-        shutil.rmtree(place)
+    return use([python, str(FLOWS / flow), "run", *options], new_directory(directory))
 
 
 def _task(directory: Path, flow: str, *options: str, python: str = sys.executable) -> Use:
@@ -118,22 +112,14 @@ def _task(directory: Path, flow: str, *options: str, python: str = sys.executabl
 
 def _floor(directory: Path, flow: str, *options: str) -> Use:
     """Return the wall time and the CPU time to fork a process that has run the flow, and to wait for the child."""
-    place = directory / "floor"
-    place.mkdir()
+    place = new_directory(directory)
     command = [sys.executable, "-m", "bench.forking", str(FORKS), str(FLOWS / flow), "run", *options]
-    try:
-        told = output(command, place, {"PYTHONPATH": str(ROOT)})
-    finally:
-        shutil.rmtree(place)
+    told = output(command, place, {"PYTHONPATH": str(ROOT)})
     return Use(**json.loads(told.splitlines()[-1]))
 
 
 def _files(directory: Path, width: int) -> int:
     """Return the number of files of a run."""
-    place = directory / "files"
-    place.mkdir()
-    try:
-        use([sys.executable, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
-        return sum(path.is_file() for path in (place / ".flowc").rglob("*"))
-    finally:
-        shutil.rmtree(place)
+    place = new_directory(directory)
+    use([sys.executable, str(FLOWS / "fanout.py"), "run", "--width", str(width)], place)
+    return sum(path.is_file() for path in (place / ".flowc").rglob("*"))
