@@ -14,8 +14,8 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
+from _thread import allocate_lock, start_new_thread  # importing `threading` would make each fork slower
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, final
 
@@ -102,14 +102,19 @@ class Disk:
         Raises:
             StoreError: the disk reports an error.
         """
-        timer = threading.Timer(PATIENCE, slow, [self.waiting])
-        timer.daemon = True
+        waiting = allocate_lock()
+        waiting.acquire()
+
+        def tell() -> None:
+            if not waiting.acquire(timeout=PATIENCE):
+                slow(self.waiting)
+
         with suppress(RuntimeError):  # no thread can start: wait without a message
-            timer.start()
+            start_new_thread(tell, ())
         try:
             self._flush()
         finally:
-            timer.cancel()
+            waiting.release()
 
     @property
     def waiting(self) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import mmap
 import os
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,12 +20,13 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_o
 
 if TYPE_CHECKING:
     import shutil
+    import threading
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
 else:  # imported at first use, because the import costs start-up time
-    shutil = LateModule("shutil")
+    shutil, threading = LateModule("shutil"), LateModule("threading")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 _RECORD_SIZE = 1 << 16  # bytes that the first read requests: enough for most records

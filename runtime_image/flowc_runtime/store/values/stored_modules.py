@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import RLock  # importing `threading` would make each fork slower
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -21,7 +21,7 @@ from flowc_runtime.store.values.sources import text_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_lock = threading.RLock()  # held while `sys.modules` contains the modules of one run
+_lock = RLock()  # held while `sys.modules` contains the modules of one run
 
 
 def names_of(file: str) -> tuple[str, str]:
