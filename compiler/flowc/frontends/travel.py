@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import PurePosixPath
@@ -22,6 +21,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
+    import shlex
     import sysconfig
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 else:  # imported at first use, because the import costs start-up time
-    sysconfig = LateModule("sysconfig")
+    shlex, sysconfig = LateModule("shlex"), LateModule("sysconfig")
 
 # Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports
 # when it starts.

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import base64
 import os
-import pickle
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import FunctionType
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
 
 from flowc_ir import Function
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
+    import pickle
+
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.user_functions import UserFunction, load_function
 else:  # imported at first use, because the import costs start-up time
+    pickle = LateModule("pickle")
     load_function = LateFunction("flowc_runtime.run.nodes.user_functions:load_function")
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]

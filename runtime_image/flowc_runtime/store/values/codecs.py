@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import copyreg
 import io
-import pickle
 import struct
 import sys
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     File: TypeAlias = "_Chunks | _Expected"
     Picklers: TypeAlias = Callable[[File, Callback], "Dumper"]
 else:
+    # `pickle` gets these classes and functions from the compiled `_pickle`, and adds slow ones in Python to them.
+    import _pickle as pickle
+
     # imported at first use: only cloudpickle and plugins need it
     picklers = LateModule("flowc_runtime.store.values.picklers")
 
