@@ -97,7 +97,7 @@ SEEDED = frozenset({
 # Name → arguments; the call is harmless only without these arguments.
 EXCEPT_WITH = {"logging.basicConfig": frozenset({"filename"})}
 
-# Functions (and, below, methods) that call one of their arguments; this call is examined, too.
+# Functions (and, below, methods) that call one of their arguments; the call of the argument is examined, too.
 CALLING_FIRST = frozenset({
     "builtins.filter", "builtins.iter", "builtins.map", "collections.defaultdict", "functools.reduce",
     "itertools.dropwhile", "itertools.filterfalse", "itertools.starmap", "itertools.takewhile",

@@ -118,8 +118,8 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
 
     try:
         ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):  # an unknown name, an absolute path, or a directory
-        from flowc.cron import check_timezone  # imported only after an error: it compares the name with all time zones
+    except (KeyError, ValueError, OSError):  # the name is unknown, an absolute path, or a directory
+        from flowc.cron import check_timezone  # imported only after an error: it compares all time zones
 
         refusal = check_timezone(timezone)
     else:
