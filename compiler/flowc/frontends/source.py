@@ -208,7 +208,7 @@ def _cells(function: FunctionType) -> Iterator[object]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # the variable has no value yet
+        except ValueError:  # the variable of the closure has no value yet
             continue
 
 

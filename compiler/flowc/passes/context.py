@@ -54,7 +54,8 @@ class Context:
 
     Attributes:
         scheduled: whether the flow's schedule will start runs.
-        packages: whether tasks install the packages of their steps; False if they run where the packages are installed.
+        packages: whether tasks install the packages of their steps; False if the packages are already installed where
+            tasks run.
         beside: the directory in which a file that is a parameter's default is looked up if it is not in the working
             directory.
         room: the space for files that are defaults of parameters; if it is None, these files are not packed.

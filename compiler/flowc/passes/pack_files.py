@@ -62,7 +62,7 @@ def send_files(room: Room, send: Callable[[str], Mapping[str, object]]) -> None:
     """Send the files in `room.far` to the store.
 
     Args:
-        room: the room that `pack_files` has filled.
+        room: the `Room` that `pack_files` has filled.
         send: a function that gets the path of a file, sends the file to the store, and returns the reference to the
             stored file, like `room.name`.
 

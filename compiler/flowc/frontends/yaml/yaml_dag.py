@@ -204,8 +204,8 @@ class DagReader:
         around: frozenset[str],
         about: Mapping[str, object] | None = None,
     ) -> Pipeline | None:
-        """Build the pipeline of the steps from `start` on. In a handler of failures, `around` has the names of the
-        steps outside of the handler; the handler must not lead back to them.
+        """Build the pipeline whose first step is `start`. In a handler of failures, `around` has the names of the steps
+        outside of the handler; the handler must not lead back to them.
         """
         line: list[_DagStep] = []
         link: Scalar | None = start
