@@ -49,7 +49,7 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
     """
     real = cache(os.path.realpath)
     tree = cache(git.claimed)  # also finds a broken `.git`, so that the error of git is reported
-    asked: dict[str, dict[str, set[str]]] = {}  # for each work tree: names of `places` by their paths below it
+    asked: dict[str, dict[str, set[str]]] = {}  # work tree → path in the work tree → names in `places`
     for name, path in places.items():
         if _matches(name, exceptions):
             continue

@@ -93,7 +93,7 @@ _SHEBANG: Final = late_pattern(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
 
 
 def find_other(name: str, content: bytes) -> NotPython | None:
-    """Return the kind of a file that is not Python, by its name and content; None if it may be Python.
+    """Return the kind of a file that is not Python, by its name and content; None if the file may be Python.
 
     Args:
         name: the file's name; its suffix can decide the kind.
@@ -106,7 +106,7 @@ def find_other(name: str, content: bytes) -> NotPython | None:
 
 
 def describe_other(name: str, content: bytes) -> str | None:
-    """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
+    """Return the error for a file that is not Python, as one line with a hint; None if the file may be Python.
 
     Args:
         name: the file's name; its suffix can decide the kind.

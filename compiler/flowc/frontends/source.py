@@ -282,7 +282,7 @@ class Sources:
         return source
 
     def of(self, filename: str) -> Source | None:
-        """Return the source file with this path; None if it cannot be read or parsed."""
+        """Return the source file with this path; None if the file cannot be read or parsed."""
         file = self.relative(filename)
         if file not in self._parsed:
             try:

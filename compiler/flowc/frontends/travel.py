@@ -86,7 +86,8 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """Return a warning about files that git ignores although the flow seems to need them; None if there are none.
+    """Return a warning about files that git ignores although the flow seems to need them; None if git ignores no such
+    files.
 
     Args:
         package: the package without the ignored files.

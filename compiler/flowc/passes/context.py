@@ -37,7 +37,7 @@ class Room:
             function returns the file's reference in the store, or raises ParameterError or FlowcError.
         inline: the number of bytes that remain in the IR for the content of files.
         packed: the files to add to the code package: their content by their path in the package.
-        far: the files to send to the store: the parameter, the path, and the result of `name` for each.
+        far: for each file to send to the store, the parameter, the file's path, and the result of `name`.
     """
 
     package: int
@@ -60,7 +60,8 @@ class Context:
             directory.
         room: the space for files that are defaults of parameters; if it is None, these files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
-        pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
+        pods: the tables of the configuration file with defaults and overrides of steps; None if the file has no such
+            tables.
         configuration: the name of the configuration file in hints.
     """
 

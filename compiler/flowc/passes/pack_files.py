@@ -41,7 +41,7 @@ def pack_files(flow: Flow, context: Context) -> Flow:
     the code package or have to be sent to the store.
 
     Args:
-        flow: the flow; in it, files that are defaults of parameters are paths.
+        flow: the flow, in which files that are defaults of parameters are given as paths.
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:

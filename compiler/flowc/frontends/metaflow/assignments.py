@@ -21,7 +21,7 @@ def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
     this assignment.
 
     Args:
-        source: the file; None if it cannot be read.
+        source: the file; None if the file cannot be read.
         line: any line of the assignment.
         owner: the class that has the parameter or config as an attribute.
 
@@ -51,7 +51,7 @@ def span_of(
     """Return the span of the statement that creates a parameter or config, or of one argument of its call.
 
     Args:
-        source: the file; None if it cannot be read.
+        source: the file; None if the file cannot be read.
         creation: the statement and its call, as `call_of` returns them; None if there is no such statement.
         line: the line of the call; it is returned if `creation` is None.
         arguments: the names of the positional arguments of `Parameter` or `Config`, in their order.

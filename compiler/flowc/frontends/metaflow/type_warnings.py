@@ -36,7 +36,8 @@ _HINTS: Final[Mapping[object, str]] = {
 
 
 def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
-    """Return warnings about parameters whose type is only a type hint, and about defaults of another type.
+    """Return warnings about parameters whose type is only a type hint, and about defaults whose type is not the
+    parameter's type.
 
     Args:
         cls: the flow's class.

@@ -104,7 +104,7 @@ CALLING_FIRST = frozenset({
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# Each of these creates a class, and calling the created class is harmless too.
+# Each of these functions creates a class, and calling the created class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
 # These functions store or return the functions that are passed to them, without calling them.

@@ -119,7 +119,8 @@ class Lookup:
                     yield from self.family(parent, CodeScope(home))
 
     def decorator_name(self, decorator: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name of a decorator without its arguments; None if it does not resolve to a name."""
+        """Return the dotted name of a decorator without its arguments; None if the decorator does not resolve to a
+        name."""
         return self.name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
     def is_validator(self, method: FunctionNode, scope: CodeScope) -> bool:

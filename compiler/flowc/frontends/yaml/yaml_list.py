@@ -34,7 +34,7 @@ class ListReader:
         self._faults = objects.faults
 
     def read(self, root: Keyed, name: str) -> Pipeline | None:
-        """Return the pipeline of a file; None if it has faults, which are reported.
+        """Return the pipeline of a file; None if the file has faults, which are reported.
 
         Args:
             root: the content of the file.

@@ -61,7 +61,7 @@ def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = 
 
 
 def _read(path: Path, faults: Faults) -> BasePipeline | None:
-    """Return the pipeline of a file; None if it has faults, which are reported."""
+    """Return the pipeline of a file; None if the file has faults, which are reported."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

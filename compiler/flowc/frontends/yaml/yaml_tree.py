@@ -90,7 +90,7 @@ def described(tree: Tree) -> str:
 
 
 def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
-    """Parse a YAML file; return None if it is invalid or empty, which is reported.
+    """Parse a YAML file. Return None if the file is invalid or empty, which is reported.
 
     Args:
         text: the text of the file.
