@@ -253,8 +253,8 @@ def named_files(package: Package, trees: Mapping[str, SyntaxTree]) -> list[str]:
 
 
 def _texts(tree: SyntaxTree) -> Iterator[str]:
-    """Yield strings of the code that may be file names, including joined strings: `HERE / "sql" / "x.sql"`, `join(HERE,
-    "sql", …)`."""
+    """Yield strings of the code that may be file names. Joined strings are included, such as `HERE / "sql" / "x.sql"`
+    and `join(HERE, "sql", …)`."""
     calls = [call for call in tree.nodes().of(ast.Call) if _called(call) in _READ_HERE]
     read_here = {node for call in calls for node in ast.walk(call)}
     for node in [node for node in tree.nodes().all if node.__class__ in _NAMING and node not in read_here]:
