@@ -14,7 +14,7 @@ from flowc_ir.late.dataclass import dataclass
 @final
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """A limit: the smallest number that is allowed."""
+    """The smallest number that is allowed for a field."""
 
     least: int
 

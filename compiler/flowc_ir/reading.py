@@ -1,7 +1,8 @@
-"""Functions of the generated reader: each takes a JSON value and its place, and returns the typed value.
+"""Functions of the generated reader: each takes a JSON value and its place in the document, and returns the typed
+value.
 
-A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names
-the place.
+The place of a value is its path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`,
+whose message names the value's place.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error for a value that has another type than the allowed one.
+    """Return the error for a value of a wrong type.
 
     Args:
         value: the value.
@@ -95,10 +96,10 @@ def scalar(value: object, at: str) -> Choice:
 
 
 def span(value: object, at: str) -> Span:
-    """Read a place in a source file, written as `FILE:LINE:COLUMN`.
+    """Read a position in a source file, written as `FILE:LINE:COLUMN`.
 
     Raises:
-        SchemaError: the value is not such a string.
+        SchemaError: the value is not a string of this form.
     """
     file, line, column = [*text(value, at).rsplit(":", 2), "", ""][:3]
     if file and (line + column).isascii() and line.isdecimal() and column.isdecimal():
@@ -170,7 +171,7 @@ def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 
 
 def row(value: object, at: str, length: int) -> list[object]:
-    """Check that a value is a list of exactly this length, and return it; the caller reads the items.
+    """Check that a value is a list of `length` items, and return the list; the caller reads the items.
 
     Raises:
         SchemaError: the value is not a list, or has another length.
@@ -183,7 +184,8 @@ def row(value: object, at: str, length: int) -> list[object]:
 
 
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
-    """Check that an object has only known fields and all required ones, and return it; the caller reads the values.
+    """Check that an object has only known fields and all required fields, and return the object; the caller reads the
+    values.
 
     Args:
         value: a value of the document.

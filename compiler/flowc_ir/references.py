@@ -17,8 +17,8 @@ def check_references(flow: Flow, where: str = "flow") -> None:
     """Check that the start, the targets and the joins name existing steps, and that names of steps and parameters are
     unique.
 
-    `flowc_ir.verify` reports all faults of a flow. This function checks only what every program that reads a flow
-    relies on.
+    `flowc_ir.verify` reports all faults of a flow. This function checks only the references on which every program that
+    reads a flow relies.
 
     Args:
         flow: the flow.
