@@ -95,7 +95,7 @@ def _compile_new(cls: type) -> FunctionType:
     names: dict[str, object] = {"_tuple_new": tuple.__new__, "__name__": f"namedtuple_{cls.__name__}"}
     arguments = ", ".join(("_cls", *fields))
     values = "".join(f"{name}, " for name in fields)
-    made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # users determine only the names of fields
+    made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # safe: only field names
     made.__name__ = "__new__"
     made.__qualname__ = f"{cls.__name__}.__new__"
     made.__doc__ = f"Create new instance of {cls.__name__}({', '.join(fields)})"
