@@ -307,7 +307,7 @@ class Merge:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stub:
-    """A step without code. The tasks of such a step only pass their artifacts on."""
+    """A step without code. The tasks of a step without code only pass their artifacts on."""
 
 
 Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[Stub, Flag('stub')]"

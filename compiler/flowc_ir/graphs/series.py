@@ -4,9 +4,9 @@ each other.
 A foreach and the step that starts it are one block, and so are a switch and its arms: they must be in the same DAG,
 because such targets pass the outputs of a task (the number of items, the choice) only to tasks of the same DAG.
 
-A step in an inner loop may lead directly to the next iteration of an outer loop. In this case, the steps after the
-inner loop must not run. Therefore the steps after the inner loop are moved into the inner loop's body: they follow each
-arm that ends the inner loop without leading to the next iteration of the outer loop.
+A step in an inner loop may lead directly to the next iteration of an outer loop. If it does, the steps after the inner
+loop must not run. Therefore this module moves the steps after the inner loop into the inner loop's body: there they
+follow each arm that ends the inner loop without leading to the next iteration of the outer loop.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> d
 
 class _Base:
     """The object `NamedTuple`, which class statements name as their base. Python calls this object's `__mro_entries__`,
-    which replaces the object by the base `_Anchor`. So the class does not inherit from the object."""
+    which replaces the object by the base `_Anchor`, so the class does not inherit from the object."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)
