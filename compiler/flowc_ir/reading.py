@@ -1,8 +1,7 @@
-"""Functions of the generated reader: each takes a JSON value and its place in the document, and returns the typed
-value.
+"""Functions of the generated reader: each takes a JSON value and its path in the document, and returns the typed value.
 
-The place of a value is its path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`,
-whose message names the value's place.
+A path in the document looks like `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names the
+path of the value.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def wrong(value: object, at: str, wanted: str) -> SchemaError:
 
     Args:
         value: the value.
-        at: the value's place in the document.
+        at: the value's path in the document.
         wanted: what is allowed, such as "an integer".
     """
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
@@ -42,7 +41,7 @@ def text(value: object, at: str) -> str:
 
     Args:
         value: a value of the document.
-        at: its place, which the error names.
+        at: its path, which the error names.
 
     Raises:
         SchemaError: the value has another type.
@@ -126,7 +125,7 @@ def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
 
     Args:
         value: a value of the document.
-        at: its place.
+        at: its path.
         allowed: at least two strings; the error lists them.
 
     Raises:
@@ -144,8 +143,8 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
 
     Args:
         value: a value of the document.
-        at: its place; the item `i` has the place `at[i]`.
-        read: reads one item, given the item and its place.
+        at: its path; the item `i` has the path `at[i]`.
+        read: reads one item, given the item and its path.
         least: the smallest length that is allowed.
 
     Raises:
@@ -162,7 +161,7 @@ def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
     """Check that no item of a list occurs twice, and return the items.
 
     Raises:
-        SchemaError: an item occurs twice; the error names the place of the second.
+        SchemaError: an item occurs twice; the error names the path of the second occurrence.
     """
     for index, item in enumerate(values):
         if item in values[:index]:
@@ -189,7 +188,7 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
 
     Args:
         value: a value of the document.
-        at: its place.
+        at: its path.
         known: the names of all fields.
         required: the names of the fields that the object must have.
 
@@ -213,8 +212,8 @@ def optional(data: Mapping[str, object], name: str, at: str, read: Callable[[obj
     Args:
         data: the record.
         name: the field's name.
-        at: the record's place.
-        read: reads the field's value, given the value and its place.
+        at: the record's path.
+        read: reads the field's value, given the value and its path.
         default: the value of a missing field.
 
     Raises:
@@ -229,8 +228,8 @@ def optional_items(data: Mapping[str, object], name: str, at: str, read: Callabl
     Args:
         data: the record.
         name: the field's name.
-        at: the record's place.
-        read: reads one item, given the item and its place.
+        at: the record's path.
+        read: reads one item, given the item and its path.
 
     Raises:
         SchemaError: the field is not a list, or `read` refuses an item.

@@ -22,10 +22,10 @@ def check_references(flow: Flow, where: str = "flow") -> None:
 
     Args:
         flow: the flow.
-        where: the place of the flow in the document; the places in errors begin with it.
+        where: the path of the flow in the document; the paths in errors begin with this path.
 
     Raises:
-        SchemaError: the first wrong reference, with its place, such as `flow.nodes[3].next`.
+        SchemaError: the first wrong reference, with its path, such as `flow.nodes[3].next`.
     """
     known = _unique((node.id for node in flow.nodes), f"{where}.nodes", "id", "step")
     _unique((parameter.name for parameter in flow.parameters), f"{where}.parameters", "name", "parameter")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SchemaError(ValueError):
-    """An object has no known version, or has a wrong field; the message names the place, such as `nodes[3].next`."""
+    """An object has no known version, or has a wrong field; the message has the path, such as `nodes[3].next`."""
 
 
 @final

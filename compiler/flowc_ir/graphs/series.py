@@ -32,8 +32,7 @@ class Size(NamedTuple):
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
-        levels: how deep calls of DAGs and pods are nested in the block; of each loop, only the first iteration is
-            counted.
+        levels: how deep calls of DAGs and pods are nested in the block; only the first iteration of each loop counts.
         leads: maps the header of a loop around the block to the number of places in the block that start the loop's
             next iteration; loops with no such place are left out.
         digest: the block's hash.
@@ -275,8 +274,7 @@ def _switch_leaves(switch: SwitchArms, known: dict[int, bool]) -> bool:
 
 
 def levels(blocks: Series) -> int:
-    """Return how deep calls of DAGs and pods are nested in the series; of each loop, only the first iteration is
-    counted."""
+    """Return how deep calls of DAGs and pods are nested in the series. Only the first iteration of each loop counts."""
     return max((1 if isinstance(block, Call | Again) else block.size.levels for block in blocks), default=0)
 
 

@@ -78,7 +78,7 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # for example, the flow has several ends at which the same split is open
+        if (code, message) in self.said:  # for example, a split is still open at several ends of the flow
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
