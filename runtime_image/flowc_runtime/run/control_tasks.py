@@ -1,9 +1,9 @@
 """The control tasks of unbounded foreach steps.
 
 In Metaflow, an unbounded foreach has an additional task: the control task, which inherits the split's artifacts and
-starts the tasks of the items. In flowc the scheduler starts these tasks. For programs that read runs, flowc still shows
-a control task, with the path of the split: `each-0` beside `each-0.0` and `each-0.1`. The control task has no process,
-log or stored record: this module computes its record from the records of the split and of the items.
+starts the tasks of the items. In flowc the scheduler starts the tasks of the items. Programs that read runs still see a
+control task. Its path is that of the split: the control task of `each-0.0` and `each-0.1` is `each-0`. The control task
+has no process, log or stored record: this module computes its record from the records of the split and of the items.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class ControlTasks:
     def paths(self, step: str, begun: Iterable[str]) -> list[str]:
         """Return the index paths of the control tasks to which the given tasks of a step belong, in order.
 
-        The result is empty if the foreach is bounded, which is determined from its first execution.
+        The result is empty if the foreach is bounded. Whether it is bounded is read from the record of its first split
+        task.
 
         Args:
             step: the first step of the foreach's body.
@@ -72,7 +73,7 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items of a control task's foreach are done.
+        """Return whether all tasks that belong to a control task are done: one for each item of the foreach.
 
         Args:
             step: the step of the control task.

@@ -1,8 +1,8 @@
 """Finds the parents of a task: from its index path, and after a switch or a loop from records in the store.
 
 Which branch of a switch runs is known only after the switch's task has ended. So a task after a switch has several
-possible parents, and its parent is the one with a record. After a loop, the last iteration is searched by doubling and
-bisection: for a loop of a million iterations this takes forty lookups.
+possible parents, and the possible parent with a record is its parent. After a loop, the last iteration is searched by
+doubling and bisection: for a loop of a million iterations this takes forty lookups.
 """
 
 from __future__ import annotations

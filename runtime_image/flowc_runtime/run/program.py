@@ -1,7 +1,7 @@
 """`Program`, the interface between the runtime and user code. A flow class is one kind of program.
 
-The runtime does not import front ends. Instead, a flow object in the user's file defines a method with the name in
-`OPENS`, which returns its program. `metaflow.FlowSpec` has this method, for example.
+The runtime does not import front ends. Instead, a flow object in the user's file, such as a `metaflow.FlowSpec`, has a
+method that returns the flow's program. The constant `OPENS` contains the method's name.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Program(Protocol):
             new: the patch.
 
         Returns:
-            A remark for the task's record about missing values that were supplied; empty if there were none.
+            A remark for the task's record about missing values that were supplied; empty if no value was missing.
         """
         ...
 
@@ -160,11 +160,13 @@ class Program(Protocol):
         ...
 
     def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
-        """Call the decorators' hooks for an attempt's end; `ok`: the attempt succeeded, or its failure was caught."""
+        """Call the decorators' hooks for an attempt's end; `ok` is true if the attempt succeeded or its failure was
+        caught."""
         ...
 
     def lost(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the decorators' hooks for lost earlier attempts, in an attempt that only applies @catch."""
+        """In an attempt that only applies @catch, call the decorators' hooks for earlier attempts whose processes
+        died."""
         ...
 
     def timeout_error(self) -> type[StepTimeout]:

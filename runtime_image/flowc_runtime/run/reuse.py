@@ -42,7 +42,7 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the pods of a resumed run need to know to reuse results: the origin run, the step to resume from, and the
+    """The data that the pods of a resumed run need to reuse results: the origin run, the step to resume from, and the
     parameters with new values."""
 
     origin: str
@@ -51,16 +51,16 @@ class Order:
 
     @property
     def text(self) -> str:
-        """This order as text, for an environment variable of the pods.
+        """This object as text, for an environment variable of the pods.
 
-        The text is escaped so that Argo and the kubelet expand nothing in it.
+        The text is escaped, so that neither Argo nor the kubelet expands parts of it.
         """
         text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
     @classmethod
     def of(cls, text: str | None) -> Order | None:
-        """Parse the text of an order; return None if the text is None or empty.
+        """Parse the text of an `Order`; return None if the text is None or empty.
 
         Raises:
             ValueError: the text is not JSON.
@@ -124,7 +124,8 @@ class Reuse:
         """Create the record of a reused task in the new run, and return the task's result.
 
         Args:
-            run: the new run. The record is written by `flush`, or at once if many records are waiting.
+            run: the new run. `flush` writes the record into this run; `take` itself calls `flush` if many records are
+                waiting.
             record: the record that `find` returned.
 
         Raises:
@@ -254,7 +255,7 @@ class Reuse:
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
-        """Return whether all tasks of a gang can be reused: a gang is reused as a whole or not at all."""
+        """Return whether all tasks of a gang can be reused: flowc reuses either all tasks of a gang or none."""
         opened = self._done(split, path)
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))

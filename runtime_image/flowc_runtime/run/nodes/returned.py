@@ -1,4 +1,4 @@
-"""Converts the values that a step returns: each gets its name from the IR, and JSON's types unless it is pickled."""
+"""Names the values that a step returns as in the IR, and converts each value that is not pickled to JSON's types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
     """Assign the values in a function's result to the declared returns; yield the name and the value of each return.
 
     Args:
-        result: the result: for a single return its value, or a tuple with it; for several returns a tuple or list.
+        result: the function's result: for a single return, the value or a tuple with this value; for several returns, a
+            tuple or a list.
         returns: the declared returns, with their names and kinds.
         what: a description of the function for messages.
 
@@ -48,7 +49,7 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
 
 
 def as_returned(value: object, named: Return, what: str) -> object:
-    """Convert the value of one return for storing it: to JSON's types, unless its kind is `pickled`.
+    """Convert the value of one return to JSON's types for the store, unless the kind of the return is `pickled`.
 
     Args:
         value: the value.

@@ -35,7 +35,7 @@ _ABSTRACT_FLAG: Final = 1 << 20  # the flag of a class with abstract methods
 
 
 class Missing:
-    """The default of an argument that has no default, and the annotation of an argument without annotation."""
+    """Marks an argument without a default or without an annotation: the class stands for the missing object."""
 
 
 MISSING: Final = Missing
@@ -105,7 +105,7 @@ def _inspected(function: UserFunction) -> Mapping[str, Argument]:
 
 
 def _is_plain(function: object) -> typing.TypeGuard[FunctionType]:
-    """Return whether an object is a function without attributes of its own, which decorators may have set."""
+    """Return whether an object is a plain function on which no decorator has set attributes."""
     return type(function) is FunctionType and not function.__dict__
 
 
@@ -114,7 +114,7 @@ def annotations_of(function: UserFunction) -> Mapping[str, object]:
     plain = unwrapped(function)
     try:
         return typing.get_type_hints(plain)
-    except Exception:  # a name that exists only for type checkers
+    except Exception:  # the annotation contains a name that exists only for type checkers
         written = getattr(plain, "__annotations__", {})
         return {name: value for name, value in written.items() if not isinstance(value, str)}
 

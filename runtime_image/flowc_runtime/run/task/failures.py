@@ -51,7 +51,7 @@ class Caught(Exception):
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
             exception (by a signal or an exit), `type` is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
         exception: the exception's text, the result of `str`.
-        stacktrace: the whole traceback; `str` and `repr` of this object return it too.
+        stacktrace: the whole traceback; `str` and `repr` of this object return the traceback too.
     """
 
     def __init__(self, error: ErrorRecord) -> None:
@@ -109,9 +109,9 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
 def _clean(trace: traceback.TracebackException, root: str, *, timed_out: bool) -> list[traceback.FrameSummary]:
     """Remove flowc's frames from a traceback, and make file names relative to `root`; return the frames of user code.
 
-    Because of this, the record and the failure that @catch stores are the same on every machine. The frames through
-    which flowc calls user code are removed as well, for example frames of asyncio. After a timeout, the frames in which
-    flowc itself waited, for example for a command, are removed too.
+    Because the file names are relative, the record and the failure that @catch stores are the same on every machine.
+    The frames through which flowc calls user code are removed as well, for example frames of asyncio. After a timeout,
+    the frames in which flowc itself waited, for example for a command, are removed too.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")

@@ -50,7 +50,7 @@ def measured(records: RunRecords, step: str | None = None, *, items: bool) -> It
         view = StepView(records, name)
         for path in records.read_ahead(name, view.paths):
             with unreadable.skipping():
-                # either the record of the finished task, or that of the latest attempt that has ended
+                # the record of the finished task, or else of the latest attempt that has ended
                 record = records.done(name, path) or view.task(path).record
                 if record is not None and record.get("metrics"):
                     yield record

@@ -60,7 +60,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGALRM))
 
     def prepare() -> None:
-        # Hazard: this runs between fork and exec, and must only call functions that are already loaded.
+        # Hazard: this function runs between fork and exec, and must only call functions that are already loaded.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -84,7 +84,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
             _forward((out, err), process)
             code = process.wait()
     finally:
-        with process:  # closes the program's streams and reaps it
+        with process:  # closes the program's streams and reaps the process
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             end_group(process)
     return CommandEnd(code, err.last_lines())

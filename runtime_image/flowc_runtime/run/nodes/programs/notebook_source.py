@@ -33,12 +33,13 @@ class Default(NamedTuple):
 
 
 class NotebookSource(NamedTuple):
-    """The names in a notebook from which its inputs are derived.
+    """The names in a notebook's code. The inputs of the notebook are derived from these names.
 
     Attributes:
         defaults: the names that the parameters cell assigns, in order, with their defaults.
         used: the names that occur in the notebook's code.
-        own: the names that other cells assign before they read them. An input with such a name would have no effect.
+        own: the names that other cells assign before they read them. An input with one of these names would have no
+            effect, since a cell overwrites the variable.
     """
 
     defaults: dict[str, Default]

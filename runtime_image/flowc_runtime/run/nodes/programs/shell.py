@@ -110,7 +110,7 @@ def _quoted(lines: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment variables; PATH begins with the programs of its virtual environment.
+    """Return this process's environment variables; PATH begins with the `bin` directory of the virtual environment.
 
     If a virtual environment is already active, PATH is not changed.
     """
@@ -141,7 +141,7 @@ def _variables(values: Mapping[str, Json], command: str, what: str) -> dict[str,
 
 
 def _unfit(text: str) -> str | None:
-    """Return the reason why a string cannot be the value of an environment variable; None if it can."""
+    """Return why a string cannot be the value of an environment variable, or None if the string is a possible value."""
     if "\0" in text:
         return "it contains a NUL character"
     try:
