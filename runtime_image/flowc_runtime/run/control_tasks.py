@@ -59,7 +59,7 @@ class ControlTasks:
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of the split's task to which a control task belongs; None if the given task is not a
+        """Return the record of the split's task to which a control task belongs, or None if the given task is not a
         control task.
 
         Raises:
@@ -88,7 +88,7 @@ class ControlTasks:
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a control task; None while a task of an item is unfinished.
+        """Return the record of a control task, or None while a task of an item is unfinished.
 
         Raises:
             NotFound: the task is not a control task.
@@ -116,6 +116,6 @@ class ControlTasks:
         return cast("AttemptRecord", made)
 
     def _split_of(self, step: str) -> str | None:
-        """Return the step whose foreach leads to this step; None if no foreach leads to it."""
+        """Return the step whose foreach leads to this step, or None if no foreach leads to it."""
         before = self._graph.predecessors.get(step, ())
         return next((node.id for node in before if isinstance(node.next, Foreach)), None)

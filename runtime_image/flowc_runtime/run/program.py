@@ -88,7 +88,7 @@ class Program(Protocol):
         """Complete the imported code: set the values of configs, and run mutators of user-defined decorators.
 
         Args:
-            configs: config name → value; None for a config without a value.
+            configs: config name → value, or None for a config without a value.
             with_decorators: the decorators that `--with` adds to the class: names and arguments.
 
         Raises:
@@ -204,7 +204,7 @@ class Program(Protocol):
         ...
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of the node's function; None if the node runs no Python function."""
+        """Return the code object of the node's function, or None if the node runs no Python function."""
         ...
 
     def undecorate(self, node: Node) -> None:

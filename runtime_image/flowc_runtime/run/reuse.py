@@ -250,7 +250,7 @@ class Reuse:
             return None
 
     def _gang_of(self, step: str) -> str | None:
-        """Return the split that starts the gang of a step's tasks; None if the step is not a gang."""
+        """Return the split that starts the gang of a step's tasks, or None if the step is not a gang."""
         before = self._graph.predecessors[step]
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
@@ -311,7 +311,7 @@ def _is_file(value: object) -> TypeGuard[FileRecord]:
 
 
 def _digest(value: object) -> str | None:
-    """Return the digest of a parameter's file; None if the value is not a file."""
+    """Return the digest of a parameter's file, or None if the value is not a file."""
     return value["digest"] if _is_file(value) else None
 
 

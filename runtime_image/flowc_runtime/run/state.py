@@ -137,12 +137,12 @@ class TaskState:
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach, or None outside of a foreach."""
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
     def input(self) -> object:
-        """Return the task's item in the innermost foreach; None outside of a foreach."""
+        """Return the task's item in the innermost foreach, or None outside of a foreach."""
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
 

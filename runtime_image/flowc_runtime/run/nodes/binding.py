@@ -227,7 +227,7 @@ def text_of(value: object) -> str:
 
 
 def _parser_of(wanted: type) -> Callable[[str], object] | None:
-    """Return the function that makes a value of a class from a text; None if there is no such function."""
+    """Return the function that makes a value of a class from a text, or None if there is no such function."""
     parse: Callable[[str], object] | None = getattr(wanted, "fromisoformat", None)
     if parse is None and (hasattr(wanted, "__fspath__") or _is_decimal(wanted) or _derives(wanted, "uuid", "UUID")):
         parse = wanted

@@ -72,5 +72,5 @@ def unmatched(switch: Switch, value: object) -> str:
 
 
 def caught_as(flow: Flow) -> str | None:
-    """Return the name of the artifact that contains a step's caught failure; None if no step catches failures."""
+    """Return the name of the artifact that contains a step's caught failure, or None if no step catches failures."""
     return next((failure for node in flow.nodes if (failure := failure_of(node)) is not None), None)

@@ -80,7 +80,7 @@ def merge(
 
 
 def _first_failure(inputs: Inputs[Variables], failure: str) -> object:
-    """Return the first caught failure of a map's items; None if no item failed."""
+    """Return the first caught failure of a map's items, or None if no item failed."""
     values = (getattr(each, failure) for each in inputs if _has(each, failure))
     return next((value for value in values if value is not None), None)
 

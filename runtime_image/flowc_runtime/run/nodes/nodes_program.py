@@ -308,7 +308,7 @@ class NodesProgram:
         raise ProtocolError(f"run {run.id} is not the run of a flow class")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of a node's function, without wrappers; None if the node runs no function."""
+        """Return the code object of a node's function, without wrappers, or None if the node runs no function."""
         if not isinstance(node.run, Function):
             return None
         code: CodeType | None = getattr(unwrapped(self.load(node.run)), "__code__", None)

@@ -116,7 +116,7 @@ def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
 
 
 def number_of(value: object) -> float | None:
-    """Convert a metric's value to a finite float; None if it is not a finite number."""
+    """Convert a metric's value to a finite float, or None if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)

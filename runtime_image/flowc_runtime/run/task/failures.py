@@ -180,7 +180,7 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """Return the last line of the step's code that assigns `self.NAME`; None if no line does.
+    """Return the last line of the step's code that assigns `self.NAME`, or None if no line does.
 
     The step's function is found by its first line (which may be a decorator), because several functions may share a
     name.

@@ -68,7 +68,7 @@ else:  # imported at first use: only patches, files and metrics need these modul
 def begin_cards(
     program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, forks: bool = True
 ) -> Cards | None:
-    """Create the cards of an attempt (step, index path, number); None if the step has no cards.
+    """Create the cards of an attempt (step, index path, number), or None if the step has no cards.
 
     Hazard: this function forks, so call it before this process first uses the store or starts a thread. With
     `forks=False` the function does not fork, but the step can still use `current.card`.

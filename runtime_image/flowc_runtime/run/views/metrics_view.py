@@ -41,7 +41,7 @@ def measured(records: RunRecords, step: str | None = None, *, items: bool) -> It
 
     Args:
         records: the run.
-        step: the only step to include; None for all.
+        step: the only step to include, or None for all.
         items: whether to include the tasks inside a foreach.
     """
     for name in [step] if step is not None else records.steps():

@@ -98,7 +98,7 @@ class RunRecords:
             return False
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a finished task; None if the task is not finished.
+        """Return the record of a finished task, or None if the task is not finished.
 
         Args:
             step: the task's step.
@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the computed record of a control task; None if it is unfinished or not a control task."""
+        """Return the computed record of a control task, or None if it is unfinished or not a control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):
@@ -149,7 +149,7 @@ class RunRecords:
         }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
-        """Return the record of an attempt; None if the attempt has not ended.
+        """Return the record of an attempt, or None if the attempt has not ended.
 
         Args:
             step: the task's step.
@@ -167,7 +167,7 @@ class RunRecords:
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if the attempt has not begun.
+        """Return the record of an attempt's start, or None if the attempt has not begun.
 
         Args:
             step: the task's step.

@@ -52,7 +52,7 @@ class RunView:
 
     @property
     def record(self) -> RunRecord | None:
-        """The run's record; None if it is missing or cannot be read."""
+        """The run's record, or None if it is missing or cannot be read."""
         return None if isinstance(self._begun, Exception) else self._begun
 
     @property
@@ -98,7 +98,7 @@ class RunView:
 
     @property
     def revision(self) -> RevisionRecord | None:
-        """The git revision of the run's code; None if the code is not in a repository."""
+        """The git revision of the run's code, or None if the code is not in a repository."""
         return self.record.get("revision") if self.record is not None else None
 
     @property
@@ -139,12 +139,13 @@ class RunView:
 
     @property
     def ended(self) -> float | None:
-        """The time when the run ended, in seconds since the epoch; None if it has not ended or the time is unknown."""
+        """The time when the run ended, in seconds since the epoch, or None if it has not ended or the time is
+        unknown."""
         return self.status.ended
 
     @property
     def seconds(self) -> float | None:
-        """The run's duration in seconds; None if the run has not ended or the duration is unknown."""
+        """The run's duration in seconds, or None if the run has not ended or the duration is unknown."""
         if self.ended is None or self.created is None:
             return None
         return self.ended - self.created

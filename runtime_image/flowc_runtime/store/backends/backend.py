@@ -77,7 +77,7 @@ class StoreBackend(ABC):
 
     @abstractmethod
     def find(self, key: str) -> Listed | None:
-        """Return the object's key, its size in bytes and the time of its last write; None if it does not exist.
+        """Return the object's key, its size in bytes and the time of its last write, or None if it does not exist.
 
         Raises:
             StoreError: the store cannot be read.

@@ -82,7 +82,7 @@ def read_checked(objects: Readable, digest: str, size: int | None, key: str) -> 
     Args:
         objects: the store.
         digest: the expected sha256 in hex.
-        size: the expected size in bytes, for the message; None if it is not known.
+        size: the expected size in bytes, for the message, or None if it is not known.
         key: the key of the object; empty for the key of a blob with this digest.
 
     Raises:
@@ -107,7 +107,7 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
         objects: the store.
         key: the key of the object.
         digest: the expected sha256 in hex.
-        size: the expected size in bytes, for the message; None if it is not known.
+        size: the expected size in bytes, for the message, or None if it is not known.
         fetch: reads the object; returns the value, and the digest and number of its bytes.
 
     Raises:

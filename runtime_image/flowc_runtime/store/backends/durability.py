@@ -73,7 +73,7 @@ class Disk:
 
     @classmethod
     def of(cls, objects: Objects, mode: Mode) -> Disk | None:
-        """Return the disk to wait for; None if no wait is needed: in the mode `none`, and for a bucket.
+        """Return the disk to wait for, or None if no wait is needed: in the mode `none`, and for a bucket.
 
         Args:
             objects: the store.
@@ -237,7 +237,7 @@ _DONE: Final = b"done"
 
 
 def _fork() -> tuple[int, int, int] | None:
-    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if the fork or the pipe
+    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe, or None if the fork or the pipe
     fails."""
     try:
         read, write = os.pipe()
@@ -310,7 +310,7 @@ def _read(descriptor: int) -> bytes:
 
 
 def _load_syncfs() -> Callable[[int], int] | None:
-    """Return syncfs(2); None if the system has none."""
+    """Return syncfs(2), or None if the system has none."""
     if not sys.platform.startswith("linux"):
         return None
     call: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

@@ -220,7 +220,7 @@ class LocalObjects:
         return os.path.isfile(self._path(key)) if size is None else self._size(key) == size
 
     def _size(self, key: str) -> int | None:
-        """Return the size of an object in bytes; None if it is missing."""
+        """Return the size of an object in bytes, or None if it is missing."""
         try:
             return os.stat(self._path(key)).st_size
         except OSError:

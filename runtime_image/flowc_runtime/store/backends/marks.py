@@ -131,8 +131,8 @@ def _hash(descriptor: int) -> str:
 
 
 def _place(status: os.stat_result, digest: str) -> _Place | None:
-    """Return the mark of a file with this digest, and the mark's offset in the table; None if the machine has no boot
-    id."""
+    """Return the mark of a file with this digest, and the mark's offset in the table, or None if the machine has no
+    boot id."""
     if (boot := _boot()) is None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

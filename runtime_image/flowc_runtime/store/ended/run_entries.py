@@ -79,7 +79,7 @@ def pack(run: bytes, status: bytes) -> str:
 
 
 def unpack(packed: str) -> dict[str, bytes] | None:
-    """Return the records of an entry by their names, `run.json` and `status.json`; None if the entry is damaged."""
+    """Return the records of an entry by their names, `run.json` and `status.json`, or None if the entry is damaged."""
     try:
         text = zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     except (ValueError, zlib.error):
@@ -135,7 +135,7 @@ def merge(objects: Collectable, flow: str, runs: Collection[str] | None = None) 
     Args:
         objects: the store.
         flow: the flow's name.
-        runs: the runs whose entries are kept; None for all.
+        runs: the runs whose entries are kept, or None for all.
 
     Raises:
         StoreError: the store cannot be read or written.

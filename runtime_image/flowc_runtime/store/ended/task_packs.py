@@ -102,7 +102,7 @@ class PackedObjects(RemoteObjects):
         self._key = pack_key(flow, run)
         self._tasks = f"{prefix}/tasks"
         self._lock = threading.Lock()
-        self._records: dict[str, bytes] | None = None  # the records of the pack; None before the pack was read
+        self._records: dict[str, bytes] | None = None  # the records of the pack, or None before the pack was read
         self._sizes: dict[str, int] = {}  # the sizes of all objects below the run's `tasks/`
         self._listed = 0.0
 
@@ -120,7 +120,7 @@ class PackedObjects(RemoteObjects):
             return bool(self._records)
 
     def _name(self, key: str) -> str | None:
-        """Return a key's part below `tasks/`; None if it is another key, or if the run has no pack."""
+        """Return a key's part below `tasks/`, or None if it is another key, or if the run has no pack."""
         if key != self._tasks and not key.startswith(f"{self._tasks}/"):
             return None
         return key[len(self._tasks) + 1 :] if self._refresh() else None

@@ -50,8 +50,8 @@ def versions(
         store: the store.
         flow: the flow's name.
         name: the artifact's name.
-        run: the id of the only run to search; None for all runs.
-        step: the only step whose tasks are searched; None for all steps.
+        run: the id of the only run to search, or None for all runs.
+        step: the only step whose tasks are searched, or None for all steps.
     """
     runs = [run] if run is not None else list(reversed(store.runs(flow)))
     for id in runs:

@@ -97,7 +97,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 
 
 def check(key: str, data: bytes, url: str) -> object:
-    """Check an object, and return its record, flow or tag; None if objects of this kind are not checked.
+    """Check an object, and return its record, flow or tag, or None if objects of this kind are not checked.
 
     Args:
         key: the key of the object, which decides its kind.

@@ -20,7 +20,7 @@ DIRTY: Final = {
 
 
 def of_pod() -> RevisionRecord | None:
-    """Return the revision that was deployed, from the pod's environment; None if there is none."""
+    """Return the revision that was deployed, from the pod's environment, or None if there is none."""
     try:
         found = json.loads(os.environ.get(contract.REVISION) or "null")
     except ValueError:

@@ -111,7 +111,7 @@ class RunStore:
         return self.written_status() or first_status(self.record())
 
     def written_status(self) -> StatusRecord | None:
-        """Return the recorded status; None if no status is recorded yet."""
+        """Return the recorded status, or None if no status is recorded yet."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
@@ -267,7 +267,7 @@ class RunStore:
         return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """Return the record of an ended attempt; None if it has not started, is active, or its process vanished."""
+        """Return the record of an ended attempt, or None if it has not started, is active, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{name}", step, path))
@@ -278,7 +278,7 @@ class RunStore:
         return None
 
     def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if the attempt has not started."""
+        """Return the record of an attempt's start, or None if the attempt has not started."""
         try:
             name = f"tasks/{quote_name(step)}/{path}-{attempt}.begin.json"
             return cast("BeginRecord", self._load("begin", name, step, path))
@@ -380,7 +380,8 @@ class RunStore:
             raise
 
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error for a missing object of the run (or of a task); None if the run need not have the object."""
+        """Return the error for a missing object of the run (or of a task), or None if the run need not have the
+        object."""
         if self._aside is None:  # listed once: many unfinished tasks may be looked up
             self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)

@@ -199,7 +199,7 @@ SHAPES: Mapping[str, ObjectOf] = {
 
 
 def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, object]) -> str | None:
-    """Return the fault of a record, with the path of the faulty field; None if there is no fault.
+    """Return the fault of a record, with the path of the faulty field, or None if there is no fault.
 
     Args:
         kind: a key of SHAPES.

@@ -144,7 +144,7 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
 
 
 def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag that an object represents; None if it was just removed or is not a tag. Raises RecordError."""
+    """Return the tag that an object represents, or None if it was just removed or is not a tag. Raises RecordError."""
     if not name or "/" in name:
         return None
     try:

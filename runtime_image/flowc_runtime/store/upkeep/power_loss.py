@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """Return a description of a task's first missing or truncated object; None if all are whole; always None in a
+    """Return a description of a task's first missing or truncated object, or None if all are whole; always None in a
     bucket."""
     files = (what for what, file in file_blobs(record) if is_lost(objects, file))
     return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None) or next(files, None)

@@ -62,7 +62,7 @@ MAGIC = b"flowcbuf"
 class Encoded:
     """An encoded value. `parts` are the parts of its blob: the pickle, and views (not copies) of the value's buffers.
 
-    `pickler` names the pickler that wrote the bytes; None for plain pickle.
+    `pickler` names the pickler that wrote the bytes, or None for plain pickle.
     """
 
     __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled", "pickler")

@@ -101,7 +101,7 @@ class ForeachFrame:
 
     @property
     def num_splits(self) -> int | None:
-        """The number of items; None for a gang and an unbounded foreach, as in Metaflow."""
+        """The number of items, or None for a gang and an unbounded foreach, as in Metaflow."""
         bounded = "over" in self.fanout and not self.fanout.get("unbounded")
         return self.fanout["count"] if bounded else None
 

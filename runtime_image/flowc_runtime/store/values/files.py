@@ -75,7 +75,7 @@ def check_file(path: str, encoding: str | None) -> None:
 
     Args:
         path: the path of the file.
-        encoding: the encoding of the file's text; None for bytes.
+        encoding: the encoding of the file's text, or None for bytes.
 
     Raises:
         ParameterError: the file cannot be opened, or is not text in that encoding.
@@ -289,7 +289,7 @@ def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str
         Args:
             objects: the store.
             record: the record of the file.
-            encoding: the encoding of the text; None for bytes.
+            encoding: the encoding of the text, or None for bytes.
 
         Raises:
             UnicodeDecodeError: the content is not text in this encoding.

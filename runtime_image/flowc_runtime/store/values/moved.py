@@ -94,7 +94,7 @@ _CLASSES: Final = {
 
 
 def new_place(module: str, name: str) -> tuple[str, str] | None:
-    """Return the current module and name of a class of an earlier flowc; None if they are unchanged.
+    """Return the current module and name of a class of an earlier flowc, or None if they are unchanged.
 
     Args:
         module: the module that a pickle names.

@@ -22,7 +22,7 @@ else:
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
-    """Return the texts of a run's Python files by path; None if the run stored none.
+    """Return the texts of a run's Python files by path, or None if the run stored none.
 
     Raises:
         NotFound: the blob with the files is missing.

@@ -44,7 +44,7 @@ class StoredModules:
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType | None:
-        """Return a module; None if the run stored no file for it.
+        """Return a module, or None if the run stored no file for it.
 
         Hazard: `sys.modules` contains the run's modules during the import, under a lock.
 

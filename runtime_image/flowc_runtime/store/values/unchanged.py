@@ -131,7 +131,7 @@ class Mappings:
         self._ends: list[tuple[int, bool]] | None = None  # (end of the mapping, whether a page was written to)
 
     def written(self, views: Sequence[memoryview]) -> bool | None:
-        """Return whether the process has written to a page of the mapping that contains the views; None if unknown.
+        """Return whether the process has written to a page of the mapping that contains the views, or None if unknown.
 
         One file may have several mappings, since mprotect or madvise on a part splits a mapping. Source: proc(5),
         smaps.

@@ -154,7 +154,7 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
 
 
 def _patience(deadline: float | None, death: int | None) -> float | None:
-    """Return how many seconds to wait for output; None to wait until there is output or the program has ended."""
+    """Return how many seconds to wait for output, or None to wait until there is output or the program has ended."""
     if deadline is not None:
         return max(0.0, deadline - time.monotonic())
     return None if death is not None else 0.1  # without a pidfd, poll for the program's end

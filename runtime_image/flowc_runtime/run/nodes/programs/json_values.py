@@ -28,7 +28,7 @@ def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = Non
     Args:
         task: the values of the task.
         flow: the flow.
-        wanted: the names of the values to return; None for all.
+        wanted: the names of the values to return, or None for all.
     """
     state: TaskState = task.__dict__[STATE]
     pickled = pickled_names(flow)

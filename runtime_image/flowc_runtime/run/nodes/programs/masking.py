@@ -113,8 +113,8 @@ def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping
     Args:
         secrets: the values by the names of their variables; no value is empty.
         name: the name of the metric.
-        numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet; None for a number that is
-            not given.
+        numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet, or None for a number that
+            is not given.
     """
     if (secret := secret_in_text(_text(name), secrets)) is not None:
         why = f"contains the value of the secret {secret}, which is never stored"

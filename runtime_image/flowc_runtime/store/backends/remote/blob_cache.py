@@ -51,7 +51,7 @@ class BlobCache:
 
     @classmethod
     def of_user(cls) -> BlobCache | None:
-        """Return this user's cache; None if the process runs in a pod, the cache is switched off, or no private
+        """Return this user's cache, or None if the process runs in a pod, the cache is switched off, or no private
         directory is available.
 
         Raises:
@@ -71,7 +71,7 @@ class BlobCache:
         return cls(place, (configuration.lookup("blob-cache-size").number or 0) << 20)
 
     def open(self, digest: str) -> BinaryIO | None:
-        """Open the blob with this digest; None if the cache does not have it. A damaged file is deleted."""
+        """Open the blob with this digest, or None if the cache does not have it. A damaged file is deleted."""
         path = f"{self._place}/{digest}"
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller closes it
@@ -91,7 +91,7 @@ class BlobCache:
         return None
 
     def begin(self, size: int) -> BinaryIO | None:
-        """Return a new file for a blob of this size, which `keep` adds to the cache; None if there is no space."""
+        """Return a new file for a blob of this size, which `keep` adds to the cache, or None if there is no space."""
         try:
             if not self._make_space(size):
                 return None

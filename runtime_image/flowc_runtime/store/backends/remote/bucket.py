@@ -216,7 +216,7 @@ class RemoteObjects:
         return found is not None and size in (None, found["size"])
 
     def _head(self, key: str) -> ObjectMeta | None:
-        """Return the metadata of an object; None if it is missing."""
+        """Return the metadata of an object, or None if it is missing."""
 
         def request(client: ObjectStore) -> ObjectMeta | None:
             try:
@@ -383,7 +383,7 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
 
 
 def _fetch(client: ObjectStore, key: str) -> bytes | None:
-    """Return the bytes of an object; None if it is missing."""
+    """Return the bytes of an object, or None if it is missing."""
     try:
         return bytes(obstore.get(client, key).bytes())
     except FileNotFoundError:

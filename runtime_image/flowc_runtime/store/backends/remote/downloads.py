@@ -51,8 +51,8 @@ def downloaded(
     Args:
         bucket: the bucket.
         key: the object's key.
-        size: the expected size in bytes; None if it is unknown.
-        cache: the cache that gets the object; None for an unnamed temporary file.
+        size: the expected size in bytes, or None if it is unknown.
+        cache: the cache that gets the object, or None for an unnamed temporary file.
         digest: the expected digest; only an object with this digest is added to the cache.
 
     Raises:
