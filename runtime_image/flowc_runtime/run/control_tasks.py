@@ -116,6 +116,6 @@ class ControlTasks:
         return cast("AttemptRecord", made)
 
     def _split_of(self, step: str) -> str | None:
-        """Return the step whose foreach leads to this step, or None if no foreach leads to it."""
+        """Return the step whose foreach has `step` as its body's first step, or None if there is no such foreach."""
         before = self._graph.predecessors.get(step, ())
         return next((node.id for node in before if isinstance(node.next, Foreach)), None)

@@ -36,7 +36,7 @@ class Family:
         self.place: set[str] = set()
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
-        """Set the task's inherited artifacts from its parents' records; for a join, set its inputs.
+        """Set the task's inherited artifacts from its parents' records or, in a join, set the join's inputs.
 
         Args:
             state: the state of the task, which is changed.

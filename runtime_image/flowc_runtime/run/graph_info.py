@@ -175,7 +175,7 @@ def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str])
 
 
 def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
-    """Return the first step that can be reached from all targets of a switch, or None if there is none."""
+    """Return the first step that can be reached from all targets of a switch, or None if there is no such step."""
     ways = [_reached(graph, arm) for arm in arms]
     return next((name for name in ways[0] if all(name in way for way in ways[1:])), None)
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
 
-_AT_ONCE = 1024  # when this number of records is waiting, they are written together
-_LONGEST = 100  # the number of characters of a value in the reason why a step runs again
+_AT_ONCE = 1024  # The number of waiting records at which all of them are written.
+_LONGEST = 100  # The maximum length of a value in the reason why a step runs again.
 
 
 class _OrderFields(TypedDict):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 else:  # imported at first use: only tasks with secrets, or with other processes that record metrics, need this module
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
-LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
-_LARGEST: Final = 2**63  # larger ints are stored as floats, since some readers of JSON do not support them
+LONGEST_NAME: Final = 250  # Characters; trackers such as MLflow accept no more.
+_LARGEST: Final = 2**63  # Larger ints are stored as floats, since some readers of JSON do not support them.
 
 
 class MetricError(ValueError):

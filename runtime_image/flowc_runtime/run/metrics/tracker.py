@@ -130,7 +130,8 @@ def _check_mlflow() -> None:
 
 
 def check_setting(setting: str | None) -> str | None:
-    """Check and return a value of the setting `tracker`, or None if it names no tracker. The tracker is not imported.
+    """Check and return a value of the setting `tracker`, or None if the setting names no tracker. The tracker is not
+    imported.
 
     Raises:
         TrackerError: the tracker does not exist or needs a missing package, or the address contains a password.

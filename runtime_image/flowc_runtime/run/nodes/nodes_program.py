@@ -81,7 +81,7 @@ class NodesProgram:
 
     @property
     def directory(self) -> str:
-        """The directory of the user's code."""
+        """The directory that contains the user's code."""
         return self._root
 
     # -- once in a process
@@ -264,7 +264,7 @@ class NodesProgram:
         for choice, target in switch.arms:
             if type(choice) is type(value) and choice == value:
                 return target
-        for choice, target in switch.arms:  # no branch has the value itself as its name, but one may have its text
+        for choice, target in switch.arms:  # without an exact match, compare across types and as text
             if choice == value or (isinstance(choice, str) and choice == str(value)):
                 return target
         if switch.default is not None:
@@ -295,7 +295,7 @@ class NodesProgram:
     # -- contents of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-        """Return nothing: only flow classes have constants."""
+        """Return an empty sequence: only flow classes have constants."""
         return ()
 
     def function(self, name: str) -> NoReturn:

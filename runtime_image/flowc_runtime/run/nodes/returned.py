@@ -86,7 +86,7 @@ def to_json(value: object, what: str, name: str) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         return dump(mode="json")
-    # The first condition avoids the import of `dataclasses`.
+    # The first condition avoids importing the module `dataclasses`.
     if hasattr(value, "__dataclass_fields__") and dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return to_json(fields, what, name)
@@ -116,7 +116,7 @@ def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
 
 
 def number_of(value: object) -> float | None:
-    """Convert a metric's value to a finite float, or None if it is not a finite number."""
+    """Return a metric's value as a finite float, or None if the value is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)

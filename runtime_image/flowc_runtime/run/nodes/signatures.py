@@ -29,9 +29,9 @@ VAR_KEYWORD: Final = "**"
 _VAR_POSITIONAL_FLAG, _VAR_KEYWORD_FLAG = (
     0x04,
     0x08,
-)  # flags of code objects, as the documentation of `inspect` has them
-_ASYNCHRONOUS_FLAGS: Final = 0x80 | 0x200  # the code is a coroutine, or an asynchronous generator
-_ABSTRACT_FLAG: Final = 1 << 20  # the flag of a class with abstract methods
+)  # Flags of code objects; the documentation of `inspect` lists them.
+_ASYNCHRONOUS_FLAGS: Final = 0x80 | 0x200  # The code is a coroutine, or an asynchronous generator.
+_ABSTRACT_FLAG: Final = 1 << 20  # The flag of a class with abstract methods.
 
 
 class Missing:

@@ -30,8 +30,8 @@ else:  # imported at first use, because the import costs start-up time
     traceback = LateModule("traceback")
     ast = LateModule("ast")
 
-_OURS = __file__.removesuffix("run/task/failures.py")  # the directory of flowc_runtime
-_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # the standard library of Python
+_OURS = __file__.removesuffix("run/task/failures.py")  # The directory of flowc_runtime.
+_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # The standard library of Python.
 PROCESS_DIED = "flowc.ProcessDied"
 _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
@@ -180,7 +180,7 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """Return the last line of the step's code that assigns `self.NAME`, or None if no line does.
+    """Return the last line of the step's code that assigns `self.NAME`, or None if no line assigns it.
 
     The step's function is found by its first line (which may be a decorator), because several functions may share a
     name.
@@ -286,8 +286,8 @@ def mebibytes(size: int) -> str:
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return the error of a task's earlier attempts: the last recorded error, or an error which says that the process
-    vanished.
+    """Return the error of a task's earlier attempts: the last recorded error, or an error about a process that vanished
+    without a record.
 
     Args:
         run: the run.

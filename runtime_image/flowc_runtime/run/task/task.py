@@ -68,7 +68,7 @@ else:  # imported at first use: only patches, files and metrics need these modul
 def begin_cards(
     program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, forks: bool = True
 ) -> Cards | None:
-    """Create the cards of an attempt (step, index path, number), or None if the step has no cards.
+    """Return the new cards of an attempt (step, index path, number), or None if the step has no cards.
 
     Hazard: this function forks, so call it before this process first uses the store or starts a thread. With
     `forks=False` the function does not fork, but the step can still use `current.card`.
@@ -82,8 +82,8 @@ def begin_cards(
 
 
 class Attempt:
-    """The stages of an attempt: `enter`, `run_code`, `done` or `failed`. Unit tests of steps call these methods
-    separately.
+    """One attempt of a task. Its stages are the methods `enter`, `run_code`, and `done` or `failed`. Unit tests of
+    steps call these methods separately.
 
     A stage may raise StoreError if the store fails, ProtocolError if a parent is not done or `self.next` does not match
     the IR, and ValueError if a foreach has more items than --max-num-splits allows.
@@ -378,8 +378,8 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record. Afterwards the caller reports the end of the attempt, and renders the final cards, which
-        show the record."""
+        """Write the record. After this method, the caller reports the end of the attempt, and renders the final cards,
+        which show the record."""
         flush_streams()
         if self.constants:
             record["constants"] = self.constants

@@ -1,4 +1,4 @@
-"""The records of a run for programs that read it, including records of tasks without a process, which are computed.
+"""The records of a run, for programs that read the run, with computed records for the tasks that have no process.
 
 Two kinds of tasks exist only for compatibility with Metaflow, and have neither a process nor a stored record: the only
 task of the step `_parameters`, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
@@ -43,7 +43,7 @@ class RunRecords:
 
     @property
     def known(self) -> RunRecord | None:
-        """The run's record if it was already read, else None."""
+        """The run's record, or None if no method has read the record yet."""
         return self._record
 
     @cached_property
@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the computed record of a control task, or None if it is unfinished or not a control task."""
+        """Return the computed record of a control task, or None if the task is unfinished or not a control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):
@@ -229,7 +229,8 @@ class RunRecords:
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the paths unchanged. A subclass can override this to read the records of several tasks at once."""
+        """Yield the index paths of tasks unchanged. A subclass can override this to read the records of several tasks
+        at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:

@@ -95,7 +95,7 @@ class MemoryObjects:
         return self._below is not None and self._below.exists(key, size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the result of `exists`: objects in memory are never garbage-collected."""
+        """Return whether the object exists; nothing is renewed, since objects in memory are never garbage-collected."""
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
@@ -118,7 +118,7 @@ class MemoryObjects:
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Return None: data is never pending."""
+        """Do nothing and return None, since appended data is never pending."""
         return None
 
     def names(self, prefix: str) -> list[str]:

@@ -43,8 +43,8 @@ def versions(
 ) -> Iterator[ArtifactVersion]:
     """Yield the versions of an artifact of a flow, newest run first.
 
-    If several tasks of a run have the same value, only one version is yielded. If an earlier run has the same value,
-    each run's version is yielded. Unreadable records are reported and left out.
+    If several tasks of a run have the same value, only one version is yielded. If several runs have the same value, a
+    version is yielded for each run. Unreadable records are reported and left out.
 
     Args:
         store: the store.

@@ -118,7 +118,8 @@ class RunStore:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
+        """Replace the run's status. This method adds the field `version`. With a `disk`, wait until the status is on
+        the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
         # if `objects` forwards its calls to an agent process, that process also writes the entry of an ended run
         if (note := getattr(self.objects, "note_status", None)) is not None:
@@ -221,7 +222,7 @@ class RunStore:
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """Return the records of all completed tasks of a step, by path.
 
-        The result is None if the store cannot read several objects at once, so that `task` would be as fast.
+        The result is None if the store cannot read several objects at once: then `task` reads each record equally fast.
         The records are JSON text for `parse_task`; `at_once` records are requested together.
         """
         many = getattr(self.objects, "get_many", None)
@@ -238,12 +239,12 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that the records of all reused tasks are written. Call this method before any task of the run
-        starts."""
+        """Write a marker which shows that the records of all reused tasks are written. Call this method before any task
+        of the run starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:
-        """Return whether the records of all reused tasks are written."""
+        """Return whether the marker of `set_reused` exists: the records of all reused tasks are written."""
         return self.objects.exists(f"{self._prefix}/reused.json")
 
     def task_key(self, step: str, path: str) -> str:
@@ -267,7 +268,8 @@ class RunStore:
         return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """Return the record of an ended attempt, or None if it has not started, is active, or its process vanished."""
+        """Return the record of an ended attempt, or None if the attempt has not started, is active, or its process
+        vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{name}", step, path))

@@ -27,7 +27,7 @@ def tell(error: RecordError) -> None:
 
 @contextmanager
 def skipping() -> Iterator[None]:
-    """End a block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
+    """End the `with` block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:

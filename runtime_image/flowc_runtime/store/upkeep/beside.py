@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 SENT = "files"
 EXTENSIONS = "extensions"
-SENT_SECONDS = 400 * 24 * 3600.0  # a flow with a yearly schedule still finds the file with which it was deployed
-SMALL = 1 << 20  # bytes: larger artifacts are not searched for run ids
+SENT_SECONDS = 400 * 24 * 3600.0  # A flow with a yearly schedule still finds its file.
+SMALL = 1 << 20  # Bytes: larger artifacts are not searched for run ids.
 
 
 @final

@@ -47,7 +47,8 @@ _BATCH = 500  # number of objects that are deleted before the lease is renewed a
 @final
 @dataclass(slots=True)
 class Garbage:
-    """The blobs that no remaining run references: digest -> size in bytes. `young` are blobs too young to delete.
+    """The blobs that no remaining run references, as a map from digest to size in bytes. `young` are blobs too young to
+    delete.
 
     `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
     reference any blob. While there are such records, no blob is deleted, and `held` contains the blobs that would be
@@ -104,8 +105,8 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
                 continue
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
-                # Everything that looks like a digest counts: it is better to keep too many blobs than to delete a
-                # referenced blob.
+                # Every text that looks like a digest counts as a reference: it is better to keep too many blobs than to
+                # delete a referenced blob.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)

@@ -58,9 +58,9 @@ _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG}
 @final
 @dataclass(slots=True, kw_only=True)
 class StoreFault:
-    """One fault. `touched` are the pathspecs of the affected runs, tasks and artifacts.
+    """One fault. `touched` lists the pathspecs of the affected runs, tasks and artifacts.
 
-    After `repair`, `moved` is the object's new key, and `removed` whether it was deleted.
+    After `repair`, `moved` is the object's new key, and `removed` is whether the object was deleted.
     """
 
     kind: str
@@ -111,9 +111,9 @@ class _Check:
         self._faults: dict[tuple[str, str], StoreFault] = {}
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
-        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
-        self._records: set[str] = set()  # keys of existing objects, damaged ones included
-        self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
+        self._named: dict[str, list[str]] = {}  # Digest -> the pathspecs that reference it.
+        self._records: set[str] = set()  # The keys of the existing objects, including damaged ones.
+        self._kept: dict[str, needed_blobs.References] = {}  # Key of a record -> the references that must be checked.
         self._complete = Completeness(store)
         # (flow, run) -> whether the run exists; emptied before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
@@ -289,7 +289,7 @@ class _Check:
         for key in self._absent(missing):
             self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
 
-    # -- changes since the listing
+    # -- checks for changes since the listing
 
     def _absent(self, keys: Iterable[str]) -> list[str]:
         """Return the keys that are still missing now."""

@@ -78,13 +78,13 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it contains the logs of reused
-    tasks.
+    """Return the runs to delete. If a run that resumed another run remains, the other run is kept, too, because it
+    contains the logs of the reused tasks.
 
     Args:
         store: the store.
         selection: the options.
-        now: the time in seconds since the epoch; None is the current time.
+        now: the time in seconds since the epoch, or None for the current time.
 
     Raises:
         StoreError: the store cannot be read. An unreadable record of a run raises no error, but the run is kept.

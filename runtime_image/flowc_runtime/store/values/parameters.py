@@ -105,7 +105,7 @@ def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict
 
 
 def config_value(config: Config, find: Finder | None = None) -> UserValue:
-    """Return the value of a config, or None if it has no value.
+    """Return the value of a config, or None if the config has no value.
 
     Args:
         config: the config of the IR.

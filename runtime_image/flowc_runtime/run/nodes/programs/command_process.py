@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.programs.masking import Masks
 
 _CHUNK: Final = 1 << 16
-_TAIL: Final = 10  # an error contains this number of stderr's last lines
-_LINE: Final = 400  # an error contains this number of characters of a line
+_TAIL: Final = 10  # The number of stderr's last lines that an error contains.
+_LINE: Final = 400  # The number of characters to which an error cuts a line.
 
 
 class CommandEnd(NamedTuple):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a secret of fewer characters is found only if it is the whole return value or the whole file
-_CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
+_SHORT: Final = 4  # A secret with fewer characters is only found if it is the whole return value or file.
+_CHUNK: Final = 1 << 20  # The number of bytes of a file that are searched at a time.
 
 
 @final

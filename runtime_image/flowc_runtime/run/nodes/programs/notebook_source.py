@@ -108,7 +108,7 @@ def _text(source: object) -> str:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Return the syntax tree of a cell without IPython magics, or None if it is not valid Python."""
+    """Return the syntax tree of a cell without IPython magics, or None if the cell is not valid Python."""
     if text.lstrip().startswith("%%"):
         return None
     lines = text.split("\n")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _KEPT: Final = frozenset({"PATH", "HOME", "VIRTUAL_ENV", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PWD"})
 _KEPT_PREFIXES: Final = ("FLOWC_", "METAFLOW_", "LD_", "DYLD_")
-_LARGE: Final = 64 * 1024  # a value with more characters becomes a variable only if the command names it
-_LONGEST: Final = 100_000  # the maximum of bytes of an argument or a variable; Linux allows 128 KiB
+_LARGE: Final = 64 * 1024  # A value with more characters becomes a variable only if the command contains its name.
+_LONGEST: Final = 100_000  # The maximum of bytes of an argument or a variable; Linux allows 128 KiB.
 
 
 class CommandError(RuntimeError):

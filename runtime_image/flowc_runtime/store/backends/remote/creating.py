@@ -1,4 +1,4 @@
-"""Create an object only if its key is unused, although answers of the store may get lost."""
+"""Create an object only if its key is unused, even when answers of the store are lost."""
 
 from __future__ import annotations
 
