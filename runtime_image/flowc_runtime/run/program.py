@@ -80,7 +80,7 @@ class Program(Protocol):
         code in tracebacks."""
         ...
 
-    # -- once in a process
+    # -- methods that are called once in a process
 
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
@@ -108,7 +108,7 @@ class Program(Protocol):
         """
         ...
 
-    # -- once in a run, in the process that starts it
+    # -- methods that are called once in a run, in the process that starts the run
 
     def run_begins(self, run_id: str) -> None:
         """Call the decorators' hooks for the start of a run."""
@@ -118,7 +118,7 @@ class Program(Protocol):
         """Call the decorators' hooks for the end of a run; `error` is None if the run succeeded."""
         ...
 
-    # -- for a task
+    # -- methods that are called for each task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
         """Create the object of a task with this state. The method is also called for each input of a join."""
@@ -186,7 +186,7 @@ class Program(Protocol):
         """Before tasks of a step with cards are forked, do once the work that each task would otherwise repeat."""
         ...
 
-    # -- contents of the code
+    # -- methods that return parts of the user code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return the names and values of constants, such as class attributes: readers of runs show them as artifacts.

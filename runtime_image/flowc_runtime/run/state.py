@@ -266,17 +266,19 @@ class Inputs(Sequence[T]):
     # -- methods that only the runtime calls
 
     def _flowc_state(self, number: int) -> TaskState:
-        """Return the state of an input."""
+        """Return the task state of the input with this index."""
         state = self[number].__dict__[STATE]
         assert isinstance(state, TaskState)
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of the inputs that were already created: an input is created when code uses it."""
+        """Return the task states of the inputs that were already created: an input is created when code first uses
+        it."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:
-        """Return whether the inputs may come from different steps, which code can see without reading an artifact."""
+        """Return whether the inputs may come from different steps: code can observe the steps without reading an
+        artifact."""
         return bool(self._flowc_steps) or len(self._flowc_last) > 1
 
 

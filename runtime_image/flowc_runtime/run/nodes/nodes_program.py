@@ -84,7 +84,7 @@ class NodesProgram:
         """The directory that contains the user's code."""
         return self._root
 
-    # -- once in a process
+    # -- methods that are called once in a process
 
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
@@ -121,7 +121,7 @@ class NodesProgram:
             self._callees[function] = callee_of(self.load(function))
         return self._callees[function]
 
-    # -- once in a run
+    # -- methods that are called once in a run
 
     def run_begins(self, run_id: str) -> None:
         """Do nothing: flows without a class have no decorators with hooks."""
@@ -129,7 +129,7 @@ class NodesProgram:
     def run_ended(self, error: BaseException | None) -> None:
         """Do nothing: flows without a class have no decorators with hooks."""
 
-    # -- for a task
+    # -- methods that are called for each task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
@@ -292,7 +292,7 @@ class NodesProgram:
     def warm_up_cards(self, flow: Flow, step: str) -> None:
         """Do nothing: only steps of flow classes have cards."""
 
-    # -- contents of the code
+    # -- methods that return parts of the user code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return an empty sequence: only flow classes have constants."""

@@ -31,7 +31,7 @@ else:  # imported at first use, because the import costs start-up time
     ast = LateModule("ast")
 
 _OURS = __file__.removesuffix("run/task/failures.py")  # The directory of flowc_runtime.
-_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # The standard library of Python.
+_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # The directory of Python's standard library.
 PROCESS_DIED = "flowc.ProcessDied"
 _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "

@@ -87,7 +87,7 @@ class TaskFiles:
         if self._catalog is not None:
             record["catalog"] = self._catalog
 
-    # -- before the step
+    # -- methods that are called before the step's code
 
     def get(self) -> None:
         """Write the files that match the step's `get` patterns into its data folder.
@@ -189,7 +189,7 @@ class TaskFiles:
             os.symlink(place, temporary)
             os.replace(temporary, target)
 
-    # -- after the step
+    # -- methods that are called after the step's code
 
     def put(self) -> None:
         """Store the files that match the step's `put` patterns, and add them to the catalog.

@@ -206,7 +206,8 @@ class RunRecords:
         return ATTEMPT if not number and self.is_control(step, path) else number
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """Return, like `RunStore.attempts`, the numbers of each task's attempts in a step, by the task's index path."""
+        """Return the numbers of the attempts of each task of a step, by the task's index path, like
+        `RunStore.attempts`."""
         if self.is_beside(step):
             return {ROOT: [ATTEMPT]}
         begun = self.store.attempts(step)
@@ -229,8 +230,8 @@ class RunRecords:
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the index paths of tasks unchanged. A subclass can override this to read the records of several tasks
-        at once."""
+        """Yield the index paths of tasks unchanged. A subclass can override this method to read the records of several
+        tasks at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:

@@ -150,7 +150,7 @@ class RunView:
             return None
         return self.ended - self.created
 
-    # -- its steps and tasks
+    # -- steps and tasks of the run
 
     @cached_property
     def steps(self) -> tuple[StepView, ...]:

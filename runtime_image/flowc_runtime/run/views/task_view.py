@@ -104,7 +104,7 @@ class AttemptView:
 
     @property
     def state(self) -> str | None:
-        """The outcome, UNREADABLE if the record cannot be read, or None if the attempt has no record."""
+        """The outcome, UNREADABLE if a record of the attempt cannot be read, or None if the attempt has no record."""
         return UNREADABLE if self.error is not None else self.outcome
 
     @property
@@ -130,7 +130,7 @@ class AttemptView:
         """The attempt's duration in seconds."""
         return self.record["ended"] - self.record["began"] if self.record is not None else None
 
-    # -- why it failed
+    # -- the attempt's failure
 
     @property
     def failure(self) -> ErrorRecord | None:

@@ -41,7 +41,7 @@ class StoreBackend(ABC):
         self.url = url.rstrip("/")
         self._chunks = Chunks(self.put)
 
-    # -- implemented by the subclass
+    # -- operations that a subclass implements
 
     @abstractmethod
     def get(self, key: str) -> bytes:
@@ -104,7 +104,7 @@ class StoreBackend(ABC):
             StoreError: the object cannot be deleted.
         """
 
-    # -- derived from the operations above
+    # -- operations that are derived from the six operations above
 
     def map(self, key: str) -> memoryview:
         """Return the object's bytes as private, writable memory. Raises NotFound, StoreError."""

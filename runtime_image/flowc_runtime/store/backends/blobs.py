@@ -1,8 +1,8 @@
 """Check objects that have a sha256: a reader gets bytes that match the digest, or the error `Damaged`.
 
-Only the methods `read_blob` and `map_blob` of a store read these objects, and both methods call `checked`. A damaged
-object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them
-again. The module `sealed` checks the records of runs; logs and cards are not checked.
+A store reads these objects only by its methods `read_blob`, `map_blob` and `open_blob`, which all call `checked`. A
+damaged object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores
+them again. The module `sealed` checks the records of runs; logs and cards are not checked.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Disk:
 
     @property
     def waiting(self) -> str:
-        """The message about a long wait."""
+        """The message about a long wait for the disk."""
         return (
             f"waiting until all data of {self._root} is on the disk: "
             "the disk must also write the data of other programs on the same file system"
@@ -176,7 +176,7 @@ class Disk:
         except OSError as error:
             raise StoreError(f"cannot write all data of the store {self._url} to the disk: {error.strerror}") from error
 
-    # -- in a separate process
+    # -- waiting in a separate process
 
     def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
         """Flush, then call `then`, in a separate process that can be abandoned: a disk may not answer for minutes.

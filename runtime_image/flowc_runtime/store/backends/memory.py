@@ -42,7 +42,7 @@ class MemoryObjects:
         self._objects[key] = data
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object; return False, without writing, if the key exists here or below."""
+        """Create an object; return False, without writing, if the key exists in memory or in the store below."""
         if self.exists(key):
             return False
         self._objects[key] = b"".join(parts)

@@ -99,7 +99,7 @@ def read_entries(objects: Collectable, flow: str) -> dict[str, str]:
 
 
 def write_entry(objects: Collectable, flow: str, run: str, packed: str) -> None:
-    """Write the entry of a run, and delete its earlier ones.
+    """Write the entry of a run, and delete the run's earlier entries.
 
     Args:
         objects: the store.
@@ -188,7 +188,7 @@ def _find(objects: Collectable, flow: str) -> _Found:
 
 
 def _add(entries: dict[str, RunEntry], objects: Collectable, place: str, names: Iterable[str]) -> None:
-    """Add the entries that are separate objects, given their names below `place`."""
+    """Add the entries that are separate objects and have the given names below the key `place`."""
     contents: list[str] = []
     for name in names:
         run, _, rest = name.partition("/")

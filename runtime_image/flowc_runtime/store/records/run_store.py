@@ -58,7 +58,7 @@ class RunStore:
         """The prefix of the keys of the run's tags."""
         return self._tags
 
-    # -- the run itself
+    # -- methods about the run as a whole
 
     def create(self, record: RunRecord, ir: str) -> bool:
         """Create the run; return False if its id exists. The IR (JSON text) is written first: every run has an IR."""
@@ -118,8 +118,8 @@ class RunStore:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status. This method adds the field `version`. With a `disk`, wait until the status is on
-        the disk."""
+        """Replace the run's status. The argument has no `version`, which this method adds. With a `disk`, wait until
+        the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
         # if `objects` forwards its calls to an agent process, that process also writes the entry of an ended run
         if (note := getattr(self.objects, "note_status", None)) is not None:
@@ -135,7 +135,7 @@ class RunStore:
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
-    # -- tags: each is a separate object, so that concurrent changes never undo each other
+    # -- tags: each tag is a separate object, so that concurrent changes never undo each other
 
     def system_tags(self) -> set[str]:
         """Return the system tags of the run, which never change.

@@ -1,4 +1,5 @@
-"""Report unreadable records. Listings leave out a run or a task whose record is unreadable."""
+"""Report unreadable records. Report unreadable records: listings leave out a run or a task whose record is
+unreadable."""
 
 from __future__ import annotations
 

@@ -226,8 +226,8 @@ def _is_needed(run: RunStore) -> bool:
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
-    """Yield the blobs to delete, after a second check of their times: blobs that were used in the meantime are young
-    and are kept."""
+    """Yield the blobs to delete, after a second check of their times: a blob that was used in the meantime is young,
+    and is kept."""
     digests = sorted(garbage.blobs)
     for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
         batch, now = digests[at : at + _BATCH], time.time()

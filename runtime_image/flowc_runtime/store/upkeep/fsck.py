@@ -357,7 +357,7 @@ def repair(store: Store, report: FsckReport) -> None:
 
 
 def _move_run(objects: Collectable, place: KeyPlace) -> str:
-    """Move the remaining objects of a run and its tags to `damaged/`; return the new prefix of their keys."""
+    """Move the remaining objects of a run, and the run's tags, to `damaged/`; return the new prefix of their keys."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
         move_below(objects, prefix, f"{ASIDE}/{prefix}")

@@ -154,7 +154,7 @@ def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) 
 
 
 def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
-    """Return those of the given tags that the run has, without reading objects of tags."""
+    """Return the given tags that the run has; no object of a tag is read."""
     names = set(run.tag_names()) if tags else set[str]()
     return {tag for tag in tags if name_of(tag)[0] in names}
 

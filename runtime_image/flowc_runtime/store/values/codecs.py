@@ -151,7 +151,8 @@ class Encoded:
         return self._digest
 
     def encodes(self, value: object) -> bool:
-        """Return whether `value` has the same encoding. Encoding stops at the first difference."""
+        """Return whether `value` has the same encoding as this object's value. Encoding stops at the first
+        difference."""
         expected = _Expected(self.pickled, self.buffers)
         try:
             self._pickler(expected, expected.buffer).dump(value)

@@ -83,7 +83,8 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
 @final
 @dataclass(slots=True)
 class ForeachFrame:
-    """One foreach or gang around a task. The task belongs to item `index`; `step` is the first step of the items."""
+    """A foreach or gang that contains a task. The task belongs to item `index`; `step` is the first step of the
+    items."""
 
     step: str
     index: int

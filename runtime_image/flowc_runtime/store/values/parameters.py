@@ -84,7 +84,8 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
 
 
 def default_of(parameter: Parameter) -> Value:
-    """Return the value of a parameter that no source sets: its default, or an empty list or None."""
+    """Return the value of a parameter that no source sets: the parameter's default or, without a default, an empty list
+    or None."""
     if parameter.default is not None:
         return from_text(parameter.default)
     return [] if parameter.multiple else None

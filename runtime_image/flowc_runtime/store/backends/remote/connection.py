@@ -83,6 +83,6 @@ def endpoint() -> str | None:
 
 
 def _take_endpoint() -> None:
-    """Use METAFLOW_S3_ENDPOINT_URL as the endpoint if the AWS variables name none."""
+    """Use METAFLOW_S3_ENDPOINT_URL as the endpoint if no AWS variable sets an endpoint."""
     if (named := settings.get("S3_ENDPOINT_URL")) and not endpoint():
         os.environ["AWS_ENDPOINT_URL"] = named
