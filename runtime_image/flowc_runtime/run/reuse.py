@@ -205,7 +205,8 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            # A record of an old release does not list reads; then a change of any parameter prevents reuse.
+            # A record of an old release does not list the names that the task read; a change of any parameter then
+            # prevents reuse.
             read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:

@@ -1,5 +1,4 @@
-"""Report unreadable records. Report unreadable records: listings leave out a run or a task whose record is
-unreadable."""
+"""Report unreadable records: listings leave out a run or a task whose record is unreadable."""
 
 from __future__ import annotations
 

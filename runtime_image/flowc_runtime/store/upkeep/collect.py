@@ -1,7 +1,7 @@
 """Delete runs and unreferenced blobs while flows are running (docs/adr/0009-gc.md).
 
-`selection.choose` selects the runs to delete, and `find_garbage` the blobs that are then unreferenced; both only read.
-`sweep` deletes the runs and the blobs.
+`selection.choose` selects the runs to delete, and `find_garbage` selects the blobs that are unreferenced without these
+runs; both functions only read. `sweep` deletes the runs and the blobs.
 """
 
 from __future__ import annotations

@@ -379,7 +379,8 @@ def _is_whole(objects: Collectable, key: str) -> bool:
 
 
 def runs_without_record(report: FsckReport) -> list[str]:
-    """Return the runs whose record is missing in the store and in `damaged/`; `repair` moves their other objects."""
+    """Return the runs whose record is missing in the store and in `damaged/`; `repair` moves the other objects of these
+    runs."""
     aside = {key_before(name) for name in report.aside}
     lost = [fault.key for fault in report.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
@@ -392,7 +393,7 @@ def counts(report: FsckReport) -> dict[str, int]:
 
 
 def _is_refused(error: RecordError) -> bool:
-    """Return whether an object could not be read for a reason that does not concern its content."""
+    """Return whether reading an object failed for another reason than its content, such as a missing permission."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
 

@@ -2,8 +2,8 @@
 truncated.
 
 A run that was reported as ended is complete (`durability`). A run that a power failure has interrupted may lack any
-object. Before results of such an interrupted run are reused, the sizes of the needed objects are checked, without
-reading them.
+object. Before results of an interrupted run are reused, the sizes of the needed objects are checked, without reading
+the objects.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class Chosen:
 
     `live` are runs that may be active. `needed` maps a run to the run that has resumed it. `spun` maps a run to the
     directory in which `spin` stored a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow to
-    one of its runs whose record cannot be read. Such a run may have resumed any other run of the flow, so no run of the
-    flow is deleted. `kept` is the number of all runs that are kept.
+    one of its runs whose record cannot be read. A run with an unreadable record may have resumed any other run of its
+    flow, so no run of the flow is deleted. `kept` is the number of all runs that are kept.
     """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)

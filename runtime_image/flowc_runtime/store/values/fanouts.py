@@ -64,7 +64,7 @@ def store_items(
 
 
 def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
-    """Return one item of a foreach; for a gang, return the number of the member.
+    """Return one item of a foreach; for a gang, return the number of the task in the gang.
 
     Args:
         objects: the store.

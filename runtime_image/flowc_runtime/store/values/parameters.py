@@ -235,8 +235,8 @@ def _check_json(value: object) -> Value:
         unchanged = same(back, value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
-    # Python writes a tuple as a list and the key 1 as "1": the step would get a value that differs from the one in the
-    # code.
+    # The module `json` writes a tuple as a list and the key 1 as "1", so the step would get another value than the
+    # value in the code.
     if not unchanged:
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)

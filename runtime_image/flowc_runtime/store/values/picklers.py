@@ -87,7 +87,8 @@ def check(name: str) -> None:
 
 
 def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
-    """Return the pickler `name`, which is not pickle, and its record for references to artifacts.
+    """Return the pickler with this name (any pickler except pickle), and the pickler's record for references to
+    artifacts.
 
     Raises:
         PicklerError: the pickler is not installed, two packages register it, or its package is faulty.

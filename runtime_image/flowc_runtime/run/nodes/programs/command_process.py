@@ -126,7 +126,7 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
     """Copy the streams until they end, or until a grace period after the program's end is over.
 
     Background processes of the program may keep the streams open. A process that ends within the grace period, such
-    as a `tee` that empties its pipe, can finish; the others are killed.
+    as a `tee` that empties its pipe, can finish; the other processes are killed.
     """
     signals = [signal.SIGTERM, signal.SIGKILL]
     deadline: float | None = None
