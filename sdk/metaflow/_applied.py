@@ -27,7 +27,7 @@ class Applied:
         file: the file of the call; `--with` for a decorator that the command line adds.
         line: the line of the call in `file`.
         by: the mutator that added the decorator, or None.
-        written: the arguments as written, with configs not yet replaced; None if the arguments contain no config.
+        written: the arguments as written, with configs not yet replaced, or None if the arguments contain no config.
     """
 
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")

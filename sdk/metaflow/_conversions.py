@@ -47,7 +47,7 @@ def is_kept_by_click(kind: object) -> bool:
 
 
 def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
-    """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
+    """Return the function that converts a recorded value for steps, or None if steps see the value unchanged.
 
     The function raises any exception that the author's type raises.
     """
@@ -104,7 +104,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def written(parameter: Parameter[object], value: object) -> Any:
-    """Return a JSON value that the parameter's type converts to this value; None if there is no such JSON value.
+    """Return a JSON value that the parameter's type converts to this value, or None if no JSON value does.
 
     A string is recorded unchanged. The type converts the string only when a step reads it, perhaps on another machine.
 

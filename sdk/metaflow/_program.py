@@ -103,7 +103,7 @@ class FlowProgram:
             parse: parses decorators that hooks add to steps; only while the flow is lowered.
 
         Returns:
-            The hooks; None if the flow has no decorators of extensions.
+            The hooks, or None if the flow has no decorators of extensions.
 
         Raises:
             PreparationError: a hook fails.
@@ -273,7 +273,7 @@ class FlowProgram:
         return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of the step's method, without its wrappers; None if the method has no code object."""
+        """Return the code object of the step's unwrapped method, or None if the method has no code object."""
         method = getattr(self.cls, method_name(node), None)
         code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
         return code

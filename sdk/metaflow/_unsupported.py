@@ -148,7 +148,7 @@ The longest matching entry is used; an entry also covers all modules below it.
 
 
 def hint_for_module(module: str) -> str | None:
-    """Return the alternative to a module, named without `metaflow.`; None for a module that Metaflow does not have."""
+    """Return the alternative to Metaflow's module `metaflow.<module>`, or None if the table has no alternative."""
     parts = module.split(".")
     for end in range(len(parts), 0, -1):
         if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
@@ -157,6 +157,7 @@ def hint_for_module(module: str) -> str | None:
 
 
 def hint_for_absent(name: str) -> str | None:
-    """Return the alternative to a module directly below `metaflow` that flowc does not have; None if flowc has it."""
+    """Return the alternative to the module `metaflow.<name>`, or None if flowc has that module or no alternative is
+    known."""
     hint = UNSUPPORTED_MODULES.get(name)
     return hint if hint and find_spec(f"metaflow.{name}") is None else None

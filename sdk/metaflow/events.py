@@ -99,12 +99,12 @@ class Trigger:
 
     @property
     def events(self) -> list[MetaflowEvent] | None:
-        """All events, the newest first; None if there are no events."""
+        """All events, the newest first, or None if there are no events."""
         return list(self._events) or None
 
     @property
     def run(self) -> Any:
-        """The client's `Run` of the newest event that is the end of a run; None if there is no such event.
+        """The client's `Run` of the newest event that is the end of a run, or None if no event is the end of a run.
 
         Raises:
             MetaflowNotFound: the run is not in the store.
@@ -114,7 +114,7 @@ class Trigger:
 
     @property
     def runs(self) -> list[Any] | None:
-        """The client's `Run` of each event that is the end of a run; None if there is no such event.
+        """The client's `Run` of each event that is the end of a run, or None if no event is the end of a run.
 
         Raises:
             MetaflowNotFound: the store does not have one of these runs.
@@ -122,8 +122,8 @@ class Trigger:
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the event with this name; for the name of a flow, return the flow's run whose end is one of the
-        events.
+        """Return the event with this name. If the key is the name of a flow, return the flow's run whose end is one of
+        the events.
 
         Args:
             key: the name of a flow or of an event.

@@ -47,8 +47,8 @@ class ForeachFrame(NamedTuple):
 
     Attributes:
         step: the step that works on the item.
-        var: the artifact with the items; None for a gang.
-        num_splits: the number of items; None for a gang or if the number is unknown.
+        var: the artifact with the items, or None for a gang.
+        num_splits: the number of items, or None for a gang and for an unbounded foreach.
         index: the index of the item, from 0.
         value: the item as text of at most 100 characters.
     """
@@ -71,8 +71,8 @@ class FlowSpec:
         """Run the command line of the flow's file; inside a task, do nothing.
 
         Args:
-            use_cli: whether to run the command line; False creates an object to inspect, for example with
-                `metaflow.lint`.
+            use_cli: whether to run the command line. With False, the constructor only creates an object to inspect, for
+                example with `metaflow.lint`.
 
         Raises:
             SystemExit: the command has ended; the exit code is that of the command.
@@ -143,13 +143,13 @@ class FlowSpec:
 
     @property
     def input(self) -> Any:
-        """The item of the innermost foreach that belongs to this task; None outside of a foreach."""
+        """The task's item in the innermost foreach, or None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.input() if state else None
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach, from 0; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach, from 0, or None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
 

@@ -28,7 +28,7 @@ class IncludedFile:
 
     Attributes:
         descriptor: the file's name, size and digest, as in a run's record.
-        encoding: the encoding of the text; None if the content is bytes.
+        encoding: the encoding of the text, or None if the content is bytes.
     """
 
     def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
@@ -132,12 +132,12 @@ class IncludeFile(Parameter[_T]):
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.is_text = is_text
-        self.encoding = cast("str | None", encoding)  # values of other types are possible; `flowc check` reports them
+        self.encoding = cast("str | None", encoding)  # `flowc check` reports values of other types
         self.parser = cast("str | Callable[[Any], object] | None", parser)
 
     @property
     def text_encoding(self) -> str | None:
-        """The encoding of the text; None if the content is bytes."""
+        """The encoding of the text, or None if the content is bytes."""
         return None if self.is_text is False else self.encoding or "utf-8"
 
     def _flowc_seen(self, flow: object, value: Any) -> object:

@@ -57,8 +57,8 @@ class FlowLinter:
 
         Args:
             graph: the flow's `_graph`, the flow's class, or an object of this class.
-            **options: Metaflow's options `require_…`. The values of these options are fixed: everything is required,
-                except that nested foreaches are allowed.
+            **options: Metaflow's options `require_…`. Each option has a fixed value: `require_non_nested_foreach` is
+                false, so nested foreaches are allowed; the other options are true.
 
         Raises:
             LintWarn: the flow has an error.
@@ -90,7 +90,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
 
 
 def _class_of(graph: object) -> type | None:
-    """Return the class to check; None for the graph of a run, which was checked before the run started."""
+    """Return the class to check, or None for the graph of a run, which was checked before the run started."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

@@ -265,7 +265,8 @@ class Parameter(Generic[_T]):
         return self._flowc_seen(flow, values[self.name])
 
     def _flowc_type(self) -> object:
-        """Return the type of the value, or of each item of a multiple value; None without a type and a default."""
+        """Return the type of the value, or of each item of a multiple value. Without a type and a default, return
+        None."""
         if self.type is not None:
             return self.type
         default: object = self.default

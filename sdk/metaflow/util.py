@@ -176,7 +176,7 @@ def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
 
 
 def get_username() -> str | None:
-    """Return the user's name: METAFLOW_USER, or else the login name; None if both are unknown."""
+    """Return METAFLOW_USER, else the user's login name, or None if both are unknown."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
     try:
@@ -254,7 +254,8 @@ def tar_safe_extract(
         numeric_owner: whether the owners of files are set by numeric ids.
 
     Raises:
-        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises the same class.
+        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises the same
+            exception class.
     """
     base = os.path.realpath(path)
     for member in tar.getmembers():

@@ -144,7 +144,7 @@ def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore
 
 
 def _ubf_context() -> str | None:
-    """Return the task's role in a gang: control task or other member; None outside a gang."""
+    """Return the task's role in a gang, `ubf_control` or `ubf_task`, or None outside a gang."""
     task = ambient().task
     parallel = task.parallel if task is not None else None
     if parallel is None or parallel.control_task_id is None:

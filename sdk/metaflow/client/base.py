@@ -162,7 +162,7 @@ class MetaflowObject:
     # forbids.
     @property
     def parent(self) -> Any:
-        """The object that contains this one; None for a flow."""
+        """The parent object, for example the run of a step, or None for a flow."""
         if not self._PARENT:
             return None
         kind = _KINDS[self._PARENT]
@@ -261,10 +261,10 @@ def when(seconds: float) -> datetime:
 
 
 def check_attempt(attempt: object) -> int | None:
-    """Return the attempt number of a task or an artifact; None if no attempt is given.
+    """Check the attempt number of a task or an artifact and return it; None means that no attempt is selected.
 
     Raises:
-        MetaflowNotFound: the number is not an integer, or is negative. Metaflow raises the same class.
+        MetaflowNotFound: the number is not an integer, or is negative. Metaflow raises the same exception class.
     """
     if attempt is None:
         return None

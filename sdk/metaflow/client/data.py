@@ -110,19 +110,20 @@ class DataArtifact(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The end of the artifact's task, or the start of the task while the task is active; in local time without a
-        time zone."""
+        """The end of the artifact's task, in local time without a time zone. While the task is active, it is the start
+        of the task."""
         task = self.parent
         return task.finished_at or task.created_at
 
     @property
     def finished_at(self) -> datetime:
-        """The same as `created_at`."""
+        """The same time as `created_at`."""
         return self.created_at
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original artifact in the resumed run; None if the task was not reused from that run."""
+        """The pathspec of the original artifact in the resumed run, or None if the task was not reused from that
+        run."""
         origin = self.parent.origin_pathspec
         return f"{origin}/{self.id}" if origin else None
 

@@ -32,7 +32,8 @@ class TaskFile:
         size: the size of the content in bytes.
         stage: `get` for a received file, `put` for one that the task passed on.
         place: the file's address in `catalog`; or, if the store has no copy, its path on this machine; otherwise None.
-        catalog: the name of the catalog, from an installed package, that keeps the file; None if the store keeps it.
+        catalog: the name of the catalog, from an installed package, that keeps the file, or None if the store keeps the
+            file.
     """
 
     def __init__(self, objects: Objects, record: TaskFileRecord) -> None:

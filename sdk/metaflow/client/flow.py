@@ -142,12 +142,12 @@ class Flow(MetaflowObject):
 
     @property
     def latest_run(self) -> Run | None:
-        """The newest run, whatever its status; None if the namespace has no run."""
+        """The newest run, whatever its status, or None if the namespace has no run."""
         return next(iter(self), None)
 
     @property
     def latest_successful_run(self) -> Run | None:
-        """The newest successful run; None if the namespace has no successful run.
+        """The newest successful run, or None if the namespace has no successful run.
 
         A run with unreadable records is reported and skipped.
         """
@@ -328,7 +328,7 @@ class Flow(MetaflowObject):
 
 
 def _is_successful(run: Run) -> bool:
-    """Return whether a run has succeeded; False if its records are unreadable."""
+    """Return whether a run has succeeded. If its records are unreadable, return False."""
     with unreadable.skipping():
         return run.successful
     return False

@@ -24,7 +24,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
 
     Args:
         run: the run.
-        artifacts: names of artifacts; None selects all artifacts that are numbers or short strings.
+        artifacts: names of artifacts, or None to select all artifacts that are numbers or short strings.
 
     Returns:
         The cells by column. Times are local, `seconds` is a float or None, and `tags` is the sorted list of user tags.

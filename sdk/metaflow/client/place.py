@@ -33,7 +33,7 @@ def namespace(ns: str | None) -> str | None:
     The namespace is global to the process. Existing objects keep the namespace in which they were created.
 
     Args:
-        ns: a tag, usually `user:NAME`; None removes the restriction.
+        ns: a tag, usually `user:NAME`, or None to remove the restriction.
 
     Returns:
         `ns`.
@@ -47,7 +47,7 @@ def namespace(ns: str | None) -> str | None:
 
 
 def get_namespace() -> str | None:
-    """Return the client's namespace; None if it is not restricted.
+    """Return the client's namespace, or None if the client is not restricted to a namespace.
 
     In a step, the default namespace is that of the step's run; elsewhere, it is `user:NAME`.
 

@@ -106,7 +106,7 @@ class RunReader(RunRecords):
         return self.tagged("metaflow_version:") or API_VERSION
 
     def tagged(self, prefix: str) -> str | None:
-        """Return the part after the prefix of the first system tag with this prefix; None if there is no such tag."""
+        """Find the first system tag with this prefix; return the rest of the tag, or None if no tag has the prefix."""
         tags: Iterable[object] = (tag for tag in self.system_tags if tag.startswith(prefix))
         return next((str(tag)[len(prefix) :] for tag in tags), None)
 

@@ -53,7 +53,7 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    # the user tags of the run after the last change through this object; None before a change
+    # the user tags of the run after the last change through this object, or None before the first change
     _changed_tags: frozenset[str] | None = None
 
     if TYPE_CHECKING:  # for type checkers: the children of a run are steps
@@ -70,7 +70,7 @@ class Run(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether the end step has succeeded; False while the run is active."""
+        """Whether the end step has succeeded. The value is False while the run is active."""
         end = self.end_task
         return end is not None and end.successful
 
@@ -85,7 +85,8 @@ class Run(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The time when the end step ended, in local time without a time zone; None if the end step has not ended."""
+        """The time when the end step ended, in local time without a time zone, or None if the end step has not
+        ended."""
         end = self.end_task
         return end.finished_at if end is not None else None
 
@@ -107,7 +108,7 @@ class Run(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec `FLOW/RUN` of the run that this run resumes; None if this run does not resume another one."""
+        """The pathspec `FLOW/RUN` of the run that this run resumes, or None if this run does not resume another run."""
         origin = self._reader.record.get("origin")
         return f"{self._parts[0]}/{origin}" if origin else None
 
@@ -130,7 +131,7 @@ class Run(MetaflowObject):
 
     @property
     def end_task(self) -> Task | None:
-        """The task of the end step; None if the end step has not started."""
+        """The task of the end step, or None if the end step has not started."""
         try:
             return self._child(self._reader.end).task
         except KeyError:
@@ -138,7 +139,7 @@ class Run(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The run's code package; None if the store has no code package of the run.
+        """The run's code package, or None if the store has no code package of the run.
 
         Only runs on a cluster save their code.
         """
@@ -148,7 +149,7 @@ class Run(MetaflowObject):
 
     @property
     def trigger(self) -> Trigger | None:
-        """The events that started the run; None if the run was not started by an event."""
+        """The events that started the run, or None if no event started the run."""
         events = self._reader.record.get("trigger")
         if not events:
             return None

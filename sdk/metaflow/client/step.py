@@ -56,7 +56,7 @@ class Step(MetaflowObject):
 
     @property
     def task(self) -> Task | None:
-        """The step's task, or the newest one if there are several; None if no task has started."""
+        """The step's newest task, or None if no task has started."""
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
@@ -68,7 +68,7 @@ class Step(MetaflowObject):
 
     @property
     def control_task(self) -> Task | None:
-        """The first task of `control_tasks`; None if the step has no control task."""
+        """The first task of `control_tasks`, or None if the step has no control task."""
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
@@ -104,7 +104,7 @@ class Step(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the step's last task, in local time without a time zone; None if a task has not ended."""
+        """The end of the step's last task, in local time without a time zone, or None if a task has not ended."""
         times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
@@ -112,7 +112,7 @@ class Step(MetaflowObject):
     def environment_info(self) -> EnvironmentInfo | None:
         """The packages of the environment of the step's tasks, as in `Task.environment_info`.
 
-        The value is None for a step without @pypi and @conda.
+        The value is None if no task has started, or if the step has no @pypi or @conda that is enabled.
         """
         task = self.task
         return task.environment_info if task is not None else None

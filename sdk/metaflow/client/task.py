@@ -115,7 +115,7 @@ class Task(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the shown attempt, in local time without a time zone; None while it is active."""
+        """The end of the shown attempt, in local time without a time zone, or None while the attempt is active."""
         ended = self._view.finished
         return when(ended) if ended is not None else None
 
@@ -126,10 +126,10 @@ class Task(MetaflowObject):
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
-        """The exception of a failed task; None if the task did not fail or @catch handled the failure.
+        """The exception of a failed task, or None if the task did not fail or @catch handled the failure.
 
-        Of the returned object, `type` is the dotted path of the exception's class, `exception` the message, and `str()`
-        the traceback.
+        The returned object has the attributes `type` (the dotted path of the exception's class) and `exception` (the
+        message); its `str()` is the traceback.
         """
         view = self._view
         return _wrapped(view.failure or {}) if view.outcome == "failed" else None
@@ -209,12 +209,12 @@ class Task(MetaflowObject):
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach; None outside any foreach."""
+        """The index of the task's item in the innermost foreach, or None outside any foreach."""
         return item_index(self._place[1])
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code package of the run; None if the store has no code package of the run.
+        """The code package of the run, or None if the store has no code package of the run.
 
         Only runs on a cluster save their code.
         """

@@ -66,7 +66,7 @@ class DataStoreStorage:
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root that the settings give; None if they give none.
+        """Return the root directory or address from the settings, or None if the settings contain none.
 
         Args:
             echo: prints a line.
@@ -83,7 +83,7 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def size_file(self, path: str) -> int | None:
-        """Return the file's size in bytes; None if it does not exist."""
+        """Return the file's size in bytes, or None if the file does not exist."""
         raise NotImplementedError
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:

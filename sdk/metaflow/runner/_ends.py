@@ -20,7 +20,7 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 
 @contextmanager
 def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
+    """Provide a file descriptor that becomes readable when the process ends, or None if the system has no pidfds.
 
     Each call opens a descriptor of its own and closes it at the end of the `with` block, so several callers may wait
     for one process. If the process has already ended, the descriptor is a pipe that is at its end. In this case, no

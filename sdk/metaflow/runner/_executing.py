@@ -36,7 +36,7 @@ class ExecutingProcess:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code; -N if signal N ended the process; None while the process runs."""
+        """The exit code of the process, -N if signal N ended the process, or None while the process runs."""
         return self.command_obj.started.poll()
 
     @property

@@ -33,7 +33,7 @@ class FlowParameter:
     Attributes:
         name: the name of the option on the command line.
         type: `str`, `int`, `float`, `bool`, `json` or `file`.
-        default: the default as JSON; None if there is none or a function computes it.
+        default: the default as JSON, or None if the parameter has no default or a function computes the default.
         required: whether a run needs a value.
         multiple: whether the value is a list.
         separator: the separator of the values if a list is given as one string.

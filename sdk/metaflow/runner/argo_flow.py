@@ -141,7 +141,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def namespace(self) -> str | None:
-        """The flow's namespace in the cluster; None means the namespace of the kubeconfig."""
+        """The flow's namespace in the cluster, or None for the namespace of the kubeconfig."""
         return self._place.namespace
 
     @property
@@ -288,7 +288,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None means no limit.
+            timeout: Seconds to wait, or None for no limit.
 
         Raises:
             TimeoutError: the run has not started after `timeout` seconds.
@@ -310,7 +310,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None means no limit.
+            timeout: Seconds to wait, or None for no limit.
 
         Raises:
             TimeoutError: the run has not ended after `timeout` seconds.
@@ -356,7 +356,7 @@ def looks(interval: float, timeout: float | None) -> Iterator[bool]:
 
     Args:
         interval: seconds to sleep between two values.
-        timeout: seconds until the last check; None means no limit.
+        timeout: seconds until the last check, or None for no limit.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:

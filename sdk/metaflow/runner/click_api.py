@@ -138,7 +138,8 @@ class MetaflowAPI:
         return start
 
     def missing(self, arguments: Mapping[str, object]) -> str | None:
-        """Return the first required parameter that has no value; None also if the flow cannot report its parameters.
+        """Return the first required parameter that has no value. Return None if each has a value, or if the flow cannot
+        report its parameters.
 
         Args:
             arguments: values, keyed by the parameters' names as Python keyword arguments.

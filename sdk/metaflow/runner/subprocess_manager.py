@@ -140,7 +140,7 @@ class CommandManager:
         Args:
             also: a file descriptor; the method returns when the descriptor is readable. None means to wait only for the
                 child.
-            timeout: seconds to wait; None means no limit.
+            timeout: seconds to wait, or None for no limit.
 
         Returns:
             Whether `also` became readable. False if the child has ended (even if processes that it left behind keep the
@@ -264,7 +264,7 @@ class CommandManager:
         Args:
             stream: `stdout` or `stderr`.
             position: the byte offset to start at; default: 0.
-            timeout_per_line: seconds to wait for each line; None means no limit.
+            timeout_per_line: seconds to wait for each line, or None for no limit.
             log_write_delay: seconds between two reads of the file while it does not grow.
 
         Raises:
@@ -388,7 +388,7 @@ class SubprocessManager:
         return self.run_command(command, env, cwd, **more)
 
     def get(self, pid: int) -> CommandManager | None:
-        """Return the command with this process id; None if this object did not start it."""
+        """Return the command with this process id, or None if this object did not start the process."""
         return self.commands.get(pid)
 
     def kill(self) -> None:

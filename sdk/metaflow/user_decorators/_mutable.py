@@ -22,8 +22,8 @@ class Mutable:
         preparation: the flow's class during its preparation.
         early: whether the object is for `pre_mutate`, which may change more than `mutate`.
         by: the mutator's name.
-        static: whether the mutator is written in the source or was added by such a mutator; False if the command line
-            added it.
+        static: whether the mutator is in the flow's source, or a mutator in the source added it. The value is False for
+            a mutator that the command line added.
     """
 
     IGNORE = 1

@@ -87,7 +87,8 @@ def _mutators_of(preparation: Preparation, name: str) -> list[Any]:
 
 
 def _next(all_of_them: Sequence[object], done: list[object]) -> Any:
-    """Return the first mutator that is not in `done`, and append it to `done`; None if there is none."""
+    """Return the first mutator that is not in `done`, and append it to `done`. If `done` contains all mutators, return
+    None."""
     for one in all_of_them:
         if not any(one is other for other in done):
             done.append(one)

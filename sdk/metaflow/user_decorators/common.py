@@ -77,7 +77,8 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
     _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the file and line of the call
     _flowc_kind = "UserDecorator"
-    # True if the decorator is in the flow's source, or a mutator in the source added it; False for the command line
+    # whether the decorator is in the flow's source, or a mutator in the source added it; otherwise the command line
+    # added it
     _flowc_static = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:

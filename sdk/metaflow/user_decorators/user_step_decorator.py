@@ -50,7 +50,7 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
         Args:
             step_name: the step.
             flow: the flow object of the task.
-            inputs: the inputs of a join; None for other steps.
+            inputs: the inputs of a join, or None for other steps.
 
         Returns:
             None, or a function to run instead of the step's code; its arguments are `flow` and, in a join, the inputs.

@@ -35,7 +35,7 @@ class Maker:
         card: the @card in the intermediate representation.
         key: the key of the card's page in the store.
         cls: the flow's class.
-        kind: the class of the card; None if it is found when the card is made.
+        kind: the class of the card, or None to look up the class when the card is made.
     """
 
     def __init__(

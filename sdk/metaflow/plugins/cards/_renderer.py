@@ -304,7 +304,7 @@ class ProcessRenderer:
         self._torn = False
 
     def _answer(self, deadline: float) -> bytes | None:
-        """Return the response of the process; None if there is no response before the deadline. Raises EOFError."""
+        """Return the response of the process, or None if no response arrives before the deadline. Raises EOFError."""
         assert self.socket is not None
         if not select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
             return None

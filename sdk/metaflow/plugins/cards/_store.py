@@ -72,7 +72,7 @@ def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile
 class TaskCardFiles(NamedTuple):
     """The cards of a task.
 
-    `origin` is the pathspec of the reused task with these cards; None if they are the task's own.
+    `origin` is the pathspec of the reused task with these cards, or None if the cards are the task's own.
     """
 
     run: RunStore
@@ -138,7 +138,8 @@ def read(objects: Objects, key: str) -> str:
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """Return the data of the latest refresh; None if there is none, or, after a warning, if it cannot be read.
+    """Return the data of the latest refresh, or None if the card was never refreshed. If the data cannot be read, print
+    a warning and return None.
 
     Args:
         objects: the store.

@@ -71,7 +71,7 @@ class Card:
         return _store.read(self._run.objects, self._file.key)
 
     def get_data(self) -> dict[str, Any] | None:
-        """Return the data of the latest refresh; None if the card was never refreshed.
+        """Return the data of the latest refresh, or None if the card was never refreshed.
 
         Returns:
             `{"reload_token": …, "data": …, "created_on": …}`. `data` is what the card's method `refresh` returned;

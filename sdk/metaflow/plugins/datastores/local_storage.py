@@ -45,7 +45,8 @@ class LocalStorage(DataStoreStorage):
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root of the running task's store, or of the default store; None if the store is a bucket."""
+        """Return the root of the running task's store, or of the default store. If that store is a bucket, return
+        None."""
         from flowc_runtime.base.ambient import ambient
         from flowc_runtime.base.config.whereabouts import default_url
 
@@ -72,7 +73,7 @@ class LocalStorage(DataStoreStorage):
             return True, None
 
     def size_file(self, path: str) -> int | None:
-        """Return the file's size in bytes; None if it does not exist."""
+        """Return the file's size in bytes, or None if the file does not exist."""
         try:
             return os.path.getsize(self.full_uri(path))
         except OSError:

@@ -72,7 +72,7 @@ def _of_altair(chart: object) -> object:
 
 
 def _loaded(spec: object) -> str | None:
-    """Return the first address from which the chart would load data; None if the chart includes all its data."""
+    """Return the first address from which the chart would load data, or None if the chart includes all its data."""
     if isinstance(spec, Mapping):
         data = spec.get("data")
         for source in data if isinstance(data, list) else [data]:

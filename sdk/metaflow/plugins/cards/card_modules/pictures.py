@@ -61,7 +61,7 @@ class Image(UserComponent):
 
         Args:
             image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.
-            label: the text below the picture; None leaves it unchanged.
+            label: the text below the picture, or None to leave the text unchanged.
         """
         if self._is_fixed():
             return

@@ -32,7 +32,7 @@ class UserComponent(MetaflowCardComponent):
         return self._fixed
 
     def _try(self, make: Callable[..., Any], *given: Any) -> Any:
-        """Return the result of the function `make`; None if it raises an exception.
+        """Return the result of the function `make`, or None if the function raises an exception.
 
         After an exception, the card shows the error instead of the component.
         """

@@ -86,7 +86,7 @@ def send(stream: IO[bytes], message: object) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Read one message; None at the end of the stream.
+    """Read one message. Return None at the end of the stream.
 
     Unpickling is safe: the message was written by a process of this program.
     """
