@@ -1,8 +1,8 @@
 """Conversion of parameter values to types that the flow's author chooses: functions of a string, `pathlib.Path`, Enums.
 
 A run's record keeps the unconverted string (or another JSON value), and every task reads that record. Each task imports
-the flow's class and converts the string for its steps. A default that cannot be written as JSON is recorded as None:
-steps then use the default in the class.
+the flow's class and converts the recorded value for its step. A default that cannot be written as JSON is recorded as
+None: steps then use the default in the class.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_click(kind: object) -> bool:
 
 
 def is_kept_by_click(kind: object) -> bool:
-    """Return whether flowc itself can do all checks of a click type: the value's type, choices and range."""
+    """Return whether flowc can check values of a click type without click: their type, choices and range."""
     closed = not (getattr(kind, "clamp", False) or getattr(kind, "min_open", False)
                   or getattr(kind, "max_open", False))  # fmt: skip
     return type(kind).__name__ in CLICK_KINDS and closed and getattr(kind, "case_sensitive", True)

@@ -88,7 +88,8 @@ def trigger(*args: object, **kwargs: object) -> object:
         event: The event: its name, or a dict with `name` and `parameters`. `parameters` maps the flow's parameters to
             the event's fields.
         events: Several events; a run starts when all have arrived.
-        options: Metaflow's options for the event; they are copied into the IR and have no effect.
+        options: Metaflow's options for the event; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("trigger", args, kwargs)
 
@@ -112,7 +113,8 @@ def trigger_on_finish(*args: object, **kwargs: object) -> object:
     Args:
         flow: The flow: its name, or a dict with `name`, `project` and `project_branch`.
         flows: Several flows; a run starts when one run of each has succeeded.
-        options: Metaflow's options for the trigger; they are copied into the IR and have no effect.
+        options: Metaflow's options for the trigger; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("trigger_on_finish", args, kwargs)
 
@@ -127,7 +129,8 @@ def exit_hook(
     options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def exit_hook(*args: object, **kwargs: object) -> object:
-    """Call functions of the flow's file when a run has ended. If a function has a parameter `run`, it gets the run.
+    """Call functions of the flow's file when a run has ended. A function with a parameter `run` gets the client's
+    `Run`.
 
     Targets:
         local: works
@@ -136,6 +139,7 @@ def exit_hook(*args: object, **kwargs: object) -> object:
     Args:
         on_success: Functions to call if the run has succeeded.
         on_error: Functions to call if the run has failed.
-        options: Metaflow's options for the hooks; they are copied into the IR and have no effect.
+        options: Metaflow's options for the hooks; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("exit_hook", args, kwargs)

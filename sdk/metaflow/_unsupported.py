@@ -1,6 +1,6 @@
-"""Parts of Metaflow's API that flowc does not have: using one raises an error with an alternative.
+"""Names of Metaflow's API that flowc does not support. Using such a name raises an error that names an alternative.
 
-This table is not searched for names that flowc has (in `metaflow.__all__`, or a module beside this file).
+The tables are not used for names that flowc supports: names in `metaflow.__all__`, and modules of this package.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Name in `metaflow` → the alternative."""
 
-# Programs may import these names but not use them: Metaflow has them even without extensions, or they belong to back
-# ends.
+# Importing these names raises no error, but using them does. Metaflow has them even without extensions, or for other
+# back ends.
 IMPORTABLE = frozenset({
     "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",

@@ -27,7 +27,7 @@ class AliasFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of the extension module with this alias, or of the replaced module `NAME._orig`."""
+        """Return the module spec for an alias of an extension's module, or for the replaced module `NAME._orig`."""
         if real := self.aliases.get(fullname):
             return _spec(fullname, locate(real))
         replaced, _, last = fullname.rpartition(".")

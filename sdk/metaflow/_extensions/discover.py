@@ -3,9 +3,9 @@
     metaflow_extensions/<org>/<point>/__init__.py          if one distribution has this extension point
     metaflow_extensions/<org>/<point>/mfextinit_<id>.py    if several distributions have it
 
-The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their dependencies: a
-distribution overrides the distributions that it depends on. Directories on PYTHONPATH that belong to no
-distribution override the distributions.
+The extension points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their
+dependencies: a distribution overrides the distributions that it depends on. Extensions in a directory on PYTHONPATH
+that belong to no distribution override extensions of distributions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ExtensionError(ImportError, FlowcError):
 
 
 class Extension(NamedTuple):
-    """A module with the content of one extension point: an entry of the table in `metaflow._extensions`.
+    """A module of an extension for one extension point. `metaflow._extensions` describes the extension points.
 
     Attributes:
         org: the directory below `metaflow_extensions`.
@@ -89,7 +89,7 @@ def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[
 
 
 def _ordered(roots: Sequence[str]) -> list[str]:
-    """Return the directories in site-packages, then all other directories, each in their given order."""
+    """Return the directories without duplicates: first those in site-packages, then all others."""
     unique = list(dict.fromkeys(map(os.path.realpath, roots)))
     installed = [
         root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")

@@ -2,7 +2,7 @@
 
 The replacements have the attributes that flowc can provide.
 
-Every other attribute raises an error that names the attribute.
+Access to any other attribute raises an error that names the attribute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _StandIn:
-    """The base of replacements: an unknown attribute raises an error that names the attribute."""
+    """The base class of the replacements. Access to an unknown attribute raises an error that names the attribute."""
 
     _what = ""
     _instead = ""
@@ -70,7 +70,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
+        """Return the storage for files of extensions. Raises MetaflowException if the store is a bucket."""
         return _storage(self.TYPE)
 
     @property
@@ -122,7 +122,7 @@ class Package(_StandIn):
 
 
 class TaskDatastore(_StandIn):
-    """A task and its artifacts: a parent task, or the running task with its current artifacts."""
+    """The replacement for Metaflow's task datastore: a parent task or the running task, with its artifacts."""
 
     _what = "task_datastore"
     _instead = "write artifacts in `flow`"
@@ -141,14 +141,14 @@ class TaskDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
+        """Return the storage for files of extensions. Raises MetaflowException if the store is a bucket."""
         task = ambient().task
         assert task is not None
         return _storage(datastore_of(task.store or ""))
 
     @property
     def _path(self) -> str:
-        """Return the directory in which extensions store files of this task."""
+        """Return the directory for files that extensions store for this task."""
         return f"extensions/{type(self._flow).__name__}/{self.pathspec}"
 
     def __contains__(self, name: str) -> bool:

@@ -31,8 +31,8 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         arguments: the `inputs` of a join, otherwise nothing.
 
     Returns:
-        None if the code has run to its end. If the code did not run to its end but the step counts as successful: the
-        further arguments for `self.next`.
+        None if the code has run to its end. If a decorator skipped or replaced the code, or a hook handled its
+        exception, a dict of further arguments for `self.next`.
 
     Raises:
         Exception: an exception of the code or a hook, unless a hook `task_exception` returned True.
@@ -97,7 +97,7 @@ def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> Non
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """Return (number of attempts before this one, number of attempts that may follow the first)."""
+    """Return two numbers: the attempts before the current one, and the attempts that may follow the first."""
     task = ambient().task
     assert task is not None
     return task.attempt - 1, retries(hooks.nodes[step])
@@ -106,9 +106,9 @@ def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
 def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
     """Return the step's method, wrapped by the functions that `task_decorate` returned.
 
-    Also return a list that becomes non-empty when the step's method has returned.
+    Also return a list, to which an item is added when the step's method has returned.
     """
-    # the method of the class, since an artifact with the step's name may hide it
+    # taken from the class, since an artifact with the step's name may hide the method in the object
     method = MethodType(getattr(type(flow), step), flow)
     done: list[bool] = []
 

@@ -46,7 +46,8 @@ def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Co
 class DataArtifact(MetaflowObject):
     """One artifact of a task.
 
-    Only `data` loads the value, which runs code of the value's class; the other properties come from the record.
+    Only the property `data` loads the value, which runs code of the value's class; all other properties come from the
+    record.
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
@@ -152,7 +153,8 @@ def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
 
 
 class MetaflowData:
-    """The values of a task's artifacts, as attributes. Each value is loaded from the store on first access.
+    """The values of a task's artifacts: each attribute is the value of the artifact with this name. Each value is
+    loaded from the store on first access.
 
     Reading an artifact that does not exist raises AttributeError; reading a value raises the errors of
     `DataArtifact.data`.

@@ -1,4 +1,5 @@
-"""The display of the client's objects in notebooks. The HTML uses descriptions from the records; no value is loaded."""
+"""The display of the client's objects in notebooks. The HTML shows the descriptions in the records, so no value is
+loaded."""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ def _outcome_and_attempt(task: Task) -> tuple[str, str]:
 
 
 class _State(str):
-    """A text with a run's status, which the table shows in the color of the status."""
+    """The status of a run, which the table shows in the status's color."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Conversion of runs to the rows of a table."""
+"""Conversion of runs to the rows of the table that `Flow.metrics` returns."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    # attributes with the same value in all tasks, by name: they are parameters, configs or constants, and get no
-    # artifact column
+    # parameters, configs and constants have the same value in all tasks, so they get no artifact column
     same = {**class_constants(reader), **constants(reader)}
     for name in artifacts or ():
         if name not in same:

@@ -28,8 +28,8 @@ __all__ = ["Run"]
 class Run(MetaflowObject):
     """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The only task of this step has the
-    values that all tasks share, such as parameters and configs, as artifacts.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. Its only task has, as artifacts,
+    the values that all tasks share, such as parameters and configs.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -124,8 +124,8 @@ class Run(MetaflowObject):
     def metrics(self) -> dict[str, float]:
         """The last value of each metric that the run's tasks recorded, by name.
 
-        The name of a metric recorded inside a foreach has the task appended: `loss/train-0.3`. If several tasks outside
-        of foreaches record a metric with the same name, the last task's value is used.
+        If a metric is recorded inside a foreach, the task's id is appended to its name: `loss/train-0.3`. If several
+        tasks outside of foreaches record a metric with the same name, the last task's value is used.
         """
         return {**RunView(self._reader).all_metrics}
 
@@ -155,8 +155,8 @@ class Run(MetaflowObject):
             return None
         from metaflow.events import Trigger
 
-        # In older records, the id ends with the index path of the task, such as `0`, instead of the task's id, such as
-        # `end-0`.
+        # In older records, the event's id ends with the task's index path, such as `0`, instead of the task's id, such
+        # as `end-0`.
         return Trigger([
             {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
             for event in events
@@ -170,7 +170,7 @@ class Run(MetaflowObject):
     def steps(self, *tags: str) -> Iterator[Step]:
         """Return the steps that have started, newest first; empty if the run does not have all given tags.
 
-        Only runs have tags, so either all steps are returned or none.
+        Tags belong to runs, so the method returns either all steps or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
@@ -180,8 +180,8 @@ class Run(MetaflowObject):
     def user_tags(self) -> frozenset[str]:
         """The user tags of the run, read at each access.
 
-        After a change of tags through this object, the value is the set of tags directly after that change.
-        To see later changes by other programs, create a new object for the run.
+        Once tags were changed through this object, the value is the set of tags after the last of these changes. To see
+        later changes by other programs, create a new object for the run.
         """
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
@@ -224,7 +224,7 @@ class Run(MetaflowObject):
         self.replace_tags(tags, ())
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
-        """Remove one tag and add another; each argument can also be an iterable of tags.
+        """Replace one tag by another tag. Each argument can also be an iterable of tags.
 
         Raises:
             MetaflowTaggingError: for the same reasons as `replace_tags`.
@@ -232,9 +232,9 @@ class Run(MetaflowObject):
         self.replace_tags(_one_or_more(tag_to_remove), _one_or_more(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
-        """Remove tags and add others; a tag that is in both lists remains.
+        """Remove tags and add other tags; a tag in both lists is kept.
 
-        The new tags are added before the old ones are removed, so a reader sees the old tags, the new ones, or both.
+        New tags are added before old tags are removed, so another process sees the old tags, the new tags, or both.
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
@@ -259,7 +259,7 @@ class Run(MetaflowObject):
             self._reader.store.add_tags(add)
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
-            # Another process may have changed tags at the same time: this object shows only changes made through it.
+            # Another process may change tags at the same time, but this object shows only its own changes.
             self._changed_tags = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
@@ -273,7 +273,7 @@ class Run(MetaflowObject):
         from metaflow.client.lineage import in_order
 
         begun = self._reader.store.steps()
-        order = begun  # sorted by name if the graph cannot be read
+        order = begun  # sorted by step name if the graph cannot be read
         with unreadable.skipping():
             order = in_order(self._reader.flow)
         return (self._step(name) for name in reversed(order) if name in begun)

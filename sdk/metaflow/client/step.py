@@ -62,7 +62,7 @@ class Step(MetaflowObject):
     def tasks(self, *tags: str) -> Iterator[Task]:
         """Return the tasks that have started, newest first; empty if the run does not have all given tags.
 
-        Only runs have tags, so either all tasks are returned or none.
+        Tags belong to runs, so the method returns either all tasks or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
@@ -110,7 +110,7 @@ class Step(MetaflowObject):
 
     @property
     def environment_info(self) -> EnvironmentInfo | None:
-        """The packages of the environment of the step's tasks, as in `Task.environment_info`.
+        """The packages in the environment of the step's tasks, in the form of `Task.environment_info`.
 
         The value is None if no task has started, or if the step has no @pypi or @conda that is enabled.
         """
@@ -119,7 +119,7 @@ class Step(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the step in the resumed run, if the newest task was reused from that run; otherwise None."""
+        """The pathspec of the step in the resumed run, if this run reused the step's newest task; otherwise None."""
         task = self.task
         origin = task.origin_pathspec if task is not None else None
         return origin.rpartition("/")[0] if origin else None

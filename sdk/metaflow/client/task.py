@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late, because only tasks with metrics need the module
+else:  # imported late, because only tasks with metrics use this module
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
@@ -136,7 +136,8 @@ class Task(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original task, if this run resumes another one and reused its task; otherwise None."""
+        """The pathspec of the original task, if this run resumed another run and reused that run's task; otherwise
+        None."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
@@ -155,13 +156,13 @@ class Task(MetaflowObject):
     def artifacts(self) -> Any:
         """The artifacts as a named tuple: `task.artifacts.accuracy` is a DataArtifact.
 
-        Artifacts whose names are Python keywords are left out; `task["class"]` returns them.
+        Artifacts whose names are Python keywords are missing; `task["class"]` returns them.
         """
         return as_artifacts(self._children())
 
     @property
     def files(self) -> list[TaskFile]:
-        """The files that a task of a pipeline received (first) and passed on.
+        """The files that a task of a pipeline received and passed on, with the received files first.
 
         Each file is a `TaskFile`, with the method `read_bytes()`.
         """
@@ -204,7 +205,7 @@ class Task(MetaflowObject):
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The facts by name; each value is that of the latest attempt that recorded the fact."""
+        """The facts by name, each with the value from the latest attempt that recorded the fact."""
         return {item.name: item.value for item in self.metadata}
 
     @property
@@ -299,8 +300,8 @@ class Task(MetaflowObject):
     def parent_tasks(self) -> Iterator[Task]:
         """Yield the task's parents; the parents of a join in the order of the join's `inputs`.
 
-        The graph and the index path determine the parents if they are not recorded: while the task is active, or if its
-        process died early.
+        While the task is active, or if its process died early, no parents are recorded; the graph and the index path
+        then determine them.
         """
         from metaflow.client.lineage import tasks_before
 

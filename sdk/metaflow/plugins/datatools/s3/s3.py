@@ -224,7 +224,7 @@ class S3:
         """Return the objects and sub-directories directly below each key; a sub-directory has `exists` False.
 
         Args:
-            keys: the directories; a key of None means the client's prefix.
+            keys: the directories, or None for the client's prefix.
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
@@ -242,7 +242,7 @@ class S3:
         """Return all objects below each key, at any depth.
 
         Args:
-            keys: the directories; a key of None means the client's prefix.
+            keys: the directories, or None for the client's prefix.
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
