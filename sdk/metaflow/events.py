@@ -1,4 +1,4 @@
-"""Events: the reasons why a run started, as `current.trigger` and the client's `Run.trigger` return them."""
+"""The events that started a run, as `current.trigger` and the client's `Run.trigger` return them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EventName:
 def namespaced_event_name(event_name: str) -> EventName:
     """Return an event name that is specific to the flow's project and branch, for `@trigger(event=…)`.
 
-    Metaflow uses the same prefix `mfns`, so programs that publish events for Metaflow's flows need no change.
+    The prefix `mfns` is the same as in Metaflow, so programs that publish events for Metaflow's flows need no change.
     """
     return EventName(event_name)
 
@@ -74,7 +74,7 @@ class Trigger:
 
     @classmethod
     def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
-        """Return a trigger with one event per given run: the end of that run.
+        """Return a trigger that contains one event for each given run, the end of the run.
 
         Args:
             run_objs: a list of the client's `Run` objects; runs whose end step has not started are left out.

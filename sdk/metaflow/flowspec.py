@@ -43,7 +43,7 @@ class _FlowState:
 
 
 class ForeachFrame(NamedTuple):
-    """A foreach that contains a task, and the task's item in it.
+    """One of the foreaches that contain a task, with the task's item in this foreach.
 
     Attributes:
         step: the step that works on the item.
@@ -176,7 +176,8 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph. Outside of a run, the graph is read from the flow's source, without evaluating configs."""
+        """The flow's graph. Outside of a run, the graph is read from the flow's source, and configs are not
+        evaluated."""
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):
@@ -207,7 +208,7 @@ class FlowSpec:
     def merge_artifacts(
         self, inputs: Iterable[FlowSpec], exclude: Sequence[str] = (), include: Sequence[str] = ()
     ) -> None:
-        """In a join, copy each artifact from the inputs if its value is the same in all inputs that have the artifact.
+        """In a join, copy each artifact whose value is the same in all inputs that have the artifact.
 
         Artifacts that this step has already set stay unchanged. No value is loaded: values are equal if their digests
         are equal.
@@ -237,7 +238,7 @@ class FlowSpec:
             return _script_name(type(self))
         for owner in type(self).__mro__:
             getter: Any = vars(owner).get(name)
-            # the property has raised AttributeError; evaluating it again raises the error with its reason
+            # the property has raised AttributeError; a second evaluation raises the same error with its reason
             if hasattr(getter, "__get__"):
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)

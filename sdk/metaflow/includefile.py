@@ -24,7 +24,7 @@ _READ = "_flowc_files"  # key in a flow object's `__dict__` for file contents th
 
 @final
 class IncludedFile:
-    """A file whose content is in the store.
+    """A file parameter's value: a file whose content is in the store.
 
     Attributes:
         descriptor: the file's name, size and digest, as in a run's record.
@@ -58,7 +58,8 @@ class IncludedFile:
 class IncludeFile(Parameter[_T]):
     """A parameter that is a file: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
-    The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access.
+    The file is read when a run starts or the flow is compiled. A step reads the content from the store when it first
+    accesses the parameter.
 
     Args:
         name: the name of the option on the command line.
@@ -151,7 +152,7 @@ class IncludeFile(Parameter[_T]):
 
 
 def find_parser(parser: str | Callable[[Any], object]) -> Callable[[Any], Any]:
-    """Return the parser function, importing it if its dotted name is given.
+    """Return the parser function. If `parser` is a dotted name, import the function.
 
     Args:
         parser: a function, or its name `module.function`; a name that begins with a dot is relative to `metaflow`.

@@ -30,7 +30,7 @@ _Check = TypeVar("_Check", bound="Callable[[Any], None]")
 
 
 class LintWarn(MetaflowException):
-    """The first error of a flow, in the order of the lines; the attribute `diagnostics` has all errors."""
+    """The first error of a flow, by line number. The attribute `diagnostics` has all errors of the flow."""
 
     headline = "Validity checker found an issue"
     diagnostics: tuple[Any, ...] = ()
@@ -53,7 +53,7 @@ class FlowLinter:
         return function
 
     def run_checks(self, graph: object, **options: object) -> None:
-        """Check a flow. If configs of the flow have no value, only the steps and their transitions are checked.
+        """Check a flow. If a config of the flow has no value, the method checks only the steps and their transitions.
 
         Args:
             graph: the flow's `_graph`, the flow's class, or an object of this class.

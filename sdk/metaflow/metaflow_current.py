@@ -136,7 +136,7 @@ class Current:
     def tempdir(self) -> str:
         """The directory for temporary files: METAFLOW_TEMPDIR, or the working directory.
 
-        The property also has a value outside of runs.
+        This property also has a value outside of runs.
         """
         from flowc_runtime.base.config import settings
 
@@ -149,7 +149,7 @@ class Current:
         """The name of the project, given by @project.
 
         Raises:
-            AttributeError: the flow has no @project. All properties about the project raise this error.
+            AttributeError: the flow has no @project. All other properties about the project raise AttributeError, too.
         """
         return str(self._project("project_name"))
 
@@ -165,7 +165,7 @@ class Current:
 
     @property
     def is_user_branch(self) -> bool:
-        """Whether the branch belongs to a user, which is the default."""
+        """Whether the branch is a user's branch. Runs use the user's branch by default."""
         return bool(self._project("is_user_branch"))
 
     @property
@@ -202,7 +202,7 @@ class Current:
             raise AttributeError("current.card: the step has no @card")
         return card
 
-    # -- its metrics
+    # -- metrics of the task
 
     def metric(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
         """Record a value of a metric of the task; further calls with the same name record a series of points.

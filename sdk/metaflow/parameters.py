@@ -101,7 +101,7 @@ class Parameter(Generic[_T]):
     )  # fmt: skip
 
     # Arguments are kept as written, so that `flowc check` can report all unknown and ill-typed arguments at once.
-    # `written` has the arguments before configs are replaced by their values.
+    # `written` has the arguments with configs not yet replaced by their values.
     __slots__ = ("attribute", "choices", "default", "file", "help", "hidden", "is_flag", "line", "multiple", "name",
                  "owner", "required", "separator", "show_default", "type", "unknown", "written")  # fmt: skip
 
@@ -284,7 +284,7 @@ class Parameter(Generic[_T]):
         return tuple(value) if self.multiple else value
 
     def _flowc_converted(self, flow: object, value: Any) -> object:
-        """Return the value converted to the author's type; the conversion runs once per flow object."""
+        """Convert the value to the type that the flow's author chose. The conversion runs once per flow object."""
         made: dict[str, object] = flow.__dict__.setdefault(_CONVERTED, {})
         if self.name not in made:
             from metaflow._conversions import seen

@@ -89,7 +89,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # the control task of an unbounded foreach is a parent, too
+    for end in ends:  # an unbounded foreach's control task is a parent, too, if each item runs a single step
         if reader.is_control(end["step"], path):
             yield end["step"], path
 
