@@ -36,7 +36,8 @@ def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | No
 
     Args:
         tags: the new tags of the run.
-        existing_tags: the current tags of the run. At most 50 tags are allowed, or as many as the run has now.
+        existing_tags: the current tags of the run. `tags` may have at most 50 tags; if the run already has more than
+            50, it may have as many as the run.
 
     Raises:
         MetaflowTaggingError: a tag is invalid, or there are too many tags.

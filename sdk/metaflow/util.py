@@ -77,12 +77,12 @@ def is_stringish(x: object) -> bool:
 
 
 def to_unicode(x: object) -> str:
-    """Return bytes decoded as UTF-8, and any other value as `str()`."""
+    """Return the value as text: bytes are decoded as UTF-8, any other value is converted by `str()`."""
     return x.decode("utf-8") if isinstance(x, bytes) else str(x)
 
 
 def to_bytes(x: object) -> bytes:
-    """Return text encoded as UTF-8, bytes unchanged, and any other value as its encoded `str()`."""
+    """Return the value as bytes: bytes unchanged, any other value as its `str()` encoded as UTF-8."""
     return x if isinstance(x, bytes) else str(x).encode("utf-8")
 
 
@@ -92,17 +92,17 @@ def to_fileobj(x: object) -> BytesIO:
 
 
 def url_quote(url: str | bytes) -> bytes:
-    """Return the text percent-encoded, except `/` and `:`."""
+    """Return the text with all special characters percent-encoded, except `/` and `:`."""
     return quote(to_bytes(url), safe="/:").encode("utf-8")
 
 
 def url_unquote(url_bytes: str | bytes) -> str:
-    """Return the text that `url_quote` encoded."""
+    """Decode a text that `url_quote` encoded."""
     return unquote(to_unicode(url_bytes))
 
 
 def unquote_bytes(x: str | bytes) -> str:
-    """Return the decoded text of percent-encoded text or bytes."""
+    """Decode percent-encoded text or bytes."""
     return unquote(to_unicode(x))
 
 

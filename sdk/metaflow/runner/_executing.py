@@ -15,9 +15,8 @@ Self = TypeVar("Self", bound="ExecutingProcess")
 
 
 class ExecutingProcess:
-    """A process that a Runner started.
-
-    Used as a context manager, the object calls `cleanup` of its Runner at the end of the block.
+    """A process that a Runner started. As a context manager, the object calls `cleanup` of its Runner at the end of the
+    block.
 
     Attributes:
         runner: the Runner that started the process.

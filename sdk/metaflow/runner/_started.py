@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 
 class Starts(Protocol):
-    """The attributes of a Runner that starting a command requires."""
+    """The attributes of a Runner that are needed to start a command."""
 
     flow_file: str
     env_vars: dict[str, str]
@@ -49,7 +49,7 @@ class Started:
     """A command that was started, and the pipe on which it reports its run or task.
 
     Only the child holds the write end of the pipe (`pass_fds`), since this process closes its copy at once. Therefore
-    the pipe is at its end when the command has ended. `close` closes the read end.
+    the pipe becomes readable (end of file) when the command ends. `close` closes the read end.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:

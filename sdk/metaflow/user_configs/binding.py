@@ -1,4 +1,4 @@
-"""Binding of configs: set the values of a class's configs, and put them into its decorators and parameters."""
+"""Sets the values of a class's configs, and inserts these values into the decorators and parameters of the class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
     """Set the values of the class's configs, and replace placeholders in decorators and parameters by these values.
 
     Args:
-        cls: the flow's class; it is modified. The class can be bound again with other values.
+        cls: the flow's class; it is modified. The function can be called again for the class, with other values.
         values: the values by config name; the value of a missing config is None.
 
     Raises:

@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# `**config` gives a single key, this text and a number; the number makes the keys of two unpacked configs different
+# `**config` unpacks to a single key: this text and a number, which differs between two unpacked configs
 _UNPACKED = "**flowc"
 
 
@@ -47,11 +47,12 @@ class _Delayed:
         return self._flowc_then("item", key)
 
     def keys(self) -> list[str]:
-        """Return the keys for `**config`: a single key, which stands for all keys of the value."""
+        """Return the keys for `**config`: a single placeholder key, which is later replaced by all keys of the
+        value."""
         return [f"{_UNPACKED}{id(self)}"]
 
     def get(self, key: object, default: object = None) -> Any:
-        """Return a placeholder for the result of the value's method `get`."""
+        """Return a placeholder for the result of `get(key, default)` on the config's value."""
         return self._flowc_then("attribute", "get")(key, default)
 
     def _flowc_too_early(self, *_: object) -> NoReturn:
@@ -93,7 +94,8 @@ class DelayEvaluator(_Delayed):
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: object = None) -> Any:
-        """Return the value if the placeholder is an attribute of a flow's class whose configs have values."""
+        """Return the placeholder's value, once the configs of the flow's class have values. Until then, return the
+        placeholder."""
         values = getattr(owner, VALUES, None)
         return self if values is None else self._flowc_evaluate(values)
 
@@ -233,7 +235,7 @@ class Config(_Delayed):
 
 
 def configs_of(cls: type) -> dict[str, Config]:
-    """Return the configs of a class and its base classes by attribute name, those of base classes first."""
+    """Return the configs of a class and its base classes by attribute name, starting with the base classes."""
     members = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
     return {name: value for name, value in members.items() if isinstance(value, Config)}
 

@@ -88,7 +88,8 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Return the names of the built-in decorators, and of extensions' decorators in the older form.
+    """Return the names of the built-in decorators, and of extensions' decorators that have hooks (Metaflow's older
+    form).
 
     Args:
         table: STEP_DECORATORS or FLOW_DECORATORS.
@@ -131,7 +132,8 @@ def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]
 
 
 def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return the arguments without those that equal the default; if some arguments are missing, return them unchanged.
+    """Remove the arguments that equal their defaults. If `arguments` does not contain all arguments, return it
+    unchanged.
 
     With this function, a mutator can read a decorator's `decorator_specs`, change one value, and add the decorator
     again with only this value set.

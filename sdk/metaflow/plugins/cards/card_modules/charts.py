@@ -16,7 +16,7 @@ __all__ = ["VegaChart"]
 class VegaChart(UserComponent):
     """A chart, described in Vega-Lite or Vega.
 
-    The description must include the data, since a card cannot load anything.
+    The description must include the data, since a card cannot send network requests.
 
     >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
 

@@ -44,7 +44,7 @@ class RangeInfo(NamedTuple):
 
 
 class S3Object:
-    """An object, or a sub-directory, in the store; it may have a local copy.
+    """An object or a sub-directory in the store. A fetched object has a local copy.
 
     The methods of the client return S3Objects.
     """
@@ -80,7 +80,7 @@ class S3Object:
 
     @property
     def downloaded(self) -> bool:
-        """Whether the object was fetched; if so, `path`, `blob` and `text` give its content."""
+        """Whether the object was fetched. For a fetched object, `path`, `blob` and `text` give the content."""
         return self._path is not None
 
     @property
@@ -135,7 +135,7 @@ class S3Object:
 
     @property
     def has_info(self) -> bool:
-        """Whether the object's metadata was requested; if not, the following properties are None."""
+        """Whether the object's metadata was requested. If not, the properties about the metadata are None."""
         return self._content_type is not None or self._metadata is not None or self._range_info is not None
 
     @property
@@ -153,7 +153,7 @@ class S3Object:
     def encryption(self) -> str | None:
         """The encryption that the client requested.
 
-        Encryption that the bucket applies by itself is not reported.
+        Encryption that is only configured in the bucket is not reported.
         """
         return self._encryption
 

@@ -1,4 +1,4 @@
-"""The worker's operations on the store; a lost request is sent again, and damaged content is fetched again."""
+"""The operations of the worker on the store. Lost requests are sent again, and damaged content is fetched again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 else:
-    # imported at first use: the package is optional, and a process that has used it must not fork
+    # imported at first use, because the package is optional, and a process that has used it must not fork
     obstore = LateModule("obstore")
 
-# the key under which Metaflow stores metadata: as JSON, so that the names keep their upper and lower case
+# the key of an object's attributes under which Metaflow stores metadata, as JSON to preserve upper and lower case
 METADATA: Final = "metaflow-user-attributes"
 _CHUNK: Final = 8 << 20
 _LARGE: Final = 1 << 17  # bytes; larger objects are sent with a check that the transfer makes progress
@@ -46,7 +46,7 @@ _other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the cont
 def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
     """Fetch an object or a range into the file `path`.
 
-    If the MD5 of an object differs from its ETag, fetch it once more.
+    If the MD5 of the received object differs from the object's ETag, fetch the object once more.
     """
     whole = item.get("length") is None and not item.get("offset")
 
@@ -147,7 +147,7 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
 def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
     """Create an object; return False if another object has the key.
 
-    If the response to the request is lost, the stored content is compared.
+    If the response to a request is lost, compare the stored content to decide whether the request created the object.
     """
 
     def put(client: Any) -> None:
@@ -162,7 +162,7 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
         if created is not None:
             return created
         time.sleep(pause)
-    return False  # each attempt found that another writer was creating the object
+    return False  # in each attempt, another writer was creating the object
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:

@@ -43,10 +43,11 @@ __all__ = [
 class S3:
     """A client for objects in S3, or in a store with the same protocol.
 
-    `with S3(run=self) as s3` stores a run's data below `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
-    parts). `S3(s3root="s3://bucket/prefix")` uses keys below a prefix, and `S3()` uses full addresses as keys. Fetched
-    objects are stored as files in a directory below `tmproot` until the client is closed. A separate process sends the
-    requests to the store, so that the code of steps may fork.
+    `with S3(run=self) as s3` stores data of the run below the root METAFLOW_DATATOOLS_S3ROOT. The arguments `bucket`
+    and `prefix` replace the bucket and the prefix of this root. `S3(s3root="s3://bucket/prefix")` uses keys below a
+    prefix, and `S3()` uses full addresses as keys. Fetched objects are stored as files in a directory below `tmproot`
+    until the client is closed. A separate process sends the requests to the store, so that the code of steps can fork
+    processes.
 
     Args:
         tmproot: the directory for fetched objects; default: METAFLOW_TEMPDIR, or the working directory.
@@ -136,7 +137,7 @@ class S3:
     def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
         """Fetch all objects whose key begins with one of the prefixes.
 
-        To fetch a directory, end its prefix with a slash.
+        To fetch only the objects in a directory, end the prefix with a slash.
 
         Args:
             keys: the prefixes.
@@ -358,7 +359,8 @@ class S3:
         return join_key(self._root, key)
 
     def _path(self) -> str:
-        # The pid is part of the name, because forked children use the same directory and the same counter.
+        # The name contains the pid, because forked children use the same directory and start with the same counter
+        # value.
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 
