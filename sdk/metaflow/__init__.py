@@ -225,7 +225,7 @@ _LAZY: Mapping[str, str] = {
     "__version__": "metaflow.metaflow_version",
 }
 
-if not TYPE_CHECKING:  # type checkers do not see this function, so that they report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that type checkers report unknown names
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module
@@ -234,8 +234,7 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            # search for extensions again, because `sys.path` may have changed: a flow's own directory may contain
-            # extensions
+            # search for extensions again, because `sys.path` may contain new directories, such as the flow's directory
             _extensions.refresh()
             if name in globals():
                 return globals()[name]

@@ -18,7 +18,7 @@ COMMAND_LINE = "--with"  # the value of `Applied.file` for a decorator that the 
 
 @final
 class Applied:
-    """The record of one use of a decorator on a step or a flow class.
+    """The record of one decorator that is used on a step or a flow's class.
 
     Attributes:
         name: the name of the decorator.

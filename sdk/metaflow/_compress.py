@@ -1,4 +1,4 @@
-"""Compression of a list of strings to one short string, as used for lists of tasks on Metaflow's command lines."""
+"""Compresses a list of strings to one short string. Metaflow uses this for lists of tasks on command lines."""
 
 from __future__ import annotations
 

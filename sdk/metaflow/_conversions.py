@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# click types with a corresponding flowc type; the function `parameter_types` of the front end handles all others
+# click types with a corresponding flowc type; the front end's function `parameter_types` handles all other types
 CLICK_KINDS: Mapping[str, ParameterType] = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",
@@ -110,7 +110,7 @@ def written(parameter: Parameter[object], value: object) -> Any:
 
     Args:
         parameter: the parameter.
-        value: a value given to a run, or a default.
+        value: a value that was passed to a run, or a default.
 
     Raises:
         ConversionError: the type does not accept the value, or the value of a multiple parameter is not a list.

@@ -36,7 +36,7 @@ def schedule(*args: object, **kwargs: object) -> object:
         hourly: Start at each full hour.
         daily: Start at midnight (the default).
         weekly: Start each Sunday at 0:00.
-        cron: Cron expression of five fields, or a list of them, instead of `hourly`, `daily` and `weekly`.
+        cron: Cron expression of five fields, or a list of such expressions, instead of `hourly`, `daily` and `weekly`.
         timezone: Name of the time zone, such as `Europe/Berlin`. None is UTC.
     """
     return _decorate("schedule", args, kwargs)
@@ -54,7 +54,8 @@ def project(
 def project(*args: object, **kwargs: object) -> object:
     """Make the flow part of a project, whose runs and deployments are separated by branch.
 
-    The branch is `user.NAME`; with `branch` it is `test.BRANCH`, with `production` it is `prod` or `prod.BRANCH`.
+    By default, the branch is `user.NAME`. With `branch`, it is `test.BRANCH`; with `production`, it is `prod` or
+    `prod.BRANCH`.
 
     Targets:
         local: works

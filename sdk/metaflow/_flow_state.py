@@ -1,4 +1,5 @@
-"""`FlowSpec._flow_state`: a flow class's decorators, parameters, configs and mutators, for programs that read them."""
+"""`FlowSpec._flow_state`: a flow class's decorators, parameters, configs and mutators, for programs that inspect a
+flow."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class FlowProgram:
 
     The class implements `flowc_runtime.Program`.
 
-    Most methods import modules when they are called, to keep `import metaflow` fast for every task of every flow.
+    Most methods import modules only when they are called, because every task of every flow waits for `import metaflow`.
     """
 
     __slots__ = ("_hooks", "cls")
@@ -140,12 +140,13 @@ class FlowProgram:
         return flow
 
     def start(self, task: FlowSpec) -> None:
-        """Call the class's own `__init__`; attributes that it sets override inherited artifacts of the same name.
+        """Call the `__init__` of the flow's class. Attributes that `__init__` sets override inherited artifacts with
+        the same name.
 
         An exception of `__init__` fails the task.
         """
         if has_own_init(self.cls):
-            # inside `__init__`, assignments may set any attribute, including those of the class
+            # inside `__init__`, all attributes may be assigned, including class attributes
             state = task.__dict__.pop(STATE)
             try:
                 own: Any = inspect.getattr_static(self.cls, "__init__")

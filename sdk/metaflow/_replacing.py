@@ -32,7 +32,7 @@ def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec
         A message about values that flowc chose because the patch did not set them; otherwise an empty string.
 
     Raises:
-        PatchedStepError: the patch is not a dict of artifacts, or its function returned something else.
+        PatchedStepError: the patch is not a dict of artifacts, or its function returned something other than a dict.
         BaseException: any exception that the function, or the assignment of an artifact, raises.
     """
     state: TaskState = task.__dict__[STATE]

@@ -63,7 +63,8 @@ IMPORTABLE = frozenset({
 
 @final
 class Unsupported:
-    """A placeholder for an unsupported name: every use raises an error that names an alternative."""
+    """A placeholder for an unsupported name of Metaflow. Every use of the placeholder raises an error with an
+    alternative."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name

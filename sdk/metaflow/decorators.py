@@ -1,7 +1,7 @@
 """The decorators of steps and flows: they record their arguments and change nothing else.
 
 Each decorator returns the decorated function itself, not a wrapper. Each use of a decorator is recorded as an `Applied`
-in the attribute `__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here,
+in the attribute `__flowc_decorators__`, with its arguments as written. Decorators raise no error for wrong arguments,
 so that `flowc check` can report all errors of a flow at once, each with its file and line.
 """
 
@@ -193,7 +193,7 @@ def resources(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: no effect
-        argo: works, as the pods' requests; amounts that are not given are not requested
+        argo: works, as resource requests of the pods; an amount that is not given is not requested
 
     Args:
         cpu: Cores, such as 0.5 or 4.
@@ -288,7 +288,8 @@ def kubernetes(*args: object, **kwargs: object) -> object:
         tmpfs_tempdir: Set `METAFLOW_TEMPDIR` to the file system in memory.
         tmpfs_size: Size of the file system in memory, in MiB. None means half of the memory.
         tmpfs_path: Directory where the file system in memory is mounted.
-        persistent_volume_claims: Claims of volumes and the absolute paths where they are mounted.
+        persistent_volume_claims: Names of persistent volume claims, and the absolute paths where the volumes are
+            mounted.
         shared_memory: Size of `/dev/shm`, in MiB.
         port: Port of the container. `argo` refuses this argument, because a pod may listen on any port.
         compute_pool: Pool of nodes. `argo` refuses this argument; choose nodes with `node_selector`.
@@ -320,7 +321,7 @@ def secrets(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: works
-        argo: works with sources of the type `kubernetes` and of classes; refuses the others
+        argo: works with sources whose type is `kubernetes` or a class; refuses all other sources
 
     Args:
         sources: Sources of secrets, in the order in which they are read.
@@ -376,7 +377,7 @@ _LAZY = {
     "MetaflowException": "metaflow.exception",
 }
 
-if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that type checkers report unknown names
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

@@ -117,7 +117,7 @@ class Trigger:
         """The client's `Run` of each event that is the end of a run, or None if no event is the end of a run.
 
         Raises:
-            MetaflowNotFound: the store does not have one of these runs.
+            MetaflowNotFound: a run is not in the store.
         """
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
@@ -129,7 +129,7 @@ class Trigger:
             key: the name of a flow or of an event.
 
         Raises:
-            KeyError: there is no such event.
+            KeyError: no event has this name.
             MetaflowNotFound: the run is not in the store.
         """
         for event in self._events:
@@ -163,6 +163,6 @@ def _when(event: MetaflowEvent) -> float:
 
 def _run_of(event: MetaflowEvent) -> object:
     """Return the client's `Run` of an event that is the end of a run."""
-    # The id is the pathspec of the run or of one of its tasks. The run may belong to another user, so no namespace is
-    # checked.
+    # The event's id is the pathspec of the run or of one of the run's tasks. The run may belong to another user, so its
+    # namespace is not checked.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

@@ -234,7 +234,7 @@ class UnhandledInMergeArtifactsException(MetaflowException):
     """Artifacts have different values in the inputs of a join, and the join's code does not select a value.
 
     Attributes:
-        artifact_names: the names of these artifacts.
+        artifact_names: the names of the artifacts with different values.
     """
 
     headline = "Unhandled artifacts in merge"

@@ -214,14 +214,14 @@ class FlowSpec:
         are equal.
 
         Args:
-            inputs: the `inputs` of the join, or some of them.
+            inputs: the `inputs` of the join, or some of these inputs.
             exclude: artifacts to leave out.
             include: the only artifacts to copy; not together with `exclude`.
 
         Raises:
             UnhandledInMergeArtifactsException: an artifact has different values. Set it in the step, or exclude it.
             MissingInMergeArtifactsException: `include` names an artifact that no input has.
-            MetaflowException: the step is not a join, or both `exclude` and `include` are given.
+            MetaflowException: the step is not a join, or the arguments `exclude` and `include` are both given.
         """
         merge(self, self._flowc_task("merge_artifacts"), inputs, exclude, include)
 

@@ -42,7 +42,7 @@ class IncludedFile:
         return self.descriptor["size"]
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
-        """Return the content: text, or bytes if there is no encoding. `name` and `var_type` are ignored.
+        """Return the content: text, or bytes if `encoding` is None. `name` and `var_type` are ignored.
 
         Raises:
             NotFound: the content is no longer in the store.

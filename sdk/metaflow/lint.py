@@ -46,8 +46,8 @@ class FlowLinter:
         """Register a check and return it: `@linter.check`.
 
         Args:
-            function: a function that gets the graph and raises LintWarn for an error in it. The function is called only
-                for flows without other errors.
+            function: a function that is called with the graph and raises LintWarn for an error in the graph. The
+                function is called only for flows without other errors.
         """
         self._checks.append(function)
         return function

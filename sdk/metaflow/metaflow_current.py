@@ -24,8 +24,8 @@ class Current:
     """The running task.
 
     Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Outside
-    of a run, every other property raises AttributeError, and `get` returns its default. In functions that compute
-    defaults of parameters, the names of the flow and its project have values.
+    of a run, all other properties raise AttributeError, and `get` returns the default that is passed to it. In
+    functions that compute defaults of parameters, the names of the flow and its project have values.
     """
 
     # -- properties of the run and the task
@@ -146,7 +146,7 @@ class Current:
 
     @property
     def project_name(self) -> str:
-        """The name of the project, given by @project.
+        """The name of the project, as set by @project.
 
         Raises:
             AttributeError: the flow has no @project. All other properties about the project raise AttributeError, too.
@@ -187,7 +187,7 @@ class Current:
             return extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
-        except MetaflowNotFound:  # the store has no such run, for example in a test
+        except MetaflowNotFound:  # the store does not contain the run, for example in a test
             return None
 
     @property
@@ -268,8 +268,8 @@ class Current:
         return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
-        # Outside of a run, the returned value is None, as in Metaflow. It is nevertheless typed as str, so that type
-        # checkers do not demand a check for None in steps.
+        # Outside of a run, the returned value is None, as in Metaflow. The return type is nevertheless str, so that
+        # type checkers do not demand a check for None in steps.
         return cast("str", self._task_field(name))
 
     def _project(self, name: str) -> object:

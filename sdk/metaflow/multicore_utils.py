@@ -51,7 +51,7 @@ def parallel_map(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
+        MulticoreException: a call raised an exception, or its process died. All other running calls are killed.
         ValueError: `max_parallel` is less than 1.
     """
     numbered = parallel_imap_unordered(lambda item: (item[0], func(item[1])), enumerate(iterable), max_parallel, dir)
@@ -72,8 +72,8 @@ def parallel_imap_unordered(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
-        ValueError: `max_parallel` is less than 1. These errors are raised during the iteration.
+        MulticoreException: a call raised an exception, or its process died. All other running calls are killed.
+        ValueError: `max_parallel` is less than 1. Both errors are raised during the iteration.
     """
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:

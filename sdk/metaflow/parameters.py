@@ -80,8 +80,8 @@ class Parameter(Generic[_T]):
 
     Args:
         name: the name of the option on the command line.
-        default: the value if the option is not given; or a function, with no argument or a ParameterContext as its
-            argument, that returns the value. A function is called once, when a run starts or the flow is compiled.
+        default: the value if the option is not given, or a function that returns this value. The function is called
+            without arguments or with a ParameterContext. It is called once, when a run starts or the flow is compiled.
         type: str, int, float, bool, JSONType, a click type, or a function of a string such as `pathlib.Path`; default:
             the type of `default`, or str.
         help: the help text of the option.

@@ -21,7 +21,7 @@ def validate_tag(tag: object) -> None:
     """Check one tag: it must be a string or UTF-8 bytes, not empty, and at most 500 characters long.
 
     Raises:
-        MetaflowTaggingError: the tag breaks one of these rules.
+        MetaflowTaggingError: the tag is not a string or UTF-8 bytes, is empty, or is too long.
     """
     try:
         check_tag(tag.decode("utf-8") if isinstance(tag, bytes) else tag)

@@ -158,9 +158,9 @@ def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
     """Yield options as words of a command line: `{"max_workers": 3}` becomes `--max-workers`, `3`.
 
     Args:
-        params: values by option name, with underscores. A value of False or None yields nothing; True yields only the
-            option; a list repeats the option for each item. Values are quoted for a shell. `decospecs` becomes
-            `--with`.
+        params: values by option name, with underscores. A value of False or None yields nothing; A value of True yields
+            only the option, and a list repeats the option for each item. Values are quoted for a shell. `decospecs`
+            becomes `--with`.
     """
     for name, values in params.items():
         if values is None or values is False:
@@ -270,7 +270,7 @@ def read_artifacts_module(file_path: str) -> dict[str, Any]:
     """Run a Python file and return its variable `ARTIFACTS`, a dict of artifacts by name.
 
     Raises:
-        MetaflowInternalError: the file cannot be run, or defines no such dict.
+        MetaflowInternalError: the file cannot be run, or does not define the dict `ARTIFACTS`.
     """
     try:
         artifacts = runpy.run_path(file_path).get("ARTIFACTS")

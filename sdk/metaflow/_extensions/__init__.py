@@ -8,8 +8,8 @@
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
 `__mf_promote_submodules__`, in the modules `plugins` and `toplevel`, is a list of modules that become importable below
-`metaflow`. A listed module replaces the module of `metaflow` with the same name. Without an extension, the only cost is
-one search of `sys.path`.
+`metaflow`. A listed module replaces the module of `metaflow` with the same name. If no extension is installed, this
+module only searches `sys.path` once.
 
 A module that cannot be imported, or an invalid entry of a list, causes a warning and is ignored. Flows that do not use
 the module or entry still run. A module cannot be imported if it raises any exception, including SystemExit and other
@@ -73,7 +73,7 @@ def begin() -> None:
 
 
 def complete(api: ModuleType) -> None:
-    """Add the public names of extensions to `metaflow`, after its own names.
+    """Add the public names of extensions to the module `metaflow`, which already contains its own names.
 
     Failures are warnings.
 
@@ -112,7 +112,7 @@ def refresh() -> None:
 def config() -> dict[str, Any]:
     """Return the settings of extensions by name.
 
-    A later extension overrides an earlier one; the lists DEBUG_OPTIONS of all extensions are concatenated.
+    Settings of a later extension override those of earlier extensions, but the lists DEBUG_OPTIONS are concatenated.
     """
     values: dict[str, Any] = {}
     for extension in _at_point("config"):

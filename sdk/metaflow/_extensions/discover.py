@@ -75,7 +75,8 @@ def _directories(root: str) -> Iterator[str]:
 
 
 def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
-    """Return a list with the configuration module of this directory; empty if there is no module or more than one."""
+    """Return a list with the configuration module of this directory, or an empty list if it has no module or
+    several."""
     try:
         files = sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -100,7 +101,8 @@ def _ordered(roots: Sequence[str]) -> list[str]:
 def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     """Return the extension modules; those of installed distributions are sorted by the distributions' dependencies.
 
-    The function reads the metadata of every installed distribution, so it is called only with more than one extension.
+    The function reads the metadata of all installed distributions, which is slow, so it is called only for several
+    extensions.
     """
     from importlib import metadata
 
@@ -116,8 +118,8 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # If distributions depend on each other in a cycle (pip cannot resolve it either), the alphabetically first of
-        # them comes first.
+        # If distributions depend on each other in a cycle, the distribution with the alphabetically first name is taken
+        # first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

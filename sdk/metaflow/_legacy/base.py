@@ -50,7 +50,7 @@ class Decorator:
         self._initialised = False
 
     def init(self) -> None:
-        """Override this hook; it is called once, after the attributes are set and before every other hook."""
+        """Override this hook; it is called once, after the attributes are set and before all other hooks."""
 
     def external_init(self) -> None:
         """Call `init`, once."""
@@ -124,7 +124,7 @@ class StepDecorator(Decorator):
     def runtime_finished(self, exception: BaseException | None) -> None:
         """Override this hook; it is called after the last task of a local run.
 
-        `exception` is the error of a failed run, else None.
+        `exception` is the error of a failed run, or None if the run succeeded.
         """
 
     def task_pre_step(

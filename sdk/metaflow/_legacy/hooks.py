@@ -237,7 +237,7 @@ class FlowHooks:
         return ((name, decorator) for name, group in self.of_step.items() for decorator in group)
 
     def _decorators(self, name: str) -> list[object]:
-        """Return all decorators of a step, including built-in ones, the innermost first."""
+        """Return all decorators of a step, including built-in decorators, the innermost first."""
         own = iter(self.of_step.get(name, ()))
         decorators: list[object] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):

@@ -163,7 +163,7 @@ class TaskDatastore(_StandIn):
         return iter(self._names())
 
     def get(self, name: str, default: object = None) -> Any:
-        """Return the artifact with this name, or the default if there is none."""
+        """Return the artifact with this name, or the default if the artifact does not exist."""
         return self[name] if name in self._names() else default
 
     def _names(self) -> list[str]:
@@ -184,7 +184,7 @@ class BuiltinDecorator(_StandIn):
 
 
 def make_builtin(name: str, arguments: Mapping[str, object], *, written: bool) -> Any:
-    """Return a read-only view of a built-in decorator: the given arguments, and defaults for the others.
+    """Return a read-only view of a built-in decorator. Arguments that are not in `arguments` have their defaults.
 
     Args:
         name: the name of the decorator.
@@ -217,7 +217,7 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
     """Return the decorators of a flow's class and its bases, by name.
 
-    Decorators of extensions are included after they are initialised.
+    Decorators of extensions are included once they are initialised.
     """
     decorators: dict[str, list[object]] = {}
     for decorator in begun_decorators(cls):

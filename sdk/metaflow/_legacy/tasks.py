@@ -72,7 +72,8 @@ def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object
     The hook `task_exception` gets a FailureHandledByCatch.
 
     Raises:
-        Exception: an exception of a hook; like an exception of the step's code, it is passed to `task_exception` first.
+        Exception: an exception of a hook. Before it is raised, it is passed to `task_exception`, like an exception of
+            the step's code.
     """
     decorators = hooks.of_step[step]
     retries = _retries(hooks, step)

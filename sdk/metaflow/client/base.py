@@ -205,13 +205,13 @@ class MetaflowObject:
         """Return the child with this id.
 
         Raises:
-            KeyError: there is no such child.
+            KeyError: no child has this id.
             MetaflowNamespaceMismatch: the flow has a run with this id, but in another namespace.
         """
         return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
-        """Return whether a child with this id exists; a run counts even if it is in another namespace."""
+        """Return whether a child with this id exists. A run in another namespace counts as existing."""
         try:
             self._child(str(id))
         except KeyError:

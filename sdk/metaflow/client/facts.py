@@ -90,7 +90,7 @@ def _items(
 ) -> Iterator[tuple[str, object, bool]]:
     """Yield (name, value, is_final) for each fact in the records of an attempt.
 
-    `is_final` is true for a fact that is known only when the attempt has ended.
+    `is_final` is true for a fact that is known only after the attempt has ended.
     """
     from metaflow.client.lineage import execution_path, is_gang
 

@@ -162,12 +162,12 @@ class Flow(MetaflowObject):
         tags: str | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> Iterator[Run]:
-        """Return the runs that have all given tags and match all filters, newest first.
+        """Return the runs that have all tags in `all_of` and match all filters, newest first.
 
         A run with unreadable records is reported by a RecordWarning and left out.
 
         Args:
-            all_of: tags that a run must have, user tags or system tags.
+            all_of: tags that a run must have: user tags or system tags.
             status: one or several of running, succeeded, failed, interrupted and killed.
             since: the earliest start of the run, as a date, a datetime, a timedelta before now, a string such as
                 `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.

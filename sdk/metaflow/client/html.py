@@ -30,7 +30,7 @@ def show(value: MetaflowObject) -> str:
 
 
 def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
-    """Return artifacts as an HTML table, each with type, size in bytes and a one-line description."""
+    """Return an HTML table of artifacts with their types, sizes in bytes and one-line descriptions."""
     rows = [[artifact.id, artifact.type, f"{artifact.size:,}", artifact._short] for artifact in artifacts]
     return _table(("artifact", "type", "bytes", "value"), rows)
 

@@ -30,7 +30,8 @@ _stores: dict[tuple[int, str], Store] = {}
 def namespace(ns: str | None) -> str | None:
     """Restrict the client to objects whose run has the tag `ns`.
 
-    The namespace is global to the process. Existing objects keep the namespace in which they were created.
+    The namespace is global to the process. Client objects that exist already keep the namespace in which they were
+    created.
 
     Args:
         ns: a tag, usually `user:NAME`, or None to remove the restriction.

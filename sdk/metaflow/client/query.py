@@ -43,7 +43,7 @@ class Query:
         tags: str | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> None:
-        """Create the query from the arguments of `Flow.runs`, where they are documented.
+        """Create the query from the arguments of `Flow.runs`, which documents them.
 
         Raises:
             ValueError: an argument has an invalid form.
@@ -137,7 +137,7 @@ def moment(value: Moment) -> float:
             w).
 
     Raises:
-        ValueError: the value has none of these forms.
+        ValueError: the value has an unknown form.
     """
     now = datetime.now()
     if isinstance(value, str):

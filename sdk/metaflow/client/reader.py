@@ -102,7 +102,8 @@ class RunReader(RunRecords):
 
     @property
     def metaflow_version(self) -> str:
-        """The version of Metaflow's API in the run's system tags; the current version if there is no such tag."""
+        """The version of Metaflow's API from the run's system tags, or the current version if the run has no such
+        tag."""
         return self.tagged("metaflow_version:") or API_VERSION
 
     def tagged(self, prefix: str) -> str | None:
@@ -131,7 +132,7 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
     Args:
         store: the store.
         flow: the name of the flow.
-        is_excluded: returns whether a run is left out; it is called before the run's record is read.
+        is_excluded: a function that returns whether to leave out a run; called before the run's record is read.
     """
 
     def readable(run: RunStore) -> RunReader | None:

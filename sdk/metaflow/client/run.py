@@ -168,7 +168,7 @@ class Run(MetaflowObject):
         return self._reader.flow.start, self._reader.end
 
     def steps(self, *tags: str) -> Iterator[Step]:
-        """Return the steps that have started, newest first; empty if the run does not have all given tags.
+        """Return the steps that have started, newest first. If the run lacks one of the given tags, return no steps.
 
         Tags belong to runs, so the method returns either all steps or none.
         """
@@ -238,7 +238,7 @@ class Run(MetaflowObject):
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
-                iterable, or both are empty. In case of an error, no tag is changed.
+                iterable, or both arguments are empty. In case of an error, no tag is changed.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tags(["new", "red"])
@@ -292,7 +292,7 @@ def _one_or_more(tags: str | Iterable[str]) -> Iterable[str]:
 
 
 def _tag_list(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, str):  # a string is an iterable too: each of its letters would become a tag
+    if isinstance(tags, str):  # a string is iterable, too, so each letter would become a tag
         raise MetaflowTaggingError(f"{name} is a list of tags, not a string")
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]

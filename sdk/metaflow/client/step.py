@@ -60,7 +60,7 @@ class Step(MetaflowObject):
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the tasks that have started, newest first; empty if the run does not have all given tags.
+        """Return the tasks that have started, newest first. If the run lacks one of the given tags, return no tasks.
 
         Tags belong to runs, so the method returns either all tasks or none.
         """
@@ -72,10 +72,10 @@ class Step(MetaflowObject):
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the control tasks, newest first; empty if the run does not have all given tags.
+        """Return the control tasks, newest first. If the run lacks one of the given tags, return no tasks.
 
-        In a gang, the control task is the first member, whose address the other members know. In an unbounded foreach,
-        the control task runs no code and represents the tasks of the items.
+        In a gang, the control task is the first member. All other members know the address of the control task. In an
+        unbounded foreach, the control task runs no code and represents the tasks of the items.
         """
         from metaflow.client.lineage import is_gang
 

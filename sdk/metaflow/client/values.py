@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that the client shows like an artifact, although the store has no such artifact."""
+    """A value that the client shows like an artifact, although the value is not stored as an artifact."""
 
     load: Callable[[], Any]
     type: str

@@ -85,7 +85,7 @@ class ExecutingProcess:
 
         Args:
             stream: `stdout` or `stderr`.
-            position: the byte offset to start at, for example one from an earlier call; default: 0.
+            position: the byte offset to start at, for example an offset from an earlier call; default: 0.
 
         Raises:
             ValueError: `stream` is neither `stdout` nor `stderr`.

@@ -67,7 +67,7 @@ class FlowParameter:
 @final
 @dataclass(slots=True)
 class Signatures:
-    """Reads the parameters of one flow file by running it. The result for an unchanged file is cached."""
+    """Reads the parameters of one flow file by running the file. The result for an unchanged file is cached."""
 
     flow_file: str
     env: Mapping[str, str] | None = None
@@ -80,7 +80,7 @@ class Signatures:
 
         The flow's parameters can depend on these options, for example on the values of configs.
 
-        `more` are options of the command `signature`, for example those that name the run to resume.
+        `more` contains options of the command `signature`, for example options that name the run to resume.
 
         Raises:
             MetaflowException: the file defines no flow, or the flow has errors, which the message lists.

@@ -81,7 +81,7 @@ class Started:
             timeout: seconds to wait.
 
         Returns:
-            False if the timeout expired first.
+            False if the timeout expired before the child reported or ended.
         """
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.reader, event.set)
@@ -109,7 +109,7 @@ class Started:
         if not readable and not ended:
             raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
-        # one read returns the whole report: it is written at once and is small enough for the pipe's buffer
+        # one read returns the whole report, which is written by one call and fits into the pipe's buffer
         if text := os.read(self.reader, 65536):
             report = json.loads(text)
             assert isinstance(report, dict)

@@ -76,7 +76,7 @@ class DeployedFlow:
     ) -> ArgoWorkflowsTriggeredRun:
         """Return the run of a deployed flow with this id.
 
-        The existence of the run is not checked here: if the run does not exist, its property `status` raises
+        This method does not check that the run exists. If it does not exist, its property `status` raises
         MetaflowException.
 
         Args:
@@ -218,8 +218,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             False if the flow was not deployed.
 
         Raises:
-            MetaflowException: active runs of the flow would lose objects that they need, and `force` is false; or the
-                cluster cannot be reached.
+            MetaflowException: active runs still need objects of the flow, and `force` is false; or the cluster cannot
+                be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)

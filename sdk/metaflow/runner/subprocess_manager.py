@@ -244,7 +244,7 @@ class CommandManager:
             ) from None
 
     def read_log(self, stream: str) -> str:
-        """Return what the command has written to `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
+        """Return the command's output on `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
 
         Raises:
             FileNotFoundError: `cleanup` has removed the log.

@@ -37,7 +37,7 @@ class _Delayed:
     # Methods return Any so that type checkers accept a placeholder where an int or a string is expected.
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python itself looks up such names, for example __set_name__
+        if name.startswith("__"):  # Python looks up special names such as __set_name__
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
@@ -164,14 +164,14 @@ class Config(_Delayed):
 
     The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
     `ConfigValue`. With `plain`, the value is the parser's result, or the text if there is no parser. While the class is
-    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
+    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError; use
     `config_expr("config.value + 1")` instead.
 
     Args:
         name: the name of the config on the command line.
-        default: the path of a file, or a function of a ParameterContext that returns one.
-        default_value: a string or a dict, or a function of a ParameterContext that returns one; not together with
-            `default`.
+        default: the path of a file, or a function of a ParameterContext that returns a path.
+        default_value: a string or a dict, or a function of a ParameterContext that returns a string or dict; not
+            together with `default`.
         help: the help text of the config.
         required: whether a run requires a value.
         parser: a function of the text that returns a dict, or its dotted name; default: the text is JSON.
@@ -244,7 +244,7 @@ def configs_of(cls: type) -> dict[str, Config]:
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
-    """Yield all placeholders in a value, including its nested dicts, lists and tuples."""
+    """Yield all placeholders in a value, also those in nested dicts, lists and tuples."""
     if isinstance(value, _Delayed):
         yield value
     elif isinstance(value, dict):

@@ -94,7 +94,7 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
     Args:
         table: STEP_DECORATORS or FLOW_DECORATORS.
     """
-    # not imported here: the package `metaflow` is already loaded, since it contains this module
+    # no import is needed: the package `metaflow`, which contains this module, is already loaded
     public = sys.modules["metaflow"].__all__
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in public), *added]
@@ -125,7 +125,7 @@ def allows_multiple(name: str, table: Mapping[str, Builtin]) -> bool:
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return all arguments of a decorator: the given ones, and the defaults of the others."""
+    """Return all arguments of a decorator: the arguments as given, and defaults for the missing arguments."""
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}

@@ -39,8 +39,8 @@ def call_wrapped(
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):
             continue
-        # An exception of `pre_step` fails the step at once: it is not passed to outer wrappers, unlike exceptions of
-        # the code.
+        # An exception of `pre_step` fails the step at once. Unlike exceptions of the code, it is not passed to outer
+        # wrappers.
         replacement = wrapper.pre_step(step, flow, arguments[0] if arguments else None)
         entered.append(wrapper)
         skip = wrapper.skip_step

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Mutable:
-    """The view of a flow or a step that one mutator gets.
+    """The base class of the objects through which a mutator reads and changes a flow or a step.
 
     Args:
         preparation: the flow's class during its preparation.

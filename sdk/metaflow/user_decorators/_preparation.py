@@ -1,7 +1,7 @@
 """Applies the changes that mutators request to a flow's class, and undoes these changes.
 
 A flow shares the functions of its steps with its base classes, and a class may be prepared again, with other configs.
-Therefore, a step that is changed is first copied into the class, and the next preparation starts from the original
+Therefore, a step is copied into the class before it is changed, and the next preparation starts from the original
 attributes.
 """
 

@@ -64,7 +64,7 @@ class UserDecoratorMeta(type):
         return is_step(value)
 
     def _check_arguments(cls, args: tuple[object, ...]) -> None:
-        """Raise an error if this kind of decorator does not accept these positional arguments."""
+        """Raise an error if this kind of decorator does not accept the positional arguments."""
 
     @property
     def decorator_name(cls) -> str:

@@ -35,7 +35,7 @@ class _Wrapping(UserDecoratorMeta):
 class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     """Base class of decorators that run code before and after a step's code.
 
-    Each attempt of a task has its own instance.
+    A separate instance is created for each attempt of a task.
 
     To skip the decorated code, `pre_step` sets the attribute `skip_step` to True or to a dictionary of further
     arguments for `self.next`.
@@ -70,7 +70,7 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
         Returns:
             None if the step has succeeded, or an exception to raise. A tuple (None or an exception, dictionary of
             further arguments to `self.next`) is also possible; the arguments are used if `self.next` has not been
-            called. True and False in the tuple have no effect.
+            called. False as the first item, and True or False as the second item, have no effect.
         """
         return exception
 

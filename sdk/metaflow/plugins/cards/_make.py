@@ -56,7 +56,7 @@ class Maker:
         """Prepare a process that renders only this card: set the step's environment variables, and the client's store
         and namespace."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
-        ambient().open_bucket = None  # this process forks no tasks, so it may connect to a bucket itself
+        ambient().open_bucket = None  # this process forks no tasks, so it may open connections to a bucket
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 

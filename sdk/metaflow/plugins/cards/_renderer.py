@@ -193,7 +193,7 @@ class ProcessRenderer:
                 for each in (ours, *(other.socket for other in others if isinstance(other, ProcessRenderer))):
                     if each is not None:
                         each.close()
-                if os.getppid() == parent:  # false if the parent ended before prctl took effect
+                if os.getppid() == parent:  # false if the parent process ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0
             finally:
@@ -282,7 +282,7 @@ class ProcessRenderer:
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
         except ChildProcessError:
-            # the step's code itself has waited for all children of its process, including the card's process
+            # the step's code has waited for all child processes, including the card's process
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

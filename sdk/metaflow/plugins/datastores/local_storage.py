@@ -38,7 +38,7 @@ def _write(path: str, stream: BinaryIO) -> None:
 
 
 class LocalStorage(DataStoreStorage):
-    """A directory. The metadata of a file is in a JSON file next to it."""
+    """The storage in a directory. The metadata of a file is in a JSON file in the same directory."""
 
     TYPE = "local"
     METADATA_DIR = _META

@@ -1,6 +1,6 @@
 """Distributed training with PyTorch in a `@parallel` step.
 
-This module does not import torch; the step's own code does.
+This module does not import torch; only the step's code imports it.
 """
 
 from __future__ import annotations

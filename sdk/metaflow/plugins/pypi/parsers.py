@@ -39,8 +39,8 @@ def requirements_txt_parser(content: str) -> dict[str, Any]:
     """Return the packages of a requirements.txt.
 
     In versions, `==` is omitted: `pandas==2.0` becomes `{"pandas": "2.0"}`. A requirement of `python` becomes the
-    Python version. The line `-e file:.`, which means the project itself, is ignored, since the project's code is
-    packaged with the flow. Each line has the syntax of PEP 508.
+    Python version. The line `-e file:.`, which stands for the project that contains the file, is ignored, since the
+    project's code is packaged with the flow. Each line has the syntax of PEP 508.
 
     Args:
         content: the text of the file.

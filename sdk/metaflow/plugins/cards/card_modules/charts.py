@@ -44,7 +44,7 @@ class VegaChart(UserComponent):
     def update(self, spec: Mapping[str, object] | None = None) -> None:
         """Show another chart.
 
-        Without an argument, draw the current description again, which the caller may have modified in place.
+        Without an argument, draw the current description again: the caller may have modified it in place.
         """
         if spec is not None:
             self._spec, self._wrong = spec, None

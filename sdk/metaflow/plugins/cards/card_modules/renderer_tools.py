@@ -44,7 +44,7 @@ def render_safely(render: _Render) -> _Render:
 
 
 def with_default_component_id(render: _Render) -> _Render:
-    """Return `render` unchanged: Metaflow's decorator adds an id, but flowc's components always have one."""
+    """Return `render` unchanged: Metaflow's decorator adds an id, which flowc's components always have."""
     return render
 
 

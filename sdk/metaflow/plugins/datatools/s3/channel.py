@@ -4,7 +4,7 @@ All clients of a process share one worker.
 
 A process that has used the library obstore must not fork, because its children would hang. But flowc forks processes,
 and the code of steps forks, too (multiprocessing, data loaders). Therefore this module never imports obstore, and each
-forked child starts a worker of its own.
+forked child starts a separate worker.
 """
 
 from __future__ import annotations

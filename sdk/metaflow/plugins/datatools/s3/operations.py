@@ -40,7 +40,7 @@ _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to cre
 _MD5: Final = late_pattern(r'"?([0-9a-f]{32})"?')
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
-_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because they encrypt with keys
+_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because of KMS encryption
 
 
 def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
@@ -193,7 +193,7 @@ def _list(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
 
 
 def _list_recursive(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
-    """Return all objects below a directory; with `raw`, all objects whose key begins with the given text."""
+    """Return all objects below a directory. With `raw`, return all objects whose key begins with the given text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""
     return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}
@@ -203,7 +203,7 @@ def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
     objects: list[tuple[str, int]] = []
     for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
         objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
-        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys are sorted, so no later key matches
+        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # the list is sorted, so no later key matches
             break
     return objects
 

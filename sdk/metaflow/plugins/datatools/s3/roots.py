@@ -1,4 +1,4 @@
-"""The full addresses of a client's keys: below the client's prefix, or given in full."""
+"""The full addresses of a client's keys. A key is relative to the client's prefix, or is itself a full address."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class S3:
 
     def close(self) -> None:
         """Delete the local copies of fetched objects."""
-        if os.getpid() == self._owner:  # a forked child must not delete the files, since its parent still reads them
+        if os.getpid() == self._owner:  # a forked child must not delete the files, which its parent still uses
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- fetching
@@ -151,7 +151,7 @@ class S3:
         """
         objects = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
         items = [{"url": each.url, "path": self._path()} for each in objects]
-        # As in Metaflow, keys are relative to the client's own prefix if `return_info` is true.
+        # As in Metaflow, keys are relative to the client's prefix if `return_info` is true.
         prefixes = [self._root if return_info else each.prefix for each in objects]
         return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
 
