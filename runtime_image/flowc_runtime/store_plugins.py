@@ -1,5 +1,5 @@
-"""The public names for packages that add a store with its own address scheme; they can also be imported in pods
-(docs/plugins.md)."""
+"""The public API for packages that add a store with its own URL scheme (docs/plugins.md). Pods can import this module,
+too."""
 
 from __future__ import annotations
 

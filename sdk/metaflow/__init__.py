@@ -1,14 +1,14 @@
 """The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-Each name is imported on first access, since every task of every flow imports this package and waits for the import. For
-the same reason, neither this module nor the modules that it imports import `typing`.
+Each name is imported on first access, since every task of every flow imports this package and waits for the import. To
+keep the import fast, this module and the modules that it imports do not import `typing`.
 """
 
 from __future__ import annotations
 
 import sys
 
-# imported first: an extension may need modules of its own to be imported before all modules of `metaflow`
+# imported before all other modules of `metaflow`, because an extension may have modules that must be imported earlier
 from metaflow import _extensions, _hints
 
 TYPE_CHECKING = False  # type checkers treat this name as `typing.TYPE_CHECKING`
@@ -225,7 +225,7 @@ _LAZY: Mapping[str, str] = {
     "__version__": "metaflow.metaflow_version",
 }
 
-if not TYPE_CHECKING:  # type checkers do not see this function, so that they report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that type checkers report unknown names
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module
@@ -234,8 +234,7 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            # search for extensions again, because `sys.path` may have changed: a flow's own directory may contain
-            # extensions
+            # search for extensions again, because `sys.path` may contain new directories, such as the flow's directory
             _extensions.refresh()
             if name in globals():
                 return globals()[name]
@@ -243,14 +242,14 @@ if not TYPE_CHECKING:  # type checkers do not see this function, so that they re
             value = globals()[name] = _extensions.make_decorator(name)
             return value
         if name.startswith("_"):
-            # `from metaflow import _seam` looks up the attribute first; after this error, it imports the module
+            # `from metaflow import _seam` looks up the attribute first; after this error, Python imports the module
             raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
         from importlib.util import find_spec
 
         from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
 
         if name in IMPORTABLE:
-            return Unsupported(name)  # not stored in this module, so that `hasattr` finds only the names that flowc has
+            return Unsupported(name)  # not stored in `globals()`, which has only names that flowc supports
 
         if name not in UNSUPPORTED and find_spec(f"metaflow.{name}") is not None:
             # the import sets the attribute `metaflow.NAME`, as `import metaflow` does in Metaflow

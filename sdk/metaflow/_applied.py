@@ -1,4 +1,4 @@
-"""What decorators record on the decorated function or class: one `Applied` for each use of a decorator, as written."""
+"""The records that decorators store on the decorated function or class: one `Applied` object per use of a decorator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND_LINE = "--with"  # the value of `Applied.file` for a decorator that the 
 
 @final
 class Applied:
-    """The record of one use of a decorator on a step or a flow class.
+    """The record of one decorator that is used on a step or a flow's class.
 
     Attributes:
         name: the name of the decorator.
@@ -27,7 +27,7 @@ class Applied:
         file: the file of the call; `--with` for a decorator that the command line adds.
         line: the line of the call in `file`.
         by: the mutator that added the decorator, or None.
-        written: the arguments as written, with configs not yet replaced; None if the arguments contain no config.
+        written: the arguments as written, with configs not yet replaced, or None if the arguments contain no config.
     """
 
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
@@ -63,7 +63,7 @@ def applied_to(target: object) -> tuple[Applied, ...]:
 
 
 def added_to(cls: type) -> tuple[Applied, ...]:
-    """Return the decorators of the command line, which are added to each step that lacks a decorator of that name."""
+    """Return the decorators of the command line. Each is added to the steps that lack a decorator of the same name."""
     decorators: tuple[Applied, ...] = getattr(cls, ADDED, ())
     return decorators
 
@@ -97,9 +97,9 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, types: Co
 
 
 def apply(name: str) -> Callable[..., Any]:
-    """Return an extension's decorator with this name.
+    """Create the decorator of an extension: a function that only records each use.
 
-    `flowc check` reports an error if a decorator of steps is used on a flow, or a decorator of flows on a step.
+    `flowc check` reports an error if a step decorator is used on a flow, or a flow decorator on a step.
     """
 
     def decorator(*args: object, **kwargs: object) -> Any:
@@ -110,7 +110,7 @@ def apply(name: str) -> Callable[..., Any]:
 
 
 def _decorate(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-    """Return the decorated object for `@name`, and a decorator for `@name(…)`."""
+    """Record the use of a decorator. For `@name`, return the decorated object; for `@name(…)`, return a decorator."""
     caller = sys._getframe(2)
     file, line = caller.f_code.co_filename, caller.f_lineno
     if len(args) == 1 and not kwargs and _can_be_decorated(args[0]):
@@ -124,7 +124,7 @@ def _can_be_decorated(value: object) -> bool:
 
 
 def _record(target: object, applied: Applied) -> object:
-    # Make a new tuple, never append: a wrapper made with functools.wraps shares the tuple with the function that it
-    # wraps.
+    # Create a new tuple instead of changing a list: a functools.wraps wrapper shares the attribute with the wrapped
+    # function.
     setattr(target, ATTRIBUTE, (*applied_to(target), applied))
     return target

@@ -1,4 +1,4 @@
-"""Compression of a list of strings to one short string, as used for lists of tasks on Metaflow's command lines."""
+"""Compresses a list of strings to one short string. Metaflow uses this for lists of tasks on command lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["compress_list", "decompress_list", "longest_common_prefix"]
 def compress_list(
     lst: Sequence[str], separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!", zlibmin: int = 500
 ) -> str:
-    """Return `["ab1", "ab2"]` as `ab:1,2`.
+    """Compress a list of strings to one string, such as `["ab1", "ab2"]` to `ab:1,2`.
 
     Args:
         lst: the strings.

@@ -1,8 +1,8 @@
 """Conversion of parameter values to types that the flow's author chooses: functions of a string, `pathlib.Path`, Enums.
 
 A run's record keeps the unconverted string (or another JSON value), and every task reads that record. Each task imports
-the flow's class and converts the string for its steps. A default that cannot be written as JSON is recorded as None:
-steps then use the default in the class.
+the flow's class and converts the recorded value for its step. A default that cannot be written as JSON is recorded as
+None: steps then use the default in the class.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# click types with a corresponding flowc type; the function `parameter_types` of the front end handles all others
+# click types with a corresponding flowc type; the front end's function `parameter_types` handles all other types
 CLICK_KINDS: Mapping[str, ParameterType] = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",
@@ -40,14 +40,14 @@ def is_click(kind: object) -> bool:
 
 
 def is_kept_by_click(kind: object) -> bool:
-    """Return whether flowc itself can do all checks of a click type: the value's type, choices and range."""
+    """Return whether flowc can check values of a click type without click: their type, choices and range."""
     closed = not (getattr(kind, "clamp", False) or getattr(kind, "min_open", False)
                   or getattr(kind, "max_open", False))  # fmt: skip
     return type(kind).__name__ in CLICK_KINDS and closed and getattr(kind, "case_sensitive", True)
 
 
 def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
-    """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
+    """Return the function that converts a recorded value for steps, or None if steps see the value unchanged.
 
     The function raises any exception that the author's type raises.
     """
@@ -104,13 +104,13 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def written(parameter: Parameter[object], value: object) -> Any:
-    """Return a JSON value that the parameter's type converts to this value; None if there is no such JSON value.
+    """Return a JSON value that the parameter's type converts to this value, or None if no JSON value does.
 
     A string is recorded unchanged. The type converts the string only when a step reads it, perhaps on another machine.
 
     Args:
         parameter: the parameter.
-        value: a value given to a run, or a default.
+        value: a value that was passed to a run, or a default.
 
     Raises:
         ConversionError: the type does not accept the value, or the value of a multiple parameter is not a list.

@@ -36,7 +36,7 @@ def schedule(*args: object, **kwargs: object) -> object:
         hourly: Start at each full hour.
         daily: Start at midnight (the default).
         weekly: Start each Sunday at 0:00.
-        cron: Cron expression of five fields, or a list of them, instead of `hourly`, `daily` and `weekly`.
+        cron: Cron expression of five fields, or a list of such expressions, instead of `hourly`, `daily` and `weekly`.
         timezone: Name of the time zone, such as `Europe/Berlin`. None is UTC.
     """
     return _decorate("schedule", args, kwargs)
@@ -54,7 +54,8 @@ def project(
 def project(*args: object, **kwargs: object) -> object:
     """Make the flow part of a project, whose runs and deployments are separated by branch.
 
-    The branch is `user.NAME`; with `branch` it is `test.BRANCH`, with `production` it is `prod` or `prod.BRANCH`.
+    By default, the branch is `user.NAME`. With `branch`, it is `test.BRANCH`; with `production`, it is `prod` or
+    `prod.BRANCH`.
 
     Targets:
         local: works
@@ -88,7 +89,8 @@ def trigger(*args: object, **kwargs: object) -> object:
         event: The event: its name, or a dict with `name` and `parameters`. `parameters` maps the flow's parameters to
             the event's fields.
         events: Several events; a run starts when all have arrived.
-        options: Metaflow's options for the event; they are copied into the IR and have no effect.
+        options: Metaflow's options for the event; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("trigger", args, kwargs)
 
@@ -112,7 +114,8 @@ def trigger_on_finish(*args: object, **kwargs: object) -> object:
     Args:
         flow: The flow: its name, or a dict with `name`, `project` and `project_branch`.
         flows: Several flows; a run starts when one run of each has succeeded.
-        options: Metaflow's options for the trigger; they are copied into the IR and have no effect.
+        options: Metaflow's options for the trigger; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("trigger_on_finish", args, kwargs)
 
@@ -127,7 +130,8 @@ def exit_hook(
     options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def exit_hook(*args: object, **kwargs: object) -> object:
-    """Call functions of the flow's file when a run has ended. If a function has a parameter `run`, it gets the run.
+    """Call functions of the flow's file when a run has ended. A function with a parameter `run` gets the client's
+    `Run`.
 
     Targets:
         local: works
@@ -136,6 +140,7 @@ def exit_hook(*args: object, **kwargs: object) -> object:
     Args:
         on_success: Functions to call if the run has succeeded.
         on_error: Functions to call if the run has failed.
-        options: Metaflow's options for the hooks; they are copied into the IR and have no effect.
+        options: Metaflow's options for the hooks; they are copied into the intermediate representation and have no
+            effect.
     """
     return _decorate("exit_hook", args, kwargs)

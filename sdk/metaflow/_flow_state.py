@@ -1,4 +1,5 @@
-"""`FlowSpec._flow_state`: a flow class's decorators, parameters, configs and mutators, for programs that read them."""
+"""`FlowSpec._flow_state`: a flow class's decorators, parameters, configs and mutators, for programs that inspect a
+flow."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
     """Return a flow class's decorators, parameters, configs and mutators.
 
     Returns:
-        The decorators by their names, the parameters as (attribute, parameter), the configs by attribute, and the
-        mutators.
+        A dict with four entries: the decorators by name, the parameters as (attribute, parameter) pairs, the configs by
+        attribute, and the mutators. A fifth entry is always empty.
     """
     decorators: dict[str, list[object]] = {}
     for base in reversed(flow.__mro__):
@@ -41,7 +42,7 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
         FlowStateItems.FLOW_DECORATORS: decorators,
         FlowStateItems.CONFIGS: configs,
         FlowStateItems.CACHED_PARAMETERS: list(parameters.items()),
-        # internal keys of Metaflow, which Metaflow sets when it has prepared a class
+        # an internal key of Metaflow, set in Metaflow when a class has been prepared
         FlowStateItems.SET_CONFIG_PARAMETERS: [],
     }
 

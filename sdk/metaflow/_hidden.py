@@ -1,6 +1,7 @@
-"""Support for an artifact with the name of a step: `self.name` is the artifact; `self.next(self.name)` means the step.
+"""Support for an artifact that has the same name as a step: `self.train` returns the artifact, and
+`self.next(self.train)` selects the step.
 
-In a later task, too, reading `self.name` must return the inherited artifact and not the step's method.
+Later tasks inherit the artifact, so `self.train` must return the artifact there, too, and not the step's method.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 def is_hideable(attribute: object) -> bool:
-    """Return whether an artifact may have the same name as this class attribute: only methods may be hidden."""
+    """Return whether an artifact may have the same name as this class attribute, which is allowed only for methods."""
     return isinstance(attribute, classmethod) or (callable(attribute) and not isinstance(attribute, type))
 
 
 def bring_forward(flow: object) -> None:
-    """Load the inherited artifacts that have the name of a step; otherwise `self.name` would be the step's method."""
+    """Load the inherited artifacts that have the name of a step; otherwise attribute access would return the step's
+    method."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
         state.load(flow, name)

@@ -1,4 +1,4 @@
-"""Import errors for modules of Metaflow that flowc does not have: the error names an alternative."""
+"""Import errors for modules of Metaflow that flowc does not have. Each error names an alternative."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Hints:
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find nothing.
 
-        Raises ModuleNotFoundError, with an alternative, for a module of Metaflow that flowc does not have.
+        Raises ModuleNotFoundError for a module of Metaflow that flowc does not have; the message names an alternative.
         """
         package, _, module = name.partition(".")
         if package == "metaflow" and module:

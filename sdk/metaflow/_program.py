@@ -44,7 +44,7 @@ class FlowProgram:
 
     The class implements `flowc_runtime.Program`.
 
-    Most methods import modules when they are called, to keep `import metaflow` fast for every task of every flow.
+    Most methods import modules only when they are called, because every task of every flow waits for `import metaflow`.
     """
 
     __slots__ = ("_hooks", "cls")
@@ -58,7 +58,7 @@ class FlowProgram:
         """The directory from which the class's module was imported."""
         return code_root(self.cls)
 
-    # -- once in a process
+    # -- called once in a process
 
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
@@ -81,7 +81,7 @@ class FlowProgram:
         if mutates:
             from metaflow.user_decorators._preparation import restore
 
-            # first restore the arguments as written; `bind_configs` then replaces the configs in them
+            # first restore the decorators' arguments as written; `bind_configs` then replaces the configs in them
             restore(self.cls)
         # a class with configs has imported the module of `Config`
         if configs or "metaflow.user_configs.config_parameters" in sys.modules:
@@ -95,15 +95,15 @@ class FlowProgram:
     def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
         """Create the flow's decorators from extensions and call their hooks `flow_init` and `step_init`.
 
-        Called after the class is prepared: when a flow is compiled or started, and again in every pod.
+        This method is called after `prepare`: when a flow is compiled or started, and again in every pod.
 
         Args:
             flow: the intermediate representation.
             root: the directory of the flow's code, for the file paths in errors.
-            parse: parses decorators that hooks add to steps; only while the flow is lowered.
+            parse: parses decorators that hooks add to steps; given only while the front end lowers the flow.
 
         Returns:
-            The hooks; None if the flow has no decorators of extensions.
+            The hooks, or None if the flow has no decorators of extensions.
 
         Raises:
             PreparationError: a hook fails.
@@ -118,7 +118,7 @@ class FlowProgram:
         self._hooks = hooks
         return hooks
 
-    # -- once in a run
+    # -- called once in a run
 
     def run_begins(self, run_id: str) -> None:
         """Call the hook `runtime_init` of decorators from extensions."""
@@ -130,7 +130,7 @@ class FlowProgram:
         if self._hooks is not None:
             self._hooks.run_ended(error)
 
-    # -- for a task
+    # -- called for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> FlowSpec:
         """Return a new flow object: the object of a running task, or an input of a join."""
@@ -140,12 +140,13 @@ class FlowProgram:
         return flow
 
     def start(self, task: FlowSpec) -> None:
-        """Call the class's own `__init__`; attributes that it sets override inherited artifacts of the same name.
+        """Call the `__init__` of the flow's class. Attributes that `__init__` sets override inherited artifacts with
+        the same name.
 
         An exception of `__init__` fails the task.
         """
         if has_own_init(self.cls):
-            # inside `__init__`, assignments may set any attribute, including those of the class
+            # inside `__init__`, all attributes may be assigned, including class attributes
             state = task.__dict__.pop(STATE)
             try:
                 own: Any = inspect.getattr_static(self.cls, "__init__")
@@ -180,14 +181,16 @@ class FlowProgram:
         _state(task).implied = call_wrapped(task, step, arguments)
 
     def replace_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...], new: Replacement) -> str:
-        """Set a step's artifacts and transition from the patch that replaces its code.
+        """Set the artifacts and transition of a step from the patch that replaces the step's code (`--patch`,
+        `--mock`).
 
         No decorator of the step runs.
         """
         return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
-        """Set the transition of a step whose code did not run, from `self.next` in its source and these arguments."""
+        """Set the transition of a step whose code did not run. The transition results from `self.next` in the step's
+        source and from these arguments."""
         _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
@@ -198,7 +201,7 @@ class FlowProgram:
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the hooks of extensions' decorators in an attempt that runs no code, because earlier attempts were
+        """Call the hooks of extensions' decorators in an attempt that runs no code because all earlier attempts were
         killed."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
@@ -218,7 +221,7 @@ class FlowProgram:
     def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
         """Return the options of the `inline` sources of a step's `@secrets`.
 
-        The values of inline secrets exist only in the flow's code.
+        The values of inline secrets are only in the flow's code, not in the intermediate representation.
         """
         return inline_secrets(self.cls, method_name(node))
 
@@ -227,11 +230,11 @@ class FlowProgram:
         return cards_task.TaskCards(run, flow, attempt, self.cls)
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
-        """Render a step's built-in cards before tasks are forked, so that the forks inherit what the rendering
-        loads."""
+        """Render a step's built-in cards before tasks are forked, so that the forks inherit the modules and files that
+        rendering loads."""
         cards_task.warm_up(flow, step, self.cls)
 
-    # -- values from the flow's code
+    # -- values and functions in the flow's code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
         """Yield (attribute, value) for each constant of the class and its bases and for each converted parameter.
@@ -273,7 +276,7 @@ class FlowProgram:
         return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of the step's method, without its wrappers; None if the method has no code object."""
+        """Return the code object of the step's unwrapped method, or None if the method has no code object."""
         method = getattr(self.cls, method_name(node), None)
         code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
         return code
@@ -292,7 +295,8 @@ def has_own_init(cls: Any) -> bool:
 
 
 def required_by_init(cls: Any) -> list[str]:
-    """Return the required arguments of a class's own `__init__`; any is an error, since tasks pass no arguments."""
+    """Return the required arguments of a class's own `__init__`. Each is an error, since tasks call it without
+    arguments."""
     if not has_own_init(cls):
         return []
     own = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -309,7 +313,7 @@ def _takes_use_cli(cls: Any) -> bool:
 
 
 def _static(cls: Any, name: str) -> Any:
-    """Return a class's attribute without calling descriptors, as `inspect.getattr_static`, whose import is slow."""
+    """Return a class's attribute without calling descriptors, like the slower `inspect.getattr_static`."""
     for base in cls.__mro__:
         if name in vars(base):
             return vars(base)[name]

@@ -1,4 +1,4 @@
-"""Replacement of a step's code by a patch: the patch sets the step's artifacts and its transition."""
+"""Replacement of a step's code by a patch (`--patch`, `--mock`), which sets the step's artifacts and its transition."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec
     """Set the artifacts and the transition of a step from its patch.
 
     The function of a patch gets the arguments of the step's method: the flow object, and the inputs of a join. The
-    function may set artifacts, return a dict of artifacts, and call `self.next`. In a join whose patch is not a
-    function, the artifacts of the inputs are inherited, except for those with different values.
+    function may set artifacts, return a dict of artifacts, and call `self.next`. If the patch of a join is not a
+    function, the join inherits the artifacts that have the same value in all inputs that have them.
 
     Returns:
-        A note about values that flowc chose itself; empty if there are none.
+        A message about values that flowc chose because the patch did not set them; otherwise an empty string.
 
     Raises:
-        PatchedStepError: the patch is not a dict of artifacts, or its function returned something else.
+        PatchedStepError: the patch is not a dict of artifacts, or its function returned something other than a dict.
         BaseException: any exception that the function, or the assignment of an artifact, raises.
     """
     state: TaskState = task.__dict__[STATE]
@@ -74,7 +74,8 @@ def _take_over(state: TaskState, inputs: Inputs[FlowSpec]) -> None:
 
 
 def _fill(task: FlowSpec, node: Node, way: str) -> str:
-    """If nothing has set the foreach list or the switch choice of a mocked step, set it; return a note about the value.
+    """Choose the foreach list or the switch branch of a mocked step if the step's patch has not set the value. Return a
+    message about the chosen value, or an empty string.
 
     Args:
         task: the flow object.

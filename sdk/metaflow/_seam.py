@@ -1,9 +1,9 @@
-"""The table of functions in higher packages that the API calls.
+"""A table of functions that the API calls in packages that themselves import the API.
 
-A flow's file is a program with flowc's command line, and a `Deployer` is a client of a cluster. The packages that
-implement the command line and the client import the API. To avoid an import cycle, the API imports none of these
-packages: it calls an entry of this table, and the entry imports its function on the first call. The class of the
-entries is in `flowc_ir.late`.
+The API needs flowc's command line, to run a flow's file, and a client of the cluster, for `Deployer`. The packages with
+the command line and the cluster client import the API. To avoid an import cycle, the API does not import these
+packages. It calls an entry of this table, which imports the function on the first call. The class of the entries is in
+`flowc_ir.late`.
 """
 
 from __future__ import annotations

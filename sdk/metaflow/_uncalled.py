@@ -14,7 +14,7 @@ NEVER_CALLED = "and never calls it: nothing has been done"
 
 
 def note(cls: type) -> None:
-    """Record a flow that the program defines; a warning is printed at exit if no command line has started."""
+    """Record a flow that the program defines. A warning is printed at exit if no flow's command line was started."""
     if not _defined:
         atexit.register(_tell)
     _defined.append(cls)

@@ -1,6 +1,6 @@
-"""Parts of Metaflow's API that flowc does not have: using one raises an error with an alternative.
+"""Names of Metaflow's API that flowc does not support. Using such a name raises an error that names an alternative.
 
-This table is not searched for names that flowc has (in `metaflow.__all__`, or a module beside this file).
+The tables are not used for names that flowc supports: names in `metaflow.__all__`, and modules of this package.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Name in `metaflow` → the alternative."""
 
-# Programs may import these names but not use them: Metaflow has them even without extensions, or they belong to back
-# ends.
+# Importing these names raises no error, but using them does. Metaflow has them even without extensions, or for other
+# back ends.
 IMPORTABLE = frozenset({
     "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",
@@ -63,7 +63,8 @@ IMPORTABLE = frozenset({
 
 @final
 class Unsupported:
-    """A placeholder for an unsupported name: every use raises an error that names an alternative."""
+    """A placeholder for an unsupported name of Metaflow. Every use of the placeholder raises an error with an
+    alternative."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
@@ -148,7 +149,7 @@ The longest matching entry is used; an entry also covers all modules below it.
 
 
 def hint_for_module(module: str) -> str | None:
-    """Return the alternative to a module, named without `metaflow.`; None for a module that Metaflow does not have."""
+    """Return the alternative to Metaflow's module `metaflow.<module>`, or None if the table has no alternative."""
     parts = module.split(".")
     for end in range(len(parts), 0, -1):
         if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
@@ -157,6 +158,7 @@ def hint_for_module(module: str) -> str | None:
 
 
 def hint_for_absent(name: str) -> str | None:
-    """Return the alternative to a module directly below `metaflow` that flowc does not have; None if flowc has it."""
+    """Return the alternative to the module `metaflow.<name>`, or None if flowc has that module or no alternative is
+    known."""
     hint = UNSUPPORTED_MODULES.get(name)
     return hint if hint and find_spec(f"metaflow.{name}") is None else None

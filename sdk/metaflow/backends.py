@@ -14,7 +14,7 @@ __all__ = ["airflow_external_task_sensor", "airflow_s3_key_sensor", "batch"]
 
 
 def batch(*args: object, **kwargs: object) -> Any:
-    """Ask for AWS Batch, which flowc does not support: write `@kubernetes` or `@resources`.
+    """Request AWS Batch, which flowc does not support; use `@kubernetes` or `@resources` instead.
 
     Targets:
         local: no effect; flowc prints a note
@@ -24,7 +24,7 @@ def batch(*args: object, **kwargs: object) -> Any:
 
 
 def airflow_external_task_sensor(*args: object, **kwargs: object) -> Any:
-    """Ask Airflow to wait for a task of another DAG, which only Airflow can do.
+    """Request an Airflow sensor that waits for a task of another DAG; flowc does not support Airflow.
 
     Targets:
         local: no effect; flowc prints a note
@@ -34,7 +34,7 @@ def airflow_external_task_sensor(*args: object, **kwargs: object) -> Any:
 
 
 def airflow_s3_key_sensor(*args: object, **kwargs: object) -> Any:
-    """Ask Airflow to wait for an object of S3, which only Airflow can do.
+    """Request an Airflow sensor that waits for an object in S3; flowc does not support Airflow.
 
     Targets:
         local: no effect; flowc prints a note

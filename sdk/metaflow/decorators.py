@@ -1,8 +1,8 @@
 """The decorators of steps and flows: they record their arguments and change nothing else.
 
-Decorating returns the same function, not a wrapper. Each use of a decorator is recorded as an `Applied` in the
-attribute `__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here, so that
-`flowc check` can report all errors of a flow at once, each with its file and line.
+Each decorator returns the decorated function itself, not a wrapper. Each use of a decorator is recorded as an `Applied`
+in the attribute `__flowc_decorators__`, with its arguments as written. Decorators raise no error for wrong arguments,
+so that `flowc check` can report all errors of a flow at once, each with its file and line.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
 @overload
 def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
 def unbounded_test_foreach_internal(*args: object, **kwargs: object) -> object:
-    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs like any other step.
+    """Mark a step as the target of a foreach over an `InternalTestUnboundedForeachInput`. The mark has no effect.
 
     Targets:
         local: works
@@ -149,8 +149,8 @@ def catch(*args: object, **kwargs: object) -> object:
         argo: works
 
     Args:
-        var: Name of the artifact that gets the exception, or None if the step succeeds. Without a name, there is no
-            artifact.
+        var: Name of the artifact that gets the exception, or None if the step succeeds. Without this argument, the
+            exception is not stored in an artifact.
         print_exception: Print the exception and its traceback.
     """
     return _decorate("catch", args, kwargs)
@@ -193,7 +193,7 @@ def resources(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: no effect
-        argo: works, as the pods' requests; amounts that are not given are not requested
+        argo: works, as resource requests of the pods; an amount that is not given is not requested
 
     Args:
         cpu: Cores, such as 0.5 or 4.
@@ -288,13 +288,15 @@ def kubernetes(*args: object, **kwargs: object) -> object:
         tmpfs_tempdir: Set `METAFLOW_TEMPDIR` to the file system in memory.
         tmpfs_size: Size of the file system in memory, in MiB. None means half of the memory.
         tmpfs_path: Directory where the file system in memory is mounted.
-        persistent_volume_claims: Claims of volumes and the absolute paths where they are mounted.
+        persistent_volume_claims: Names of persistent volume claims, and the absolute paths where the volumes are
+            mounted.
         shared_memory: Size of `/dev/shm`, in MiB.
-        port: Port of the container. `argo` refuses it: a pod may listen on any port.
-        compute_pool: Pool of nodes. `argo` refuses it: choose nodes with `node_selector`.
-        executable: Python interpreter to use. `argo` refuses it: use an image whose `python` is the right one.
+        port: Port of the container. `argo` refuses this argument, because a pod may listen on any port.
+        compute_pool: Pool of nodes. `argo` refuses this argument; choose nodes with `node_selector`.
+        executable: Python interpreter to use. `argo` refuses this argument; use an image whose `python` is that
+            interpreter.
         hostname_resolution_timeout: Seconds that the tasks of a gang wait for the address of their first task. `argo`
-            refuses it outside of gangs.
+            refuses this argument outside of gangs.
         qos: Quality-of-service class of the pods; `guaranteed` sets limits equal to the requests.
         extended_resources: Other resources that a pod requests, such as `{"example.com/dongle": "1"}`.
         security_context: What the container may do. `argo` refuses root and privileges.
@@ -319,7 +321,7 @@ def secrets(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: works
-        argo: works with sources of the type `kubernetes` and of classes; refuses the others
+        argo: works with sources whose type is `kubernetes` or a class; refuses all other sources
 
     Args:
         sources: Sources of secrets, in the order in which they are read.
@@ -354,18 +356,18 @@ def card(*args: object, **kwargs: object) -> object:
     Args:
         type: Type of the card: `default`, `blank`, or a type that a package provides.
         id: Name of the card, for `current.card["id"]`.
-        options: Options of the card; its type determines which ones exist.
+        options: Options of the card. The possible options depend on the card's type.
         timeout: Seconds that making the card may take.
-        refresh_interval: Seconds between two updates while the step runs.
+        refresh_interval: Minimum seconds between two updates of the card while the step runs.
         save_errors: Store a card with the error if making the card fails.
-        customize: Make this the card to which `current.card` refers without a name.
-        scope: Only `task`, for compatibility.
-        rank: Only None, for compatibility.
+        customize: Make `current.card` without an id refer to this card.
+        scope: Always `task`; the argument exists for compatibility with Metaflow.
+        rank: Always None; the argument exists for compatibility with Metaflow.
     """
     return _decorate("card", args, kwargs)
 
 
-# name: its module. Each name of this table is also imported under TYPE_CHECKING above.
+# name: its module. Each name is also imported under TYPE_CHECKING above.
 _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
@@ -375,7 +377,7 @@ _LAZY = {
     "MetaflowException": "metaflow.exception",
 }
 
-if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that type checkers report unknown names
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

@@ -1,6 +1,7 @@
-"""`@pypi`, `@conda` and their forms for a whole flow: the packages of a step's own interpreter.
+"""`@pypi`, `@conda`, and `@pypi_base`, `@conda_base` for a whole flow: they declare packages for a separate Python
+environment of each step.
 
-The decorators are in a module of their own because few flows use them. The decorators take effect only in runs with
+These decorators are in a separate module because few flows use them. The decorators take effect only in runs with
 isolated environments: `run --environment=pypi`.
 """
 
@@ -26,7 +27,7 @@ def pypi(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Function], _Function]: ...
 def pypi(*args: object, **kwargs: object) -> Any:
-    """Run the step in an interpreter of its own that has these packages of PyPI.
+    """Run the step in a separate Python environment that has these packages of PyPI.
 
     Targets:
         local: works with `--environment=pypi` or `conda`; refused without this option
@@ -51,7 +52,7 @@ def conda(
     disabled: bool | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def conda(*args: object, **kwargs: object) -> Any:
-    """Run the step in an interpreter of its own that has these packages of conda-forge.
+    """Run the step in a separate Python environment that has these packages of conda-forge.
 
     Building the environment needs micromamba, mamba or conda.
 
@@ -75,7 +76,7 @@ def pypi_base(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Class], _Class]: ...
 def pypi_base(*args: object, **kwargs: object) -> Any:
-    """Add `@pypi` to all steps of the flow; the `@pypi` of a step adds packages and replaces versions.
+    """Add `@pypi` to all steps of the flow. `@pypi` on a step adds packages and replaces versions for that step.
 
     Targets:
         local: works with `--environment=pypi` or `conda`; refused without this option
@@ -100,7 +101,7 @@ def conda_base(
     disabled: bool | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def conda_base(*args: object, **kwargs: object) -> Any:
-    """Add `@conda` to all steps of the flow; the `@conda` of a step adds packages and replaces versions.
+    """Add `@conda` to all steps of the flow. `@conda` on a step adds packages and replaces versions for that step.
 
     Targets:
         local: works with `--environment=pypi` or `conda`; refused without this option

@@ -1,4 +1,4 @@
-"""Events: the reasons why a run started, as `current.trigger` and the client's `Run.trigger` return them."""
+"""The events that started a run, as `current.trigger` and the client's `Run.trigger` return them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EventName:
 def namespaced_event_name(event_name: str) -> EventName:
     """Return an event name that is specific to the flow's project and branch, for `@trigger(event=…)`.
 
-    Metaflow uses the same prefix `mfns`, so programs that publish events for Metaflow's flows need no change.
+    The prefix `mfns` is the same as in Metaflow, so programs that publish events for Metaflow's flows need no change.
     """
     return EventName(event_name)
 
@@ -74,7 +74,7 @@ class Trigger:
 
     @classmethod
     def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
-        """Return a trigger with one event per given run: the end of that run.
+        """Return a trigger that contains one event for each given run, the end of the run.
 
         Args:
             run_objs: a list of the client's `Run` objects; runs whose end step has not started are left out.
@@ -99,12 +99,12 @@ class Trigger:
 
     @property
     def events(self) -> list[MetaflowEvent] | None:
-        """All events, the newest first; None if there are no events."""
+        """All events, the newest first, or None if there are no events."""
         return list(self._events) or None
 
     @property
     def run(self) -> Any:
-        """The client's `Run` of the newest event that is the end of a run; None if there is no such event.
+        """The client's `Run` of the newest event that is the end of a run, or None if no event is the end of a run.
 
         Raises:
             MetaflowNotFound: the run is not in the store.
@@ -114,22 +114,22 @@ class Trigger:
 
     @property
     def runs(self) -> list[Any] | None:
-        """The client's `Run` of each event that is the end of a run; None if there is no such event.
+        """The client's `Run` of each event that is the end of a run, or None if no event is the end of a run.
 
         Raises:
-            MetaflowNotFound: the store does not have one of these runs.
+            MetaflowNotFound: a run is not in the store.
         """
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the event with this name; for the name of a flow, return the flow's run whose end is one of the
-        events.
+        """Return the event with this name. If the key is the name of a flow, return the flow's run whose end is one of
+        the events.
 
         Args:
             key: the name of a flow or of an event.
 
         Raises:
-            KeyError: there is no such event.
+            KeyError: no event has this name.
             MetaflowNotFound: the run is not in the store.
         """
         for event in self._events:
@@ -163,6 +163,6 @@ def _when(event: MetaflowEvent) -> float:
 
 def _run_of(event: MetaflowEvent) -> object:
     """Return the client's `Run` of an event that is the end of a run."""
-    # The id is the pathspec of the run or of one of its tasks. The run may belong to another user, so no namespace is
-    # checked.
+    # The event's id is the pathspec of the run or of one of the run's tasks. The run may belong to another user, so its
+    # namespace is not checked.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

@@ -73,8 +73,8 @@ class MetaflowException(Exception):
 
 
 class _Wrapping(type):
-    """A metaclass for `isinstance`: failures that `@catch` stored count as instances, although their class belongs to
-    the runtime."""
+    """A metaclass that changes `isinstance`: the failures that `@catch` stores count as instances of
+    MetaflowExceptionWrapper, although they belong to a class of the runtime."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         from flowc_runtime.run.task.failures import Caught
@@ -83,7 +83,7 @@ class _Wrapping(type):
 
 
 class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
-    """An exception as text, readable without the exception's class.
+    """The text of an exception, which can be loaded without the exception's class.
 
     Attributes:
         type: the dotted name of the exception's class.
@@ -114,13 +114,13 @@ def _restore(cls: type[Exception], args: tuple[object, ...], state: dict[str, ob
 
 
 class MetaflowInternalError(MetaflowException):
-    """An internal error: a condition that should always hold is false."""
+    """An internal error: a condition that should always be true is false."""
 
     headline = "Internal error"
 
 
 class MetaflowTestException(MetaflowException):
-    """An exception that only tests of programs raise."""
+    """An exception for tests; flowc itself never raises it."""
 
     headline = "Testing exception"
 
@@ -150,7 +150,7 @@ class MetaflowNotFound(MetaflowException):
 
 
 class MetaflowDataMissing(MetaflowException):
-    """The run is known, but its data was deleted."""
+    """The run exists, but its data was deleted."""
 
     headline = "Data missing"
 
@@ -216,7 +216,7 @@ class ParameterFieldTypeMismatch(MetaflowException):
 
 
 class InvalidDecoratorAttribute(MetaflowException):
-    """A decorator does not have an argument with this name."""
+    """A decorator is used with an argument that it does not have."""
 
     headline = "Unknown decorator attribute"
 
@@ -231,10 +231,10 @@ class InvalidDecoratorAttribute(MetaflowException):
 
 
 class UnhandledInMergeArtifactsException(MetaflowException):
-    """An artifact has different values in the inputs of a join, and the code does not select one.
+    """Artifacts have different values in the inputs of a join, and the join's code does not select a value.
 
     Attributes:
-        artifact_names: the names of these artifacts.
+        artifact_names: the names of the artifacts with different values.
     """
 
     headline = "Unhandled artifacts in merge"

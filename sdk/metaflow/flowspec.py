@@ -43,12 +43,12 @@ class _FlowState:
 
 
 class ForeachFrame(NamedTuple):
-    """A foreach that contains a task, and the task's item in it.
+    """One of the foreaches that contain a task, with the task's item in this foreach.
 
     Attributes:
         step: the step that works on the item.
-        var: the artifact with the items; None for a gang.
-        num_splits: the number of items; None for a gang or if the number is unknown.
+        var: the artifact with the items, or None for a gang.
+        num_splits: the number of items, or None for a gang and for an unbounded foreach.
         index: the index of the item, from 0.
         value: the item as text of at most 100 characters.
     """
@@ -71,8 +71,8 @@ class FlowSpec:
         """Run the command line of the flow's file; inside a task, do nothing.
 
         Args:
-            use_cli: whether to run the command line; False creates an object to inspect, for example with
-                `metaflow.lint`.
+            use_cli: whether to run the command line. With False, the constructor only creates an object to inspect, for
+                example with `metaflow.lint`.
 
         Raises:
             SystemExit: the command has ended; the exit code is that of the command.
@@ -143,13 +143,13 @@ class FlowSpec:
 
     @property
     def input(self) -> Any:
-        """The item of the innermost foreach that belongs to this task; None outside of a foreach."""
+        """The task's item in the innermost foreach, or None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.input() if state else None
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach, from 0; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach, from 0, or None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
 
@@ -176,7 +176,8 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph. Outside of a run, the graph is read from the flow's source, without evaluating configs."""
+        """The flow's graph. Outside of a run, the graph is read from the flow's source, and configs are not
+        evaluated."""
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):
@@ -207,20 +208,20 @@ class FlowSpec:
     def merge_artifacts(
         self, inputs: Iterable[FlowSpec], exclude: Sequence[str] = (), include: Sequence[str] = ()
     ) -> None:
-        """In a join, copy each artifact from the inputs if its value is the same in all inputs that have the artifact.
+        """In a join, copy each artifact whose value is the same in all inputs that have the artifact.
 
         Artifacts that this step has already set stay unchanged. No value is loaded: values are equal if their digests
         are equal.
 
         Args:
-            inputs: the `inputs` of the join, or some of them.
+            inputs: the `inputs` of the join, or some of these inputs.
             exclude: artifacts to leave out.
             include: the only artifacts to copy; not together with `exclude`.
 
         Raises:
             UnhandledInMergeArtifactsException: an artifact has different values. Set it in the step, or exclude it.
             MissingInMergeArtifactsException: `include` names an artifact that no input has.
-            MetaflowException: the step is not a join, or both `exclude` and `include` are given.
+            MetaflowException: the step is not a join, or the arguments `exclude` and `include` are both given.
         """
         merge(self, self._flowc_task("merge_artifacts"), inputs, exclude, include)
 
@@ -237,7 +238,7 @@ class FlowSpec:
             return _script_name(type(self))
         for owner in type(self).__mro__:
             getter: Any = vars(owner).get(name)
-            # the property has raised AttributeError; evaluating it again raises the error with its reason
+            # the property has raised AttributeError; a second evaluation raises the same error with its reason
             if hasattr(getter, "__get__"):
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)

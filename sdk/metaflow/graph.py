@@ -84,7 +84,7 @@ class FlowGraph:
 
     Args:
         flow: the intermediate representation.
-        cls: the class that the graph was read from; if it is given, the steps have their decorators.
+        cls: the class from which the graph was read; if given, the steps of the graph have decorators.
     """
 
     def __init__(self, flow: Flow, cls: type | None = None) -> None:

@@ -24,11 +24,11 @@ _READ = "_flowc_files"  # key in a flow object's `__dict__` for file contents th
 
 @final
 class IncludedFile:
-    """A file whose content is in the store.
+    """A file parameter's value: a file whose content is in the store.
 
     Attributes:
         descriptor: the file's name, size and digest, as in a run's record.
-        encoding: the encoding of the text; None if the content is bytes.
+        encoding: the encoding of the text, or None if the content is bytes.
     """
 
     def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
@@ -42,7 +42,7 @@ class IncludedFile:
         return self.descriptor["size"]
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
-        """Return the content: text, or bytes if there is no encoding. `name` and `var_type` are ignored.
+        """Return the content: text, or bytes if `encoding` is None. `name` and `var_type` are ignored.
 
         Raises:
             NotFound: the content is no longer in the store.
@@ -58,7 +58,8 @@ class IncludedFile:
 class IncludeFile(Parameter[_T]):
     """A parameter that is a file: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
-    The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access.
+    The file is read when a run starts or the flow is compiled. A step reads the content from the store when it first
+    accesses the parameter.
 
     Args:
         name: the name of the option on the command line.
@@ -132,12 +133,12 @@ class IncludeFile(Parameter[_T]):
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.is_text = is_text
-        self.encoding = cast("str | None", encoding)  # values of other types are possible; `flowc check` reports them
+        self.encoding = cast("str | None", encoding)  # `flowc check` reports values of other types
         self.parser = cast("str | Callable[[Any], object] | None", parser)
 
     @property
     def text_encoding(self) -> str | None:
-        """The encoding of the text; None if the content is bytes."""
+        """The encoding of the text, or None if the content is bytes."""
         return None if self.is_text is False else self.encoding or "utf-8"
 
     def _flowc_seen(self, flow: object, value: Any) -> object:
@@ -151,7 +152,7 @@ class IncludeFile(Parameter[_T]):
 
 
 def find_parser(parser: str | Callable[[Any], object]) -> Callable[[Any], Any]:
-    """Return the parser function, importing it if its dotted name is given.
+    """Return the parser function. If `parser` is a dotted name, import the function.
 
     Args:
         parser: a function, or its name `module.function`; a name that begins with a dot is relative to `metaflow`.

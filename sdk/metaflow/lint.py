@@ -30,7 +30,7 @@ _Check = TypeVar("_Check", bound="Callable[[Any], None]")
 
 
 class LintWarn(MetaflowException):
-    """The first error of a flow, in the order of the lines; the attribute `diagnostics` has all errors."""
+    """The first error of a flow, by line number. The attribute `diagnostics` has all errors of the flow."""
 
     headline = "Validity checker found an issue"
     diagnostics: tuple[Any, ...] = ()
@@ -46,19 +46,19 @@ class FlowLinter:
         """Register a check and return it: `@linter.check`.
 
         Args:
-            function: a function that gets the graph and raises LintWarn for an error in it. The function is called only
-                for flows without other errors.
+            function: a function that is called with the graph and raises LintWarn for an error in the graph. The
+                function is called only for flows without other errors.
         """
         self._checks.append(function)
         return function
 
     def run_checks(self, graph: object, **options: object) -> None:
-        """Check a flow. If configs of the flow have no value, only the steps and their transitions are checked.
+        """Check a flow. If a config of the flow has no value, the method checks only the steps and their transitions.
 
         Args:
             graph: the flow's `_graph`, the flow's class, or an object of this class.
-            **options: Metaflow's options `require_…`. The values of these options are fixed: everything is required,
-                except that nested foreaches are allowed.
+            **options: Metaflow's options `require_…`. Each option has a fixed value: `require_non_nested_foreach` is
+                false, so nested foreaches are allowed; the other options are true.
 
         Raises:
             LintWarn: the flow has an error.
@@ -90,7 +90,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
 
 
 def _class_of(graph: object) -> type | None:
-    """Return the class to check; None for the graph of a run, which was checked before the run started."""
+    """Return the class to check, or None for the graph of a run, which was checked before the run started."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

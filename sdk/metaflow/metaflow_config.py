@@ -1,7 +1,7 @@
-"""Metaflow's settings, for programs that read them.
+"""The settings of Metaflow, for programs that import them from this module.
 
-A setting is taken from the first of these sources that has it: an extension, the variable `METAFLOW_<NAME>`, the user's
-configuration file, the default.
+A setting has several sources, and the first source with a value is used: an extension, the variable `METAFLOW_<NAME>`,
+the user's configuration file, the default.
 
 The configuration file is `config.json` in METAFLOW_HOME (`~/.metaflowconfig`), or `config_<PROFILE>.json` if
 METAFLOW_PROFILE is set. As in Metaflow, the settings are read once, when this module is imported.
@@ -135,7 +135,7 @@ globals().update(_settings())
 
 
 def __getattr__(name: str) -> Any:
-    # Type checkers need this function; it also raises a clear error for settings of Metaflow that have no effect here.
+    # Type checkers need this function. It also raises a clear error for settings of Metaflow that flowc does not have.
     if name.isupper():
         raise AttributeError(f"flowc has no setting '{name}'; METAFLOW_{name} has no effect here")
     raise AttributeError(f"module 'metaflow.metaflow_config' has no attribute '{name}'")

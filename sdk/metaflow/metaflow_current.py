@@ -24,8 +24,8 @@ class Current:
     """The running task.
 
     Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Outside
-    of a run, every other property raises AttributeError, and `get` returns its default. In functions that compute
-    defaults of parameters, the names of the flow and its project have values.
+    of a run, all other properties raise AttributeError, and `get` returns the default that is passed to it. In
+    functions that compute defaults of parameters, the names of the flow and its project have values.
     """
 
     # -- properties of the run and the task
@@ -37,24 +37,24 @@ class Current:
 
     @property
     def flow_name(self) -> str:
-        """The flow's name; None outside of a run, except in functions that compute defaults of parameters."""
+        """The flow's name. Outside of a run it is None, except in functions that compute defaults of parameters."""
         here = ambient()
         return here.starting.flow if here.task is None and here.starting is not None else self._name("flow")
 
     @property
     def run_id(self) -> str:
-        """The run's id; None outside of a run."""
+        """The run's id, or None outside of a run."""
         return self._name("run")
 
     @property
     def origin_run_id(self) -> str | None:
-        """The id of the run that this run resumes; None if this run does not resume another one."""
+        """The id of the run that this run resumes, or None if this run does not resume another run."""
         origin: str | None = self._task_field("origin_run")
         return origin
 
     @property
     def step_name(self) -> str:
-        """The step's name; None outside of a run."""
+        """The step's name, or None outside of a run."""
         return self._name("step")
 
     @property
@@ -67,24 +67,24 @@ class Current:
 
     @property
     def retry_count(self) -> int:
-        """The number of attempts of this task before this attempt, from 0; None outside of a run."""
+        """The number of attempts of this task before this attempt, from 0, or None outside of a run."""
         task = ambient().task
         return task.attempt - 1 if task is not None else cast("int", None)
 
     @property
     def pathspec(self) -> str:
-        """The pathspec `FLOW/RUN/STEP/TASK` of the task; None outside of a run."""
+        """The pathspec `FLOW/RUN/STEP/TASK` of the task, or None outside of a run."""
         task = ambient().task
         return f"{task.flow}/{task.run}/{task.step}/{task.task_id}" if task is not None else self._name("task_id")
 
     @property
     def username(self) -> str:
-        """The name of the user who started the run; None outside of a run."""
+        """The name of the user who started the run, or None outside of a run."""
         return self._name("user")
 
     @property
     def namespace(self) -> str | None:
-        """The client's default namespace: `user:NAME`, or the value of `--namespace`; None means no restriction."""
+        """The client's default namespace: `user:NAME`, the value of `--namespace`, or None for all namespaces."""
         namespace: str | None = self._task_field("namespace")
         return namespace
 
@@ -136,7 +136,7 @@ class Current:
     def tempdir(self) -> str:
         """The directory for temporary files: METAFLOW_TEMPDIR, or the working directory.
 
-        The property also has a value outside of runs.
+        This property also has a value outside of runs.
         """
         from flowc_runtime.base.config import settings
 
@@ -146,10 +146,10 @@ class Current:
 
     @property
     def project_name(self) -> str:
-        """The name of the project, given by @project.
+        """The name of the project, as set by @project.
 
         Raises:
-            AttributeError: the flow has no @project. All properties about the project raise this error.
+            AttributeError: the flow has no @project. All other properties about the project raise AttributeError, too.
         """
         return str(self._project("project_name"))
 
@@ -165,7 +165,7 @@ class Current:
 
     @property
     def is_user_branch(self) -> bool:
-        """Whether the branch belongs to a user, which is the default."""
+        """Whether the branch is a user's branch. Runs use the user's branch by default."""
         return bool(self._project("is_user_branch"))
 
     @property
@@ -177,7 +177,7 @@ class Current:
 
     @property
     def trigger(self) -> Any:
-        """The events that started the run, a `Trigger`; None if the run was not started by an event.
+        """The events that started the run, as a `Trigger`, or None if no event started the run.
 
         Raises:
             AttributeError: the code runs outside of a run.
@@ -187,7 +187,7 @@ class Current:
             return extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
-        except MetaflowNotFound:  # the store has no such run, for example in a test
+        except MetaflowNotFound:  # the store does not contain the run, for example in a test
             return None
 
     @property
@@ -202,7 +202,7 @@ class Current:
             raise AttributeError("current.card: the step has no @card")
         return card
 
-    # -- its metrics
+    # -- metrics of the task
 
     def metric(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
         """Record a value of a metric of the task; further calls with the same name record a series of points.
@@ -223,7 +223,7 @@ class Current:
 
     @property
     def run(self) -> Run | None:
-        """The client's `Run` of the running task's run; None outside of a run."""
+        """The client's `Run` of the running task's run, or None outside of a run."""
         from metaflow.client import Run
 
         task = ambient().task
@@ -231,7 +231,7 @@ class Current:
 
     @property
     def task(self) -> Task | None:
-        """The client's `Task` of the running task; None outside of a task."""
+        """The client's `Task` of the running task, or None outside of a task."""
         from metaflow.client import Task
 
         return Task(self.pathspec, _namespace_check=False) if ambient().task is not None else None
@@ -250,7 +250,7 @@ class Current:
         return getattr(self, key, None) is not None
 
     def _update_env(self, env: Mapping[str, object]) -> None:
-        """Add properties to `current` in this task; decorators call this method."""
+        """Add properties to `current` for the running task. Decorators call this method."""
         ambient().extra.update(env)
 
     def __getattr__(self, name: str) -> Any:
@@ -258,18 +258,18 @@ class Current:
         if name in (extra := ambient().extra):
             return extra[name]
         if isinstance(asked := getattr(type(self), name, None), property):
-            return asked.__get__(self)  # evaluates the property again, which raises AttributeError with the reason
+            return asked.__get__(self)  # a second evaluation raises AttributeError with the reason
         where = "" if ambient().task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
     def _task_field(self, name: str) -> Any:
-        """Return an attribute of the running task; None outside of a task."""
+        """Return an attribute of the running task, or None outside of a task."""
         task = ambient().task
         return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
-        # Outside of a run, the returned value is None, as in Metaflow. It is nevertheless typed as str, so that type
-        # checkers do not demand a check for None in steps.
+        # Outside of a run, the returned value is None, as in Metaflow. The return type is nevertheless str, so that
+        # type checkers do not demand a check for None in steps.
         return cast("str", self._task_field(name))
 
     def _project(self, name: str) -> object:

@@ -18,8 +18,8 @@ def profile(label: str, stats_dict: MutableMapping[str, int] | None = None) -> I
 
     Args:
         label: the name of the block.
-        stats_dict: a dict whose value for the label is increased by the milliseconds. If the dict is given, nothing is
-            printed.
+        stats_dict: a dict whose value for the label is increased by the milliseconds. If `stats_dict` is given, nothing
+            is printed.
     """
     if stats_dict is None:
         print(f"PROFILE: {label} starting", flush=True)

@@ -12,6 +12,6 @@ __version__ = API_VERSION  # `metaflow.__version__`
 def get_version(public: bool = False) -> str:
     """Return the version of Metaflow that this API matches.
 
-    Unless `public` is true, `+` and flowc's own version follow.
+    Unless `public` is true, append `+` and the version of flowc.
     """
     return API_VERSION if public else FULL_VERSION

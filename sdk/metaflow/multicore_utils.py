@@ -1,4 +1,4 @@
-"""`parallel_map`: call a function for each of many arguments, each call in its own process.
+"""`parallel_map` calls a function once per argument, each time in a separate process.
 
 Each call runs in a forked process, so the function may be a lambda or a closure and sees all objects of the caller.
 Child processes return results as pickles in temporary files, since results may be large.
@@ -33,7 +33,8 @@ class MulticoreException(Exception):
 
 class _Child(NamedTuple):
     pid: int
-    # the read end of a pipe whose write end only the child holds: it is at its end when the child has ended
+    # the read end of a pipe whose write end only the child holds, so it becomes readable (end of file) when the child
+    # ends
     alive: int
     result: str
 
@@ -50,7 +51,7 @@ def parallel_map(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
+        MulticoreException: a call raised an exception, or its process died. All other running calls are killed.
         ValueError: `max_parallel` is less than 1.
     """
     numbered = parallel_imap_unordered(lambda item: (item[0], func(item[1])), enumerate(iterable), max_parallel, dir)
@@ -60,7 +61,7 @@ def parallel_map(
 def parallel_imap_unordered(
     func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
 ) -> Iterator[_R]:
-    """Yield each result as soon as its call ends; arguments are read as processes become free.
+    """Yield each result as soon as its call ends. An argument is read only when a process can start for it.
 
     If the caller stops the iteration, the calls that still run are killed.
 
@@ -71,8 +72,8 @@ def parallel_imap_unordered(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
-        ValueError: `max_parallel` is less than 1. These errors are raised during the iteration.
+        MulticoreException: a call raised an exception, or its process died. All other running calls are killed.
+        ValueError: `max_parallel` is less than 1. Both errors are raised during the iteration.
     """
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:
@@ -94,7 +95,7 @@ def parallel_imap_unordered(
                 done.append(_collect(running.pop(alive)))
             while done:
                 yield done.popleft()
-    finally:  # if the caller stops early or a call has failed, other calls are still running
+    finally:  # other calls are still running if the caller stops early or a call has failed
         for child in running.values():
             _end(child)
 
@@ -105,8 +106,8 @@ def _cores() -> int:
 
 def _spawn(func: Callable[[Any], object], argument: object, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
-    alive, held = os.pipe()  # the child holds `held`, which is closed when the child ends, even if it is killed
-    sys.stdout.flush()  # otherwise the child would also write the text that this process has buffered
+    alive, held = os.pipe()  # the child holds `held`, which the system closes when the child ends or is killed
+    sys.stdout.flush()  # otherwise the child would inherit the buffered text and write it, too
     sys.stderr.flush()
     pid = os.fork()
     if pid:
@@ -118,7 +119,7 @@ def _spawn(func: Callable[[Any], object], argument: object, directory: str | Non
         with os.fdopen(opened, "wb") as file:
             pickle.dump(func(argument), file, protocol=pickle.HIGHEST_PROTOCOL)
         code = 0
-    except BaseException:  # includes SystemExit: the child must never continue with the parent's code
+    except BaseException:  # SystemExit, too, is caught, because the child must never continue with the parent's code
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -80,8 +80,8 @@ class Parameter(Generic[_T]):
 
     Args:
         name: the name of the option on the command line.
-        default: the value if the option is not given; or a function, with no argument or a ParameterContext as its
-            argument, that returns the value. A function is called once, when a run starts or the flow is compiled.
+        default: the value if the option is not given, or a function that returns this value. The function is called
+            without arguments or with a ParameterContext. It is called once, when a run starts or the flow is compiled.
         type: str, int, float, bool, JSONType, a click type, or a function of a string such as `pathlib.Path`; default:
             the type of `default`, or str.
         help: the help text of the option.
@@ -101,7 +101,7 @@ class Parameter(Generic[_T]):
     )  # fmt: skip
 
     # Arguments are kept as written, so that `flowc check` can report all unknown and ill-typed arguments at once.
-    # `written` has the arguments before configs are replaced by their values.
+    # `written` has the arguments with configs not yet replaced by their values.
     __slots__ = ("attribute", "choices", "default", "file", "help", "hidden", "is_flag", "line", "multiple", "name",
                  "owner", "required", "separator", "show_default", "type", "unknown", "written")  # fmt: skip
 
@@ -265,7 +265,8 @@ class Parameter(Generic[_T]):
         return self._flowc_seen(flow, values[self.name])
 
     def _flowc_type(self) -> object:
-        """Return the type of the value, or of each item of a multiple value; None without a type and a default."""
+        """Return the type of the value, or of each item of a multiple value. Without a type and a default, return
+        None."""
         if self.type is not None:
             return self.type
         default: object = self.default
@@ -283,7 +284,7 @@ class Parameter(Generic[_T]):
         return tuple(value) if self.multiple else value
 
     def _flowc_converted(self, flow: object, value: Any) -> object:
-        """Return the value converted to the author's type; the conversion runs once per flow object."""
+        """Convert the value to the type that the flow's author chose. The conversion runs once per flow object."""
         made: dict[str, object] = flow.__dict__.setdefault(_CONVERTED, {})
         if self.name not in made:
             from metaflow._conversions import seen

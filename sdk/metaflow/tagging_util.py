@@ -21,7 +21,7 @@ def validate_tag(tag: object) -> None:
     """Check one tag: it must be a string or UTF-8 bytes, not empty, and at most 500 characters long.
 
     Raises:
-        MetaflowTaggingError: the tag breaks one of these rules.
+        MetaflowTaggingError: the tag is not a string or UTF-8 bytes, is empty, or is too long.
     """
     try:
         check_tag(tag.decode("utf-8") if isinstance(tag, bytes) else tag)
@@ -36,7 +36,8 @@ def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | No
 
     Args:
         tags: the new tags of the run.
-        existing_tags: the current tags of the run. At most 50 tags are allowed, or as many as the run has now.
+        existing_tags: the current tags of the run. `tags` may have at most 50 tags; if the run already has more than
+            50, it may have as many as the run.
 
     Raises:
         MetaflowTaggingError: a tag is invalid, or there are too many tags.

@@ -1,4 +1,5 @@
-"""Checks of the arguments of `self.next`, made in `self.next`, so that the traceback ends in the user's own line."""
+"""Checks of the arguments of `self.next`. They run inside `self.next`, so the traceback contains the line of the
+call."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class InvalidNextException(MetaflowException):
     """The arguments of self.next are invalid: an artifact is missing, matches no choice, or cannot be iterated."""
 
-    __module__ = "metaflow.flowspec"  # Metaflow's module for this class: records contain the exception's full name
+    __module__ = "metaflow.flowspec"  # this class's module in Metaflow: records contain the full name
     headline = "Invalid self.next() transition detected"
 
 
@@ -66,13 +67,13 @@ def _artifact(flow: object, argument: str, name: str) -> Any:
 
 
 def gang_size(value: Any) -> int:
-    """Return the value of `num_parallel`, the number of tasks of a gang.
+    """Check the value of `num_parallel` and return it as an int: the number of tasks of a gang.
 
     Raises:
         InvalidNextException: the value is not a whole number, or is less than 1.
     """
     try:
-        count = value.__index__()  # also integers of numpy
+        count = value.__index__()  # accepts integers of NumPy, too
     except AttributeError:
         count = 0
     if count < 1 or isinstance(value, bool):
@@ -86,8 +87,8 @@ def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) ->
     Args:
         flow: the flow object.
         transition: the transition of the step in the intermediate representation.
-        arguments: arguments of `self.next` that a decorator returned; `foreach` replaces the name of the artifact of a
-            foreach.
+        arguments: arguments of `self.next` that a decorator returned; `foreach` replaces the name of the artifact with
+            the items.
 
     Raises:
         InvalidNextException: an artifact that the transition needs is missing, or the step starts a gang, whose size

@@ -1,7 +1,7 @@
 """Inputs of a foreach whose number of items is unknown when the foreach starts.
 
-When the step before the foreach ends, flowc converts any iterable to a list, so an unbounded input works like a list.
-There are two differences: `self.foreach_stack()` does not give the number of items, and readers of the run see a
+At the end of the step that starts a foreach, flowc converts any iterable to a list, so an unbounded input works like a
+list. There are two differences: `self.foreach_stack()` does not give the number of items, and readers of the run see a
 control task (`flowc_runtime.run.control_tasks`).
 """
 

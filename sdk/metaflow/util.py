@@ -77,12 +77,12 @@ def is_stringish(x: object) -> bool:
 
 
 def to_unicode(x: object) -> str:
-    """Return bytes decoded as UTF-8, and any other value as `str()`."""
+    """Return the value as text: bytes are decoded as UTF-8, any other value is converted by `str()`."""
     return x.decode("utf-8") if isinstance(x, bytes) else str(x)
 
 
 def to_bytes(x: object) -> bytes:
-    """Return text encoded as UTF-8, bytes unchanged, and any other value as its encoded `str()`."""
+    """Return the value as bytes: bytes unchanged, any other value as its `str()` encoded as UTF-8."""
     return x if isinstance(x, bytes) else str(x).encode("utf-8")
 
 
@@ -92,17 +92,17 @@ def to_fileobj(x: object) -> BytesIO:
 
 
 def url_quote(url: str | bytes) -> bytes:
-    """Return the text percent-encoded, except `/` and `:`."""
+    """Return the text with all special characters percent-encoded, except `/` and `:`."""
     return quote(to_bytes(url), safe="/:").encode("utf-8")
 
 
 def url_unquote(url_bytes: str | bytes) -> str:
-    """Return the text that `url_quote` encoded."""
+    """Decode a text that `url_quote` encoded."""
     return unquote(to_unicode(url_bytes))
 
 
 def unquote_bytes(x: str | bytes) -> str:
-    """Return the decoded text of percent-encoded text or bytes."""
+    """Decode percent-encoded text or bytes."""
     return unquote(to_unicode(x))
 
 
@@ -158,9 +158,9 @@ def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
     """Yield options as words of a command line: `{"max_workers": 3}` becomes `--max-workers`, `3`.
 
     Args:
-        params: values by option name, with underscores. A value of False or None yields nothing; True yields only the
-            option; a list repeats the option for each item. Values are quoted for a shell. `decospecs` becomes
-            `--with`.
+        params: values by option name, with underscores. A value of False or None yields nothing; A value of True yields
+            only the option, and a list repeats the option for each item. Values are quoted for a shell. `decospecs`
+            becomes `--with`.
     """
     for name, values in params.items():
         if values is None or values is False:
@@ -176,7 +176,7 @@ def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
 
 
 def get_username() -> str | None:
-    """Return the user's name: METAFLOW_USER, or else the login name; None if both are unknown."""
+    """Return METAFLOW_USER, else the user's login name, or None if both are unknown."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
     try:
@@ -254,7 +254,8 @@ def tar_safe_extract(
         numeric_owner: whether the owners of files are set by numeric ids.
 
     Raises:
-        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises the same class.
+        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises the same
+            exception class.
     """
     base = os.path.realpath(path)
     for member in tar.getmembers():
@@ -269,7 +270,7 @@ def read_artifacts_module(file_path: str) -> dict[str, Any]:
     """Run a Python file and return its variable `ARTIFACTS`, a dict of artifacts by name.
 
     Raises:
-        MetaflowInternalError: the file cannot be run, or defines no such dict.
+        MetaflowInternalError: the file cannot be run, or does not define the dict `ARTIFACTS`.
     """
     try:
         artifacts = runpy.run_path(file_path).get("ARTIFACTS")

@@ -8,12 +8,12 @@
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
 `__mf_promote_submodules__`, in the modules `plugins` and `toplevel`, is a list of modules that become importable below
-`metaflow`. A listed module replaces the module of `metaflow` with the same name. Without an extension, the only cost is
-one search of `sys.path`.
+`metaflow`. A listed module replaces the module of `metaflow` with the same name. If no extension is installed, this
+module only searches `sys.path` once.
 
-A module that cannot be imported, or an invalid entry of a list, causes a warning and is left out; flows that do not
-need it run. Every exception that a module raises counts as a failure, including SystemExit and other subclasses of
-BaseException. Only KeyboardInterrupt passes, because it comes from the user.
+A module that cannot be imported, or an invalid entry of a list, causes a warning and is ignored. Flows that do not use
+the module or entry still run. A module cannot be imported if it raises any exception, including SystemExit and other
+subclasses of BaseException. Only KeyboardInterrupt is not caught, because it comes from the user.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MODULE = type(sys)  # `types.ModuleType`, without importing `types`
 _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
-_known: tuple[str, ...] = ()  # the directories of the namespace package in the last search, which filled `_found`
+_known: tuple[str, ...] = ()  # the searched directories of the namespace package, in which `_found` was found
 _finder: AliasFinder | None = None
 _printed: set[str] = set()
 left_out: dict[str, dict[str, str]] = {}
@@ -73,7 +73,7 @@ def begin() -> None:
 
 
 def complete(api: ModuleType) -> None:
-    """Add the public names of extensions to `metaflow`, after its own names.
+    """Add the public names of extensions to the module `metaflow`, which already contains its own names.
 
     Failures are warnings.
 
@@ -102,7 +102,7 @@ def _complete_toplevel(api: ModuleType, name: str, extension: Extension) -> None
 
 
 def refresh() -> None:
-    """Search for extensions again after `sys.path` has changed: a flow's directory may contain extensions."""
+    """Search for extensions again if `sys.path` has changed: a flow's directory may contain extensions."""
     before = _known
     begin()
     if _known != before:
@@ -112,7 +112,7 @@ def refresh() -> None:
 def config() -> dict[str, Any]:
     """Return the settings of extensions by name.
 
-    A later extension overrides an earlier one; the lists DEBUG_OPTIONS of all extensions are concatenated.
+    Settings of a later extension override those of earlier extensions, but the lists DEBUG_OPTIONS are concatenated.
     """
     values: dict[str, Any] = {}
     for extension in _at_point("config"):
@@ -127,7 +127,7 @@ def config() -> dict[str, Any]:
 
 
 def roots() -> tuple[str, ...]:
-    """Return the directories of the namespace package `metaflow_extensions`; empty without extensions."""
+    """Return the directories of the namespace package `metaflow_extensions`, or an empty tuple without extensions."""
     return _known
 
 
@@ -137,7 +137,8 @@ def organizations() -> list[str]:
 
 
 def order() -> list[str]:
-    """Return the extensions' modules in import order; empty if there is only one module, which needs no order."""
+    """Return the names of the extensions' modules in import order. If fewer than two modules exist, return an empty
+    list."""
     return [extension.module for extension in _found] if len(_found) > 1 else []
 
 
@@ -222,7 +223,7 @@ def without_effect() -> Iterator[tuple[str, str]]:
 
 
 def broken_decorators() -> Iterator[str]:
-    """Load the classes of all decorators of extensions; yield the error of each that cannot be loaded."""
+    """Load the classes of all decorators of extensions; yield an error message for each class that cannot be loaded."""
     from metaflow._extensions.discover import ExtensionError
 
     for name, kinds in sorted(decorators.items()):
@@ -312,7 +313,8 @@ def _aliases() -> AliasFinder:
 
 
 def aliases() -> Mapping[str, str]:
-    """Return the extension modules that are importable below `metaflow`: name below `metaflow` → real name."""
+    """Return the extension modules that are importable as `metaflow.NAME`: a dict from this name to the real module
+    name."""
     return _finder.aliases if _finder is not None else {}
 
 

@@ -19,7 +19,8 @@ ORIGINAL = "_orig"
 
 
 class AliasFinder:
-    """An entry of `sys.meta_path` that finds the modules of extensions; `aliases` maps new names to real ones."""
+    """An entry of `sys.meta_path` that finds the modules of extensions; `aliases` maps each alias to the real module
+    name."""
 
     def __init__(self) -> None:
         self.aliases: dict[str, str] = {}
@@ -27,7 +28,7 @@ class AliasFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of the extension module with this alias, or of the replaced module `NAME._orig`."""
+        """Return the module spec for an alias of an extension's module, or for the replaced module `NAME._orig`."""
         if real := self.aliases.get(fullname):
             return _spec(fullname, locate(real))
         replaced, _, last = fullname.rpartition(".")
@@ -70,7 +71,7 @@ def _in(root: str, name: str) -> str | None:
 
 
 def _original(module: str) -> str | None:
-    """Return the path of the module of this name in flowc's own package `metaflow`."""
+    """Return the path of the module with this name in flowc's package `metaflow`."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for part in module.split(".")[1:]:
         found = _in(place if not place.endswith(".py") else os.path.dirname(place), part)

@@ -3,9 +3,9 @@
     metaflow_extensions/<org>/<point>/__init__.py          if one distribution has this extension point
     metaflow_extensions/<org>/<point>/mfextinit_<id>.py    if several distributions have it
 
-The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their dependencies: a
-distribution overrides the distributions that it depends on. Directories on PYTHONPATH that belong to no
-distribution override the distributions.
+The extension points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their
+dependencies: a distribution overrides the distributions that it depends on. Extensions in a directory on PYTHONPATH
+that belong to no distribution override extensions of distributions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ExtensionError(ImportError, FlowcError):
 
 
 class Extension(NamedTuple):
-    """A module with the content of one extension point: an entry of the table in `metaflow._extensions`.
+    """A module of an extension for one extension point. `metaflow._extensions` describes the extension points.
 
     Attributes:
         org: the directory below `metaflow_extensions`.
@@ -75,7 +75,8 @@ def _directories(root: str) -> Iterator[str]:
 
 
 def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
-    """Return a list with the configuration module of this directory; empty if there is no module or more than one."""
+    """Return a list with the configuration module of this directory, or an empty list if it has no module or
+    several."""
     try:
         files = sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +90,7 @@ def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[
 
 
 def _ordered(roots: Sequence[str]) -> list[str]:
-    """Return the directories in site-packages, then all other directories, each in their given order."""
+    """Return the directories without duplicates: first those in site-packages, then all others."""
     unique = list(dict.fromkeys(map(os.path.realpath, roots)))
     installed = [
         root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")
@@ -100,7 +101,8 @@ def _ordered(roots: Sequence[str]) -> list[str]:
 def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     """Return the extension modules; those of installed distributions are sorted by the distributions' dependencies.
 
-    The function reads the metadata of every installed distribution, so it is called only with more than one extension.
+    The function reads the metadata of all installed distributions, which is slow, so it is called only for several
+    extensions.
     """
     from importlib import metadata
 
@@ -116,8 +118,8 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # If distributions depend on each other in a cycle (pip cannot resolve it either), the alphabetically first of
-        # them comes first.
+        # If distributions depend on each other in a cycle, the distribution with the alphabetically first name is taken
+        # first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

@@ -50,7 +50,7 @@ class Decorator:
         self._initialised = False
 
     def init(self) -> None:
-        """Override this hook; it is called once, after the attributes are set and before every other hook."""
+        """Override this hook; it is called once, after the attributes are set and before all other hooks."""
 
     def external_init(self) -> None:
         """Call `init`, once."""
@@ -59,11 +59,12 @@ class Decorator:
             self.init()
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """Return the decorator's arguments: an empty list, since none are positional, and all attributes by name."""
+        """Return the positional arguments, which are always an empty list, and all attributes by name."""
         return [], dict(self.attributes)
 
     def make_decorator_spec(self) -> str:
-        """Return the decorator as written for `--with`: `name:attribute=value`, without attributes that are None."""
+        """Return the decorator in the syntax of the option `--with`: `name:attribute=value`, without attributes that
+        are None."""
         given = {name: value for name, value in self.attributes.items() if value is not None}
         written = [
             f"{name}={value if isinstance(value, str) else json_text.typed(value)}" for name, value in given.items()
@@ -113,7 +114,7 @@ class StepDecorator(Decorator):
         """Return two numbers: the retries of the step's tasks, and 0.
 
         If several decorators request retries, the largest number is used. The second number counts retries after the
-        step's last attempt, which flowc does not support: another value than 0 is an error.
+        step's last attempt. flowc does not support such retries, so every value except 0 is an error.
         """
         return 0, 0
 
@@ -123,7 +124,7 @@ class StepDecorator(Decorator):
     def runtime_finished(self, exception: BaseException | None) -> None:
         """Override this hook; it is called after the last task of a local run.
 
-        `exception` is the error of a failed run, else None.
+        `exception` is the error of a failed run, or None if the run succeeded.
         """
 
     def task_pre_step(
@@ -264,6 +265,6 @@ class FlowDecorator(Decorator):
         """
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
-        """Override this to return (option, value) for each option that has another value in tasks than on the command
+        """Override this hook to return (option, value) for each option whose value in tasks differs from the command
         line."""
         return []

@@ -63,15 +63,16 @@ class Added(NamedTuple):
 
 @final
 class FlowHooks:
-    """The objects of a flow's decorators from extensions, and the calls of their hooks.
+    """The decorator objects of a flow that come from extensions. The methods of this class call the hooks of the
+    decorators.
 
     Args:
         cls: the flow's class.
         ir: the intermediate representation.
         root: the directory of the flow's code, for the file paths in errors.
-        parse: parses decorators written as in `--with`. While the flow is lowered, decorators that hooks add to steps
-            become part of the flow. In a pod, `parse` is None, since the compiled flow already contains the decorators
-            that hooks have added.
+        parse: parses decorators written as in `--with`. While the front end lowers the flow, decorators that hooks add
+            to steps become part of the flow. In a pod, `parse` is None, since the compiled flow already contains the
+            decorators that hooks have added.
 
     Raises:
         PreparationError: a decorator cannot be created.
@@ -150,7 +151,8 @@ class FlowHooks:
                 )
 
     def _take_added(self) -> list[tuple[str, StepDecorator]]:
-        """Record the decorators that hooks have added to steps; return those of them that have hooks themselves."""
+        """Record the decorators that hooks have added to steps. Return the added decorators that have hooks, as (step,
+        decorator)."""
         added: list[tuple[str, StepDecorator]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
@@ -167,7 +169,8 @@ class FlowHooks:
         return added
 
     def task_options(self) -> list[dict[str, Any]]:
-        """Return the values that the options of each flow decorator have in tasks: one dict per entry of `ir.plugins`.
+        """Return the option values of the flow decorators in tasks: one dict per decorator, in the order of
+        `ir.plugins`.
 
         Raises:
             PreparationError: `get_top_level_options` fails.
@@ -179,7 +182,7 @@ class FlowHooks:
         return values
 
     def retries(self, node: Node) -> int:
-        """Return how many retries the decorators of a step request: the largest number is used.
+        """Return the largest number of retries that a decorator of the step requests.
 
         Raises:
             PreparationError: a decorator fails, does not return a whole number, or requests attempts after the step's
@@ -234,7 +237,7 @@ class FlowHooks:
         return ((name, decorator) for name, group in self.of_step.items() for decorator in group)
 
     def _decorators(self, name: str) -> list[object]:
-        """Return all decorators of a step, including built-in ones, the innermost first."""
+        """Return all decorators of a step, including built-in decorators, the innermost first."""
         own = iter(self.of_step.get(name, ()))
         decorators: list[object] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
@@ -260,7 +263,7 @@ _beginning: list[FlowHooks] = []
 def beginning(hooks: FlowHooks) -> Iterator[None]:
     """Make `hooks` the active hooks during the `with` block.
 
-    In the block, the attribute `_graph` of objects of the flow's class is the graph of the hooks.
+    Inside the block, `_graph` of each flow object is the graph that the hooks get.
     """
     cls = type(hooks.flow)
     _beginning.append(hooks)
@@ -282,7 +285,7 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
     if not _beginning:
         raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")
     hooks = _beginning[-1]
-    if hooks.parse is None:  # in a pod: the compiled flow contains the decorators already
+    if hooks.parse is None:  # in a pod, the compiled flow already contains the decorators
         return
     node = hooks.graph[step.__name__]
     try:
@@ -298,5 +301,5 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:
-    """Return the hooks that a class defines although flowc does not call them: hook → alternative."""
+    """Return the hooks of a class that flowc never calls: a dict from the hook's name to an alternative."""
     return {name: hint for name, hint in UNSUPPORTED.items() if hasattr(cls, name)}

@@ -33,7 +33,7 @@ def legacy(name: str, kind: str) -> type[Any] | None:
 
 
 def note_begun(cls: type, decorators: Sequence[object]) -> None:
-    """Record the initialised decorators, from extensions, of a flow's class."""
+    """Record a flow class's decorators that come from extensions and are initialised."""
     _begun[cls] = decorators
 
 

@@ -41,7 +41,8 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
 
 
 def keep(flow: type, parsed: dict[str, object]) -> None:
-    """Move the values of the flow decorators' options from the parsed options to an attribute of the class."""
+    """Move the values of the flow decorators' options from `parsed`, the parsed command line, to an attribute of the
+    class."""
     names = [str(option.name) for option in options_of(flow)]
     if names:
         setattr(flow, OPTION_VALUES, {name: parsed.pop(name) for name in names})

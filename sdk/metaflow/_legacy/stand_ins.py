@@ -2,7 +2,7 @@
 
 The replacements have the attributes that flowc can provide.
 
-Every other attribute raises an error that names the attribute.
+Access to any other attribute raises an error that names the attribute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _StandIn:
-    """The base of replacements: an unknown attribute raises an error that names the attribute."""
+    """The base class of the replacements. Access to an unknown attribute raises an error that names the attribute."""
 
     _what = ""
     _instead = ""
@@ -70,7 +70,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
+        """Return the storage for files of extensions. Raises MetaflowException if the store is a bucket."""
         return _storage(self.TYPE)
 
     @property
@@ -122,7 +122,7 @@ class Package(_StandIn):
 
 
 class TaskDatastore(_StandIn):
-    """A task and its artifacts: a parent task, or the running task with its current artifacts."""
+    """The replacement for Metaflow's task datastore: a parent task or the running task, with its artifacts."""
 
     _what = "task_datastore"
     _instead = "write artifacts in `flow`"
@@ -141,14 +141,14 @@ class TaskDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
+        """Return the storage for files of extensions. Raises MetaflowException if the store is a bucket."""
         task = ambient().task
         assert task is not None
         return _storage(datastore_of(task.store or ""))
 
     @property
     def _path(self) -> str:
-        """Return the directory in which extensions store files of this task."""
+        """Return the directory for files that extensions store for this task."""
         return f"extensions/{type(self._flow).__name__}/{self.pathspec}"
 
     def __contains__(self, name: str) -> bool:
@@ -163,7 +163,7 @@ class TaskDatastore(_StandIn):
         return iter(self._names())
 
     def get(self, name: str, default: object = None) -> Any:
-        """Return the artifact with this name, or the default if there is none."""
+        """Return the artifact with this name, or the default if the artifact does not exist."""
         return self[name] if name in self._names() else default
 
     def _names(self) -> list[str]:
@@ -184,7 +184,7 @@ class BuiltinDecorator(_StandIn):
 
 
 def make_builtin(name: str, arguments: Mapping[str, object], *, written: bool) -> Any:
-    """Return a read-only view of a built-in decorator: the given arguments, and defaults for the others.
+    """Return a read-only view of a built-in decorator. Arguments that are not in `arguments` have their defaults.
 
     Args:
         name: the name of the decorator.
@@ -217,7 +217,7 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
     """Return the decorators of a flow's class and its bases, by name.
 
-    Decorators of extensions are included after they are initialised.
+    Decorators of extensions are included once they are initialised.
     """
     decorators: dict[str, list[object]] = {}
     for decorator in begun_decorators(cls):

@@ -31,8 +31,8 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         arguments: the `inputs` of a join, otherwise nothing.
 
     Returns:
-        None if the code has run to its end. If the code did not run to its end but the step counts as successful: the
-        further arguments for `self.next`.
+        None if the code has run to its end. If a decorator skipped or replaced the code, or a hook handled its
+        exception, a dict of further arguments for `self.next`.
 
     Raises:
         Exception: an exception of the code or a hook, unless a hook `task_exception` returned True.
@@ -72,7 +72,8 @@ def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object
     The hook `task_exception` gets a FailureHandledByCatch.
 
     Raises:
-        Exception: an exception of a hook; like an exception of the step's code, it is passed to `task_exception` first.
+        Exception: an exception of a hook. Before it is raised, it is passed to `task_exception`, like an exception of
+            the step's code.
     """
     decorators = hooks.of_step[step]
     retries = _retries(hooks, step)
@@ -97,7 +98,7 @@ def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> Non
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """Return (number of attempts before this one, number of attempts that may follow the first)."""
+    """Return two numbers: the attempts before the current one, and the attempts that may follow the first."""
     task = ambient().task
     assert task is not None
     return task.attempt - 1, retries(hooks.nodes[step])
@@ -106,9 +107,9 @@ def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
 def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
     """Return the step's method, wrapped by the functions that `task_decorate` returned.
 
-    Also return a list that becomes non-empty when the step's method has returned.
+    Also return a list, to which an item is added when the step's method has returned.
     """
-    # the method of the class, since an artifact with the step's name may hide it
+    # taken from the class, since an artifact with the step's name may hide the method in the object
     method = MethodType(getattr(type(flow), step), flow)
     done: list[bool] = []
 
@@ -144,7 +145,7 @@ def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore
 
 
 def _ubf_context() -> str | None:
-    """Return the task's role in a gang: control task or other member; None outside a gang."""
+    """Return the task's role in a gang, `ubf_control` or `ubf_task`, or None outside a gang."""
     task = ambient().task
     parallel = task.parallel if task is not None else None
     if parallel is None or parallel.control_task_id is None:

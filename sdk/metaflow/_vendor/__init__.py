@@ -1,1 +1,1 @@
-"""Libraries that Metaflow bundles a copy of, importable under the names that programs use for these copies."""
+"""Libraries that Metaflow bundles. Programs can import them under the names of Metaflow's bundled copies."""

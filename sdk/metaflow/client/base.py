@@ -26,10 +26,10 @@ class MetaflowObject:
     """A flow, run, step, task or artifact, found by its pathspec in the current store and namespace.
 
     The object is a container of its children: it supports iteration, indexing by a child's id, and `in`. Two objects
-    are equal if they have the same pathspec. The object keeps the namespace and store in which it was created. A
-    pickled object also contains its namespace and the address of its store; using it requires access to that store.
-    Attributes are read from the run's records when they are accessed. An unreadable record raises RecordError,
-    and a bucket that does not respond raises StoreError.
+    are equal if they have the same pathspec. The object keeps using the namespace and the store that were selected when
+    it was created. A pickled object also contains its namespace and the address of its store; using it requires access
+    to that store. Attributes are read from the run's records when they are accessed. An unreadable record raises
+    RecordError, and a bucket that does not respond raises StoreError.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
@@ -62,7 +62,7 @@ class MetaflowObject:
         """Find the object.
 
         Args:
-            pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT` or its first parts, as many as the class needs: two for a run.
+            pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT`, or the first parts of this path: a run has two parts, `FLOW/RUN`.
             attempt: the number of a task's attempt, from 0; only tasks and artifacts have attempts.
 
         Raises:
@@ -93,7 +93,7 @@ class MetaflowObject:
     def _make(
         cls: type[Self], near: MetaflowObject, parts: tuple[str, ...], reader: RunReader | None, **more: Any
     ) -> Self:
-        """Create an object that is known to exist, in the same store and namespace as another object."""
+        """Create an object without checking that it exists, in the same store and namespace as another object."""
         created = cls.__new__(cls)
         created._url, created._parts, created._known = near._url, parts, reader
         created._attempt = more.get("attempt")
@@ -102,11 +102,11 @@ class MetaflowObject:
 
     @classmethod
     def _of(cls: type[Self], reader: RunReader, parts: tuple[str, ...], attempt: int | None = None) -> Self:
-        """Create an object that is known to exist, in the namespace of its run.
+        """Create an object without checking that it exists, in the namespace of its run.
 
         Args:
             reader: the run.
-            parts: the parts of the pathspec, as many as the class needs.
+            parts: the parts of the pathspec; their number depends on the class.
             attempt: the number of a task's attempt, from 0.
         """
         created = cls.__new__(cls)
@@ -115,7 +115,7 @@ class MetaflowObject:
         created._namespace_check, created._namespace = False, reader.record.get("namespace")
         return created
 
-    # -- for derived classes
+    # -- methods that derived classes override
 
     def _exists(self) -> bool:
         raise NotImplementedError
@@ -162,7 +162,7 @@ class MetaflowObject:
     # forbids.
     @property
     def parent(self) -> Any:
-        """The object that contains this one; None for a flow."""
+        """The parent object, for example the run of a step, or None for a flow."""
         if not self._PARENT:
             return None
         kind = _KINDS[self._PARENT]
@@ -205,18 +205,18 @@ class MetaflowObject:
         """Return the child with this id.
 
         Raises:
-            KeyError: there is no such child.
+            KeyError: no child has this id.
             MetaflowNamespaceMismatch: the flow has a run with this id, but in another namespace.
         """
         return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
-        """Return whether a child with this id exists; a run counts even if it is in another namespace."""
+        """Return whether a child with this id exists. A run in another namespace counts as existing."""
         try:
             self._child(str(id))
         except KeyError:
             return False
-        except MetaflowNamespaceMismatch:  # an object of another namespace can only be reached through its parent
+        except MetaflowNamespaceMismatch:  # the run exists, although in another namespace
             return True
         return True
 
@@ -261,10 +261,10 @@ def when(seconds: float) -> datetime:
 
 
 def check_attempt(attempt: object) -> int | None:
-    """Return the attempt number of a task or an artifact; None if no attempt is given.
+    """Check the attempt number of a task or an artifact and return it; None means that no attempt is selected.
 
     Raises:
-        MetaflowNotFound: the number is not an integer, or is negative. Metaflow raises the same class.
+        MetaflowNotFound: the number is not an integer, or is negative. Metaflow raises the same exception class.
     """
     if attempt is None:
         return None

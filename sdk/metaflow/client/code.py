@@ -107,13 +107,13 @@ class MetaflowCode:
 
 
 def code_of(reader: RunReader) -> MetaflowCode | None:
-    """Return the code package of a run; None if the store has no code package of the run."""
+    """Return the code package of a run, or None if the store has no code package of the run."""
     package = reader.record.get("package")
     return MetaflowCode(reader, package["digest"]) if package else None
 
 
 def environment_of(reader: RunReader, step: str) -> EnvironmentInfo | None:
-    """Return the packages of a step's environment; None without @pypi and @conda, or if the decorator is disabled.
+    """Return the packages of a step's environment, or None if the step has no @pypi or @conda that is enabled.
 
     Returns:
         A dict with `python` (the version or None), `pypi` and `conda` (name -> version).

@@ -46,7 +46,8 @@ def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Co
 class DataArtifact(MetaflowObject):
     """One artifact of a task.
 
-    Only `data` loads the value, which runs code of the value's class; the other properties come from the record.
+    Only the property `data` loads the value, which runs code of the value's class; all other properties come from the
+    record.
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
@@ -110,19 +111,20 @@ class DataArtifact(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The end of the artifact's task, or the start of the task while the task is active; in local time without a
-        time zone."""
+        """The end of the artifact's task, in local time without a time zone. While the task is active, it is the start
+        of the task."""
         task = self.parent
         return task.finished_at or task.created_at
 
     @property
     def finished_at(self) -> datetime:
-        """The same as `created_at`."""
+        """The same time as `created_at`."""
         return self.created_at
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original artifact in the resumed run; None if the task was not reused from that run."""
+        """The pathspec of the original artifact in the resumed run, or None if the task was not reused from that
+        run."""
         origin = self.parent.origin_pathspec
         return f"{origin}/{self.id}" if origin else None
 
@@ -151,7 +153,8 @@ def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
 
 
 class MetaflowData:
-    """The values of a task's artifacts, as attributes. Each value is loaded from the store on first access.
+    """The values of a task's artifacts: each attribute is the value of the artifact with this name. Each value is
+    loaded from the store on first access.
 
     Reading an artifact that does not exist raises AttributeError; reading a value raises the errors of
     `DataArtifact.data`.

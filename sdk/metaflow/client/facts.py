@@ -1,4 +1,4 @@
-"""The metadata of a task's attempts: facts with Metaflow's names, and some that only flowc records."""
+"""The metadata of a task's attempts: facts that Metaflow also records, under Metaflow's names, and further facts."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Metadata(NamedTuple):
 def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
     """Return the facts about all attempts, or about the selected attempt, the oldest attempt first.
 
-    A fact that Metaflow also records has Metaflow's name. For each attempt, the facts that decorators registered come
+    Facts that Metaflow also records have Metaflow's names. For each attempt, the facts that decorators registered come
     last.
 
     Args:
-        task: the client's task; its `_attempt` restricts the facts to one attempt.
+        task: the client's task. If its `_attempt` is not None, only the facts about this attempt are returned.
         reader: the task's run.
 
     Raises:
@@ -90,7 +90,7 @@ def _items(
 ) -> Iterator[tuple[str, object, bool]]:
     """Yield (name, value, is_final) for each fact in the records of an attempt.
 
-    `is_final` is true for a fact that is known only when the attempt has ended.
+    `is_final` is true for a fact that is known only after the attempt has ended.
     """
     from metaflow.client.lineage import execution_path, is_gang
 
@@ -128,7 +128,7 @@ def _items(
 
 
 def _git_info(revision: RevisionRecord) -> str:
-    """Return a Git revision in Metaflow's JSON form; the address of the remote is missing, since it is not recorded."""
+    """Return a Git revision as JSON in Metaflow's form, without the URL of the remote, which flowc does not record."""
     commit = revision.get("commit")
     info: dict[str, object] = {}
     if commit is not None:

@@ -24,15 +24,17 @@ __all__ = ["TaskFile"]
 
 @final
 class TaskFile:
-    """A file that a task received or passed on.
+    """A file that a task received from an earlier task or passed to later tasks.
 
     Attributes:
         name: the path relative to the task's data folder.
         digest: the SHA-256 of the content, in hexadecimal digits.
         size: the size of the content in bytes.
         stage: `get` for a received file, `put` for one that the task passed on.
-        place: the file's address in `catalog`; or, if the store has no copy, its path on this machine; otherwise None.
-        catalog: the name of the catalog, from an installed package, that keeps the file; None if the store keeps it.
+        place: where the file is, if it is not in the store: its address in `catalog`, or its path on this machine;
+            otherwise None.
+        catalog: the name of the catalog, from an installed package, that keeps the file, or None if the store keeps the
+            file.
     """
 
     def __init__(self, objects: Objects, record: TaskFileRecord) -> None:

@@ -142,12 +142,12 @@ class Flow(MetaflowObject):
 
     @property
     def latest_run(self) -> Run | None:
-        """The newest run, whatever its status; None if the namespace has no run."""
+        """The newest run, whatever its status, or None if the namespace has no run."""
         return next(iter(self), None)
 
     @property
     def latest_successful_run(self) -> Run | None:
-        """The newest successful run; None if the namespace has no successful run.
+        """The newest successful run, or None if the namespace has no successful run.
 
         A run with unreadable records is reported and skipped.
         """
@@ -162,18 +162,18 @@ class Flow(MetaflowObject):
         tags: str | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> Iterator[Run]:
-        """Return the runs that have all given tags and match all filters, newest first.
+        """Return the runs that have all tags in `all_of` and match all filters, newest first.
 
         A run with unreadable records is reported by a RecordWarning and left out.
 
         Args:
-            all_of: tags that a run must have, user tags or system tags.
+            all_of: tags that a run must have: user tags or system tags.
             status: one or several of running, succeeded, failed, interrupted and killed.
             since: the earliest start of the run, as a date, a datetime, a timedelta before now, a string such as
                 `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.
             until: the run must have started before this time.
-            tags: an expression that the tags match: `"good and not (old or user:a*)"`. The operators may be in
-                capitals; quote tags with spaces.
+            tags: an expression that the run's tags must match: `"good and not (old or user:a*)"`. Operators may be
+                written in capitals. Tags with spaces must be quoted.
             parameters: values of parameters, or functions of the value that return whether it matches:
                 `{"n": lambda n: n > 5}`. The name `learning_rate` also matches a parameter `learning-rate`. A run does
                 not match if it lacks the parameter, or if the function raises TypeError for its value.
@@ -200,7 +200,7 @@ class Flow(MetaflowObject):
         artifacts: str | Iterable[str] | None = None,
         frame: Literal[True],
         **filters: Unpack[Filters],
-    ) -> Any: ...  # the type is Any for a pandas DataFrame, as pandas is not a dependency
+    ) -> Any: ...  # the type Any stands for a pandas DataFrame, because pandas is not a dependency
     def metrics(
         self,
         *all_of: str,
@@ -213,7 +213,7 @@ class Flow(MetaflowObject):
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters,
         artifacts of the end step, and the metrics that tasks have recorded outside of a foreach. An artifact, parameter
         or metric with the name of one of these columns becomes `artifact.status`, `parameter.status` or
-        `metric.status`. A metric with the name of a parameter or artifact is renamed in the same way if their values
+        `metric.status`. A metric with the name of a parameter or artifact becomes `metric.NAME` if the two values
         differ.
 
         Args:
@@ -247,7 +247,7 @@ class Flow(MetaflowObject):
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[ArtifactVersion]:
         """Return all values of an artifact, newest run first.
 
-        The `pathspec` of a value names the first task of its run in which the artifact had the value.
+        In each run, the `pathspec` of a value names the first task whose artifact had the value.
 
         Args:
             name: the artifact's name.
@@ -318,17 +318,17 @@ class Flow(MetaflowObject):
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The empty set: only runs have tags."""
+        """Always the empty set, because only runs have tags."""
         return frozenset()
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """The empty set: only runs have tags."""
+        """Always the empty set, because only runs have tags."""
         return frozenset()
 
 
 def _is_successful(run: Run) -> bool:
-    """Return whether a run has succeeded; False if its records are unreadable."""
+    """Return whether a run has succeeded. If its records are unreadable, return False."""
     with unreadable.skipping():
         return run.successful
     return False

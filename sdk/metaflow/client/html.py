@@ -1,4 +1,5 @@
-"""The display of the client's objects in notebooks. The HTML uses descriptions from the records; no value is loaded."""
+"""The display of the client's objects in notebooks. The HTML shows the descriptions in the records, so no value is
+loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def show(value: MetaflowObject) -> str:
 
 
 def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
-    """Return artifacts as an HTML table, each with type, size in bytes and a one-line description."""
+    """Return an HTML table of artifacts with their types, sizes in bytes and one-line descriptions."""
     rows = [[artifact.id, artifact.type, f"{artifact.size:,}", artifact._short] for artifact in artifacts]
     return _table(("artifact", "type", "bytes", "value"), rows)
 
@@ -94,7 +95,7 @@ def _outcome_and_attempt(task: Task) -> tuple[str, str]:
 
 
 class _State(str):
-    """A text with a run's status, which the table shows in the color of the status."""
+    """The status of a run, which the table shows in the status's color."""
 
     __slots__ = ()
 

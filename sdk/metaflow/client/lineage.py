@@ -1,4 +1,4 @@
-"""Finds the parents and children of steps in the graph, and those of tasks in the tasks' records and index paths."""
+"""Finds the parents and children of steps, from the flow's graph, and of tasks, from their records and index paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def in_order(flow: Flow) -> list[str]:
-    """Return the steps in topological order, ignoring edges that go back in a loop."""
+    """Return the steps in topological order; edges that close a loop are ignored."""
     nodes, seen, order = flow.by_id(), {flow.start}, []
     waiting = [(flow.start, iter(targets(nodes[flow.start].next)[::-1]))]
     while waiting:
@@ -35,13 +35,14 @@ def in_order(flow: Flow) -> list[str]:
 
 
 def steps_before(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that lead to a step."""
+    """Return the started steps whose transitions lead to this step."""
     begun = set(reader.store.steps())
     return [node.id for node in reader.graph.predecessors.get(step, ()) if node.id in begun]
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that follow a step; no step follows `_parameters`, which is not part of the graph."""
+    """Return the started steps that follow a step. For the step `_parameters`, which is not in the graph, return no
+    steps."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -49,7 +50,7 @@ def steps_after(reader: RunReader, step: str) -> list[str]:
 
 
 def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the parents of a task as (step, path), in the order of a join's inputs.
+    """Yield the parents of a task as (step, index path); the parents of a join in the order of the join's inputs.
 
     Args:
         reader: the run.
@@ -70,12 +71,12 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
     counted = [parent for parent in parents if parent["count"] is not None]
     if counted:
         yield from _items(reader, step, path, counted)
-    elif not parents:  # no recorded parents: the task is active, or its process died before recording them
+    elif not parents:  # no parents are recorded: the task is active, or its process died before it recorded them
         yield from _by_graph(reader, step, path)
 
 
 def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -> Iterator[tuple[str, str]]:
-    """Yield the last task for each item of a foreach.
+    """Yield (step, index path) of the last task for each item of a foreach.
 
     If the foreach contains a switch or a loop, finding the last task requires reading the store.
     """
@@ -88,7 +89,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # the control task is a parent, too, but only if each item runs a single step
+    for end in ends:  # an unbounded foreach's control task is a parent, too, if each item runs a single step
         if reader.is_control(end["step"], path):
             yield end["step"], path
 
@@ -114,7 +115,7 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the child tasks (step, path) that have started; yield nothing if the task itself is not done.
+    """Yield the started child tasks of a task as (step, index path). If the task is not done, yield nothing.
 
     Args:
         reader: the run.
@@ -141,7 +142,8 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
 
 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
-    """Return the task's indices in the enclosing foreaches as `outer:0,inner:3`; empty outside of foreaches."""
+    """Return the task's indices in the enclosing foreaches, as `outer:0,inner:3`, or an empty string outside of
+    foreaches."""
     graph, numbers = reader.graph, parts(path)
     items: list[str] = []
     if reader.is_beside(step):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def module_of(flow: Flow) -> ModuleType | None:
-    """Return the module that has the flow's class as an attribute, under any name; None if there is no such module.
+    """Return the module that has the flow's class as an attribute, under any name, or None if no module has it.
 
     For a class that is defined in a notebook, the module is `__main__`.
     """

@@ -1,4 +1,4 @@
-"""Conversion of runs to the rows of a table."""
+"""Conversion of runs to the rows of the table that `Flow.metrics` returns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
 
     Args:
         run: the run.
-        artifacts: names of artifacts; None selects all artifacts that are numbers or short strings.
+        artifacts: names of artifacts, or None to select all artifacts that are numbers or short strings.
 
     Returns:
         The cells by column. Times are local, `seconds` is a float or None, and `tags` is the sorted list of user tags.
@@ -46,8 +46,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    # attributes with the same value in all tasks, by name: they are parameters, configs or constants, and get no
-    # artifact column
+    # parameters, configs and constants have the same value in all tasks, so they get no artifact column
     same = {**class_constants(reader), **constants(reader)}
     for name in artifacts or ():
         if name not in same:

@@ -30,10 +30,11 @@ _stores: dict[tuple[int, str], Store] = {}
 def namespace(ns: str | None) -> str | None:
     """Restrict the client to objects whose run has the tag `ns`.
 
-    The namespace is global to the process. Existing objects keep the namespace in which they were created.
+    The namespace is global to the process. Client objects that exist already keep the namespace in which they were
+    created.
 
     Args:
-        ns: a tag, usually `user:NAME`; None removes the restriction.
+        ns: a tag, usually `user:NAME`, or None to remove the restriction.
 
     Returns:
         `ns`.
@@ -47,9 +48,9 @@ def namespace(ns: str | None) -> str | None:
 
 
 def get_namespace() -> str | None:
-    """Return the client's namespace; None if it is not restricted.
+    """Return the client's namespace, or None if the client is not restricted to a namespace.
 
-    In a step, the default namespace is that of the step's run; elsewhere, it is `user:NAME`.
+    The default namespace is the run's namespace in a step, and `user:NAME` elsewhere.
 
     >>> get_namespace()
     'user:ann'
@@ -63,7 +64,7 @@ def get_namespace() -> str | None:
 
 
 def default_namespace() -> str | None:
-    """Reset the namespace to the default: in a step the namespace of its run, elsewhere `user:NAME`.
+    """Reset the namespace to the default: the run's namespace in a step, and `user:NAME` elsewhere.
 
     >>> namespace("user:bob")
     'user:bob'
@@ -85,7 +86,7 @@ def metadata(ms: str) -> str:
         The selected store, as `get_metadata` returns it.
 
     Raises:
-        ValueError: the directory neither is nor contains a store, or the text is not an address of a store.
+        ValueError: the directory has no store, or the text is not an address of a store.
         AddressError: flowc does not support the scheme of the address, or the address may contain credentials.
 
     >>> metadata("s3://bucket/team")
@@ -140,8 +141,7 @@ def default_metadata() -> str:
 def current_url() -> str:
     """Return the address of the client's store: an absolute path, or the address of a bucket.
 
-    The first of these that exists is used: the store selected by `metadata`, the store of the running task's run, the
-    default store.
+    The client uses the store selected by `metadata`, else the store of the running task's run, else the default store.
     """
     here = ambient()
     of_run = here.task.store if here.task is not None else None  # in a step, the default is the store of the run
@@ -151,12 +151,13 @@ def current_url() -> str:
 
 
 def open_store(url: str) -> Store:
-    """Return the store at an address.
+    """Open the store at an address.
 
     Every call for a bucket returns the same object, because the object keeps connections to the bucket open.
 
-    A forked process opens a store object of its own. A process that will fork tasks must not open connections to a
-    bucket: its store sends requests through another process (`ambient().open_bucket`).
+    A forked process opens its own store object, because it must not use connections of its parent. A process that will
+    fork tasks must not open connections to a bucket. In such a process, the store of a bucket sends requests through a
+    separate process (`ambient().open_bucket`).
 
     Args:
         url: a path, `file://…`, or the address of a bucket. The function sends no request and creates nothing.
@@ -183,7 +184,7 @@ def describe(url: str) -> str:
 
 
 def shown_store(url: str) -> str:
-    """Return the description of a store in messages: its address, and a note if its directory is missing."""
+    """Return a description of a store for messages: its address, with a note if its directory does not exist."""
     path = url.removeprefix("file://")
     gone = "://" not in path and not os.path.isdir(path)
     return f"the store {path}{', a directory that does not exist' if gone else ''}"
@@ -194,12 +195,11 @@ def metadata_url(ms: str, *, must_exist: bool = True) -> str:
 
     Args:
         ms: `local@DIR`, a directory, or the address of a bucket.
-        must_exist: whether it is an error if a directory neither is nor contains a store; if False, the path of a
-            future store `.flowc` in the directory is returned.
+        must_exist: whether to raise ValueError for a directory without a store. If False, the function returns the path
+            at which the store `.flowc` of the directory would be created.
 
     Raises:
-        ValueError: `must_exist` is true and the directory neither is nor contains a store, or the text is not an
-            address.
+        ValueError: `must_exist` is true and the directory has no store, or the text is not an address.
         AddressError: flowc does not support the scheme of the address.
     """
     kind, at, place = ms.partition("@")
@@ -211,7 +211,7 @@ def metadata_url(ms: str, *, must_exist: bool = True) -> str:
         raise ValueError(f"cannot look in {ms!r}: give local@DIR, a directory, s3://…, gs://… or az://…")
     path = place.removeprefix("file://")
     if "://" in path:
-        return open_store(path).objects.url  # raises for another scheme
+        return open_store(path).objects.url  # raises AddressError for an unsupported scheme
     path = os.path.abspath(os.path.expanduser(path))
     inside = f"{path}/{LOCAL_NAME}"
     if os.path.isdir(inside):

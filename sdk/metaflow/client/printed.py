@@ -16,7 +16,7 @@ _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def text(log: Iterable[bytes], stream: Stream) -> str:
-    """Return what was written to one stream as text; bytes that are not UTF-8 are replaced.
+    """Return the output on one stream as text; bytes that are not UTF-8 are replaced.
 
     Args:
         log: the bytes of the attempt's log (`flowc_runtime.process.logs`), in chunks of any size.
@@ -32,7 +32,8 @@ def size(log: Iterable[bytes], stream: Stream) -> int:
 
 
 def lines(log: Iterable[bytes], stream: str) -> Iterator[tuple[datetime, bytes]]:
-    """Yield (time in UTC without a time zone, line without its line break) for each line of one stream.
+    """Yield (time, line) for each line of one stream: the time in UTC without a time zone, the line without its line
+    break.
 
     Args:
         log: the bytes of the attempt's log, in chunks of any size.

@@ -31,7 +31,7 @@ _CONDITION = late_pattern(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*
 
 @final
 class Query:
-    """The conditions that selected runs must satisfy. Conditions that are cheap to check are checked first."""
+    """The conditions with which a client selects runs. Conditions that need few reads are checked first."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Query:
         tags: str | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> None:
-        """Create the query from the arguments of `Flow.runs`, where they are documented.
+        """Create the query from the arguments of `Flow.runs`, which documents them.
 
         Raises:
             ValueError: an argument has an invalid form.
@@ -70,8 +70,8 @@ class Query:
         return status is not None and status["state"] != "running" and status["state"] not in self._states
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
-        """Yield the runs that started in the time range. The iteration stops at the first run that started before the
-        range.
+        """Yield the runs that started in the time range. The iteration stops at the first run that started more than a
+        minute before the range.
 
         Args:
             newest_first: runs, sorted by their ids from the newest to the oldest.
@@ -80,7 +80,7 @@ class Query:
             created = round(reader.record["created"], 6)  # rounded, so that it can equal a datetime (microseconds)
             if self._until is not None and created >= self._until:
                 continue
-            # One minute of tolerance: run ids are ordered by the clocks of the machines that started the runs.
+            # One minute of tolerance, because run ids follow the clocks of different machines, which may differ.
             if self._since is not None and created < self._since - 60:
                 return
             if self._since is None or created >= self._since:
@@ -89,7 +89,7 @@ class Query:
     def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
         """Return whether a run matches all conditions except the time range.
 
-        A run with unreadable records does not match and is reported.
+        A run with unreadable records does not match, and a warning reports it.
 
         Args:
             reader: the run.
@@ -126,7 +126,7 @@ def _is(value: object, expected: object) -> bool:
             return False
     return bool(value == expected) and isinstance(value, bool) == isinstance(
         expected, bool
-    )  # the number 1 must not match True, although 1 == True in Python
+    )  # 1 must not match True, although Python considers them equal
 
 
 def moment(value: Moment) -> float:
@@ -137,7 +137,7 @@ def moment(value: Moment) -> float:
             w).
 
     Raises:
-        ValueError: the value has none of these forms.
+        ValueError: the value has an unknown form.
     """
     now = datetime.now()
     if isinstance(value, str):

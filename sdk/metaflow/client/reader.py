@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from metaflow.client.values import Constant
-else:  # imported at first use: only a store in a bucket needs it
+else:  # imported at first use, because only stores in buckets use this module
     with_pack = LateFunction("flowc_runtime.store.ended.ended_runs:with_pack")
 
 T = TypeVar("T")
@@ -71,10 +71,9 @@ class RunReader(RunRecords):
         return next(node.id for node in self.flow.nodes if isinstance(node.next, End))
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the class of a stored value if the class cannot be imported under its name.
+        """Return the class of a stored value whose class cannot be imported under its recorded name.
 
-        The class is searched in the module of the flow's class, then in the Python files that the run saved in the
-        store.
+        The method searches the module of the flow's class, then the Python files that the run saved in the store.
 
         Raises:
             ArtifactError: the class is not found, or its module cannot be loaded.
@@ -87,7 +86,8 @@ class RunReader(RunRecords):
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
         """Yield the paths.
 
-        If the store is a bucket, the records of the next few hundred paths are read in parallel.
+        If the store is a bucket, the records of up to 256 following paths are read in parallel, before the caller needs
+        them.
         """
         if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
@@ -98,21 +98,22 @@ class RunReader(RunRecords):
         with suppress(RecordError):  # an unreadable record is reported when its task is used
             self.done(step, path)
 
-    # -- equal for all tasks
+    # -- properties that are equal for all tasks
 
     @property
     def metaflow_version(self) -> str:
-        """The version of Metaflow's API in the run's system tags; the current version if there is no such tag."""
+        """The version of Metaflow's API from the run's system tags, or the current version if the run has no such
+        tag."""
         return self.tagged("metaflow_version:") or API_VERSION
 
     def tagged(self, prefix: str) -> str | None:
-        """Return the part after the prefix of the first system tag with this prefix; None if there is no such tag."""
+        """Find the first system tag with this prefix; return the rest of the tag, or None if no tag has the prefix."""
         tags: Iterable[object] = (tag for tag in self.system_tags if tag.startswith(prefix))
         return next((str(tag)[len(prefix) :] for tag in tags), None)
 
 
 class UserTags:
-    """The user tags of a flow's runs, read by one listing of the store on first access."""
+    """The user tags of all runs of a flow. The first access lists the store once and finds the tags of all runs."""
 
     def __init__(self, store: Store, flow: str) -> None:
         self._store, self._flow = store, flow
@@ -131,7 +132,7 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
     Args:
         store: the store.
         flow: the name of the flow.
-        is_excluded: returns whether a run is left out; it is called before the run's record is read.
+        is_excluded: a function that returns whether to leave out a run; called before the run's record is read.
     """
 
     def readable(run: RunStore) -> RunReader | None:
@@ -144,7 +145,7 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
             unreadable.tell(error)
             return None
 
-    # a list of runs, not of readers: each reader keeps the record of its run in memory, and records can be large
+    # runs are listed without readers, because each reader keeps the record of its run, which can be large, in memory
     runs = [*reversed(store.listed(flow))]
     if not isinstance(store.objects, RemoteObjects):
         return (reader for run in runs if (reader := readable(run)) is not None)
@@ -154,13 +155,13 @@ def readers(store: Store, flow: str, is_excluded: Callable[[RunStore], bool] | N
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:
     """Yield (item, result of `read`) for each item in order; the results are read in parallel.
 
-    Items are read in parts of 16 items, then 32, and so on up to 256. If a caller stops early, only few items are read
-    needlessly. An error of `read` is raised when the iteration reaches the item.
+    Items are read in batches of 16, then 32, and so on up to 256. Small first batches avoid needless reads if a caller
+    stops early. An error of `read` is raised when the iteration reaches the item.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         size = THREADS
         at = 0
-        while at < len(items):  # the size doubles, so that a caller that stops early causes few reads
+        while at < len(items):  # the batch size doubles, so that a caller that stops early causes few needless reads
             part = items[at : at + size]
             yield from zip(part, pool.map(read, part), strict=True)
             at, size = at + size, min(2 * size, 256)

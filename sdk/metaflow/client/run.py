@@ -28,8 +28,8 @@ __all__ = ["Run"]
 class Run(MetaflowObject):
     """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The only task of this step has the
-    values that all tasks share, such as parameters and configs, as artifacts.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. Its only task has, as artifacts,
+    the values that all tasks share, such as parameters and configs.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -53,7 +53,7 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    # the user tags of the run after the last change through this object; None before a change
+    # the user tags of the run after the last change through this object, or None before the first change
     _changed_tags: frozenset[str] | None = None
 
     if TYPE_CHECKING:  # for type checkers: the children of a run are steps
@@ -70,7 +70,7 @@ class Run(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether the end step has succeeded; False while the run is active."""
+        """Whether the end step has succeeded. The value is False while the run is active."""
         end = self.end_task
         return end is not None and end.successful
 
@@ -85,7 +85,8 @@ class Run(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The time when the end step ended, in local time without a time zone; None if the end step has not ended."""
+        """The time when the end step ended, in local time without a time zone, or None if the end step has not
+        ended."""
         end = self.end_task
         return end.finished_at if end is not None else None
 
@@ -107,7 +108,7 @@ class Run(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec `FLOW/RUN` of the run that this run resumes; None if this run does not resume another one."""
+        """The pathspec `FLOW/RUN` of the run that this run resumes, or None if this run does not resume another run."""
         origin = self._reader.record.get("origin")
         return f"{self._parts[0]}/{origin}" if origin else None
 
@@ -123,14 +124,14 @@ class Run(MetaflowObject):
     def metrics(self) -> dict[str, float]:
         """The last value of each metric that the run's tasks recorded, by name.
 
-        The name of a metric recorded inside a foreach has the task appended: `loss/train-0.3`. If several tasks outside
-        of foreaches record a metric with the same name, the last task's value is used.
+        If a metric is recorded inside a foreach, the task's id is appended to its name: `loss/train-0.3`. If several
+        tasks outside of foreaches record a metric with the same name, the last task's value is used.
         """
         return {**RunView(self._reader).all_metrics}
 
     @property
     def end_task(self) -> Task | None:
-        """The task of the end step; None if the end step has not started."""
+        """The task of the end step, or None if the end step has not started."""
         try:
             return self._child(self._reader.end).task
         except KeyError:
@@ -138,7 +139,7 @@ class Run(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The run's code package; None if the store has no code package of the run.
+        """The run's code package, or None if the store has no code package of the run.
 
         Only runs on a cluster save their code.
         """
@@ -148,14 +149,14 @@ class Run(MetaflowObject):
 
     @property
     def trigger(self) -> Trigger | None:
-        """The events that started the run; None if the run was not started by an event."""
+        """The events that started the run, or None if no event started the run."""
         events = self._reader.record.get("trigger")
         if not events:
             return None
         from metaflow.events import Trigger
 
-        # In older records, the id ends with the index path of the task, such as `0`, instead of the task's id, such as
-        # `end-0`.
+        # In older records, the event's id ends with the task's index path, such as `0`, instead of the task's id, such
+        # as `end-0`.
         return Trigger([
             {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
             for event in events
@@ -167,9 +168,9 @@ class Run(MetaflowObject):
         return self._reader.flow.start, self._reader.end
 
     def steps(self, *tags: str) -> Iterator[Step]:
-        """Return the steps that have started, newest first; empty if the run does not have all given tags.
+        """Return the steps that have started, newest first. If the run lacks one of the given tags, return no steps.
 
-        Only runs have tags, so either all steps are returned or none.
+        Tags belong to runs, so the method returns either all steps or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
@@ -179,8 +180,8 @@ class Run(MetaflowObject):
     def user_tags(self) -> frozenset[str]:
         """The user tags of the run, read at each access.
 
-        After a change of tags through this object, the value is the set of tags directly after that change.
-        To see later changes by other programs, create a new object for the run.
+        Once tags were changed through this object, the value is the set of tags after the last of these changes. To see
+        later changes by other programs, create a new object for the run.
         """
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
@@ -223,7 +224,7 @@ class Run(MetaflowObject):
         self.replace_tags(tags, ())
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
-        """Remove one tag and add another; each argument can also be an iterable of tags.
+        """Replace one tag by another tag. Each argument can also be an iterable of tags.
 
         Raises:
             MetaflowTaggingError: for the same reasons as `replace_tags`.
@@ -231,13 +232,13 @@ class Run(MetaflowObject):
         self.replace_tags(_one_or_more(tag_to_remove), _one_or_more(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
-        """Remove tags and add others; a tag that is in both lists remains.
+        """Remove tags and add other tags; a tag in both lists is kept.
 
-        The new tags are added before the old ones are removed, so a reader sees the old tags, the new ones, or both.
+        New tags are added before old tags are removed, so another process sees the old tags, the new tags, or both.
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
-                iterable, or both are empty. In case of an error, no tag is changed.
+                iterable, or both arguments are empty. In case of an error, no tag is changed.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tags(["new", "red"])
@@ -258,7 +259,7 @@ class Run(MetaflowObject):
             self._reader.store.add_tags(add)
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
-            # Another process may have changed tags at the same time: this object shows only changes made through it.
+            # Another process may change tags at the same time, but this object shows only its own changes.
             self._changed_tags = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
@@ -272,7 +273,7 @@ class Run(MetaflowObject):
         from metaflow.client.lineage import in_order
 
         begun = self._reader.store.steps()
-        order = begun  # sorted by name if the graph cannot be read
+        order = begun  # sorted by step name if the graph cannot be read
         with unreadable.skipping():
             order = in_order(self._reader.flow)
         return (self._step(name) for name in reversed(order) if name in begun)
@@ -291,7 +292,7 @@ def _one_or_more(tags: str | Iterable[str]) -> Iterable[str]:
 
 
 def _tag_list(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, str):  # a string is an iterable too: each of its letters would become a tag
+    if isinstance(tags, str):  # a string is iterable, too, so each letter would become a tag
         raise MetaflowTaggingError(f"{name} is a list of tags, not a string")
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]

@@ -56,26 +56,26 @@ class Step(MetaflowObject):
 
     @property
     def task(self) -> Task | None:
-        """The step's task, or the newest one if there are several; None if no task has started."""
+        """The step's newest task, or None if no task has started."""
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the tasks that have started, newest first; empty if the run does not have all given tags.
+        """Return the tasks that have started, newest first. If the run lacks one of the given tags, return no tasks.
 
-        Only runs have tags, so either all tasks are returned or none.
+        Tags belong to runs, so the method returns either all tasks or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     @property
     def control_task(self) -> Task | None:
-        """The first task of `control_tasks`; None if the step has no control task."""
+        """The first task of `control_tasks`, or None if the step has no control task."""
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the control tasks, newest first; empty if the run does not have all given tags.
+        """Return the control tasks, newest first. If the run lacks one of the given tags, return no tasks.
 
-        In a gang, the control task is the first member, whose address the other members know. In an unbounded foreach,
-        the control task runs no code and represents the tasks of the items.
+        In a gang, the control task is the first member. All other members know the address of the control task. In an
+        unbounded foreach, the control task runs no code and represents the tasks of the items.
         """
         from metaflow.client.lineage import is_gang
 
@@ -104,22 +104,22 @@ class Step(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the step's last task, in local time without a time zone; None if a task has not ended."""
+        """The end of the step's last task, in local time without a time zone, or None if a task has not ended."""
         times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
     @property
     def environment_info(self) -> EnvironmentInfo | None:
-        """The packages of the environment of the step's tasks, as in `Task.environment_info`.
+        """The packages in the environment of the step's tasks, in the form of `Task.environment_info`.
 
-        The value is None for a step without @pypi and @conda.
+        The value is None if no task has started, or if the step has no @pypi or @conda that is enabled.
         """
         task = self.task
         return task.environment_info if task is not None else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the step in the resumed run, if the newest task was reused from that run; otherwise None."""
+        """The pathspec of the step in the resumed run, if this run reused the step's newest task; otherwise None."""
         task = self.task
         origin = task.origin_pathspec if task is not None else None
         return origin.rpartition("/")[0] if origin else None

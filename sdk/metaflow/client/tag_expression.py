@@ -4,8 +4,8 @@
     factor = "not" factor | "(" expression ")" | tag
 
 The operators can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes;
-`*` in the word matches any text. A tag can also be any text in single or double quotes, which is matched literally.
-Parsing an expression never evaluates code.
+`*` in the word matches any text. A tag with other characters must be in single or double quotes; a quoted tag is
+matched literally. Parsing an expression never evaluates code.
 """
 
 from __future__ import annotations

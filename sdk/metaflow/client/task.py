@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late, because only tasks with metrics need the module
+else:  # imported late, because only tasks with metrics use this module
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
@@ -115,7 +115,7 @@ class Task(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the shown attempt, in local time without a time zone; None while it is active."""
+        """The end of the shown attempt, in local time without a time zone, or None while the attempt is active."""
         ended = self._view.finished
         return when(ended) if ended is not None else None
 
@@ -126,17 +126,18 @@ class Task(MetaflowObject):
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
-        """The exception of a failed task; None if the task did not fail or @catch handled the failure.
+        """The exception of a failed task, or None if the task did not fail or @catch handled the failure.
 
-        Of the returned object, `type` is the dotted path of the exception's class, `exception` the message, and `str()`
-        the traceback.
+        The returned object has the attributes `type` (the dotted path of the exception's class) and `exception` (the
+        message); its `str()` is the traceback.
         """
         view = self._view
         return _wrapped(view.failure or {}) if view.outcome == "failed" else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original task, if this run resumes another one and reused its task; otherwise None."""
+        """The pathspec of the original task, if this run resumed another run and reused that run's task; otherwise
+        None."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
@@ -155,13 +156,13 @@ class Task(MetaflowObject):
     def artifacts(self) -> Any:
         """The artifacts as a named tuple: `task.artifacts.accuracy` is a DataArtifact.
 
-        Artifacts whose names are Python keywords are left out; `task["class"]` returns them.
+        Artifacts whose names are Python keywords are missing; `task["class"]` returns them.
         """
         return as_artifacts(self._children())
 
     @property
     def files(self) -> list[TaskFile]:
-        """The files that a task of a pipeline received (first) and passed on.
+        """The files that a task of a pipeline received and passed on, with the received files first.
 
         Each file is a `TaskFile`, with the method `read_bytes()`.
         """
@@ -204,17 +205,17 @@ class Task(MetaflowObject):
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The facts by name; each value is that of the latest attempt that recorded the fact."""
+        """The facts by name, each with the value from the latest attempt that recorded the fact."""
         return {item.name: item.value for item in self.metadata}
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach; None outside any foreach."""
+        """The index of the task's item in the innermost foreach, or None outside any foreach."""
         return item_index(self._place[1])
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code package of the run; None if the store has no code package of the run.
+        """The code package of the run, or None if the store has no code package of the run.
 
         Only runs on a cluster save their code.
         """
@@ -299,8 +300,8 @@ class Task(MetaflowObject):
     def parent_tasks(self) -> Iterator[Task]:
         """Yield the task's parents; the parents of a join in the order of the join's `inputs`.
 
-        The graph and the index path determine the parents if they are not recorded: while the task is active, or if its
-        process died early.
+        While the task is active, or if its process died early, no parents are recorded; the graph and the index path
+        then determine them.
         """
         from metaflow.client.lineage import tasks_before
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that the client shows like an artifact, although the store has no such artifact."""
+    """A value that the client shows like an artifact, although the value is not stored as an artifact."""
 
     load: Callable[[], Any]
     type: str
@@ -34,9 +34,9 @@ class Constant:
 
 
 def constants(reader: RunReader) -> Mapping[str, Constant]:
-    """Return the values that every task has, by the names of attributes: parameters, configs, `name` and `_graph_info`.
+    """Return the values that every task has, by attribute: parameters, configs, the flow's `name` and its graph.
 
-    `_graph_info` is the graph. The values are computed once and kept in the reader.
+    The graph has the name `_graph_info`. The values are computed once and kept in the reader.
     """
     if reader.constants is None:
         by_name = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
@@ -51,9 +51,9 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 
 
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
-    """Return the constants of the flow's class as the first task stored them; empty before that task has finished."""
+    """Return the constants of the flow's class that the first task stored; empty until that task has finished."""
     first = None
-    with unreadable.skipping():  # if the record is unreadable, only the constants are missing
+    with unreadable.skipping():  # without a readable record, only the constants are missing
         first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
 
@@ -64,7 +64,7 @@ def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
 
 
 def value_of(value: object) -> Constant:
-    """Return a value as an artifact: pickled, with the digest of the pickle."""
+    """Return a value in the form of an artifact, with the digest and the size of its pickle."""
     data = pickle.dumps(value, protocol=5)
     digest = sha256(data).hexdigest()
     return Constant(lambda: pickle.loads(data), type_name(type(value)), short_repr(value), len(data), digest)

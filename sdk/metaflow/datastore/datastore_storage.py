@@ -31,7 +31,7 @@ class ListContentResult(NamedTuple):
 
 
 class CloseAfterUse:
-    """A context manager that returns `data` at the start of the block, and closes `closer` at its end."""
+    """A context manager that returns `data` when the `with` block starts, and closes `closer` when the block ends."""
 
     def __init__(self, data: Any, closer: Any = None) -> None:
         self.data = data
@@ -46,7 +46,7 @@ class CloseAfterUse:
 
 
 class DataStoreStorage:
-    """The base class of storages: files, addressed by their paths below a root.
+    """The base class of storages. A storage stores files under paths that are relative to a root.
 
     Custom storages derive from this class and override its methods.
 
@@ -66,7 +66,7 @@ class DataStoreStorage:
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root that the settings give; None if they give none.
+        """Return the root directory or address from the settings, or None if the settings contain none.
 
         Args:
             echo: prints a line.
@@ -75,19 +75,19 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Return for each path whether the file exists."""
+        """Return a list that contains for each path whether the file exists."""
         raise NotImplementedError
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Return (whether the file exists, its metadata); the metadata is None if the file has none."""
+        """Return whether the file exists, and the file's metadata, or None if the file has no metadata."""
         raise NotImplementedError
 
     def size_file(self, path: str) -> int | None:
-        """Return the file's size in bytes; None if it does not exist."""
+        """Return the file's size in bytes, or None if the file does not exist."""
         raise NotImplementedError
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return the entries directly below each of these directories."""
+        """Return the entries directly below each of the given directories."""
         raise NotImplementedError
 
     def save_bytes(

@@ -17,7 +17,7 @@ __all__ = ["DATASTORES", "InternalTestUnboundedForeachInput"]
 if not TYPE_CHECKING:  # imported on first access
 
     def __getattr__(name: str) -> Any:
-        if name == "DATASTORES":  # without classes for buckets: extensions can store files only in directories
+        if name == "DATASTORES":  # no classes for buckets, because extensions can store files only in directories
             from metaflow.plugins.datastores.local_storage import LocalStorage
 
             return [LocalStorage]

@@ -1,4 +1,5 @@
-"""The exception that `@catch` records if the step's code raised no exception: the process was killed or exited."""
+"""The exception that `@catch` records if all attempts ended without a Python exception: the process was killed or
+exited."""
 
 from __future__ import annotations
 

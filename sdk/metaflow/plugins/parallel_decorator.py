@@ -69,5 +69,5 @@ class ParallelDecorator(StepDecorator):
 def _local_multinode_control_task_step_func(
     flow: object, env_to_use: object, step_func: Callable[..., object], retry_count: int, input_paths: object = None
 ) -> None:
-    """Run the step's code in the gang's first task. The other tasks are started by flowc itself."""
+    """Run the step's code in the gang's first task. All other tasks of the gang are started by flowc itself."""
     step_func()

@@ -14,7 +14,7 @@ __all__ = ["StorageExecutor", "as_completed", "handle_executor_exceptions"]
 
 
 class StorageExecutor(ThreadPoolExecutor):
-    """A thread pool for requests.
+    """A thread pool for concurrent requests.
 
     The argument `use_processes` is ignored, since requests wait rather than compute.
     """
@@ -27,5 +27,5 @@ class StorageExecutor(ThreadPoolExecutor):
 
 
 def handle_executor_exceptions(function: _F) -> _F:
-    """Return the function unchanged: an exception in a thread is raised where the result is read."""
+    """Return the function unchanged, because an exception in a thread is raised when the result is read."""
     return function

@@ -47,7 +47,8 @@ class RunStatus(NamedTuple):
 class Deployments(Protocol):
     """The deployed flows of one namespace of a cluster.
 
-    Each method raises MetaflowException if the cluster rejects the request, lacks the object or cannot be reached.
+    Each method raises MetaflowException if the cluster rejects the request, does not have the object, or cannot be
+    reached.
     """
 
     def find(self, name: str) -> Deployment:
@@ -67,8 +68,8 @@ class Deployments(Protocol):
 
         Args:
             name: The name of the WorkflowTemplate.
-            words: A function of the parameters that the flow declares. The function returns (name, text)
-                pairs, as for `flowc trigger --param`.
+            words: A function that is called with the parameters that the flow declares. The function returns the run's
+                arguments as (name, text) pairs, as for `flowc trigger --param`.
 
         Raises:
             ValueError: a parameter's name or value is invalid.

@@ -20,11 +20,11 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 
 @contextmanager
 def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
+    """Provide a file descriptor that becomes readable when the process ends, or None if the system has no pidfds.
 
-    Each call opens a descriptor of its own and closes it at the end of the `with` block, so several callers may wait
-    for one process. If the process has already ended, the descriptor is a pipe that is at its end. In this case, no
-    pidfd is opened, since the process id may already belong to another process.
+    Each call opens a separate descriptor and closes it at the end of the `with` block, so several callers can wait for
+    one process. If the process has already ended, the descriptor is a pipe that is readable at once, because its write
+    end is closed. A pidfd would be wrong in this case, since the process id may already belong to another process.
     """
     end = _open(process)
     try:
@@ -38,10 +38,10 @@ def _open(process: subprocess.Popen[bytes]) -> int | None:
     if process.poll() is None:
         if not HAS_PIDFD:
             return None
-        with suppress(ProcessLookupError):  # the process has ended, and another thread has waited for it
+        with suppress(ProcessLookupError):  # the process has ended and was already reaped by another thread
             return os.pidfd_open(process.pid)
     reader, writer = os.pipe()
-    os.close(writer)  # without a writer, the pipe is at its end at once
+    os.close(writer)  # without a write end, the pipe is readable at once (end of file)
     return reader
 
 
@@ -49,7 +49,8 @@ _started: weakref.WeakSet[CommandManager] = weakref.WeakSet()
 
 
 def end_with_me(manager: CommandManager) -> None:
-    """End the command if an interrupt ends this process: the terminal may have sent the signal only to this process.
+    """Ensure that the command ends if an interrupt ends this process, which may be the only process that got the
+    signal.
 
     Only a weak reference to the command is stored.
     """

@@ -15,9 +15,8 @@ Self = TypeVar("Self", bound="ExecutingProcess")
 
 
 class ExecutingProcess:
-    """A process that a Runner started.
-
-    Used as a context manager, the object calls `cleanup` of its Runner at the end of the block.
+    """A process that a Runner started. As a context manager, the object calls `cleanup` of its Runner at the end of the
+    block.
 
     Attributes:
         runner: the Runner that started the process.
@@ -36,7 +35,7 @@ class ExecutingProcess:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code; -N if signal N ended the process; None while the process runs."""
+        """The exit code of the process, -N if signal N ended the process, or None while the process runs."""
         return self.command_obj.started.poll()
 
     @property
@@ -86,7 +85,7 @@ class ExecutingProcess:
 
         Args:
             stream: `stdout` or `stderr`.
-            position: the byte offset to start at, for example one from an earlier call; default: 0.
+            position: the byte offset to start at, for example an offset from an earlier call; default: 0.
 
         Raises:
             ValueError: `stream` is neither `stdout` nor `stderr`.

@@ -56,7 +56,7 @@ def _check_python(file: str) -> None:
     try:
         with open(file, "rb") as opened:
             fault = _seam.refuse_other(file, opened.read())
-    except OSError:  # the file cannot be read; the process that runs it reports the error
+    except OSError:  # the file cannot be read, which the process that runs the file reports
         return
     if fault is not None:
         raise MetaflowException(fault)

@@ -64,7 +64,8 @@ def write_flow(flow: object, directory: str) -> str:
 
 
 def flow_text(flow: type) -> str:
-    """Return the source of a program: the cells that define the flow and its bases, without calls that start the flow.
+    """Return the source of a program that consists of the cells with the flow and its base classes, without calls that
+    start the flow.
 
     Raises:
         ValueError: the source of a class is unknown.
@@ -79,7 +80,8 @@ def flow_text(flow: type) -> str:
 
 
 def _cell(cls: type) -> str:
-    """Return the file name under which Python's `linecache` has the source of a class's cell. Raises ValueError."""
+    """Return the file name under which Python's `linecache` stores the source of the cell that defines a class. Raises
+    ValueError."""
     for code in _codes(cls):
         if linecache.getlines(code.co_filename):
             return code.co_filename
@@ -94,9 +96,10 @@ def _codes(cls: type) -> Iterator[types.CodeType]:
 
 
 def _definitions(cell: str, names: set[str]) -> str:
-    """Return a cell's source without magics, and without later statements such as `NBRunner(Flow)`."""
+    """Return the source of a cell without IPython magics, and without statements after the flow's class that start the
+    flow."""
     transformers = import_module("IPython.core.inputtransformer2")  # every notebook has IPython
-    # magics become calls of `get_ipython`, which are left out below
+    # this converts magics to calls of `get_ipython`, which are left out below
     text = transformers.TransformerManager().transform_cell(cell)
     lines = text.splitlines(keepends=True)
     selected: list[str] = []

@@ -1,7 +1,7 @@
 """The parameters of a flow, as reported by a process that runs the flow's file.
 
-This process never imports the flow's file, for three reasons: the file's module name may be that of another file, the
-file may change, and the flow must see the environment and the working directory of its run.
+The Runner's process never imports the flow's file. Another module may have the same name, the file may change, and the
+flow must see the environment variables and the working directory of its run.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowParameter:
-    """The properties of a flow's parameter that matter for building command lines.
+    """The properties of a flow's parameter that are needed to build a command line.
 
     Attributes:
         name: the name of the option on the command line.
         type: `str`, `int`, `float`, `bool`, `json` or `file`.
-        default: the default as JSON; None if there is none or a function computes it.
+        default: the default as JSON, or None if the parameter has no default or a function computes the default.
         required: whether a run needs a value.
         multiple: whether the value is a list.
         separator: the separator of the values if a list is given as one string.
         flag: whether the option takes no value.
-        converted: whether a type that the flow's author chose converts the string; then only the flow itself can check
-            a value.
+        converted: whether the parameter has a type of the flow's author, which converts the string; only the flow
+            itself can then check a value.
     """
 
     name: str
@@ -60,14 +60,14 @@ class FlowParameter:
 
     @property
     def keyword(self) -> str:
-        """The parameter's name as a Python keyword argument."""
+        """The name of the parameter as a Python keyword argument, with `_` for `-`."""
         return self.name.replace("-", "_")
 
 
 @final
 @dataclass(slots=True)
 class Signatures:
-    """Reads the parameters of one flow file by running it. The result for an unchanged file is cached."""
+    """Reads the parameters of one flow file by running the file. The result for an unchanged file is cached."""
 
     flow_file: str
     env: Mapping[str, str] | None = None
@@ -78,9 +78,9 @@ class Signatures:
     def parameters(self, top: Sequence[str], more: Sequence[str] = ()) -> tuple[FlowParameter, ...]:
         """Return the flow's parameters for a command line with these options before the command.
 
-        The options may change the parameters.
+        The flow's parameters can depend on these options, for example on the values of configs.
 
-        `more` are options of the command `signature`, for example those that name the run to resume.
+        `more` contains options of the command `signature`, for example options that name the run to resume.
 
         Raises:
             MetaflowException: the file defines no flow, or the flow has errors, which the message lists.

@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 
 class Starts(Protocol):
-    """The attributes of a Runner that starting a command requires."""
+    """The attributes of a Runner that are needed to start a command."""
 
     flow_file: str
     env_vars: dict[str, str]
@@ -49,7 +49,7 @@ class Started:
     """A command that was started, and the pipe on which it reports its run or task.
 
     Only the child holds the write end of the pipe (`pass_fds`), since this process closes its copy at once. Therefore
-    the pipe is at its end when the command has ended. `close` closes the read end.
+    the pipe becomes readable (end of file) when the command ends. `close` closes the read end.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:
@@ -81,7 +81,7 @@ class Started:
             timeout: seconds to wait.
 
         Returns:
-            False if the timeout expired first.
+            False if the timeout expired before the child reported or ended.
         """
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.reader, event.set)
@@ -109,7 +109,7 @@ class Started:
         if not readable and not ended:
             raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
-        # one read returns the whole report: it is written at once and is small enough for the pipe's buffer
+        # one read returns the whole report, which is written by one call and fits into the pipe's buffer
         if text := os.read(self.reader, 65536):
             report = json.loads(text)
             assert isinstance(report, dict)

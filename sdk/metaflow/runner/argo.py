@@ -62,7 +62,7 @@ class ArgoWorkflowsDeployer:
         **kwargs: `name`, the name of the WorkflowTemplate; by default derived from the flow's name.
 
     Raises:
-        ValueError: another argument than `name` is given.
+        ValueError: an argument other than `name` is given.
     """
 
     TYPE: ClassVar[str] = "argo-workflows"
@@ -87,8 +87,8 @@ class ArgoWorkflowsDeployer:
     def create(self, **kwargs: object) -> ArgoWorkflowsDeployedFlow:
         """Compile the flow and apply it to the cluster.
 
-        The flow's file is compiled in a process of its own, like a run of a Runner; this process never imports the
-        file. An interrupt of this call ends that process.
+        A separate process compiles the flow's file; the calling process never imports the file. If this call is
+        interrupted, that process is ended.
 
         Args:
             **kwargs: The options of `flowc deploy`, such as `image`, `store`, `namespace`, `service_account`,

@@ -19,7 +19,8 @@ __all__ = ["ArgoWorkflowsDeployedFlow", "ArgoWorkflowsTriggeredRun", "DeployedFl
 
 
 class DeployedFlow:
-    """A deployed flow; `from_deployment` returns one by its name. See `ArgoWorkflowsDeployedFlow`."""
+    """A flow that is deployed to a cluster. The class method `from_deployment` finds a deployed flow by its name. See
+    `ArgoWorkflowsDeployedFlow`."""
 
     TYPE: str | None = None
     name: str
@@ -30,7 +31,7 @@ class DeployedFlow:
     def from_deployment(
         cls, identifier: str, metadata: str | None = None, impl: str = "argo_workflows"
     ) -> ArgoWorkflowsDeployedFlow:
-        """Return the deployed flow with this name.
+        """Find a deployed flow by the name of its WorkflowTemplate or of its class.
 
         Args:
             identifier: The name of the WorkflowTemplate, or of the flow's class.
@@ -45,7 +46,7 @@ class DeployedFlow:
 
     @classmethod
     def from_argo_workflows(cls, identifier: str, metadata: str | None = None) -> ArgoWorkflowsDeployedFlow:
-        """Return the flow with this name on Argo Workflows; arguments and errors are those of `from_deployment`."""
+        """Find a flow on Argo Workflows by its name; arguments and errors are those of `from_deployment`."""
         return _argo("argo_workflows").find(identifier, metadata)
 
     @classmethod
@@ -75,7 +76,7 @@ class DeployedFlow:
     ) -> ArgoWorkflowsTriggeredRun:
         """Return the run of a deployed flow with this id.
 
-        The existence of the run is not checked here: if the run does not exist, its property `status` raises
+        This method does not check that the run exists. If it does not exist, its property `status` raises
         MetaflowException.
 
         Args:
@@ -141,12 +142,13 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def namespace(self) -> str | None:
-        """The flow's namespace in the cluster; None means the namespace of the kubeconfig."""
+        """The flow's namespace in the cluster, or None for the namespace of the kubeconfig."""
         return self._place.namespace
 
     @property
     def production_token(self) -> None:
-        """Always None: flowc has no production tokens. The roles of the cluster decide which accounts may deploy."""
+        """Always None, because flowc has no production tokens. The roles of the cluster decide which accounts may
+        deploy."""
         return
 
     @property
@@ -216,8 +218,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             False if the flow was not deployed.
 
         Raises:
-            MetaflowException: active runs of the flow would lose objects that they need, and `force` is false; or the
-                cluster cannot be reached.
+            MetaflowException: active runs still need objects of the flow, and `force` is false; or the cluster cannot
+                be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)
@@ -288,15 +290,15 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None means no limit.
+            timeout: Seconds to wait, or None for no limit.
 
         Raises:
             TimeoutError: the run has not started after `timeout` seconds.
             RuntimeError: the run ended without leaving a record, for example because no pod could start.
         """
         for late in looks(check_interval, timeout):
-            # ask the cluster before the store is read: if the run writes its record and ends in between, the record is
-            # found
+            # The cluster is asked before the store is read, so that the record is found if the run writes it and ends
+            # in between.
             running = self.is_running
             if self.run is not None:
                 return
@@ -310,7 +312,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None means no limit.
+            timeout: Seconds to wait, or None for no limit.
 
         Raises:
             TimeoutError: the run has not ended after `timeout` seconds.
@@ -335,7 +337,8 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         return True
 
     def terminate(self) -> bool:
-        """End the run and make sure that its record shows the end. Return False if pods still run after two minutes.
+        """End the run and ensure that its record shows that it has ended. Return False if pods still run after two
+        minutes.
 
         Raises:
             MetaflowException: the run has already ended.
@@ -351,12 +354,12 @@ def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:
-    """Yield once per check, first immediately, then at intervals: True for the last check before the timeout, else
-    False.
+    """Yield a value for each check that a caller should make, first immediately, then at intervals. The value is True
+    for the last check before the timeout, otherwise False.
 
     Args:
         interval: seconds to sleep between two values.
-        timeout: seconds until the last check; None means no limit.
+        timeout: seconds until the last check, or None for no limit.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:

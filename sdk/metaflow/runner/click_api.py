@@ -70,7 +70,7 @@ def extract_all_params(
     options: OrderedDict[str, click.Option] = OrderedDict()
     annotations: OrderedDict[str, Any] = OrderedDict()
     defaults: OrderedDict[str, Any] = OrderedDict()
-    # The command `run` parses its options itself, because they include the flow's parameters.
+    # The command `run` parses its own options, because they include the flow's parameters.
     known = getattr(cmd_obj, "known_params", None)
     context = _seam.command_context(cmd_obj)
     for param in known() if known is not None else cmd_obj.params:
@@ -85,7 +85,7 @@ def extract_all_params(
         annotations[param.name] = annotation = _annotation(param)
         default = param.get_default(context)
         if type(default).__name__ == "Sentinel":
-            # an object by which later versions of click represent a missing default
+            # the object with which later versions of click represent a missing default
             default = None
         defaults[param.name] = default
         value = inspect.Parameter.empty if param.required else default
@@ -122,12 +122,13 @@ class MetaflowAPI:
     def from_cli(
         flow_file: str, cli_collection: click.Group, *, signatures: Signatures | None = None
     ) -> Callable[..., MetaflowAPI]:
-        """Return a function of the options before the command.
+        """Return a function whose arguments are the options before the command.
 
-        The returned function returns a MetaflowAPI, which has one method per command.
+        Calling this function returns a MetaflowAPI, which has one method per command.
 
         Args:
-            flow_file: The flow's file. The file is run to read its parameters if an argument may be a parameter.
+            flow_file: The flow's file. If an argument may be a parameter of the flow, the file is run to read the
+                flow's parameters.
             cli_collection: The click group of the commands, such as `metaflow.cli.start`.
             signatures: Reads the file's parameters; by default with this process's environment and working directory.
         """
@@ -138,7 +139,8 @@ class MetaflowAPI:
         return start
 
     def missing(self, arguments: Mapping[str, object]) -> str | None:
-        """Return the first required parameter that has no value; None also if the flow cannot report its parameters.
+        """Return the first required parameter that has no value. Return None if each has a value, or if the flow cannot
+        report its parameters.
 
         Args:
             arguments: values, keyed by the parameters' names as Python keyword arguments.
@@ -169,8 +171,8 @@ class MetaflowAPI:
                 raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
             values = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
-            # A parameter may have the same name as an option of flowc. Only the options that Metaflow has too are
-            # reserved names.
+            # A parameter may have the same name as an option of flowc. Only names of options that Metaflow has, too,
+            # are reserved.
             reserved = {*getattr(command, "reserved", ()), *known[1], "runner_attribute_file"}
             if name in _WITH_PARAMETERS and not reserved.issuperset(values):
                 resumed = resumption(values) if name == "resume" else ()
@@ -198,8 +200,8 @@ _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
 def resumption(arguments: Mapping[str, object]) -> list[str]:
-    """Return the options with which the command `signature` finds the run to resume, whose configs the new run
-    inherits.
+    """Return the options that tell the command `signature` which run is resumed, because the new run inherits that
+    run's configs.
 
     Args:
         arguments: the arguments of `resume`, such as `origin_run_id` and `store_url`.

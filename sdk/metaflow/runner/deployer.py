@@ -44,10 +44,10 @@ class Deployer(Launcher):
         """Return an object that deploys the flow to Argo Workflows.
 
         Args:
-            **deployer_kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's.
+            **deployer_kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's name.
 
         Raises:
-            ValueError: another argument than `name` is given.
+            ValueError: an argument other than `name` is given.
         """
         from metaflow.runner.argo import ArgoWorkflowsDeployer
 

@@ -70,7 +70,7 @@ class Runner(Launcher):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # After an interrupt, a cancellation or an exit, no caller waits for the processes that still run.
+        # After an interrupt, a cancellation or an exit, no caller waits for the processes, so they are ended.
         if kind is not None and not issubclass(kind, Exception):
             self.spm.kill()
         self.cleanup()
@@ -138,7 +138,7 @@ class Runner(Launcher):
         return _succeeded(ExecutingTask(self, command, _task(attributes)))
 
     def _scratch(self) -> list[str]:
-        """Return options that store the task of `spin` in a temporary directory of this Runner."""
+        """Return command-line options with which `spin` stores its task in a temporary directory of this Runner."""
         scratch = ScratchDirectory("spin")
         self._directories.append(scratch)
         atexit.register(shutil.rmtree, scratch.name, ignore_errors=True)
@@ -204,7 +204,7 @@ class Runner(Launcher):
     async def _start(
         self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]
     ) -> tuple[CommandManager, dict[str, object]]:
-        # in a thread, since reading the flow's parameters may start a process and wait for it
+        # called in a thread, since reading the flow's parameters may start a process and wait for it
         line = await asyncio.to_thread(self._line, name, arguments, kwargs)
         started = Started(self, line, show_output=False)
         try:
@@ -247,7 +247,7 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 def _run(attributes: Mapping[str, Any]) -> Run:
     """Return the client's object of the run that has started.
 
-    The client then reads the store of that run, whatever the Runner's working directory is.
+    Afterwards, the client reads the store of that run, even if the Runner has another working directory.
     """
     from metaflow.client import Run, metadata
 

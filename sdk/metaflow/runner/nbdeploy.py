@@ -26,7 +26,7 @@ class NBDeployer(Deployer):
     >>> deployed = deployer.argo_workflows().create()
     >>> deployer.cleanup()
 
-    The other arguments are the same as for `Deployer`.
+    All arguments that are not listed are the same as for `Deployer`.
 
     Args:
         flow: The flow's class.

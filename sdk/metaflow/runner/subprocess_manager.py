@@ -1,8 +1,8 @@
 """Child processes in the background; their logs can be read while they run.
 
 This module starts children with `Popen`; it neither calls `os.fork` nor starts threads. One process may start many
-children. The output of a child is written to files. Output that is also printed at once is written to pipes, which the
-waiting caller reads.
+children. The output of a child is written to files. If output must also be printed at once, the child writes it to
+pipes, and the waiting caller reads the pipes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CommandManager:
         command: the words of the command.
         process: the child, once it has started.
         log_files: the files with the child's `stdout` and `stderr`; `cleanup` removes them.
-        timeout: whether `wait` ended the child because it took too long.
+        timeout: whether `wait` ended the child because the child exceeded the timeout.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class CommandManager:
         """Start the command and return its process id.
 
         Args:
-            show_output: whether `sync_wait` prints the output. The output then passes through pipes: if the caller
-                never waits, the child blocks when they are full.
+            show_output: whether `sync_wait` prints the output. If true, the output passes through pipes, so the child
+                blocks when the pipes are full and no caller waits.
 
         Raises:
             RuntimeError: the command has already been started.
@@ -135,16 +135,16 @@ class CommandManager:
         self.started.wait()
 
     def forward(self, also: int | None, timeout: float | None = None) -> bool:
-        """Print the child's output until another descriptor is readable, the child has ended, or the time is up.
+        """Print the child's output until the descriptor `also` is readable, the child has ended, or the time limit is
+        reached.
 
         Args:
-            also: a file descriptor; the method returns when the descriptor is readable. None means to wait only for the
-                child.
-            timeout: seconds to wait; None means no limit.
+            also: a file descriptor at which the method returns when it is readable, or None to wait only for the child.
+            timeout: seconds to wait, or None for no limit.
 
         Returns:
-            Whether `also` became readable. False if the child has ended (even if processes that it left behind keep the
-            pipes open) or the time limit is reached.
+            Whether `also` became readable. False if the time limit is reached or the child has ended, even if processes
+            that the child started keep the pipes open.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
@@ -167,7 +167,7 @@ class CommandManager:
                             selector.unregister(ready[stream])
                     if None in ready:
                         return True
-                    if "end" in ready:  # processes that the child left running may keep the pipes open
+                    if "end" in ready:  # processes that the child started may still keep the pipes open
                         self._drain(logs)
                         return False
         return False
@@ -187,7 +187,7 @@ class CommandManager:
             self._close(stream)
 
     def _copy(self, stream: str, log: IO[bytes]) -> bool:
-        """Print the data that a pipe contains; return False if the pipe is empty or at its end."""
+        """Copy the data in a pipe to the log file and print it. Return False if the pipe is empty or closed."""
         pipe = self._pipes.get(stream)
         data = pipe.read(65536) if pipe else b""
         if data:
@@ -244,7 +244,7 @@ class CommandManager:
             ) from None
 
     def read_log(self, stream: str) -> str:
-        """Return what the command has written to `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
+        """Return the command's output on `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
 
         Raises:
             FileNotFoundError: `cleanup` has removed the log.
@@ -264,7 +264,7 @@ class CommandManager:
         Args:
             stream: `stdout` or `stderr`.
             position: the byte offset to start at; default: 0.
-            timeout_per_line: seconds to wait for each line; None means no limit.
+            timeout_per_line: seconds to wait for each line, or None for no limit.
             log_write_delay: seconds between two reads of the file while it does not grow.
 
         Raises:
@@ -278,7 +278,7 @@ class CommandManager:
         with self.open_log(stream) as file:
             at = position or 0
             while True:
-                # ask whether the process has ended before the file is read: lines that it writes in between are found
+                # the end of the process is checked before the file is read, so that lines written in between are found
                 over = self.started.poll() is not None
                 file.seek(at)
                 line = file.readline()
@@ -315,7 +315,7 @@ class CommandManager:
         try:
             self.process.wait(termination_timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()  # if the child is a run, its guardian process also ends the run's tasks
+            self.process.kill()  # if the child is a run, the run's guardian process also ends the tasks of the run
             self.process.wait()
 
     async def _kill_async(self) -> None:
@@ -388,11 +388,11 @@ class SubprocessManager:
         return self.run_command(command, env, cwd, **more)
 
     def get(self, pid: int) -> CommandManager | None:
-        """Return the command with this process id; None if this object did not start it."""
+        """Return the command with this process id, or None if this object did not start the process."""
         return self.commands.get(pid)
 
     def kill(self) -> None:
-        """End all commands that still run, one after the other. Ending one may take 10 s."""
+        """End all commands that still run, one after the other. Each may take 10 s to end."""
         for manager in self.commands.values():
             manager.kill()
 

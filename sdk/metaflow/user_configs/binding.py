@@ -1,4 +1,4 @@
-"""Binding of configs: set the values of a class's configs, and put them into its decorators and parameters."""
+"""Sets the values of a class's configs, and inserts these values into the decorators and parameters of the class."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ else:  # imported at first use, because the import costs start-up time
 
 
 def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
-    """Set the values of the class's configs, and replace placeholders in decorators and parameters by these values.
+    """Set the values of the class's configs, and replace placeholders in decorators and parameters by the values.
 
     Args:
-        cls: the flow's class; it is modified. The class can be bound again with other values.
+        cls: the flow's class; it is modified. The function can be called again for the class, with other values.
         values: the values by config name; the value of a missing config is None.
 
     Raises:
-        ConfigError: expressions of configs fail; the exception lists all of them.
+        ConfigError: expressions of configs fail; the exception lists all failed expressions.
     """
     configs = configs_of(cls)
     by_name = {config._flowc.name: _as_seen(config, values.get(config._flowc.name)) for config in configs.values()}

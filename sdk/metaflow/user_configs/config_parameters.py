@@ -22,7 +22,7 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class with the values of its configs, by name."""
-# `**config` gives a single key, this text and a number; the number makes the keys of two unpacked configs different
+# `**config` unpacks to a single key: this text and a number, which differs between two unpacked configs
 _UNPACKED = "**flowc"
 
 
@@ -37,7 +37,7 @@ class _Delayed:
     # Methods return Any so that type checkers accept a placeholder where an int or a string is expected.
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python itself looks up such names, for example __set_name__
+        if name.startswith("__"):  # Python looks up special names such as __set_name__
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
@@ -47,11 +47,12 @@ class _Delayed:
         return self._flowc_then("item", key)
 
     def keys(self) -> list[str]:
-        """Return the keys for `**config`: a single key, which stands for all keys of the value."""
+        """Return the keys for `**config`: a single placeholder key, which is later replaced by all keys of the
+        value."""
         return [f"{_UNPACKED}{id(self)}"]
 
     def get(self, key: object, default: object = None) -> Any:
-        """Return a placeholder for the result of the value's method `get`."""
+        """Return a placeholder for the result of `get(key, default)` on the config's value."""
         return self._flowc_then("attribute", "get")(key, default)
 
     def _flowc_too_early(self, *_: object) -> NoReturn:
@@ -93,7 +94,8 @@ class DelayEvaluator(_Delayed):
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: object = None) -> Any:
-        """Return the value if the placeholder is an attribute of a flow's class whose configs have values."""
+        """Return the placeholder's value, once the configs of the flow's class have values. Until then, return the
+        placeholder."""
         values = getattr(owner, VALUES, None)
         return self if values is None else self._flowc_evaluate(values)
 
@@ -162,14 +164,14 @@ class Config(_Delayed):
 
     The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
     `ConfigValue`. With `plain`, the value is the parser's result, or the text if there is no parser. While the class is
-    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
+    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError; use
     `config_expr("config.value + 1")` instead.
 
     Args:
         name: the name of the config on the command line.
-        default: the path of a file, or a function of a ParameterContext that returns one.
-        default_value: a string or a dict, or a function of a ParameterContext that returns one; not together with
-            `default`.
+        default: the path of a file, or a function of a ParameterContext that returns a path.
+        default_value: a string or a dict, or a function of a ParameterContext that returns a string or dict; not
+            together with `default`.
         help: the help text of the config.
         required: whether a run requires a value.
         parser: a function of the text that returns a dict, or its dotted name; default: the text is JSON.
@@ -233,7 +235,7 @@ class Config(_Delayed):
 
 
 def configs_of(cls: type) -> dict[str, Config]:
-    """Return the configs of a class and its base classes by attribute name, those of base classes first."""
+    """Return the configs of a class and its base classes by attribute name, starting with the base classes."""
     members = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
     return {name: value for name, value in members.items() if isinstance(value, Config)}
 
@@ -242,7 +244,7 @@ def configs_of(cls: type) -> dict[str, Config]:
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
-    """Yield all placeholders in a value, including its nested dicts, lists and tuples."""
+    """Yield all placeholders in a value, also those in nested dicts, lists and tuples."""
     if isinstance(value, _Delayed):
         yield value
     elif isinstance(value, dict):

@@ -28,7 +28,7 @@ class ConfigValue(dict[str, Any]):
 
     @classmethod
     def fromkeys(cls, iterable: Iterable[object], value: object = None, /) -> Self:  # type: ignore[override]
-        """Return a ConfigValue with these keys and the same value for each key."""
+        """Return a ConfigValue in which all given keys have the same value."""
         return cls(dict.fromkeys(iterable, value))
 
     def to_dict(self) -> dict[Any, Any]:
@@ -70,7 +70,7 @@ class ConfigValue(dict[str, Any]):
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = _refuse
-    # Hidden from type checkers, so that they report calls of these dict methods, which would change the value.
+    # The dict methods that would change the value are hidden from type checkers, which therefore report calls of them.
     if not TYPE_CHECKING:
         __setitem__ = __delitem__ = __ior__ = _refuse
         clear = pop = popitem = setdefault = update = _refuse

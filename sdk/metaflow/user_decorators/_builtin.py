@@ -88,12 +88,13 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Return the names of the built-in decorators, and of extensions' decorators in the older form.
+    """Return the names of the built-in decorators, and of extensions' decorators that have hooks (Metaflow's older
+    form).
 
     Args:
         table: STEP_DECORATORS or FLOW_DECORATORS.
     """
-    # not imported here: the package `metaflow` is already loaded, since it contains this module
+    # no import is needed: the package `metaflow`, which contains this module, is already loaded
     public = sys.modules["metaflow"].__all__
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in public), *added]
@@ -124,14 +125,15 @@ def allows_multiple(name: str, table: Mapping[str, Builtin]) -> bool:
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return all arguments of a decorator: the given ones, and the defaults of the others."""
+    """Return all arguments of a decorator: the arguments as given, and defaults for the missing arguments."""
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}
 
 
 def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return the arguments without those that equal the default; if some arguments are missing, return them unchanged.
+    """Remove the arguments that equal their defaults. If `arguments` does not contain all arguments, return it
+    unchanged.
 
     With this function, a mutator can read a decorator's `decorator_specs`, change one value, and add the decorator
     again with only this value set.

@@ -25,8 +25,8 @@ def call_wrapped(
         code: a function to run instead of the step's method.
 
     Returns:
-        None if the step's code has run. If a wrapper has skipped or replaced the code and the step is successful:
-        further arguments for `self.next`, used if `self.next` has not been called.
+        None if the step's code has run. If a wrapper has skipped or replaced the code and the step is successful, a
+        dict of further arguments for `self.next`. They are used if `self.next` has not been called.
 
     Raises:
         Exception: an exception of the code that no wrapper caught, or an exception of a wrapper.
@@ -39,8 +39,8 @@ def call_wrapped(
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):
             continue
-        # An exception of `pre_step` fails the step at once: it is not passed to outer wrappers, unlike exceptions of
-        # the code.
+        # An exception of `pre_step` fails the step at once. Unlike exceptions of the code, it is not passed to outer
+        # wrappers.
         replacement = wrapper.pre_step(step, flow, arguments[0] if arguments else None)
         entered.append(wrapper)
         skip = wrapper.skip_step

@@ -46,7 +46,7 @@ class UnknownFlowDecoratorException(MetaflowException):
 
 
 class DuplicateStepDecoratorException(MetaflowException):
-    """The step already has the decorator that is added with `duplicates=ERROR`."""
+    """A mutator added a decorator with `duplicates=ERROR`, but the step already has this decorator."""
 
     headline = "Duplicate decorators"
 
@@ -55,7 +55,7 @@ class DuplicateStepDecoratorException(MetaflowException):
 
 
 class DuplicateFlowDecoratorException(MetaflowException):
-    """The flow already has the decorator that is added with `duplicates=ERROR`."""
+    """A mutator added a decorator with `duplicates=ERROR`, but the flow already has this decorator."""
 
     headline = "Duplicate decorators"
 

@@ -1,7 +1,8 @@
-"""The kinds of user-written decorators: the base classes of the classes from which users derive their decorators.
+"""The kinds of user-written decorators, as internal base classes of `UserStepDecorator`, `StepMutator` and
+`FlowMutator`.
 
-`MutableFlow` and `MutableStep`, which mutators get as arguments, check these classes to tell the kinds apart. The hooks
-are declared in the derived classes.
+`MutableFlow` and `MutableStep`, the arguments of mutators, use these classes to distinguish the kinds of decorators.
+The hooks, such as `pre_step` and `mutate`, are declared in the derived classes.
 """
 
 from __future__ import annotations
@@ -41,5 +42,6 @@ class MutatorOfFlows(UserDecorator):
 
 
 def flow_mutators(flow: type) -> list[Any]:
-    """Return the mutators of a class and its base classes, starting with the base classes and the innermost mutator."""
+    """Return the mutators of a flow's class and its base classes: those of base classes first, in each class the
+    innermost first."""
     return [mutator for base in reversed(flow.__mro__) for mutator in user_decorators(base)]

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Mutable:
-    """The view of a flow or a step that one mutator gets.
+    """The base class of the objects through which a mutator reads and changes a flow or a step.
 
     Args:
         preparation: the flow's class during its preparation.
         early: whether the object is for `pre_mutate`, which may change more than `mutate`.
         by: the mutator's name.
-        static: whether the mutator is written in the source or was added by such a mutator; False if the command line
-            added it.
+        static: whether the mutator is in the flow's source, or a mutator in the source added it. The value is False for
+            a mutator that the command line added.
     """
 
     IGNORE = 1
@@ -49,7 +49,8 @@ class Mutable:
         return bool(self.get_decorator_specs(name))
 
     def get_decorator_specs(self, name: str) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
-        """Return the entries of `decorator_specs` with this name, given with or without its module."""
+        """Return the entries of `decorator_specs` for the decorators with this name, given with or without its
+        module."""
         return [spec for spec in self.decorator_specs if has_name(name, spec[0], spec[1])]
 
     # -- for add_decorator
@@ -57,7 +58,8 @@ class Mutable:
     def _parse_decorator(
         self, decorator: object, args: Sequence[object] | None, kwargs: Mapping[str, object] | None
     ) -> tuple[str | UserDecoratorMeta, dict[str, object]]:
-        """Return the decorator passed to `add_decorator`, as a name or a user-written class, and its arguments."""
+        """Return the decorator that was passed to `add_decorator`, as a name or a user-written class, and its
+        arguments."""
         arguments = dict(kwargs or {})
         if isinstance(decorator, str):
             name, written = parse_spec(decorator)
@@ -71,7 +73,7 @@ class Mutable:
         return self._find(_public_name(decorator)), arguments
 
     def _replaces(self, name: str, duplicates: int) -> bool:
-        """Return whether to add the new decorator although there already is one with the same name."""
+        """Return whether a new decorator replaces an existing decorator with the same name."""
         if duplicates == self.ERROR and self._static:
             raise self._duplicate(name)
         if duplicates not in (self.IGNORE, self.ERROR, self.OVERRIDE):
@@ -101,11 +103,12 @@ def _public_name(value: object) -> str:
 
 
 def has_name(name: str, short: str, full: str) -> bool:
-    """Return whether a name, given with or without its module, is that of the decorator."""
+    """Return whether `name`, given with or without a module, matches a decorator's short and full name."""
     return full == name if "." in name else short.rpartition(".")[2] == name
 
 
 def caller(depth: int) -> tuple[str, int]:
-    """Return the file and line of a call; depth 1 is the caller of the function that calls this one."""
+    """Return the file and line of a call on the stack. With depth 1, it is the call of the function that called
+    `caller`."""
     frame = sys._getframe(depth + 1)
     return frame.f_code.co_filename, frame.f_lineno

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> None:
     """Run the mutators on the class.
 
-    Also add each decorator of the command line to the steps that do not have the decorator.
+    Also add the decorators of the command line: each to the steps that do not have it yet.
 
     Raises:
         PreparationError: a mutator, or the `init` of a decorator, fails.
@@ -59,12 +59,12 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
 
 
 def _as_flow(preparation: Preparation, mutator: UserDecorator, *, early: bool) -> MutableFlow:
-    """Return the flow as an argument for a mutator."""
+    """Return the `MutableFlow` that is passed to this mutator."""
     return MutableFlow(preparation, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
 def _as_step(preparation: Preparation, name: str, mutator: UserDecorator, *, early: bool) -> MutableStep:
-    """Return a step as an argument for a mutator."""
+    """Return the `MutableStep` that is passed to this mutator."""
     return MutableStep(preparation, name, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
@@ -87,7 +87,8 @@ def _mutators_of(preparation: Preparation, name: str) -> list[Any]:
 
 
 def _next(all_of_them: Sequence[object], done: list[object]) -> Any:
-    """Return the first mutator that is not in `done`, and append it to `done`; None if there is none."""
+    """Return the first mutator that is not in `done`, and append it to `done`. If `done` contains all mutators, return
+    None."""
     for one in all_of_them:
         if not any(one is other for other in done):
             done.append(one)
@@ -113,7 +114,7 @@ def _check_package(decorator: UserDecorator) -> None:
 
 
 def _attach(preparation: Preparation, applied: Applied) -> None:
-    """Add a decorator of the command line to each step that does not have the decorator."""
+    """Add a decorator of the command line to each step that does not have it yet."""
     builtin = applied.name in supported(STEP_DECORATORS)
     cls = None if builtin else find_user_decorator(applied.name)
     if not builtin and cls is None:

@@ -1,7 +1,7 @@
-"""Makes the changes of a flow's class that mutators request, and undoes them.
+"""Applies the changes that mutators request to a flow's class, and undoes these changes.
 
 A flow shares the functions of its steps with its base classes, and a class may be prepared again, with other configs.
-Therefore, a step that is changed is first copied into the class, and the next preparation starts from the original
+Therefore, a step is copied into the class before it is changed, and the next preparation starts from the original
 attributes.
 """
 
@@ -53,7 +53,8 @@ class Preparation:
         return [name for name, value in self.members().items() if is_step(value)]
 
     def flow_decorators(self) -> list[Applied]:
-        """Return the built-in decorators of the class, then those of its bases whose names the class does not have."""
+        """Return the built-in decorators of the class, then those of its base classes, unless a derived class has the
+        same decorator."""
         decorators: list[Applied] = []
         for owner in self.flow.__mro__:
             names = {applied.name for applied in decorators}
@@ -75,7 +76,7 @@ class Preparation:
         self.set(name, removed)
 
     def own_step(self, name: str) -> Any:
-        """Return a copy of a step's function that belongs to this class alone; the first call makes the copy.
+        """Copy a step's function into this class at the first call; return the copy.
 
         The base classes of the flow keep the original function.
         """

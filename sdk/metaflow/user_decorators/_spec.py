@@ -37,11 +37,11 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
 
 
 def find_user_decorator(name: str) -> UserDecoratorMeta | None:
-    """Return the user-written class of a step decorator or step mutator; None if the name is unknown.
+    """Return the user-written class of a step decorator or step mutator, or None if the name is unknown.
 
     Args:
-        name: the end of the full name of a class that is already defined; or `module.name`, in which case the module is
-            imported.
+        name: the full name of a class or the last parts of it, if the class is already defined; or `module.name`, and
+            the module is imported.
 
     Raises:
         DecoratorImportError: the module cannot be imported.

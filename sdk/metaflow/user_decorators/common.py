@@ -1,4 +1,4 @@
-"""The common code of user-written decorators and mutators: arguments, names, and the decorating itself."""
+"""The common base of user-written decorators and mutators: it handles their arguments and names, and decorates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _classes: list[UserDecoratorMeta] = []
 
 
 class UserDecoratorMeta(type):
-    """A metaclass that makes `@my` and `@my(x=1)` work: the first decorates at once, the second creates a decorator."""
+    """A metaclass that allows `@my` and `@my(x=1)`: `@my` decorates directly, and `my(x=1)` creates a decorator."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, object]) -> None:
         super().__init__(name, bases, namespace)
@@ -64,7 +64,7 @@ class UserDecoratorMeta(type):
         return is_step(value)
 
     def _check_arguments(cls, args: tuple[object, ...]) -> None:
-        """Raise an error if this kind of decorator does not accept these positional arguments."""
+        """Raise an error if this kind of decorator does not accept the positional arguments."""
 
     @property
     def decorator_name(cls) -> str:
@@ -77,14 +77,16 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
     _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the file and line of the call
     _flowc_kind = "UserDecorator"
-    # True if the decorator is in the flow's source, or a mutator in the source added it; False for the command line
+    # whether the decorator is in the flow's source, or a mutator in the source added it; otherwise the command line
+    # added it
     _flowc_static = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        """Store the arguments for `init`, which is called after the flow's configs have their values."""
+        """Ignore the arguments. `make` records them, and `init` gets them after the flow's configs have their
+        values."""
 
     def init(self, *args: object, **kwargs: object) -> None:
-        """Override this to receive the arguments, with configs replaced by their values.
+        """Override this method to receive the decorator's arguments, with configs replaced by their values.
 
         `init` is called before all other methods.
         """
@@ -129,7 +131,7 @@ def user_decorators(target: object) -> tuple[UserDecorator, ...]:
 
 
 def add(target: object, decorator: UserDecorator) -> Any:
-    """Add a decorator as the outermost one to a function or class, and return the function or class."""
+    """Add a decorator to a function or class, outside of its other decorators, and return the function or class."""
     setattr(target, USER, (*user_decorators(target), decorator))
     return target
 
@@ -148,7 +150,7 @@ def known_classes(base: type) -> list[UserDecoratorMeta]:
 
 
 def short_name(cls: type, kind: type) -> str:
-    """Return the shortest end of a class's full name that no other class of the kind shares."""
+    """Return the shortest suffix of a class's full name that identifies the class among all classes of this kind."""
     parts = full_name(cls).split(".")
     others = {full_name(other) for other in known_classes(kind)} - {full_name(cls)}
     for start in range(len(parts) - 1, 0, -1):
@@ -161,7 +163,7 @@ def short_name(cls: type, kind: type) -> str:
 def matching(name: str, classes: Iterable[_Class]) -> _Class | None:
     """Return the last class whose full name ends in `name`, or None.
 
-    The last one is used, because a file that is loaded again defines its classes again.
+    If several classes match, the last defined class is used, because reloading a file defines its classes again.
     """
     matches = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return matches[-1] if matches else None

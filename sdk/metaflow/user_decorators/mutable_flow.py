@@ -1,4 +1,4 @@
-"""`MutableFlow`: the view of a flow that a mutator gets."""
+"""`MutableFlow`: the object through which a mutator reads and changes a flow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["MutableFlow"]
 
 
 class MutableFlow(Mutable):
-    """The view of a flow that a mutator gets.
+    """The object through which a mutator reads and changes a flow.
 
     The flow's steps, parameters and configs are also attributes of the object: `flow.start.add_decorator("retry")`.
     """
@@ -96,7 +96,7 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter whose option has this name; return whether there was such a parameter.
+        """Remove the parameter with this option name. Return whether the flow had the parameter.
 
         The method can be called only in `pre_mutate`.
 
@@ -136,8 +136,8 @@ class MutableFlow(Mutable):
             deco_type: the decorator or mutator, its name, or a string such as `project:name=mine`.
             deco_args: positional arguments; only mutators accept them.
             deco_kwargs: keyword arguments; not together with arguments in the string.
-            duplicates: what to do if the flow has the decorator already: IGNORE keeps the existing one, OVERRIDE
-                replaces it, ERROR raises.
+            duplicates: what to do if the flow has the decorator already: IGNORE keeps the existing decorator, OVERRIDE
+                replaces it, ERROR raises an exception.
 
         Returns:
             The added decorator, or None if nothing was added.
@@ -189,8 +189,8 @@ class MutableFlow(Mutable):
 
         Args:
             deco_name: the name, with or without its module.
-            deco_args: positional arguments; if they or `deco_kwargs` are given, only decorators with equal arguments
-                are removed.
+            deco_args: positional arguments. If `deco_args` or `deco_kwargs` is given, only decorators with equal
+                arguments are removed.
             deco_kwargs: keyword arguments; for a built-in decorator, they must include the defaults.
 
         Returns:

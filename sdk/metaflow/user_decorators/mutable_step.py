@@ -1,4 +1,4 @@
-"""`MutableStep`: the view of a step that a mutator gets."""
+"""`MutableStep`: the object through which a mutator reads and changes a step."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class MutableStep(Mutable):
             deco_type: the decorator, its name, or a string such as `retry:times=2`.
             deco_args: positional arguments; only user-written decorators accept them.
             deco_kwargs: keyword arguments; not together with arguments in the string.
-            duplicates: what to do if the step has the decorator already: IGNORE keeps the existing one, OVERRIDE
-                replaces it, ERROR raises.
+            duplicates: what to do if the step has the decorator already: IGNORE keeps the existing decorator, OVERRIDE
+                replaces it, ERROR raises an exception.
 
         Returns:
             The added decorator, or None if nothing was added.
@@ -127,8 +127,8 @@ class MutableStep(Mutable):
 
         Args:
             deco_name: the name, with or without its module.
-            deco_args: positional arguments; if they or `deco_kwargs` are given, only decorators with equal arguments
-                are removed.
+            deco_args: positional arguments. If `deco_args` or `deco_kwargs` is given, only decorators with equal
+                arguments are removed.
             deco_kwargs: keyword arguments; for a built-in decorator, they must include the defaults.
 
         Returns:

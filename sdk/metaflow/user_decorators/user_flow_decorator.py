@@ -37,13 +37,15 @@ class FlowMutator(MutatorOfFlows, metaclass=_OfFlows):
     _flowc_kind = "FlowMutator"
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
-        """Override this to change the flow's parameters and decorators; called after the configs have their values.
+        """Override this method to change the flow's parameters and decorators. It is called after the configs have
+        their values.
 
         An exception becomes an error of the flow that names the file and line of the decorator.
         """
 
     def mutate(self, mutable_flow: MutableFlow) -> None:
-        """Override this; called after all `pre_mutate` methods, when the command line's decorators have been added."""
+        """Override this method to change decorators. It is called after all `pre_mutate` methods, when the decorators
+        of the command line have been added."""
 
     def __call__(self, flow: _Flow) -> _Flow:
         """Decorate a flow's class."""

@@ -25,7 +25,7 @@ USER_SKIP_STEP: Mapping[str, Any] = {}
 
 class _Wrapping(UserDecoratorMeta):
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
-        # Only a class that is a step mutator, too, accepts positional arguments.
+        # Positional arguments are accepted only if the class is also a step mutator.
         if args and not issubclass(cls, StepMutator):
             raise MetaflowException(
                 f"@{cls.__name__} takes its arguments by name, and decorates a step: write it above @step"
@@ -35,7 +35,7 @@ class _Wrapping(UserDecoratorMeta):
 class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     """Base class of decorators that run code before and after a step's code.
 
-    Each attempt of a task has its own instance.
+    A separate instance is created for each attempt of a task.
 
     To skip the decorated code, `pre_step` sets the attribute `skip_step` to True or to a dictionary of further
     arguments for `self.next`.
@@ -45,12 +45,12 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     skip_step: bool | Mapping[str, Any] = False
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
-        """Override this; it is called before the decorated code.
+        """Override this method, which is called before the decorated code.
 
         Args:
             step_name: the step.
             flow: the flow object of the task.
-            inputs: the inputs of a join; None for other steps.
+            inputs: the inputs of a join, or None for other steps.
 
         Returns:
             None, or a function to run instead of the step's code; its arguments are `flow` and, in a join, the inputs.
@@ -60,7 +60,7 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     def post_step(
         self, step_name: str, flow: FlowSpec, exception: Exception | None = None
     ) -> Exception | tuple[Exception | None, Mapping[str, Any] | bool | None] | None:
-        """Override this; it is called after the decorated code.
+        """Override this method, which is called after the decorated code.
 
         Args:
             step_name: the step.
@@ -70,7 +70,7 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
         Returns:
             None if the step has succeeded, or an exception to raise. A tuple (None or an exception, dictionary of
             further arguments to `self.next`) is also possible; the arguments are used if `self.next` has not been
-            called. True and False in the tuple have no effect.
+            called. False as the first item, and True or False as the second item, have no effect.
         """
         return exception
 
@@ -81,17 +81,19 @@ class StepMutator(MutatorOfSteps):
     _flowc_kind = "StepMutator"
 
     def pre_mutate(self, mutable_step: MutableStep) -> None:
-        """Override this to add step mutators and decorators; called after the configs have their values.
+        """Override this method to add step mutators and decorators. It is called after the configs have their values.
 
         An exception becomes an error of the flow that names the file and line of the decorator.
         """
 
     def mutate(self, mutable_step: MutableStep) -> None:
-        """Override this; called after all `pre_mutate` methods, when the command line's decorators have been added."""
+        """Override this method to change decorators. It is called after all `pre_mutate` methods, when the decorators
+        of the command line have been added."""
 
 
 class GeneratorDecorator(UserStepDecorator):
-    """Implements `@user_step_decorator`: the generator runs to its `yield` before the step, and continues after it."""
+    """Implements `@user_step_decorator`: the generator runs to its `yield` before the step, and continues after the
+    step."""
 
     _flowc_function: Any  # each class that `user_step_decorator` creates sets this attribute as a static method
     _flowc_running: Generator[Any, None, Any]
@@ -129,7 +131,8 @@ class GeneratorDecorator(UserStepDecorator):
         return None
 
     def post_step(self, step_name: str, flow: FlowSpec, exception: Exception | None = None) -> Any:
-        """Continue the generator after its `yield`, where the step's exception is raised, and return its result.
+        """Continue the generator after its `yield`, at which the step's exception is raised, and return the generator's
+        result.
 
         Raises:
             MetaflowException: the generator yielded a second time.

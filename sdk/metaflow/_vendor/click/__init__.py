@@ -1,4 +1,4 @@
-"""`metaflow._vendor.click` is click itself."""
+"""`metaflow._vendor.click` is the same module as `click`."""
 
 from __future__ import annotations
 

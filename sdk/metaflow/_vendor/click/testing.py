@@ -1,3 +1,4 @@
-"""`metaflow._vendor.click.testing` is `click.testing` itself; this file declares its names to type checkers."""
+"""`metaflow._vendor.click.testing` is the same module as `click.testing`. This file declares its names for type
+checkers."""
 
 from click.testing import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]

@@ -1,4 +1,4 @@
-"""`current.card`: the object through which steps append to their cards. Wrong use causes a warning, not an error."""
+"""`current.card`: the object through which steps append to their cards. Invalid calls cause a warning, not an error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CardComponents:
 
         Args:
             component: a component of `metaflow.cards`, or of a class derived from MetaflowCardComponent.
-            id: the component's key in `components`; it replaces a component with the same id.
+            id: the component's key in `components`. The component replaces an earlier component with the same id.
         """
         if not isinstance(component, MetaflowCardComponent):
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
@@ -67,8 +67,8 @@ class CardComponents:
     def refresh(self, data: object = None, force: bool = False) -> None:
         """Show the current state of the card while the step runs.
 
-        The card is rendered only if the latest refresh is done and older than the card's `refresh_interval`; otherwise
-        the call does nothing. The final page always shows all components and data.
+        If the previous refresh is not done yet, or is younger than the card's `refresh_interval`, the call does
+        nothing. The final page always shows all components and data.
 
         Args:
             data: data for the method `refresh` of a custom card; the data is kept until other data replaces it.
@@ -142,7 +142,8 @@ class CurrentCards:
         self._default, self._why = self._choose()
 
     def _choose(self) -> tuple[CardComponents | None, str]:
-        """Return the card that `current.card` without an id means, and an empty text; or None and the reason."""
+        """Choose the card for `current.card` without an id. Return it and an empty string, or None and the reason why
+        no card was chosen."""
         editable = [(renderer.card, components) for renderer, components in self._all if renderer.editable]
         chosen = [components for card, components in editable if card.customize]
         chosen = chosen or [components for card, components in editable if len(editable) == 1 or card.id is None]
@@ -157,12 +158,12 @@ class CurrentCards:
 
     def _default_card(self, method: str) -> CardComponents | None:
         if self._default is None and method == "refresh" and len(self._all) == 1:
-            return self._all[0][1]  # a card without components can still be refreshed with data
+            return self._all[0][1]  # a card that accepts no components can still be refreshed with data
         if self._default is None:
             warn(f"current.card.{method} has no effect: {self._why}")
         return self._default
 
-    # -- methods for the card without an id
+    # -- methods that apply to the card chosen for `current.card` without an id
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
         """Append a component to the card; see `CardComponents.append`."""
@@ -189,7 +190,7 @@ class CurrentCards:
         """The components of the card by their ids."""
         return card.components if (card := self._default_card("components")) is not None else {}
 
-    # -- one of several
+    # -- access to one card by its id or type
 
     def __getitem__(self, id: str) -> CardComponents:
         if id in self._by_id:
@@ -212,12 +213,12 @@ class CurrentCards:
 
 
 def _rendered(component: MetaflowCardComponent) -> str:
-    """Return the rendered component as JSON. If the card cannot show the component, return a failure and print a
-    warning."""
+    """Render a component and return it as JSON. If that fails, print a warning and return the JSON of an error
+    component."""
     try:
         value = component.render()
         text = json_text.dumps(value)
-    except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
+    except StepTimeout:  # raised when the step's time limit expires, at any line; it is no error of the component
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)

@@ -17,8 +17,8 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
     """Return the picture of a flow's graph as SVG.
 
     Args:
-        steps: step name -> `{"next": […], "type": …, "doc": …}`, the form of `graph` of a card.
-        here: the step to highlight; empty to highlight none.
+        steps: step name -> `{"next": […], "type": …, "doc": …}`, as in the argument `graph` of a card.
+        here: the step to highlight, or an empty string for no step.
     """
     following = {name: [target for target in step["next"] if target in steps] for name, step in steps.items()}
     back = _back_edges(following)
@@ -35,7 +35,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>'
     )
-    # the minimum width of a readable picture; if it exceeds the page's width, the page scrolls
+    # the minimum width of a readable picture; on a narrower page, the user scrolls the picture
     least = min(width, max(600, round(width * 0.7)))
     return (
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
@@ -59,9 +59,9 @@ def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, lis
 
 
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
-    """Return the edges that lead back in a loop, found by a depth-first search."""
+    """Return the edges that close a loop, which a depth-first search finds."""
     edges: set[_Edge] = set()
-    state: dict[str, int] = {}  # the state of each visited step: 1: on the current path, 2: all successors visited
+    state: dict[str, int] = {}  # the state of each visited step: 1 on the current path, 2 if all successors are visited
     for root in following:
         if root in state:
             continue
@@ -82,12 +82,13 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the columns of node names, and each edge as a chain of names, one for each column that it crosses."""
+    """Return the columns of the drawing, as lists of names, and each edge as a list of names, one per column that the
+    edge crosses."""
     edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
     rank = dict.fromkeys(following, 0)
     waiting = {name: sum(target == name for _, target in edges) for name in following}
     ready = [name for name, count in waiting.items() if not count]
-    for name in ready:  # grows during the loop
+    for name in ready:  # the list grows during the loop
         for target in (end for start, end in edges if start == name):
             rank[target] = max(rank[target], rank[name] + 1)
             waiting[target] -= 1
@@ -114,7 +115,7 @@ def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list
 
 
 def _places(columns: list[list[str]]) -> dict[str, tuple[float, float]]:
-    """Return the position of the middle of the left side of each step's box."""
+    """Return for each step the position of the middle of the left side of its box."""
     tallest = max(len(column) for column in columns)
     return {
         name: (

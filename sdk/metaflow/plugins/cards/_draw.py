@@ -1,4 +1,5 @@
-"""Conversion of components, given as dicts, to HTML. All text in the components is escaped, except in `html`."""
+"""Conversion of components, given as dicts, to HTML. All text in the components is escaped, except in components of the
+type `html`."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(components: Iterable[object]) -> str:
-    """Return components as HTML, one below the other; consecutive value boxes are side by side."""
+    """Return components as HTML. Components are placed one below the other, consecutive value boxes side by side."""
     parts, boxes = [], ""
     for component in components:
         drawn = draw(component)
@@ -33,8 +34,8 @@ def draw(component: Any) -> str:
     """Return one component as HTML.
 
     Args:
-        component: a dict of the form of the built-in components, or a string of HTML from a user-defined component.
-            Dicts of an unknown type are shown as JSON.
+        component: a dict as a built-in component returns it, or a string of HTML from a user-defined component. Dicts
+            of an unknown type are shown as JSON.
     """
     if isinstance(component, str):
         return f'<div class="html">{component}</div>'
@@ -126,7 +127,7 @@ def _table(component: Mapping[str, Any]) -> str:
 
 
 def _side(rows: list[Any], column: int) -> str:
-    """Return the alignment of a column: numbers, their heading and missing values are aligned to the right."""
+    """Return the alignment of a table column: a column of numbers and missing values is aligned to the right."""
     values = [row[column] for row in rows if column < len(row) and row[column] is not None]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return ' class="number"' if values and numbers else ""

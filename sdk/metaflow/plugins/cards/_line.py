@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 56, 3
-_COLUMNS = 150  # the number of columns of the chart; each shows only the smallest and the largest value of its points
+_COLUMNS = 150  # the number of columns of the chart; a column shows only the smallest and the largest of its values
 
 
 def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
-    """Return a line chart of the points as SVG; an empty string if fewer than two values are finite.
+    """Return a line chart of the points as SVG, or an empty string if fewer than two values are finite.
 
     Args:
-        points: pairs (x, y), in any order. At NaN and infinite values, the line is interrupted.
+        points: pairs (x, y), in any order. The line has gaps at NaN and infinite values.
         label: the description for screen readers.
     """
     ordered = sorted(points, key=lambda point: point[0])
@@ -42,7 +42,7 @@ def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return fewer points, in the same order, with the smallest and the largest value of each column."""
+    """Reduce the points to the smallest and the largest value of each column; the order is kept."""
     size = math.ceil(len(points) / _COLUMNS)
     if size <= 2:
         return list(points)
@@ -59,7 +59,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _unbroken(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
-    """Yield the sections of the line between values that are not finite."""
+    """Split the points at values that are not finite; yield the sections between them."""
     part: list[tuple[float, float]] = []
     for point in points:
         if math.isfinite(point[1]):

@@ -35,7 +35,7 @@ class Maker:
         card: the @card in the intermediate representation.
         key: the key of the card's page in the store.
         cls: the flow's class.
-        kind: the class of the card; None if it is found when the card is made.
+        kind: the class of the card, or None to look up the class when the card is made.
     """
 
     def __init__(
@@ -53,9 +53,10 @@ class Maker:
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Prepare a process that renders only this card: set the step's variables, the client's store and namespace."""
+        """Prepare a process that renders only this card: set the step's environment variables, and the client's store
+        and namespace."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
-        ambient().open_bucket = None  # this process forks no tasks, so it may connect to a bucket itself
+        ambient().open_bucket = None  # this process forks no tasks, so it may open connections to a bucket
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 
@@ -102,7 +103,7 @@ class Maker:
     def _task(self) -> client.Task:
         step, path, number = self.attempt
         reader = RunReader(self.run)
-        reader.flow = self.flow  # the flow is known, so the reader need not read it from the store
+        reader.flow = self.flow  # the reader uses this object instead of reading the flow from the store
         return client.Task._of(reader, (self.run.flow, self.run.id, step, task_id(step, path)), number - 1)
 
     def _new_token(self, instance: MetaflowCard, task: client.Task, data: dict[str, Any]) -> str:
@@ -127,19 +128,20 @@ class Maker:
         self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
 
 
-# id of the flow -> (flow, steps); while the flow is in the table, no other object can have its id
+# id(flow) -> (flow, steps); the table keeps the flow alive, so that no other object gets the same id
 _steps: dict[int, tuple[Flow, dict[str, Any]]] = {}
 
 
 def steps_of(flow: Flow) -> dict[str, Any]:
-    """Return the steps of a flow in the form of the argument `graph` of a card. A second call returns the same dict."""
+    """Return the steps of a flow in the form of the argument `graph` of a card. All calls for a flow return the same
+    dict."""
     if id(flow) not in _steps:
         _steps[id(flow)] = flow, cast("dict[str, Any]", graph_info(flow)["steps"])
     return _steps[id(flow)][1]
 
 
 def _accepted_arguments(cls: type, arguments: dict[str, object]) -> dict[str, Any]:
-    """Return the arguments for the card class; older classes have no argument `flow`."""
+    """Return the arguments that the card's class accepts: older classes have no argument `flow`."""
     parameters = inspect.signature(cls).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return arguments

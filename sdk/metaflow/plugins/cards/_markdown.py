@@ -1,4 +1,4 @@
-"""Conversion of Markdown to HTML. HTML in the Markdown is escaped, and so are links that execute code."""
+"""Conversion of Markdown to HTML. HTML in the Markdown is escaped. Links that would execute code are escaped, too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 
 def to_html(text: str) -> str:
-    """Return the text as HTML; as plain text if the Markdown library is missing, for example in a user's own image."""
+    """Return Markdown as HTML. If the Markdown library is missing, for example in a user's own image, return the text
+    as escaped plain text."""
     parser = _parser()
     if parser is None:
         return f'<pre class="plain" title="markdown-it-py is not installed">{escape(text)}</pre>'

@@ -1,4 +1,4 @@
-"""The HTML page of a card: it is self-contained, and its content security policy forbids all requests."""
+"""The HTML page of a card. The page is self-contained, and its content security policy forbids all network requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
 
 def page(title: str, body: str, *, vega: bool = False) -> str:
-    """Return the self-contained HTML page of a card, with a content security policy that forbids all requests.
+    """Return the self-contained HTML page of a card, with a content security policy that forbids all network requests.
 
     Args:
         title: plain text, which is escaped.

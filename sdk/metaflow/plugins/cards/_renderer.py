@@ -1,9 +1,9 @@
-"""Renders the cards of an attempt: built-in cards in the task's process, other cards in a process of their own.
+"""Renders the cards of an attempt. A built-in card is rendered in the task's process if the store is a directory; every
+other card is rendered in a separate process.
 
-The code of other cards can fail, hang or end its process, and must not harm the step. The process of such a card is
-forked before the step's code runs: later, the task may have threads and connections to a bucket, and a process with
-threads or connections must not fork. The child process waits until it receives the components, as JSON through a
-socket.
+The code of a custom card can fail, hang or end its process, but must not affect the step. The separate process of a
+card is forked before the step's code runs. Later, the task may have threads and connections to a bucket, and then it
+must not fork. The child process waits until it receives the components, as JSON through a socket.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class Renderer(Protocol):
         ...
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Begin to render the final page from the JSON of the components; return the failure if that is impossible.
+        """Start rendering the final page from the JSON of the components. Return the failure if rendering cannot start.
 
         Args:
             message: the JSON of the components.
-            deadline: the time, on the monotonic clock, until which an unfinished refresh is awaited.
+            deadline: the time, on the monotonic clock, until which to wait for an unfinished refresh.
         """
         ...
 
@@ -82,8 +82,7 @@ class Renderer(Protocol):
 
 @final
 class OwnRenderer:
-    """Renders a built-in card in the task's process: the card's code is flowc's own, and neither hangs nor ends the
-    process.
+    """Renders a built-in card in the task's process, which is safe because the card's code is part of flowc.
 
     A refresh is rendered during the call of `refresh`, and the final page after the attempt has been reported.
     """
@@ -101,22 +100,23 @@ class OwnRenderer:
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
         """Render and store the current state of the card; an error causes a warning."""
         text = message()
-        if self._started:  # false if `start` was not called, as in a test that runs one step
+        if self._started:  # false if `start` was not called, for example in a test that runs a single step
             try:
                 self.maker.make(text, final=False)
-            except StepTimeout:  # raised in any line when the step's time is up; it is no error of the card
+            except StepTimeout:  # raised when the step's time limit expires, at any line; it is no error of the card
                 raise
             except Exception as error:
                 warn(f"a refresh of the card '{self.card.type}' failed: {Failure.from_error(error).short}")
         return True
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Keep the message for `finish`."""
+        """Store the message until `finish` is called."""
         self._message = message
         return None
 
     def finish(self, deadline: float) -> Failure | None:
-        """Render and store the final page; return the failure, such as a page that is not stored at the deadline."""
+        """Render and store the final page. Return the failure if rendering fails or does not finish before the
+        deadline."""
         try:
             with _limited(deadline - time.monotonic()):
                 self.maker.make(self._message, final=True)
@@ -138,7 +138,8 @@ class _LateError(BaseException):
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """Raise _LateError in the `with` block after this time. The timer is free, because the step has ended."""
+    """Raise _LateError in the `with` block after this time. The process has only one timer, which is free because the
+    step has ended."""
 
     def expire(signum: int, frame: object) -> None:
         raise _LateError
@@ -158,7 +159,7 @@ def _late(card: Card) -> Failure:
 
 @final
 class ProcessRenderer:
-    """Renders a card in a process, and holds the parent's end of the socket to it."""
+    """Renders a card in a child process. The object holds the parent's end of the socket that connects to the child."""
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
         self.card, self.maker = card, maker
@@ -166,21 +167,22 @@ class ProcessRenderer:
         self.socket: socket.socket | None = None
         self._pid = 0
         self._busy = False  # whether the process has not yet answered the last request
-        # whether an exception of the step, such as its timeout, interrupted the sending of a message
+        # whether an exception in the step, such as its timeout, interrupted sending or receiving a message
         self._torn = False
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
-        """Fork the process. The child ends when it has made the card, or when this process ends.
+        """Fork the child process, which ends when it has stored the card's final page or when this process ends.
 
         Args:
-            prctl: the function of the C library, loaded before the fork, because an import after the fork could wait
-                for a lock that another thread held. The argument is None on systems without `prctl`.
-            others: the renderers that were started earlier. The child closes its copies of the sockets of these
-                renderers; otherwise their processes would not notice the end of this process.
+            prctl: the function `prctl` of the C library. It is loaded before the fork, because an import after the fork
+                could wait forever for a lock that another thread held at the fork. The argument is None on systems
+                without `prctl`.
+            others: the renderers that were started earlier. The child closes its copies of their sockets; otherwise the
+                processes of these renderers would not notice the end of the task's process.
         """
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # otherwise the child would also write the text that this process has buffered
+            stream.flush()  # otherwise the child would inherit the buffered text and write it, too
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
@@ -191,7 +193,7 @@ class ProcessRenderer:
                 for each in (ours, *(other.socket for other in others if isinstance(other, ProcessRenderer))):
                     if each is not None:
                         each.close()
-                if os.getppid() == parent:  # false if the parent ended before prctl took effect
+                if os.getppid() == parent:  # false if the parent process ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0
             finally:
@@ -200,14 +202,14 @@ class ProcessRenderer:
         self.socket = ours
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Request that the process renders the current state of the card.
+        """Send a request to the child process to render the current state of the card.
 
         Args:
             message: a function that returns the JSON of the components; called only if the JSON will be sent.
             wait: whether to wait until the previous refresh is done, at most the card's timeout.
 
         Returns:
-            False if the previous refresh is not done yet; then nothing was sent.
+            False if no request was sent, because the previous refresh is not done yet or the child process has died.
         """
         if self.socket is None:  # no process was started, for example in a test that runs one step
             message()
@@ -220,16 +222,16 @@ class ProcessRenderer:
                 if answer != _DONE:
                     warn(f"a refresh of the card '{self.card.type}' failed: {Failure.unpacked(answer).short}")
             self._send(_REFRESH, message())
-        except (OSError, EOFError):  # the process has died: the method `finish` reports it
+        except (OSError, EOFError):  # the child process has died, which the method `finish` reports
             return False
         return True
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Request that the process renders the final page.
+        """Send a request to the child process to render the final page.
 
         Args:
             message: the JSON of the components.
-            deadline: the time, on the monotonic clock, until which an unfinished refresh is awaited.
+            deadline: the time, on the monotonic clock, until which to wait for an unfinished refresh.
 
         Returns:
             The failure if the request cannot be sent, otherwise None.
@@ -245,7 +247,7 @@ class ProcessRenderer:
         return None
 
     def finish(self, deadline: float) -> Failure | None:
-        """Wait until the final page is made, and end the process.
+        """Wait until the child process has stored the final page, then end the child process.
 
         Args:
             deadline: the time, on the monotonic clock, at which the process is killed.
@@ -263,7 +265,7 @@ class ProcessRenderer:
         return None if answer == _DONE else Failure.unpacked(answer)
 
     def leave(self) -> None:
-        """End the process; no final page is rendered."""
+        """End the child process without rendering a final page."""
         if self.socket is not None:
             self._end()
 
@@ -272,7 +274,7 @@ class ProcessRenderer:
         return _late(self.card)
 
     def _end(self) -> str:
-        """End the process after its last response; return a description of how it ended."""
+        """End the child process after its last response. Return a description of how the process ended."""
         assert self.socket is not None
         self.socket.close()
         try:
@@ -280,14 +282,15 @@ class ProcessRenderer:
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
         except ChildProcessError:
-            # the step's code itself has waited for all children of its process, including the card's process
+            # the step's code has waited for all child processes, including the card's process
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"its process {how}"
 
     def _gone(self) -> bool:
-        """Wait briefly for the process to end: it ends when the socket is closed, unless it is rendering."""
+        """Wait up to 0.2 s for the end of the child process, which ends when the socket is closed, unless it is
+        rendering."""
         deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline:
             if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
@@ -304,7 +307,7 @@ class ProcessRenderer:
         self._torn = False
 
     def _answer(self, deadline: float) -> bytes | None:
-        """Return the response of the process; None if there is no response before the deadline. Raises EOFError."""
+        """Return the response of the process, or None if no response arrives before the deadline. Raises EOFError."""
         assert self.socket is not None
         if not select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
             return None
@@ -326,7 +329,8 @@ def _receive(source: socket.socket, size: int) -> bytes:
 
 
 def _serve(maker: Maker, source: socket.socket) -> None:
-    """The main loop of the child: render pages on request, until the final page is made or the task has ended."""
+    """Run the main loop of the child process: render pages on request, until the final page is stored or the task has
+    ended."""
     kind, entered = _REFRESH, False
     while kind != _FINAL:
         try:

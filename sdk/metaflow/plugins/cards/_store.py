@@ -1,7 +1,7 @@
 """The cards in the store: objects next to the run's records, `…/cards/STEP/PATH-N/TYPE[-ID]-HASH.html` for attempt N.
 
-One listing of the store finds all cards of an attempt, or all cards of a step. A card that is rendered again keeps its
-key. For each page there may be an object `….data.json` with the data of the latest refresh.
+One listing of the store returns all cards of an attempt, or all cards of a step. If a card is rendered again, its key
+does not change. If the card was refreshed, an object `….data.json` next to the page has the data of the latest refresh.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: st
 def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile]:
     """Return the cards of an attempt, sorted by key: by type, then by id.
 
-    The function makes one listing of the store.
+    The function lists the store once.
     """
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
@@ -72,7 +72,7 @@ def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile
 class TaskCardFiles(NamedTuple):
     """The cards of a task.
 
-    `origin` is the pathspec of the reused task with these cards; None if they are the task's own.
+    `origin` is the pathspec of the reused task with these cards, or None if the cards are the task's own.
     """
 
     run: RunStore
@@ -116,7 +116,7 @@ def steps_with_cards(run: RunStore) -> list[str]:
     begun = run.steps()
     try:
         graph = Graph(run.executes())
-    except NotFound:  # another command has deleted the run in the meantime
+    except NotFound:  # another command has deleted the run meanwhile
         return begun
     except RecordError as error:
         unreadable.tell(error)
@@ -138,7 +138,8 @@ def read(objects: Objects, key: str) -> str:
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """Return the data of the latest refresh; None if there is none, or, after a warning, if it cannot be read.
+    """Return the data of the latest refresh, or None if the card was never refreshed. If the data cannot be read, print
+    a warning and return None.
 
     Args:
         objects: the store.

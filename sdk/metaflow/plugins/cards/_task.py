@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def warm_up(flow: Flow, step: str, cls: type) -> None:
     """Render the built-in cards of a step with a store in memory, before tasks are forked.
 
-    The forks inherit the imported modules, the assets and the picture of the graph, instead of making them again. No
-    code of the user's is called.
+    The forked tasks inherit the imported modules, the loaded assets and the picture of the graph, so no task loads them
+    again. The function calls no user code.
 
     Args:
         flow: the flow.
@@ -56,7 +56,7 @@ def warm_up(flow: Flow, step: str, cls: type) -> None:
     types = {card.type for card in next(node for node in flow.nodes if node.id == step).cards}
     for kind in CARDS:
         if kind.type in types:
-            with suppress(Exception):  # the flow may have changed the card's class: a task reports the error
+            with suppress(Exception):  # fails if the flow has changed the card's class; a task reports the error
                 Maker(run, flow, attempt, Card(type=kind.type), kind.type, cls, kind).make(message, final=True)
 
 
@@ -65,8 +65,8 @@ class TaskCards:
 
     The attribute `current` is the step's `current.card`.
 
-    The runtime calls `start` before the step's code, and `finish` or `leave_to` at the end. A card that fails causes no
-    exception in the task.
+    The runtime calls `start` before the step's code, and `finish` or `leave_to` at the end. The failure of a card never
+    raises an exception in the task.
     """
 
     def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
@@ -93,14 +93,15 @@ class TaskCards:
     def start(self) -> None:
         """Start the processes that render the cards.
 
-        The processes are forked before this process uses the store or starts a thread.
+        The method must be called before this process uses the store or starts a thread, because it forks.
         """
         prctl = load_prctl() if any(isinstance(each, ProcessRenderer) for each in self._renderers) else None
         for renderer in self._renderers:
             renderer.start(prctl, self._renderers)
 
     def collect(self) -> None:
-        """Render the components before the task's end is reported, because classes of the user may print warnings."""
+        """Convert the components to JSON before the task's end is reported, because user-defined components may print
+        warnings."""
         self._messages = [components.message() for components in self.current.get()]
 
     def finish(self) -> None:
@@ -120,13 +121,13 @@ class TaskCards:
                 self._failed(renderer, why)
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Render no cards: this task reuses the result of another task of the flow, and with it the cards.
+        """Release the renderers without rendering, if this task reuses the result of another task that has cards.
 
         Args:
             task: the reused task and its run.
 
         Returns:
-            False if the reused task has no cards, so that this task must render its own.
+            False if the reused task has no cards. The task must then render its own cards.
         """
         run = RunStore(self._run.objects, self._run.flow, task["run"])
         if not cards_of(run, task["step"], task["path"], task["attempt"]):

@@ -40,7 +40,7 @@ def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
     If several classes have the same type, built-in cards take precedence, then cards of extensions.
 
     Args:
-        warn: a function that prints a warning; called for each broken extension, which is skipped.
+        warn: a function that prints a warning. It is called for each extension that cannot be loaded, which is skipped.
     """
     by_type: dict[str, type[MetaflowCard]] = {}
     for card in (*_extended(warn), *_own()):
@@ -54,13 +54,13 @@ def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]
 
     Args:
         type_name: `@card(type=…)`.
-        warn: a function that prints a warning; called for each broken extension, which is skipped, and for each class
-            with the type of a built-in card.
+        warn: a function that prints a warning. It is called for each extension that cannot be loaded, which is skipped,
+            and for each class with the type of a built-in card.
 
     Raises:
         CardClassFoundException: there is no card of this type; the message lists the known types.
     """
-    if type_name in _BUILT_IN:  # built-in cards need no import of extensions
+    if type_name in _BUILT_IN:  # for a built-in card, extensions need not be imported
         for card in (card for card in _own() if card.type == type_name):
             warn(f"{card.__name__} has the type '{type_name}' of a built-in card, and does not replace it")
         return _BUILT_IN[type_name]
@@ -72,14 +72,14 @@ def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]
 
 
 def type_names(cards: Mapping[str, type[MetaflowCard]]) -> str:
-    """Return the types that messages list: `blank`, `default` and all types that are not built in."""
+    """Return the card types that error messages list: `blank`, `default` and all types that are not built in."""
     return ", ".join(sorted(name for name in cards if name in ("blank", "default") or name not in _BUILT_IN))
 
 
 def _own() -> Iterator[type[MetaflowCard]]:
     """Yield the card classes that the flow's own files define; these files are already imported."""
     classes = list(MetaflowCard.__subclasses__())
-    for card in classes:  # grows during the loop
+    for card in classes:  # the list grows during the loop
         classes += card.__subclasses__()
         if not card.__module__.startswith((_OURS, f"{_EXTENSION}.")) and card.type is not None:
             yield card
@@ -112,7 +112,8 @@ def _modules(directory: str) -> list[str]:
 
 
 def _load(module: str, warn: Callable[[str], None]) -> bool:
-    """Import a module; return False if it does not exist, or, after a warning, if importing it fails."""
+    """Import a module. Return False if the module does not exist. If importing the module fails, print a warning and
+    return False."""
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -20,7 +20,7 @@ def warn(text: str) -> None:
 
 
 class Failure(NamedTuple):
-    """The reason for a failure: a short text, and a long text with the traceback."""
+    """The description of a card's failure: a short text, and a long text with the traceback."""
 
     short: str
     whole: str
@@ -37,7 +37,7 @@ class Failure(NamedTuple):
         return cls(short, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
     def packed(self) -> bytes:
-        """Encode the failure as bytes for the socket."""
+        """Encode the failure as bytes, to send it through the socket to the parent process."""
         return json_text.dumps(self).encode()
 
     @classmethod

@@ -58,7 +58,7 @@ class Card:
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the card belongs to another task, whose result this task reused."""
+        """Whether the card was made by another task whose result this task reused."""
         return self.origin_pathspec is not None
 
     def get(self) -> str:
@@ -71,7 +71,7 @@ class Card:
         return _store.read(self._run.objects, self._file.key)
 
     def get_data(self) -> dict[str, Any] | None:
-        """Return the data of the latest refresh; None if the card was never refreshed.
+        """Return the data of the latest refresh, or None if the card was never refreshed.
 
         Returns:
             `{"reload_token": …, "data": …, "created_on": …}`. `data` is what the card's method `refresh` returned;
@@ -83,7 +83,7 @@ class Card:
     def view(self) -> bool:
         """Open the card in the browser. Without a browser, print the path of the card's file and return False.
 
-        The file is in the directory for temporary files; flowc does not delete it.
+        The file is in the system's directory for temporary files, and flowc does not delete it.
         """
         if self._temporary is None:
             with tempfile.NamedTemporaryFile("wb", prefix="card-", suffix=".html", delete=False) as file:
@@ -115,7 +115,7 @@ class CardContainer(Sequence[Card]):
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the cards belong to another task, whose result this task reused."""
+        """Whether the cards were made by another task whose result this task reused."""
         return self.origin_pathspec is not None
 
     def __len__(self) -> int:

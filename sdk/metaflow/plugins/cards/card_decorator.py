@@ -13,7 +13,7 @@ __all__ = ["CardDecorator"]
 
 
 class CardDecorator(StepDecorator):
-    """A card of a step. The class has no hooks: flowc makes the card from its attributes."""
+    """A card of a step. The class has no hooks, because flowc makes the card from the decorator's attributes."""
 
     name = "card"
     defaults: ClassVar[Mapping[str, Any]] = {

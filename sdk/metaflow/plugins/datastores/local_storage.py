@@ -22,7 +22,7 @@ _META = "_meta"
 
 
 def _write(path: str, stream: BinaryIO) -> None:
-    """Write a file atomically: a reader sees the complete file or no file.
+    """Write a file atomically: other processes see the complete file or no file.
 
     The umask determines the file's permissions.
     """
@@ -38,14 +38,15 @@ def _write(path: str, stream: BinaryIO) -> None:
 
 
 class LocalStorage(DataStoreStorage):
-    """A directory. The metadata of a file is in a JSON file next to it."""
+    """The storage in a directory. The metadata of a file is in a JSON file in the same directory."""
 
     TYPE = "local"
     METADATA_DIR = _META
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root of the running task's store, or of the default store; None if the store is a bucket."""
+        """Return the root of the running task's store, or of the default store. If that store is a bucket, return
+        None."""
         from flowc_runtime.base.ambient import ambient
         from flowc_runtime.base.config.whereabouts import default_url
 
@@ -58,7 +59,7 @@ class LocalStorage(DataStoreStorage):
         os.makedirs(path, exist_ok=True)
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Return for each path whether the file exists."""
+        """Return a list that contains for each path whether the file exists."""
         return [os.path.isfile(self.full_uri(path)) for path in paths]
 
     def info_file(self, path: str) -> tuple[bool, Any]:
@@ -72,20 +73,20 @@ class LocalStorage(DataStoreStorage):
             return True, None
 
     def size_file(self, path: str) -> int | None:
-        """Return the file's size in bytes; None if it does not exist."""
+        """Return the file's size in bytes, or None if the file does not exist."""
         try:
             return os.path.getsize(self.full_uri(path))
         except OSError:
             return None
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return the entries directly below these directories."""
+        """Return the entries directly below each of the given directories."""
         return [entry for path in paths for entry in sorted_entries(str(self.datastore_root), path)]
 
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Store contents. A reader sees a complete file or no file.
+        """Store contents. Each file is written atomically: other processes see the complete file or no file.
 
         Args:
             path_and_bytes_iter: pairs of a path below the root and a binary stream, or of a path and (stream, metadata
@@ -106,7 +107,7 @@ class LocalStorage(DataStoreStorage):
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
         """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path.
 
-        The files are the stored files themselves, not copies: the caller must not change them.
+        The returned paths are those of the stored files, not of copies, so the caller must not change the files.
         """
         files = []
         for path in keys:

@@ -1,4 +1,4 @@
-"""Transfer of data between steps and object stores."""
+"""Functions and classes with which steps transfer data to and from object stores."""
 
 from metaflow.plugins.datatools.s3 import S3, MetaflowS3Exception
 

@@ -1,6 +1,6 @@
 """Distributed training with PyTorch in a `@parallel` step.
 
-This module does not import torch; the step's own code does.
+This module does not import torch; only the step's code imports it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class PytorchParallelDecorator(ParallelDecorator):
 def setup_torch_distributed(master_port: int | str | None = None) -> None:
     """Set the environment variables from which `torch.distributed.init_process_group` reads the members of the group.
 
-    The variables are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and one with the backend for
-    Lightning. By default, the port is the same in all tasks of a run and differs between runs.
+    The variables are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and a variable with the backend for
+    PyTorch Lightning. By default, the port is derived from the run's id: it is the same in all tasks of a run, and
+    usually differs between runs.
 
     Raises:
         MetaflowException: the code does not run in a task of a step with `num_parallel`.

@@ -30,7 +30,7 @@ _CONDA = late_pattern(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<
 
 
 class ParserValueError(MetaflowException):
-    """The file contains a line that is not a requirement with a version."""
+    """A line of the file is not a supported requirement, or the file names several versions of Python."""
 
     headline = "Value error"
 
@@ -39,8 +39,8 @@ def requirements_txt_parser(content: str) -> dict[str, Any]:
     """Return the packages of a requirements.txt.
 
     In versions, `==` is omitted: `pandas==2.0` becomes `{"pandas": "2.0"}`. A requirement of `python` becomes the
-    Python version. The line `-e file:.`, which means the project itself, is ignored, since the project's code is
-    packaged with the flow. The grammar of lines is that of PEP 508.
+    Python version. The line `-e file:.`, which stands for the project that contains the file, is ignored, since the
+    project's code is packaged with the flow. Each line has the syntax of PEP 508.
 
     Args:
         content: the text of the file.

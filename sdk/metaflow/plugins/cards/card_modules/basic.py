@@ -1,4 +1,5 @@
-"""The built-in cards: the default card, the blank card, the error card and the card with the pathspec."""
+"""The built-in cards: the default card, the blank card, the error card, and a card that shows only the task's
+pathspec."""
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ def read_file(path: str) -> str:
 
 
 class BlankCard(MetaflowCard):
-    """A card with only the components that the step appends."""
+    """A card that shows only the components that the step appends."""
 
     type: ClassVar[str | None] = "blank"
     ALLOW_USER_COMPONENTS = True
@@ -102,7 +103,7 @@ class BlankCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a string that is different at each call, so that every refresh renders the page again."""
+        """Return a string that differs for each refresh, so that every refresh renders the page again."""
         return f"{data['render_seq']}"
 
     def _ended(self, task: Task) -> str:
@@ -167,7 +168,7 @@ class TaskSpecCard(MetaflowCard):
         return f"{task.pathspec}"
 
 
-# -- parts of a page
+# -- sections of the page
 
 
 def _section(title: str | None, body: str) -> str:
@@ -193,7 +194,8 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 def _state(task: Task) -> tuple[str, str]:
     outcome = task._view.outcome
     if outcome is None:
-        # the attempt is active; if it is killed later, the page stays as it is, so the text names the time of rendering
+        # the attempt is active; the text names the current time, because the page stays unchanged if the attempt is
+        # killed later
         return "", f"running at {time.strftime('%H:%M:%S')}"
     return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[outcome]
 
@@ -222,7 +224,8 @@ def _parameters(task: Task) -> str:
 
 
 def _metrics(task: Task) -> str:
-    """Return the metrics of the task as HTML: the last value of each, and a line chart if there are several points."""
+    """Return the metrics of the task as HTML: the last value of each metric, and a line chart for metrics with several
+    points."""
     if (record := task._record) is None or not task.metrics:
         return ""
     series = points_of(record, task._reader.store.objects)

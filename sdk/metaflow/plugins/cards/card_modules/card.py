@@ -18,8 +18,8 @@ __all__ = ["MetaflowCard", "MetaflowCardComponent"]
 class MetaflowCard:
     """The base class of cards; a subclass overrides `render`, which returns the HTML for one task.
 
-    The object is created in a process of its own, after the step's code. An exception in a method of the card is a
-    failure of the card, not of the step.
+    A custom card is created and rendered in a separate process, not in the step's process. An exception in a method of
+    the card is a failure of the card, not of the step.
 
     Args:
         options: the options of `@card(options=…)`.
@@ -54,7 +54,7 @@ class MetaflowCard:
         graph: Mapping[str, Any] | None = None,
         flow: Any = None,
     ) -> None:
-        """Subclasses store the arguments that they need; this method stores none."""
+        """Subclasses store the arguments that they use; this method does nothing."""
 
     def _get_mustache(self) -> ModuleType:
         """Return the engine for Mustache templates. The engine's method is `render(template, {"name": …})`."""
@@ -91,7 +91,7 @@ class MetaflowCard:
         return None
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a string that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE.
+        """Return a string that changes when the HTML must be rendered again; called only with RELOAD_POLICY_ONCHANGE.
 
         Args:
             task: the client's object of the task.
@@ -122,5 +122,5 @@ class MetaflowCardComponent:
         raise NotImplementedError
 
     def render(self) -> Any:
-        """Return the component as HTML, or as a JSON-serialisable dict in the form of the built-in components."""
+        """Return the component as HTML, or as a JSON-serialisable dict like those of the built-in components."""
         raise NotImplementedError

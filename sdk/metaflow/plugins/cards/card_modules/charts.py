@@ -16,7 +16,7 @@ __all__ = ["VegaChart"]
 class VegaChart(UserComponent):
     """A chart, described in Vega-Lite or Vega.
 
-    The description must include the data, since a card cannot load anything.
+    The description must include the data, since a card cannot send network requests.
 
     >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
 
@@ -44,7 +44,7 @@ class VegaChart(UserComponent):
     def update(self, spec: Mapping[str, object] | None = None) -> None:
         """Show another chart.
 
-        Without an argument, draw the current description again, which the caller may have modified in place.
+        Without an argument, draw the current description again: the caller may have modified it in place.
         """
         if spec is not None:
             self._spec, self._wrong = spec, None
@@ -72,7 +72,7 @@ def _of_altair(chart: object) -> object:
 
 
 def _loaded(spec: object) -> str | None:
-    """Return the first address from which the chart would load data; None if the chart includes all its data."""
+    """Return the first address from which the chart would load data, or None if the chart includes all its data."""
     if isinstance(spec, Mapping):
         data = spec.get("data")
         for source in data if isinstance(data, list) else [data]:

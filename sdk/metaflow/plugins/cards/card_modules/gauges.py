@@ -44,7 +44,7 @@ class ProgressBar(UserComponent):
 
         Args:
             new_value: the current value.
-            metadata: the text below the bar; None leaves it unchanged.
+            metadata: the text below the bar, or None to leave the text unchanged.
         """
         self._value = new_value
         if metadata is not None:

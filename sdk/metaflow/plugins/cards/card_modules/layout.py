@@ -1,7 +1,7 @@
 """Basic components from which card packages build their cards: pages, sections, headings, texts and their contents.
 
-Each component renders itself as a dict in Metaflow's format. The built-in cards convert the dicts to HTML, and a card
-with its own script can do the same.
+Each component renders itself as a dict in Metaflow's format. The built-in cards convert these dicts to HTML in Python;
+a custom card can also convert them with its own JavaScript.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class DefaultComponent(MetaflowCardComponent):
 
 
 class _Holder(DefaultComponent):
-    """A component that contains others: components, their dicts, or HTML."""
+    """A component that contains other components, given as objects, as dicts or as HTML."""
 
     def __init__(
         self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[object] = ()
@@ -65,7 +65,7 @@ class _Holder(DefaultComponent):
         additional_allowed_types: Sequence[type] = (str, dict),
         allow_unknowns: bool = False,
     ) -> list[Any]:
-        """Return the dicts of the components, and the values whose type is allowed, in their order.
+        """Return the dicts of the components and the values of an allowed type, in the given order.
 
         Args:
             component_array: a list of components and values.
@@ -116,7 +116,7 @@ class SectionComponent(_Holder):
 class TableComponent(DefaultComponent):
     """A table of texts, numbers and dicts of components.
 
-    If `vertical` is true, the headers are in front of the rows.
+    If `vertical` is true, each header is to the left of its row.
     """
 
     type = "table"

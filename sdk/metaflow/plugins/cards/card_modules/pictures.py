@@ -11,7 +11,7 @@ from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, re
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
 
 __all__ = ["Image"]
-_DENSITY = 2  # pixels of the figure per pixel of the page, so that the picture is sharp on high-resolution screens
+_DENSITY = 2  # pixels of the figure per CSS pixel, so that the picture is sharp on high-resolution screens
 
 
 class Image(UserComponent):
@@ -21,7 +21,7 @@ class Image(UserComponent):
     ...     current.card.append(Image(file.read(), label="A cat"))
 
     Args:
-        src: the bytes or the URI. A network address is rejected, since a card cannot load anything.
+        src: the bytes or the URI. A URL is rejected, since a card cannot send network requests.
         label: the text below the picture.
         disable_updates: whether `update` has no effect.
     """
@@ -61,7 +61,7 @@ class Image(UserComponent):
 
         Args:
             image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.
-            label: the text below the picture; None leaves it unchanged.
+            label: the text below the picture, or None to leave the text unchanged.
         """
         if self._is_fixed():
             return

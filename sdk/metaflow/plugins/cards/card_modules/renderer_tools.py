@@ -1,4 +1,5 @@
-"""Handling of a component that fails: the card shows the error in its place, and all other components as usual."""
+"""Handling of a component that fails: the card shows the error in place of this component, and all other components as
+usual."""
 
 from __future__ import annotations
 
@@ -27,14 +28,14 @@ class NotShownError(Exception):
 def render_safely(render: _Render) -> _Render:
     """Decorate the method `render` of a component: if it raises an exception, the card shows the error instead.
 
-    An exception for the step's timeout is not caught.
+    The exception that signals the step's timeout is not caught.
     """
 
     @functools.wraps(render)
     def safe(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return render(self, *args, **kwargs)
-        except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
+        except StepTimeout:  # raised when the step's time limit expires, at any line; it is no error of the component
             raise
         except Exception as error:
             return failure(self, error)
@@ -43,12 +44,13 @@ def render_safely(render: _Render) -> _Render:
 
 
 def with_default_component_id(render: _Render) -> _Render:
-    """Return `render` unchanged: Metaflow's decorator adds an id, but flowc's components always have one."""
+    """Return `render` unchanged: Metaflow's decorator adds an id, which flowc's components always have."""
     return render
 
 
 class TaskToDict:
-    """The conversion of values to entries of an ArtifactsComponent, for card packages. All arguments are ignored."""
+    """Converts values to entries of an ArtifactsComponent, for packages with cards. All arguments of the constructor
+    are ignored."""
 
     def __init__(
         self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
@@ -74,7 +76,7 @@ def _render(component: Any) -> object:
 def failure(component: object, error: BaseException) -> dict[str, Any]:
     """Return the dict that replaces a failed component: a log with the error.
 
-    The dict's field `failed` is the short reason.
+    The dict's field `failed` contains a short reason for the failure.
     """
     why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"

@@ -83,7 +83,8 @@ def _cell(value: object) -> Any:
 
 
 def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], str | None]:
-    """Return the rows and the headers of a data frame, and a note about its size if it is shortened."""
+    """Return the rows and the headers of a data frame. If the data frame is shortened, also return a note about its
+    full size."""
     if hasattr(frame, "to_frame"):  # a series, which is a single column
         frame = frame.to_frame()
     if not hasattr(frame, "columns") or not hasattr(frame, "shape"):

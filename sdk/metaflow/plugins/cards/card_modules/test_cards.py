@@ -190,7 +190,7 @@ class TestRefreshComponentCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a string that changes when components are added or removed."""
+        """Return a string that changes when components are added or removed, and when the task ends."""
         return "final" if task.finished else f"runtime-{data['component_update_ts']}"
 
 

@@ -21,7 +21,7 @@ __all__ = ["Artifact", "Error", "Html", "Markdown", "PythonCode"]
 class Markdown(UserComponent):
     """Text in Markdown (CommonMark and tables). HTML in the text is escaped.
 
-    Indentation that all lines have in common is removed, so the text may be indented like the code around it.
+    The common indentation of all lines is removed, so the text may be indented like the surrounding code.
 
     >>> current.card.append(Markdown("# It works"))
     """

@@ -19,7 +19,7 @@ __all__ = ["EventsTimeline"]
 class EventsTimeline(UserComponent):
     """A list of events, the newest first.
 
-    An event has a few values, and may have components that the reader can unfold.
+    An event has values, and may have components that a viewer of the card can expand.
 
     >>> events = EventsTimeline(title="Agent")
     >>> current.card.append(events)
@@ -57,7 +57,7 @@ class EventsTimeline(UserComponent):
             event_data: values by name; an object that is not a dict is shown under the name `event`.
             style_theme: one of `VALID_THEMES`.
             priority: one of `VALID_PRIORITIES`.
-            payloads: name -> a component or any value; the reader can unfold it below the event.
+            payloads: components or values by name, which a viewer of the card can expand below the event.
             finished: whether this is the last event.
         """
         self._finished = self._finished if finished is None else finished
@@ -76,7 +76,7 @@ class EventsTimeline(UserComponent):
         del self._events[self._limit :]
 
     def get_stats(self) -> dict[str, Any]:
-        """Return the counts of events and the times of the first and the last event.
+        """Return the numbers of events, and the times of the first and the last event.
 
         Returns:
             `total_events`, `displayed_events`, `first_event` and `last_update` (seconds since 1970, or None),

@@ -17,7 +17,7 @@ __all__ = ["UserComponent"]
 class UserComponent(MetaflowCardComponent):
     """A component that can change while the step runs.
 
-    Creating or updating the component never raises an error in the step: for invalid input, the card shows the error.
+    Creating or updating the component with invalid input raises no error in the step; the card shows the error instead.
     """
 
     REALTIME_UPDATABLE: ClassVar[bool] = True
@@ -25,21 +25,21 @@ class UserComponent(MetaflowCardComponent):
     _fixed = False
 
     def _is_fixed(self) -> bool:
-        """Return whether updates of the component are disabled; if they are, print a warning."""
+        """Return whether updates of the component are disabled. If so, also print a warning."""
         if self._fixed:
             name = type(self).__name__
             warn(f"{name}.update changed nothing: create the {name} with disable_updates=False to update it")
         return self._fixed
 
     def _try(self, make: Callable[..., Any], *given: Any) -> Any:
-        """Return the result of the function `make`; None if it raises an exception.
+        """Return the result of the function `make`, or None if the function raises an exception.
 
         After an exception, the card shows the error instead of the component.
         """
         self._wrong = None
         try:
             return make(*given)
-        except StepTimeout:  # raised in any line when the step's time is up; it is no error of the component
+        except StepTimeout:  # raised when the step's time limit expires, at any line; it is no error of the component
             raise
         except Exception as error:
             self._wrong = error

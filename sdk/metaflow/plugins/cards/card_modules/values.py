@@ -1,4 +1,4 @@
-"""Conversion of users' values to text and to JSON."""
+"""Conversion of values from users' code to text and to JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
 
 
 def plain(value: object, *, deep: bool = False) -> Any:
-    """Convert a value to one that JSON can represent.
+    """Convert a value to a value that JSON can represent.
 
     NumPy numbers become Python numbers, dates become ISO 8601 text, and other objects become `str(value)`.
 

@@ -52,7 +52,7 @@ class JSONViewer(_Viewer):
 
     Args:
         data: any value; parts that JSON cannot represent are shown as text.
-        collapsible: whether the reader can fold the view.
+        collapsible: whether a viewer of the card can collapse the data.
         max_height: the height above which the view scrolls, as a CSS length such as `300px`.
         show_copy_button: whether a button copies the text.
         title: the heading; default: `JSON`.
@@ -67,7 +67,7 @@ class JSONViewer(_Viewer):
 
 
 class YAMLViewer(_Viewer):
-    """A view of data as YAML; a string is taken as YAML and shown unchanged.
+    """A view of data as YAML; a string is assumed to be YAML and shown unchanged.
 
     The arguments are the same as for JSONViewer.
 

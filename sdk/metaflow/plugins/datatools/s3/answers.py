@@ -1,4 +1,4 @@
-"""Processing of the worker's answers for the S3 client: errors become exceptions, other answers become S3Objects."""
+"""Conversion of the worker's answers for the S3 client: an error becomes an exception, any other answer an S3Object."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def checked(
 
 
 def object_of(url: str, prefix: str | None, answer: dict[str, Any], return_info: bool) -> S3Object:
-    """Return the S3Object that an answer describes; without `return_info`, it has only the local copy and the size."""
+    """Return the S3Object that an answer describes. Without `return_info`, the S3Object has only the local copy and the
+    size."""
     if "error" in answer:
         return S3Object(prefix, url, None)
     if not return_info:
@@ -49,7 +50,8 @@ def object_of(url: str, prefix: str | None, answer: dict[str, Any], return_info:
 
 
 def stored(pairs: Sequence[S3PutObject], items: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Store objects; return (key, URL) of each object that was stored, without objects that existed already."""
+    """Store objects. Return (key, URL) of each object that was stored; existing objects that are not overwritten are
+    left out."""
     answers = checked("put", items)
     triples = zip(pairs, items, answers, strict=True)
     return [(pair.key, item["url"]) for pair, item, answer in triples if answer["stored"]]

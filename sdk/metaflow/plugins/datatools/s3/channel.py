@@ -2,9 +2,9 @@
 
 All clients of a process share one worker.
 
-A process that has used obstore must not fork: its children would hang. But flows fork, and so does the code of steps
-(multiprocessing, data loaders). Therefore this module never imports obstore, and each forked child starts a worker of
-its own.
+A process that has used the library obstore must not fork, because its children would hang. But flowc forks processes,
+and the code of steps forks, too (multiprocessing, data loaders). Therefore this module never imports obstore, and each
+forked child starts a separate worker.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
     "from metaflow.plugins.datatools.s3.worker import main; main()"
 )
-# prefixes of variables that are read at each request, since a program may set them at any time
+# prefixes of environment variables that are read for each request, since a program may set them at any time
 _SETTINGS: Final = ("AWS_", "METAFLOW_S3_")
 
 _lock = threading.Lock()
@@ -39,10 +39,11 @@ _parents: list[subprocess.Popen[bytes]] = []
 
 
 def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
-    """Send one request per item to the worker, which handles them concurrently; return the answers in the items' order.
+    """Send one request per item to the worker, which processes them concurrently. Return the answers in the order of
+    the items.
 
-    Threads use the worker one after the other. An exception such as the step's timeout kills the worker; otherwise its
-    late answer would be taken as the answer to the next request.
+    A lock ensures that only one thread uses the worker at a time. An exception such as the step's timeout kills the
+    worker; otherwise, its late answer would be read as the answer to the next request.
 
     Args:
         operation: a name in `operations.OPERATIONS`.
@@ -63,7 +64,7 @@ def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str,
             answers = receive(process.stdout)
         except OSError:
             answers = None
-        # for example, the step's timeout: end the worker, whose late answer must not be taken as the answer to the next
+        # an exception such as the step's timeout: end the worker, whose late answer would be read as that to the next
         # request
         except BaseException:
             _stop()
@@ -86,7 +87,7 @@ def send(stream: IO[bytes], message: object) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Read one message; None at the end of the stream.
+    """Read one message. Return None at the end of the stream.
 
     Unpickling is safe: the message was written by a process of this program.
     """
@@ -100,8 +101,7 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        # in a forked process: the worker is a child of the process that started it, and only that process may wait for
-        # it
+        # in a forked process: the worker is a child of the parent process, and only its parent may wait for it
         _process[1].returncode = 0
         _parents.append(_process[1])
         _process = None

@@ -24,7 +24,7 @@ class MetaflowS3NotFound(MetaflowException):
 
 
 class MetaflowS3URLException(MetaflowException):
-    """The address of an object does not fit the client's prefix or arguments."""
+    """The address of an object does not match the client's prefix, or the client's arguments cannot be combined."""
 
     headline = "Invalid address"
 
@@ -59,5 +59,5 @@ BY_KIND: dict[str, type[MetaflowException]] = {
 }
 
 for _error in (*BY_KIND.values(), MetaflowS3InvalidObject):
-    # the module name that Metaflow's records and pickles contain
+    # the module name of these classes in Metaflow's records and pickles
     _error.__module__ = "metaflow.plugins.datatools.s3.s3"

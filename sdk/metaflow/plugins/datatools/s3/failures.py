@@ -1,4 +1,4 @@
-"""Conversion of errors in the worker to its answers: a kind and one line of text."""
+"""Conversion of an error in the worker to an answer: the kind of the error and one line of text."""
 
 from __future__ import annotations
 

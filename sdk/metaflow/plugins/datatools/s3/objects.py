@@ -44,7 +44,7 @@ class RangeInfo(NamedTuple):
 
 
 class S3Object:
-    """An object, or a sub-directory, in the store; it may have a local copy.
+    """An object or a sub-directory in the store. A fetched object has a local copy.
 
     The methods of the client return S3Objects.
     """
@@ -74,12 +74,13 @@ class S3Object:
 
     @property
     def exists(self) -> bool:
-        """Whether an object exists at this address; False for a prefix that only begins the keys of other objects."""
+        """Whether an object exists at this address. The value is False for a prefix that only begins the keys of other
+        objects."""
         return self._size is not None
 
     @property
     def downloaded(self) -> bool:
-        """Whether the object was fetched; if so, `path`, `blob` and `text` give its content."""
+        """Whether the object was fetched. For a fetched object, `path`, `blob` and `text` give the content."""
         return self._path is not None
 
     @property
@@ -89,7 +90,7 @@ class S3Object:
 
     @property
     def prefix(self) -> str | None:
-        """The prefix to which `key` is relative; None if the client uses full addresses."""
+        """The prefix to which `key` is relative, or None if the client uses full addresses."""
         return self._prefix
 
     @property
@@ -107,7 +108,7 @@ class S3Object:
 
     @property
     def blob(self) -> bytes | None:
-        """The content of the object; None if the object was not fetched.
+        """The content of the object, or None if the object was not fetched.
 
         Reading the content after the client is closed raises FileNotFoundError.
         """
@@ -118,7 +119,7 @@ class S3Object:
 
     @property
     def text(self) -> str | None:
-        """The content as UTF-8 text; None if the object was not fetched.
+        """The content as UTF-8 text, or None if the object was not fetched.
 
         Raises:
             UnicodeDecodeError: the content is not UTF-8.
@@ -129,17 +130,18 @@ class S3Object:
 
     @property
     def size(self) -> int | None:
-        """The size in bytes of the object, or of the fetched range; None if the object does not exist."""
+        """The size in bytes of the object, or of the fetched range. The value is None if the object does not exist."""
         return self._size
 
     @property
     def has_info(self) -> bool:
-        """Whether the object's metadata was requested; if not, the following properties are None."""
+        """Whether the object's metadata was requested. If not, the properties about the metadata are None."""
         return self._content_type is not None or self._metadata is not None or self._range_info is not None
 
     @property
     def metadata(self) -> dict[str, str] | None:
-        """The metadata that the writer of the object gave; None if there is none or it was not requested."""
+        """The metadata that was stored with the object, or None if the object has no metadata or the metadata was not
+        requested."""
         return self._metadata
 
     @property
@@ -151,7 +153,7 @@ class S3Object:
     def encryption(self) -> str | None:
         """The encryption that the client requested.
 
-        Encryption that the bucket applies by itself is not reported.
+        Encryption that is only configured in the bucket is not reported.
         """
         return self._encryption
 

@@ -1,4 +1,4 @@
-"""The worker's operations on the store; a lost request is sent again, and damaged content is fetched again."""
+"""The operations of the worker on the store. Lost requests are sent again, and damaged content is fetched again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 else:
-    # imported at first use: the package is optional, and a process that has used it must not fork
+    # imported at first use, because the package is optional, and a process that has used it must not fork
     obstore = LateModule("obstore")
 
-# the key under which Metaflow stores metadata: as JSON, so that the names keep their upper and lower case
+# the key of an object's attributes under which Metaflow stores metadata, as JSON to preserve upper and lower case
 METADATA: Final = "metaflow-user-attributes"
 _CHUNK: Final = 8 << 20
 _LARGE: Final = 1 << 17  # bytes; larger objects are sent with a check that the transfer makes progress
@@ -40,13 +40,13 @@ _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to cre
 _MD5: Final = late_pattern(r'"?([0-9a-f]{32})"?')
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
-_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because they encrypt with keys
+_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because of KMS encryption
 
 
 def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
     """Fetch an object or a range into the file `path`.
 
-    If the MD5 of an object differs from its ETag, fetch it once more.
+    If the MD5 of the received object differs from the object's ETag, fetch the object once more.
     """
     whole = item.get("length") is None and not item.get("offset")
 
@@ -147,7 +147,7 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
 def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
     """Create an object; return False if another object has the key.
 
-    If the response to the request is lost, the stored content is compared.
+    If the response to a request is lost, compare the stored content to decide whether the request created the object.
     """
 
     def put(client: Any) -> None:
@@ -162,11 +162,11 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
         if created is not None:
             return created
         time.sleep(pause)
-    return False  # each attempt found that another writer was creating the object
+    return False  # in each attempt, another writer was creating the object
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:
-    """Return whether the stored object has this content; None if there is no object with the key."""
+    """Return whether the stored object has this content, or None if no object has the key."""
     try:
         answer = obstore.get(client, key)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
@@ -193,7 +193,7 @@ def _list(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
 
 
 def _list_recursive(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
-    """Return all objects below a directory; with `raw`, all objects whose key begins with the given text."""
+    """Return all objects below a directory. With `raw`, return all objects whose key begins with the given text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""
     return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}
@@ -203,7 +203,7 @@ def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
     objects: list[tuple[str, int]] = []
     for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
         objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
-        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys are sorted, so no later key matches
+        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # the list is sorted, so no later key matches
             break
     return objects
 

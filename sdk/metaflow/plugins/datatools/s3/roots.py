@@ -1,4 +1,4 @@
-"""The full addresses of a client's keys: below the client's prefix, or given in full."""
+"""The full addresses of a client's keys. A key is relative to the client's prefix, or is itself a full address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
 def find_root(bucket: str | None, prefix: str | None, run: object, s3root: str | None) -> str | None:
-    """Return the prefix of a client, `s3://…` without a slash at its end; None if keys are full addresses.
+    """Return the prefix of a client, `s3://…` without a trailing slash, or None if keys are full addresses.
 
     Raises:
         MetaflowS3URLException: the arguments cannot be combined, no setting gives the root for `run`, or `run` is
@@ -58,8 +58,8 @@ def join_key(root: str | None, key: str | None) -> str:
     """Return the full address of a key.
 
     Args:
-        root: the client's prefix; None if keys are full addresses.
-        key: the key; None means the prefix itself.
+        root: the client's prefix, or None if keys are full addresses.
+        key: the key, or None for the prefix itself.
 
     Raises:
         MetaflowS3URLException: the key is a full address although there is a prefix, or is not a full address although

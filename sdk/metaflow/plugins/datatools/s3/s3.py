@@ -43,10 +43,11 @@ __all__ = [
 class S3:
     """A client for objects in S3, or in a store with the same protocol.
 
-    `with S3(run=self) as s3` stores a run's data below `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
-    parts). `S3(s3root="s3://bucket/prefix")` uses keys below a prefix, and `S3()` uses full addresses as keys. Fetched
-    objects are stored as files in a directory below `tmproot` until the client is closed. A separate process sends the
-    requests to the store, so that the code of steps may fork.
+    `with S3(run=self) as s3` stores data of the run below the root METAFLOW_DATATOOLS_S3ROOT. The arguments `bucket`
+    and `prefix` replace the bucket and the prefix of this root. `S3(s3root="s3://bucket/prefix")` uses keys below a
+    prefix, and `S3()` uses full addresses as keys. Fetched objects are stored as files in a directory below `tmproot`
+    until the client is closed. A separate process sends the requests to the store, so that the code of steps can fork
+    processes.
 
     Args:
         tmproot: the directory for fetched objects; default: METAFLOW_TEMPDIR, or the working directory.
@@ -92,7 +93,7 @@ class S3:
 
     def close(self) -> None:
         """Delete the local copies of fetched objects."""
-        if os.getpid() == self._owner:  # a forked child must not delete the files, since its parent still reads them
+        if os.getpid() == self._owner:  # a forked child must not delete the files, which its parent still uses
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- fetching
@@ -136,7 +137,7 @@ class S3:
     def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
         """Fetch all objects whose key begins with one of the prefixes.
 
-        To fetch a directory, end its prefix with a slash.
+        To fetch only the objects in a directory, end the prefix with a slash.
 
         Args:
             keys: the prefixes.
@@ -150,7 +151,7 @@ class S3:
         """
         objects = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
         items = [{"url": each.url, "path": self._path()} for each in objects]
-        # As in Metaflow, keys are relative to the client's own prefix if `return_info` is true.
+        # As in Metaflow, keys are relative to the client's prefix if `return_info` is true.
         prefixes = [self._root if return_info else each.prefix for each in objects]
         return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
 
@@ -224,7 +225,7 @@ class S3:
         """Return the objects and sub-directories directly below each key; a sub-directory has `exists` False.
 
         Args:
-            keys: the directories; None is the client's prefix.
+            keys: the directories, or None for the client's prefix.
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
@@ -242,7 +243,7 @@ class S3:
         """Return all objects below each key, at any depth.
 
         Args:
-            keys: the directories; None is the client's prefix.
+            keys: the directories, or None for the client's prefix.
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
@@ -358,7 +359,8 @@ class S3:
         return join_key(self._root, key)
 
     def _path(self) -> str:
-        # The pid is part of the name, because forked children use the same directory and the same counter.
+        # The name contains the pid, because forked children use the same directory and start with the same counter
+        # value.
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 

@@ -2,7 +2,8 @@
 
 The worker reads requests on stdin and writes answers to stdout until stdin ends.
 
-An answer is the properties of an object, or {"error": kind, "message": text}, where kind is a key of `errors.BY_KIND`.
+An answer has the properties of an object, or is {"error": kind, "message": text}, where kind is a key of
+`errors.BY_KIND`.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _WHOLE: Final = 3600.0  # seconds that a request may take as long as data is sti
 def main() -> None:
     """Serve requests until stdin ends.
 
-    The file descriptor of stdout becomes a copy of stderr, so that output of a library cannot damage an answer. Answers
-    are written to a copy of the original descriptor. SIGINT is ignored: an interrupt from the terminal is handled by
-    the caller's process.
+    Descriptor 1 (stdout) is redirected to stderr, so that output of a library cannot damage an answer. Answers are
+    written to a copy of the original stdout. SIGINT is ignored: an interrupt from the terminal is handled by the
+    caller's process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the caller's process
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # output of a library must not damage an answer
+    os.dup2(2, 1)  # output of a library on stdout must not damage an answer
     threading.Thread(target=_leave, args=(requests.fileno(),), daemon=True).start()
     try:
         import obstore  # noqa: F401  # only to report at once if it is missing
@@ -54,7 +55,7 @@ def main() -> None:
 def _leave(requests: int) -> None:
     """End this process when the caller's process has ended, even during a request to the store."""
     poller = select.poll()
-    poller.register(requests, 0)  # poll always reports POLLHUP, even if no event is requested
+    poller.register(requests, 0)  # even without requested events, poll reports POLLHUP
     poller.poll()
     os._exit(0)
 
