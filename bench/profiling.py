@@ -129,7 +129,8 @@ def _file(frame: str) -> str:
 
 
 def _package(frame: str) -> str | None:
-    """Return the directory of flowc that contains the code of a frame, such as `flowc/cli`; None for other packages."""
+    """Return the directory of flowc that contains the code of a frame, such as `flowc/cli`, or None for other
+    packages."""
     directories = _file(frame).split("/")
     return (
         "/".join(directories[:2] if len(directories) > 2 else directories[:1]) if directories[0] in PACKAGES else None

@@ -40,7 +40,8 @@ def describe(error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str | None:
-    """Return the note `raised in line N of FILE` for an exception of the user's code; None if it has no traceback."""
+    """Return the note `raised in line N of FILE` for an exception of the user's code, or None if it has no
+    traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -70,7 +71,7 @@ def render(
         root: the directory that the spans' files are relative to.
         cwd: the working directory; the names of files below it are relative to it, so that a terminal can open them.
         color: whether to color the text.
-        columns: the width of the terminal; None if there is none. Source lines are cut to this width, and to 160
+        columns: the width of the terminal, or None if there is none. Source lines are cut to this width, and to 160
             columns.
     """
     ordered = in_order(diagnostics)
@@ -216,7 +217,7 @@ class SourceLines:
         return self.files[file]
 
     def line(self, span: Span) -> str | None:
-        """Return the line of a span; None if the file does not have it, or is a notebook, whose lines are JSON."""
+        """Return the line of a span, or None if the file does not have it, or is a notebook, whose lines are JSON."""
         if span.file.endswith(".ipynb"):
             return None
         lines = self.lines(span.file)

@@ -103,7 +103,7 @@ class _Installer(NamedTuple):
 
 
 def _source(given: str | None) -> list[str] | None:
-    """Return the arguments by which pip and uv install flowc; None if flowc is only on `sys.path`, not installed."""
+    """Return the arguments by which pip and uv install flowc, or None if flowc is only on `sys.path`, not installed."""
     try:
         distribution = metadata.distribution("flowc")
     except metadata.PackageNotFoundError:

@@ -79,7 +79,7 @@ def similar(path: Path, forms: str) -> str:
 
 
 def nearby(path: Path) -> str | None:
-    """Return a Python file with a similar name in the same directory; None if there is none."""
+    """Return a Python file with a similar name in the same directory, or None if there is none."""
     directory = path.parent
     if not os.path.isdir(directory):
         return None
@@ -95,7 +95,7 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
     Args:
         directory: the directory.
         forms: the possible notations of the argument FLOW, for the hint.
-        package: the name of the package in the directory; None to derive it from the directory's path.
+        package: the name of the package in the directory, or None to derive it from the directory's path.
     """
     package = package or _package_name(directory)
     names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
@@ -109,7 +109,8 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
 
 
 def _package_name(directory: Path) -> str | None:
-    """Return the dotted name of the package in a directory below the working directory; None if it is not a package."""
+    """Return the dotted name of the package in a directory below the working directory, or None if it is not a
+    package."""
     name = os.path.normpath(directory).replace("/", ".")
     return name if is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 

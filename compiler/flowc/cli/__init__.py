@@ -126,7 +126,7 @@ class LazyGroup(click.Group):
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command; None if the group has no such command.
+        """Import and return a command, or None if the group has no such command.
 
         When a shell asks for completions, the command's parameters also get their candidates. For a command that only
         Metaflow has, return a command that fails with an error; the error names the replacement.

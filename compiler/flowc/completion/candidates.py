@@ -59,7 +59,8 @@ def pathspecs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def run_of(store: StoredNames, parts: Sequence[str]) -> str | None:
-    """Return the id of the run that the parts [FLOW, RUN] name; None if there is no such run. RUN may be `latest`."""
+    """Return the id of the run that the parts [FLOW, RUN] name, or None if there is no such run. RUN may be
+    `latest`."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return name if name in runs else None

@@ -29,7 +29,7 @@ class _NeedsCommandError(Exception):
 
 
 def answer(shell: str) -> str | None:
-    """Return the answer to a shell's request, which is in the environment; None if click must answer.
+    """Return the answer to a shell's request, which is in the environment, or None if click must answer.
 
     Args:
         shell: the value of `_FLOWC_COMPLETE`, such as `bash_complete`.

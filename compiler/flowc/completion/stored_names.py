@@ -53,7 +53,7 @@ class StoredNames:
         return {path: task_id(step, path) for path in self.whole.run(flow, run).attempts(step)}
 
     def _inside(self, prefix: str) -> list[str] | None:
-        """Return the sorted names of the directories in a directory; None if only the store's own code can list
+        """Return the sorted names of the directories in a directory, or None if only the store's own code can list
         them."""
         if self._root is None:
             return None

@@ -30,7 +30,7 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return the error for an unknown time zone name; None if the name is known. Names are case-sensitive, like on a
+    """Return the error for an unknown time zone name, or None if the name is known. Names are case-sensitive, like on a
     cluster.
 
     If this machine has no time zone data, every name is accepted, because only the cluster can check it.

@@ -21,7 +21,7 @@ class CronSchedule(ABC):
 
     @abstractmethod
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after`; None if there is none in five years.
+        """Return the first time after `after`, or None if there is none in five years.
 
         Args:
             after: an aware datetime in the schedule's zone.
@@ -108,7 +108,7 @@ class CronFields(CronSchedule):
         return day or weekday if self.either_day else day and weekday
 
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after` that Argo's controller finds; None if it finds none in five years.
+        """Return the first time after `after` that Argo's controller finds, or None if it finds none in five years.
 
         Args:
             after: an aware datetime in the schedule's zone.

@@ -32,10 +32,10 @@ class ExecutorJob:
         parameters: the values of all parameters, by name; for a file, its path on this machine.
         store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
         tags: the tags of the run.
-        max_workers: the maximal number of parallel tasks; None if no option or setting gives one.
+        max_workers: the maximal number of parallel tasks, or None if no option or setting gives one.
         settings: the values of settings that the processes of tasks read, by their keys in flowc.toml.
-        environment: the kind of environments of steps: `local`, `pypi` or `conda`; None if no option or setting gives
-            it.
+        environment: the kind of environments of steps: `local`, `pypi` or `conda`, or None if no option or setting
+            gives it.
     """
 
     flow: Flow

@@ -29,5 +29,5 @@ class Loaded:
 
     @property
     def cls(self) -> type | None:
-        """The class that declares the parameters; None if a fault in the file hides the class."""
+        """The class that declares the parameters, or None if a fault in the file hides the class."""
         return self.program.cls if self.program is not None else None

@@ -70,7 +70,7 @@ def default_command(name: str) -> click.Command:
 
 
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
-    """Return the command of the deployment that `--target` on the command line selects; None without `--target`.
+    """Return the command of the deployment that `--target` on the command line selects, or None without `--target`.
 
     Args:
         words: the command-line arguments; the first one is the command's name.

@@ -69,7 +69,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
             None to use only the source.
 
     Returns:
-        The flow; None if there is no such file, or no flow in the file.
+        The flow, or None if there is no such file, or no flow in the file.
     """
     try:
         parsed = parse(words)
@@ -86,7 +86,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 
 def _newest(store: Store, flow: str) -> Flow | None:
-    """Return the IR of the flow's newest run; None if the flow has no run or the run cannot be read."""
+    """Return the IR of the flow's newest run, or None if the flow has no run or the run cannot be read."""
     try:
         runs = store.runs(flow)
         return store.run(flow, runs[-1]).executes() if runs else None

@@ -51,7 +51,7 @@ class FlowGroup(LazyGroup):
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of this name, without FLOW in its help; None if there is no such command."""
+        """Return the command of this name, without FLOW in its help, or None if there is no such command."""
         command = super().get_command(ctx, cmd_name)
         if command is None or "FLOW" not in (command.help or ""):
             return command

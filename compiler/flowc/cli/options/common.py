@@ -58,7 +58,7 @@ class CodeOption(click.Option):
             super().add_to_parser(parser, ctx)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option's row in the help; None for `python flow.py`."""
+        """Return the option's row in the help, or None for `python flow.py`."""
         return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
@@ -168,7 +168,7 @@ def top(ctx: click.Context | None = None) -> Top:
     """Return the values of the options before the command; outside of a command, all are None or empty.
 
     Args:
-        ctx: the context of the command; None for the current context.
+        ctx: the context of the command, or None for the current context.
     """
     here = ctx or click.get_current_context(silent=True)
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP

@@ -209,7 +209,7 @@ def configured(flow: Flow, file: ConfigFile | None) -> Flow:
 
     Args:
         flow: a flow without faults.
-        file: the configuration file; None if there is no file.
+        file: the configuration file, or None if there is no file.
 
     Raises:
         PassError: a step names an override that the configuration file does not have.

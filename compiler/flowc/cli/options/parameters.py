@@ -74,7 +74,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
 
 def _shown_default(parameter: Parameter) -> str | None:
-    """Return a parameter's default as it would be written on the command line; None if the parameter has no default."""
+    """Return a parameter's default as it would be written on the command line, or None if the parameter has no
+    default."""
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:

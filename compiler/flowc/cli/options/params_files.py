@@ -39,7 +39,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
     """Return the values of parameters in files; a later file takes precedence.
 
     Args:
-        flow: the flow; None if it is not known.
+        flow: the flow, or None if it is not known.
         files: paths of YAML, JSON and TOML files.
         cls: the flow's class, if it is loaded. The class has the user-defined types of parameters.
 

@@ -51,7 +51,7 @@ class TargetName(ParamType):
 
 
 def named_in(words: Sequence[str]) -> str | None:
-    """Return the value of the last option `--target` on a command line; None if the option is missing."""
+    """Return the value of the last option `--target` on a command line, or None if the option is missing."""
     found = None
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")

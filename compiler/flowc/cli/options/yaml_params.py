@@ -139,7 +139,7 @@ def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
 
 
 def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
-    """Return why a scalar is ambiguous and what to write instead; None if it is not ambiguous."""
+    """Return why a scalar is ambiguous and what to write instead, or None if it is not ambiguous."""
     text, kind = node.value, _kind(node)
     if kind in ("int", "float") and ":" in text:
         return f'{text} is a base-60 number in YAML: write "{text}" for the string'

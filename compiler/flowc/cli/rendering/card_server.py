@@ -54,7 +54,7 @@ class ServedCards(NamedTuple):
     seconds: int
 
     def run(self) -> RunStore | None:
-        """Return the run whose cards are shown; None while there is no such run."""
+        """Return the run whose cards are shown, or None while there is no such run."""
         if self.run_id is not None:
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):

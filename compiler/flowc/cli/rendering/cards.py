@@ -232,7 +232,7 @@ def write_card(card: Card, file: str | None) -> None:
 
     Args:
         card: the card.
-        file: the file to write; None for stdout.
+        file: the file to write, or None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.
@@ -257,7 +257,7 @@ def list_cards(by_task: dict[str, list[Card]], *, as_json: bool, file: str | Non
         by_task: the cards, by the pathspec of the task.
         as_json: whether to print JSON: an object with the keys `pathspec` and `cards`; a list of such objects for
             several tasks. Each card has `id`, `hash`, `type` and `filename`.
-        file: the file to write; None for stdout.
+        file: the file to write, or None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.

@@ -129,7 +129,7 @@ class Printer:
             self._line(task, line._replace(data=data))
 
     def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
-        """Return the state of the progress bars of a stream; None if the stream has printed no progress bar yet."""
+        """Return the state of the progress bars of a stream, or None if the stream has printed no progress bar yet."""
         if (rows := self._rows.get((task, line.stream))) is not None:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
-FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`
+FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW, or None for `python flow.py`
 
 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:

@@ -43,7 +43,7 @@ def chosen(ctx: click.Context, option: str | None = None) -> str | None:
 
     Returns:
         The value of the option after the command, of the option before the command, of a variable or of the
-        configuration file: the first of these that exists; None if none of them exists.
+        configuration file: the first of these that exists, or None if none of them exists.
     """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return option or before.environment or configuration.text("environment")
@@ -58,7 +58,7 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
         remote: whether the store is remote, so that tasks need obstore.
 
     Returns:
-        The Python interpreters of the steps; None if all steps run in this interpreter.
+        The Python interpreters of the steps, or None if all steps run in this interpreter.
 
     Raises:
         SystemExit: a build fails, or steps have packages and `--environment` has no value; the error is printed.

@@ -194,7 +194,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
 
 @contextmanager
 def _agent(url: str | None) -> Iterator[Agent | None]:
-    """Yield a new process that uses the remote store with this address; None for a local store."""
+    """Yield a new process that uses the remote store with this address, or None for a local store."""
     if url is None:
         yield None
         return

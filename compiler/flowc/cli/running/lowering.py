@@ -76,7 +76,7 @@ def lower_for(
     Args:
         target: the target.
         checked: the flow.
-        options: the values of `target.options` and `--environment` by name; None for a missing option.
+        options: the values of `target.options` and `--environment` by name, or None for a missing option.
         sends: whether files that do not fit into the product are sent to the store.
 
     Raises:

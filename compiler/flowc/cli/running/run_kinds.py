@@ -41,7 +41,7 @@ class RunKind(NamedTuple):
 
     Attributes:
         params: options and arguments in addition to those that all commands for running a flow have.
-        find: a function that returns the run to resume; None if the command resumes no run.
+        find: a function that returns the run to resume, or None if the command resumes no run.
         configs: a function that returns the configs of the run to resume, by name. The function's arguments are the
             values of the command's options and the flow's name.
         execute: a function that executes the command instead of `run_here`.

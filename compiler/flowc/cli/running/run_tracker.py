@@ -25,7 +25,7 @@ else:  # imported at first use: only runs with a tracker need them
 
 
 def tracker_here(*, mock: bool) -> str | None:
-    """Return the value of the setting `tracker`; None if it is not set, or with `--mock`.
+    """Return the value of the setting `tracker`, or None if it is not set, or with `--mock`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -64,7 +64,7 @@ def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Cal
     run's result. If the block does not call the function, the run counts as failed.
 
     Args:
-        tracking: the process that sends metrics; None without a tracker.
+        tracking: the process that sends metrics, or None without a tracker.
         console: the console that prints the warning.
     """
     results: list[RunResult] = []

@@ -26,10 +26,10 @@ def sender(
     machine, and StoreError if the store cannot be written.
 
     Args:
-        url: the address of the store; None if no setting names one. If the address is a directory, the directory must
-            be the volume of `claim`, mounted on this machine, too.
+        url: the address of the store, or None if no setting names one. If the address is a directory, the directory
+            must be the volume of `claim`, mounted on this machine, too.
         limit: the space in bytes for files in the manifests, which the error message shows.
-        claim: the name of the PersistentVolumeClaim with the store; None for the value of the setting `store-claim`.
+        claim: the name of the PersistentVolumeClaim with the store, or None for the value of the setting `store-claim`.
         only_name: whether the function returns the record without sending the file.
     """
 

@@ -50,7 +50,7 @@ _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
 
 
 def state_before() -> State | None:
-    """Return the state of this process before the import of the flow; None if the state was not recorded."""
+    """Return the state of this process before the import of the flow, or None if the state was not recorded."""
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
@@ -105,7 +105,7 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
     Args:
         checked: the flow, which has been imported.
-        before: the state of this process before the import; None if unknown.
+        before: the state of this process before the import, or None if unknown.
     """
     flow = checked.flow
     sources, unreadable = _user_modules(checked.cls.__module__, str(checked.package.root))
@@ -152,7 +152,7 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 
     Args:
         ctx: the command's context. The server ends at the end of the context, even if no task has used it.
-        file: the flow's file; None if it is not known.
+        file: the flow's file, or None if it is not known.
         choice: the value of `--start`: auto, fork or fresh.
     """
     if file is None or choice == "fork" or not os.path.isfile(file) or (choice == "auto" and is_debugged()):
@@ -177,12 +177,12 @@ def note_harmless(verdict: Verdict) -> None:
 
 
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """Return the object that starts tasks that import the flow again; None if all tasks are forks of this process.
+    """Return the object that starts tasks that import the flow again, or None if all tasks are forks of this process.
 
     Args:
         checked: the flow, which has been imported.
         choice: the value of `--start`: auto, fork or fresh.
-        before: the state of this process before the import; None if unknown.
+        before: the state of this process before the import, or None if unknown.
         note: a function that prints a note.
     """
     verdict = judge(checked, before)

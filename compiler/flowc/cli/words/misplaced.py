@@ -126,7 +126,7 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is not a
+    """Return the error for `flowc FLOW …`, with a flow instead of a command, or None if the first argument is not a
     flow.
     """
     try:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def text(values: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option of type string; None if the option is missing.
+    """Return the value of an option of type string, or None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.
@@ -56,7 +56,7 @@ def executor(values: Mapping[str, object]) -> str:
 
 
 def number(values: Mapping[str, object], name: str) -> int | None:
-    """Return the value of an option of type integer; None if the option is missing.
+    """Return the value of an option of type integer, or None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.

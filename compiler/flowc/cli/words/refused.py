@@ -31,7 +31,8 @@ def what_instead() -> Mapping[str, str]:
 
 
 def refused_command(name: str) -> click.Command | None:
-    """Return a command that prints an error with the replacement; None if `name` is not such a command of Metaflow."""
+    """Return a command that prints an error with the replacement, or None if `name` is not such a command of
+    Metaflow."""
     refused = what_instead()
     if name not in refused:
         return None

@@ -97,7 +97,7 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
 
 def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
-    """Return the hint for an unknown name: the closest known name, or the list of known names; None if `known` is
+    """Return the hint for an unknown name: the closest known name, or the list of known names, or None if `known` is
     empty.
 
     Args:

@@ -192,7 +192,7 @@ class CommandWords:
         return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class that `--flow` after FLOW names; None if the option is missing, or is a parameter of the
+        """Return the class that `--flow` after FLOW names, or None if the option is missing, or is a parameter of the
         flow."""
         return self._class(self._of(self.line.behind, "class_name", names))
 

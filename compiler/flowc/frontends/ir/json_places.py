@@ -42,7 +42,8 @@ def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
 
 
 def _inner(text: str, at: int, step: str | int) -> int | None:
-    """Return the offset of the field or item `step` of the object or list at offset `at`; None if it does not exist."""
+    """Return the offset of the field or item `step` of the object or list at offset `at`, or None if it does not
+    exist."""
     opening = text[at]
     if opening not in "{[":
         return None

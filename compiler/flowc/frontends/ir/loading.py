@@ -58,7 +58,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
     Args:
         path: the file of the IR.
-        code: the directory or archive with the code; None for the directory of the IR's file.
+        code: the directory or archive with the code, or None for the directory of the IR's file.
         suffixes: endings of file names; files with these endings belong to the code of a directory, as Python files do.
 
     Returns:

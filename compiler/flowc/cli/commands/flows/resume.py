@@ -153,7 +153,7 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     Args:
         store: the store of the runs.
         run: the run to resume.
-        step: the step to begin with; None to run only the tasks that the run did not finish.
+        step: the step to begin with, or None to run only the tasks that the run did not finish.
 
     Raises:
         SystemExit: the earlier run no longer exists; the error is printed.
@@ -363,7 +363,7 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
 
     Args:
         asked: the run to retry; the retry always runs on this machine.
-        file: the configuration file; None for the current one.
+        file: the configuration file, or None for the current one.
     """
     found = configuration.lookup("executor", file)
     if found.value not in (LOCAL, "mock"):

@@ -73,7 +73,7 @@ CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help
 
 
 def _elsewhere(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int | None:
-    """Run a flow with the chosen executor and return the exit code; None if the executor is the emulator.
+    """Run a flow with the chosen executor and return the exit code, or None if the executor is the emulator.
 
     Raises click.UsageError.
     """

@@ -27,7 +27,7 @@ def overrides(checked: Checked, objects: Objects, file: str | None) -> tuple[dic
     Args:
         checked: the flow.
         objects: the store for the artifacts.
-        file: a Python file that defines the dictionary ARTIFACTS; None for no file.
+        file: a Python file that defines the dictionary ARTIFACTS, or None for no file.
 
     Returns:
         References to the stored artifacts, and the values of parameters, both by name.

@@ -29,7 +29,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds in an option's value such as 30d, 12h or 90m; None if the option is missing.
+    """Return the seconds in an option's value such as 30d, 12h or 90m, or None if the option is missing.
 
     click calls this function for each option with a duration.
 

@@ -130,7 +130,7 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
     Args:
         run: the run.
         tasks: the attempts: step, index path, number.
-        only: the stream to yield; None for both.
+        only: the stream to yield, or None for both.
     """
     waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
     for order, task in enumerate(tasks):

@@ -158,7 +158,7 @@ class RunRow(_Row, total=False):
 
 
 def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str], set[str]] | None:
-    """Return the user tags of runs, by flow and id; None for a store in a directory, where each run's tags are read
+    """Return the user tags of runs, by flow and id, or None for a store in a directory, where each run's tags are read
     quickly."""
     if not getattr(store.objects, "lists_ended", False):
         return None
@@ -175,7 +175,7 @@ def run_row(records: RunRecords, tags: Mapping[tuple[str, str], set[str]] | None
 
     Args:
         records: the run.
-        tags: the user tags of all shown runs; None to read the run's tags.
+        tags: the user tags of all shown runs, or None to read the run's tags.
     """
     view = RunView(records)
     status = view.status
