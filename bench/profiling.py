@@ -111,7 +111,7 @@ def _stacks(flow: str) -> Iterator[Stack]:
 
 
 def parse(lines: Iterable[str]) -> Iterator[Stack]:
-    """Yield the stacks in the profiler's lines, such as `process 7:"…";process 9:"…";frame;frame 12`.
+    """Yield the stacks in the lines of the profiler's output, such as `process 7:"…";process 9:"…";frame;frame 12`.
 
     The stacks of the guardian, a child process that only waits for the end of the run, are omitted.
     """

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:  # imported at first use: `flowc --help` needs none of them
+else:  # imported at first use: `flowc --help` needs none of these functions
     prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only tab completion needs it
     register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
@@ -48,8 +48,8 @@ else:  # imported at first use: `flowc --help` needs none of them
 
 __all__ = ["main"]
 
-# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. Between `before` and
-# `after`, the table has the commands of the default target's deployment, such as `deploy`.
+# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. The commands of the
+# default target's deployment, such as `deploy`, are listed between the commands in `before` and in `after`.
 COMMANDS: Final = CommandTable(
     before={
         "run": (".commands.flows.run", "Run a flow on this machine."),
@@ -77,7 +77,8 @@ COMMANDS: Final = CommandTable(
         "doctor": (".commands.doctor", "Check the installation: installed and missing packages."),
     },
 )
-# Commands that run even if the configuration file has a fault: they report the fault themselves, or use no settings.
+# Commands that run even if the configuration file has a fault: these commands report the fault themselves, or use no
+# settings.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 # Maps the commands of `python flow.py …`, which have the same names in Metaflow, to their modules and their lines in
 # the help.
@@ -105,8 +106,8 @@ _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names"
 class LazyGroup(click.Group):
     """A group of commands whose modules are imported on demand; the help texts of the commands come from a table.
 
-    `misplaced` names a function in `flowc.cli.words.misplaced` that returns the error for an unknown option before the
-    command.
+    `misplaced` is the name of a function in `flowc.cli.words.misplaced`. The function returns the error for an unknown
+    option before the command.
     """
 
     misplaced: str | None = "before_command"
@@ -222,7 +223,7 @@ class LazyGroup(click.Group):
 class MainGroup(LazyGroup):
     """The group of all commands of `flowc`.
 
-    The help of this group names the system that flows are compiled to.
+    The help of this group names the system, such as Argo Workflows, that flows are compiled to.
     """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -288,8 +289,8 @@ def context_of(
 ) -> click.Context:
     """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
 
-    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`;
-    otherwise `-h` would be missing in later contexts too.
+    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`; if one
+    does not, later contexts lack `-h`, too.
 
     Args:
         command: a command of `flowc` or of `python flow.py`.
@@ -307,8 +308,7 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    # Saves time: a command's module imports many other modules, and garbage collections during these imports find no
-    # garbage.
+    # Collect garbage rarely, which saves time: the imports of a command's module create no garbage.
     if sys.argv[1:] and not sys.argv[1].startswith("-"):
         collect_rarely()
     open_closed()
@@ -318,8 +318,8 @@ def main() -> None:
         with reporting_failed_output():
             flowc_group().main(prog_name="flowc")
     except SystemExit as ended:
-        # `end_quickly` does not free the memory. If few modules are loaded, importing `end_quickly` takes longer than
-        # freeing the memory.
+        # `end_quickly` ends the process without freeing its memory. If few modules are loaded, importing `end_quickly`
+        # takes longer than freeing the memory.
         if "flowc_runtime" in sys.modules:
             end_quickly(ended, sys._getframe(1))
         raise

@@ -37,7 +37,8 @@ def _check_extra(ctx: click.Context, key: str | None) -> None:
 
 
 def _how_to_set(key: str, value: str) -> str:
-    """Return the error for `flowc config KEY VALUE`, which looks like an attempt to set a setting."""
+    """Return the error for `flowc config KEY VALUE`: the command cannot change a setting, and the error says how to do
+    so."""
     setting = BY_KEY[key]
     text = value if setting.type == "number" and value.isdecimal() else json_text.shown(value, ensure_ascii=False)
     variable = f"{setting.variable}={shlex.quote(value)}"

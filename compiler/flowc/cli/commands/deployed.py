@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @final
 class CommandTable(Mapping[str, tuple[str, str]]):
-    """Maps each command to its module and help: `before`, then the default deployment's commands, then `after`.
+    """Maps each command to its module and help. The order is: the commands in `before`, the default deployment's
+    commands, the commands in `after`.
 
     The module of the default `Deployment` is imported only to list all commands, or to find a command that is neither
     in `before` nor in `after`."""

@@ -124,7 +124,8 @@ def ir_command(
 
 
 def _run_passes(checked: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
-    """Run the passes for the default target; verify the IR after each pass, and print it after the `wanted` passes."""
+    """Run the passes for the default target. Verify the IR after each pass, and print the IR after each pass in
+    `wanted`."""
 
     def hook(stage: str, flow: Flow) -> None:
         if verify_each:
