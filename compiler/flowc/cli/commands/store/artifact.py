@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 
-SHOWN = 12  # characters of a digest
+SHOWN = 12  # the number of characters of a digest that are printed
 
 
 @click.command(

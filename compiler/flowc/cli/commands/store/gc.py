@@ -101,7 +101,7 @@ def _check(selection: Selection) -> None:
 
 
 class DoomedRow(TypedDict):
-    """A run to delete."""
+    """A run to delete, as `flowc gc --json` prints it."""
 
     pathspec: str
     tasks: int
@@ -128,7 +128,8 @@ class _Found(TypedDict):
 
 
 class GcReport(_Found, total=False):
-    """The output of `--json`: the runs and blobs to delete and to keep; with --delete, also what was deleted."""
+    """The output of `flowc gc --json`: the runs and blobs to delete and to keep; with --delete, also the numbers of
+    deleted runs, blobs and bytes."""
 
     runs_deleted: int
     blobs_deleted: int

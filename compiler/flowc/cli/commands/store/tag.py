@@ -29,9 +29,9 @@ def add(run: RunStore, tags: Collection[str]) -> None:
 
 
 def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
-    """Add and remove tags of a run; a tag that is both in `add` and in `remove` is kept.
+    """Add and remove tags of a run. A tag that is in both `add` and `remove` is kept.
 
-    Tags are added before others are removed. So no reader sees the run with neither the old nor the new tags.
+    Tags are added before others are removed, so that every reader sees at least the old or the new tags.
 
     Args:
         run: the run.
