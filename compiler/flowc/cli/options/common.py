@@ -1,4 +1,4 @@
-"""Functions that several commands share: options about flows, printing errors, opening the store."""
+"""Functions that several commands share: they add options about flows, print errors, and open the store."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ flow_options: tuple[OptionDecorator, ...] = (
 
 
 class FlowOptions(NamedTuple):
-    """The values of the options in `flow_options`; None or empty for options that are missing."""
+    """The values of the options in `flow_options`. The value of a missing option is None or empty."""
 
     with_decorators: Sequence[str] = ()
     branch: str | None = None
@@ -98,7 +98,7 @@ class FlowOptions(NamedTuple):
         """Return the values for a flow with @project: the user, the branch, and whether the production branch is used.
 
         If `--branch` or `--production` is missing, the variable `METAFLOW_BRANCH` or `METAFLOW_PRODUCTION` is used.
-        Only the options, not the variables, require a flow with @project.
+        Giving one of these options for a flow without @project is an error; setting one of these variables is not.
         """
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return ProjectBranch(
@@ -165,7 +165,7 @@ TOP = "flowc.top"  # key in a context's `meta`: the values of the options before
 
 
 def top(ctx: click.Context | None = None) -> Top:
-    """Return the values of the options before the command; outside of a command, all are None or empty.
+    """Return the values of the options before the command. Outside of a command, all values are None or empty.
 
     Args:
         ctx: the context of the command, or None for the current context.
@@ -262,7 +262,7 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """A context manager for a block that writes the file `path`.
+    """A context manager for a block that writes the file `path`: an OSError of the block becomes a FlowcError.
 
     Raises:
         FlowcError: the block raised an OSError. The message names the file.
@@ -298,8 +298,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: the value of `--store`: an address or a directory. None: the store that an option before the command, a
-            variable or the configuration file names, or else `.flowc`.
+        url: the value of `--store`: an address or a directory. If it is None, the store is the one that an option
+            before the command, a variable or the configuration file names, or else `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

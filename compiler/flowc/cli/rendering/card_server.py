@@ -1,4 +1,4 @@
-"""A web server for a page that shows the cards of a run while they change.
+"""A web server for a page that shows the cards of a run and updates them while the run is active.
 
 The server reads the store, changes nothing, and accepts requests only from this machine. A card may contain untrusted
 code. Each card is shown in a frame with a different origin than the page, so that the card's code has no access to the
@@ -43,8 +43,8 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """The cards that the server shows: the cards of the run `run_id`; if it is None, of the flow's newest run with the
-    tag `tag`."""
+    """The cards that the server shows: the cards of the run `run_id`. If `run_id` is None, they are the cards of the
+    flow's newest run with the tag `tag`."""
 
     store: Store
     flow: str
@@ -100,7 +100,7 @@ class ServedCards(NamedTuple):
     def has(self, key: str) -> bool:
         """Return whether an object's key is the key of a card of the flow.
 
-        Hazard: the key is a part of the request's URL, and therefore untrusted.
+        Hazard: the key is untrusted, because it is a part of the request's URL.
         """
         *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
         parts = key.split("/")

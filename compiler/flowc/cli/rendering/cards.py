@@ -71,9 +71,9 @@ def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
 
 
 class Paths(NamedTuple):
-    """The notation for tasks on a command line: its form in the help, and a function `find` that finds the task.
+    """The notation for tasks on a command line: its text in the help, and a function `find` that returns the task.
 
-    `find` also gets the values of the options in the field `options`.
+    The function `find` also gets the values of the options in the field `options`.
     """
 
     words: str
@@ -151,7 +151,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     for pathspec in _tasks(place):
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored anything yet
+        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored an object yet
             continue
         except RecordError as error:
             unreadable.tell(error)

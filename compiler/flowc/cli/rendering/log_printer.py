@@ -39,7 +39,8 @@ class Form(NamedTuple):
 
     @property
     def by_line(self) -> bool:
-        """Whether output is printed line by line, because each line gets a prefix or becomes a JSON object."""
+        """Whether output is printed line by line. This is the case if each line gets a prefix or becomes a JSON
+        object."""
         return self.prefixed or self.timestamps or self.as_json
 
 
@@ -54,7 +55,8 @@ def prefix_of(step: str, path: str, attempt: int) -> bytes:
 
 
 def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
-    """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`.
+    """Return the streams of a log that the options `--stdout`, `--stderr` and `--both` select: `--stdout` and
+    `--stderr` override `--both`.
 
     Args:
         ctx: the command's context.
@@ -77,10 +79,10 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
 
 @final
 class Printer:
-    """Writes the logs of attempts: their stdout to stdout, their stderr to stderr, and JSON to stdout.
+    """Writes the logs of attempts. The attempts' stdout goes to stdout, their stderr to stderr, and JSON to stdout.
 
-    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. But if stdout is
-    not a terminal, a program may read it, so all states of progress bars on the logs' stdout are printed.
+    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. If stdout is not a
+    terminal, a program may read it, so all states of the progress bars that the attempts printed on stdout are printed.
     """
 
     def __init__(self, form: Form) -> None:
@@ -143,7 +145,7 @@ class Printer:
         self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
 
     def finish(self, task: Task) -> None:
-        """Print the last line of an attempt that has ended if the line has no newline."""
+        """Print the last line of an attempt that has ended, if this line has no newline."""
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
                 self.line(task, Chunk(left[0], stream, left[1]))
@@ -157,7 +159,7 @@ class Printer:
         _buffer(self._last).flush()
 
     def _write(self, stream: Stream, data: bytes) -> None:
-        if stream != self._last:  # flushing keeps the order if both streams are the same terminal
+        if stream != self._last:  # flushing keeps the order of the lines if both streams are the same terminal
             self.flush()
             self._last = stream
         _buffer(stream).write(data)

@@ -20,10 +20,11 @@ _MOMENT = 500  # the longest time to wait, in milliseconds, until poll reports t
 def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
-    Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
+    Hazard: if a standard stream stays closed, the next opened pipe gets its descriptor. The descriptors 0, 1
     and 2 are made inheritable, because programs that this process starts need standard streams, too. A program that
     forked this process may have closed a standard stream and then opened a file, which got the descriptor 0, 1 or 2.
-    This process closes its copy of that descriptor; the program's own copy stays open.
+    This process closes its own copy of the descriptor 0, 1 or 2 in this case; the copy in the program that forked this
+    process stays open.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -52,7 +53,7 @@ def reporting_failed_output() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-            if ended.code == 128 + signal.SIGHUP:  # the terminal is gone, so flushing at exit would fail
+            if ended.code == 128 + signal.SIGHUP:  # the terminal is closed, so flushing at exit would fail
                 _end(sys.stderr, sys.stdout, ended=ended)
         # Flush here. If flushing failed at exit, Python would only print that an exception was ignored, and end with
         # exit code 120.
@@ -75,8 +76,8 @@ def reporting_failed_output() -> Iterator[None]:
 def is_of_a_stream(error: OSError) -> bool:
     """Return whether an OSError is about an output stream: such an error has no `filename`.
 
-    Reading a file may fail with EIO, too. So an EIO error counts as an error of an output stream only if flushing
-    stdout or stderr also fails with EIO, or if the terminal was closed.
+    Reading a file may fail with EIO, too. An EIO error therefore counts as an error of an output stream only if
+    flushing stdout or stderr also fails with EIO, or if the terminal was closed.
     """
     if error.filename is not None:
         return False
@@ -101,7 +102,7 @@ def _fails_again(number: int) -> bool:
 def _terminal_is_gone() -> bool:
     """Return whether stdout or stderr is a terminal that was closed.
 
-    The function waits for a moment: a write can fail shortly before poll reports that the terminal was closed.
+    The function waits for a moment, because a write can fail shortly before poll reports that the terminal was closed.
     """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):

@@ -64,7 +64,7 @@ def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> st
 def _given() -> list[str]:
     """Return the options that `resume` must repeat.
 
-    Options for configs are left out: `resume` keeps the run's configs.
+    Options for configs are left out, because `resume` keeps the run's configs.
     """
     given = top()
     words = [] if given.environment is None else ["--environment", given.environment]

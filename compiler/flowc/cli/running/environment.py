@@ -86,7 +86,8 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
 
 
 def note_elsewhere(flow: Flow) -> None:
-    """Print a note for each decorator of a service that flowc does not support: the decorator has no effect here."""
+    """Print a note for each decorator of a service that flowc does not support. The decorator has no effect on this
+    machine."""
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():
         if asking[name] or name in flow.elsewhere:

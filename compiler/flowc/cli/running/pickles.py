@@ -1,4 +1,4 @@
-"""Pickles of those functions of a pipeline that cannot be imported.
+"""Pickles of a pipeline's functions that cannot be imported.
 
 Tasks that are not forks of this process import the flow again, and read the pickles from a directory.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Resumption(NamedTuple):
-    """The run to resume, the step to begin with (or None), and the values of the run's parameters."""
+    """The run to resume, the first step to execute (or None), and the values of the run's parameters."""
 
     origin: RunStore
     step: str | None

@@ -1,4 +1,5 @@
-"""The tracker of a run on this machine: the setting `tracker`, and the process that sends metrics to the tracker."""
+"""The tracker of a run on this machine: reads the setting `tracker`, and starts the process that sends metrics to the
+tracker."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Verdict(NamedTuple):
         environment: statements in user modules that read environment variables.
         faults: changes in this process that the import caused, such as threads that it started.
         modules: names of other modules, such as installed packages, that user modules import, in order.
-        third_parties: those of `modules` that are not in the standard library.
+        third_parties: the names in `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.
         sources: the names of the user's modules.
         finalizers: whether a class in the user's modules has a finalizer, `__del__`.
@@ -87,14 +87,15 @@ class Verdict(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether tasks may be forks of this process, except tasks of steps with `@environment`."""
+        """Whether tasks may be forks of this process; tasks of steps with `@environment` also depend on
+        `harmless_elsewhere`."""
         return not (self.harms or self.faults or self.unsafe)
 
     @property
     def harmless_elsewhere(self) -> bool:
         """Whether the import is independent of environment variables.
 
-        Tasks of steps with `@environment` may be forks only if this is true, too.
+        Tasks of steps with `@environment` may be forks only if both `harmless` and this property are true.
         """
         return not (self.environment or self.third_parties)
 
@@ -132,7 +133,7 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is not a user
+    """Return whether an imported name, such as `numpy` or `numpy.*`, belongs to a loaded module that is not a user
     module.
     """
     module = name if name in sys.modules else name.rpartition(".")[0]
@@ -146,7 +147,7 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server if tasks will need one. The server then starts while this process imports the flow.
+    """Start a fork server if tasks will need one. The server starts in parallel with the flow's import in this process.
 
     The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 
