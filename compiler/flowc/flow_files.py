@@ -22,7 +22,8 @@ _HEAD: Final = 8192  # the number of bytes to search for a null byte, which mark
 
 
 class OpeningError(HintedError):
-    """An argument names no flow that can be run: `message` says why, `hint` says what to write instead."""
+    """The error that an argument names no flow that can be run: `message` says why, `hint` says what to write
+    instead."""
 
 
 _HINTS = {
@@ -50,7 +51,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", similar(path, forms)) from None
-    except (OSError, ValueError) as error:  # for example, links form a circle, or a null byte in the name
+    except (OSError, ValueError) as error:  # for example, symbolic links form a circle, or the name has a null byte
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"

@@ -1,6 +1,7 @@
 """The candidates for values on the command line: files, settings, and names in the store.
 
-A candidate is a text that may complete the word at the cursor. These functions need no click, and run no user code.
+A candidate is a text that may complete the word at the cursor. The functions of this module do not use click, and run
+no user code.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from flowc_runtime.base.errors import FlowcError
 TYPE_CHECKING = False  # not imported: `typing` costs start-up time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-MOST = 200  # limit of candidates per completion
+MOST = 200  # the maximum number of candidates per completion
 
 
 def matching(found: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
-    """Return the first candidates that begin with a word; none if the store or a file cannot be read.
+    """Return the first candidates that begin with a word. If the store or a file cannot be read, return no candidates.
 
     Args:
         found: returns all candidates.
@@ -91,7 +92,7 @@ def artifacts(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def states(store: StoredNames, _: str) -> Iterator[str]:
-    """Yield the states of runs."""
+    """Yield the possible states of runs, such as `failed`."""
     yield from ("running", "succeeded", "failed", "interrupted", "killed")
 
 

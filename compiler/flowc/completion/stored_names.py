@@ -1,5 +1,5 @@
-"""The names in a store, for completion. In a store in a directory, they are listed without the modules of stores and
-records."""
+"""The names in a store, for completion. If the store is a directory, the names are listed without importing the modules
+of stores and records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.index import task_id
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
-else:  # most completions need neither
+else:  # most completions need neither of these modules
     task_id = LateFunction("flowc_runtime.base.index:task_id")
     records_store = LateModule("flowc_runtime.store.records.store")
 
@@ -38,7 +38,7 @@ class StoredNames:
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
         found = self._inside(f"flows/{flow}/runs") if flow.isidentifier() and flow.isascii() else None
-        # Names that begin with the time are sorted by time. Otherwise the store must read the times in the runs'
+        # Names that begin with the time are sorted by time. For other names, the store must read the times in the runs'
         # records.
         return found if found is not None and all(map(_begins_with_time, found)) else self.whole.runs(flow)
 

@@ -64,7 +64,7 @@ class CronFields(CronSchedule):
     either_day: bool
 
     def matches(self, local: datetime) -> bool:
-        """Return whether the schedule names the local time `local`, regardless of clock changes."""
+        """Return whether the schedule has the local time `local`, regardless of clock changes."""
         return (
             local.minute in self.minutes
             and local.hour in self.hours
@@ -73,7 +73,7 @@ class CronFields(CronSchedule):
         )
 
     def matches_day(self, local: datetime) -> bool:
-        """Return whether the schedule names a time on this day."""
+        """Return whether the schedule has a time on this day."""
         return local.month in self.months and self._day_matches(local)
 
     @property
@@ -117,7 +117,7 @@ class CronFields(CronSchedule):
             ValueError: `after` has no zone.
         """
         if self.empty():
-            return None  # the schedule never fires: skip the search of five years
+            return None  # skip the search of five years, because the schedule never starts a run
         clock = Clock.of(after)
         at = (after - EPOCH) // SECOND + 1
         last_year = clock.local(at).year + YEARS
@@ -130,7 +130,7 @@ class CronFields(CronSchedule):
 
 @dataclass(frozen=True)
 class Clock:
-    """A zone's clock. Instants are whole seconds since 1970; local times are naive datetimes."""
+    """A zone's clock. In this class, instants are whole seconds since 1970, and local times are naive datetimes."""
 
     zone: tzinfo
 
@@ -172,18 +172,19 @@ class Clock:
 
 @dataclass
 class _Walk:
-    """The search for the next match: it moves an instant forward, coarse fields first.
+    """The search for the next time of a schedule. The search moves an instant forward, first by the coarse fields, such
+    as the month.
 
     Each method searches one field, and returns False if the field wrapped around to its smallest value. A coarser field
     has then changed, so the search restarts with the month. Hours and minutes are added to the instant, days and months
-    to the local time. Therefore a clock change can skip a run at 02:30 or repeat a run at 01:30, exactly like in the Go
+    to the local time. A clock change can therefore skip a run at 02:30 or repeat a run at 01:30, exactly as in the Go
     library.
     """
 
     fields: CronFields
     clock: Clock
     at: int
-    moved: bool = False  # whether the finer fields were set to their smallest values
+    moved: bool = False  # whether the search has set the finer fields to their smallest values
 
     def month(self) -> bool:
         while (now := self.clock.local(self.at)).month not in self.fields.months:
@@ -200,8 +201,8 @@ class _Walk:
             if not self.moved:
                 now = self._start(now.replace(hour=0, minute=0, second=0))
             self.at = self._later(now + timedelta(days=1))
-            # If a clock change lies between, adding a day to 00:00 gives another hour, such as 23:00 or 01:00: go to
-            # the nearest midnight.
+            # If a clock change lies between the two days, adding a day to 00:00 gives another hour, such as 23:00 or
+            # 01:00. Then go to the nearest midnight.
             hour = self.clock.local(self.at).hour
             self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
             if self.clock.local(self.at).day == 1:

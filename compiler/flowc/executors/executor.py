@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ExecutorError(HintedError):
-    """The error of an executor that cannot make a run: `message` says why in one line, `hint` says what to do."""
+    """The error that an executor cannot make a run: `message` says why in one line, `hint` says what to do."""
 
 
 @final
@@ -49,12 +49,12 @@ class ExecutorJob:
 
 
 class ExecutorResult(NamedTuple):
-    """The result of a run.
+    """The result of a run that an executor made.
 
     Attributes:
         run_id: the id of the run in the store; empty if no run has begun.
         exit_code: 0 if the run succeeded; it becomes the exit code of `flowc run`.
-        store: the address of the store with the run's records, if it differs from the job's `store`.
+        store: the address of the store with the run's records, if it differs from the `store` of the job.
     """
 
     run_id: str

@@ -1,4 +1,5 @@
-"""Functions that return the values of a command's options with their types, because click returns untyped values."""
+"""Functions that return the values of a command's options with their static types, because click's values have no
+types."""
 
 from __future__ import annotations
 
