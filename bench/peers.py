@@ -55,7 +55,7 @@ class Peer:
 @final
 @dataclass(frozen=True)
 class PeerFigure:
-    """The medians of one program for one workload, and its wall time relative to flowc's."""
+    """The median figures of a program for a workload, and the ratio of its wall time to flowc's wall time."""
 
     work: str
     peer: Peer

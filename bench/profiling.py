@@ -1,5 +1,5 @@
-"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, measured by a sampling
-profiler.
+"""Writes the page docs/hot-path.md, which shows the code in which a run and a task spend their time. A sampling
+profiler measures the time.
 
 The text of the page is in `bench/hot_path.md`.
 """

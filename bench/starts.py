@@ -72,7 +72,8 @@ STARTS = (
 
 
 def measure_starts(bench: Bench) -> Iterator[Figure]:
-    """Yield the figures of start-up: CPU times as ratios to `python -c pass`, and what `import metaflow` loads."""
+    """Yield the figures of start-up: CPU times as ratios to `python -c pass`, and the modules that `import metaflow`
+    loads."""
     store = _new(bench.directory)
     for _ in range(3):
         run([sys.executable, *LINEAR], store)

@@ -24,7 +24,7 @@ else:  # imported at first use: only lines that are not ASCII need it
 
 
 class InternalError(Exception):
-    """The error for a broken invariant in flowc itself. It is never raised for a fault of the user's flow."""
+    """The error for a broken invariant in flowc itself. This error is never raised for a fault of the user's flow."""
 
     def __str__(self) -> str:
         return f"a bug in flowc: {super().__str__()}"
@@ -102,7 +102,7 @@ class _Look(NamedTuple):
     columns: int | None
 
     def room(self, gutter: int) -> int:
-        """Return the number of columns that are left for a source line beside the line number and its bar, which take
+        """Return the number of columns that are left for a source line. The line number and the bar after it take
         `gutter` columns."""
         return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
 
@@ -202,7 +202,7 @@ class SourceLines:
         self.files: dict[str, list[str]] = {}
 
     def path(self, file: str) -> Path:
-        """Return the path that a file was read from, or its path below the root if it was not found.
+        """Return the path from which a file was read, or the file's path below the root if the file was not found.
 
         Args:
             file: the path of a span, relative to the root or, for a step inherited from an installed package, to an

@@ -58,8 +58,8 @@ def damaged() -> list[str]:
 
 
 def stands_in() -> str | None:
-    """Return the version of flowc's distribution `metaflow`, or None if it is not installed. Without this distribution,
-    pip would install Metaflow for packages that require it."""
+    """Return the version of flowc's distribution `metaflow`, or None if it is not installed. Without flowc's
+    distribution `metaflow`, pip would install Metaflow for packages that require `metaflow`."""
     versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
     return next(iter(versions), None)
 

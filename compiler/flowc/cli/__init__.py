@@ -1,8 +1,8 @@
 """The command lines `flowc …` and `python flow.py …`.
 
-This is the only package that combines the front ends, the passes, the targets and the emulator. The module of a command
-is imported only when that command is called, so `flowc --help` imports no command's module. `words.exit_codes` lists
-the exit codes of all commands.
+`flowc.cli` is the only package that combines the front ends, the passes, the targets and the emulator. The module of a
+command is imported only when that command is called, so `flowc --help` imports no command's module. `words.exit_codes`
+lists the exit codes of all commands.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command, or None if the group has no such command.
 
-        When a shell asks for completions, the command's parameters also get their candidates. For a command that only
-        Metaflow has, return a command that fails with an error; the error names the replacement.
+        If a shell asks for completions, the parameters of the command also get candidates for their values. For a
+        command that only Metaflow has, return a command that fails with an error; the error names the replacement.
         """
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
@@ -287,7 +287,8 @@ def make_group(
 def context_of(
     command: click.Command, parent: click.Context | None = None, *, name: str | None = None, flow: type | None = None
 ) -> click.Context:
-    """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
+    """Return a click context for reading a command's parameters, help or subcommands. The command is neither parsed nor
+    called.
 
     Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`; if one
     does not, later contexts lack `-h`, too.
@@ -340,7 +341,7 @@ def flowc_group() -> LazyGroup:
 
 
 def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Set the configuration file of this process and of the programs that it starts, until the command ends."""
+    """Until the command ends, use this configuration file in the current process and in the programs that it starts."""
     if value is None or ctx.resilient_parsing:
         return
     from flowc_runtime.base.ambient import ambient

@@ -1,5 +1,5 @@
-"""Tab completion from the table of commands and options. This is much faster than importing click and the commands'
-modules.
+"""Tab completion from the table of commands and options. Reading the table is much faster than importing click and the
+commands' modules.
 
 The completions are the same as those of click. `answer` returns None if the completion needs the command's module: for
 options before the command, parameters and steps of the flow on the command line, words in quotes, and the values of a

@@ -18,7 +18,8 @@ else:  # most completions need neither of these modules
 
 
 class StoredNames:
-    """The flows, runs and steps in a store; its methods return the same as those of `Store` and `RunStore`."""
+    """The flows, runs and steps in a store. The methods return the same values as the methods of `Store` and
+    `RunStore`."""
 
     def __init__(self, url: str) -> None:
         path = url.removeprefix("file://")
@@ -66,7 +67,8 @@ class StoredNames:
 
 
 def _begins_with_time(run: str) -> bool:
-    """Return whether a run id has the form of flowc's ids, such as `20260401-093000-123abc`, whose order is by time."""
+    """Return whether a run id has the form of flowc's ids, such as `20260401-093000-123abc`. Ids of this form sort by
+    time."""
     parts = run.split("-")
     return (
         len(parts) == 3

@@ -163,11 +163,11 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 
 
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
-    """Yield the instants after `after` and before `end` at which Argo fires.
+    """Yield the instants after `after` and before `end` at which Argo starts runs.
 
-    `times` has the scheduled local times around the change, in order. Before the clock change, and on the days after
-    it, Argo fires exactly at these times. On the day of the change, and after an instant whose local time is not in
-    `times`, the function simulates Argo's search (`schedule.next`), which takes fifty times as long.
+    `times` has the scheduled local times around the change, in order. On the days before and after the clock change,
+    Argo starts runs exactly at the scheduled times. On the day of the change, and after an instant whose local time is
+    not in `times`, the function simulates Argo's search (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()

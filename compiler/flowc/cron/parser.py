@@ -213,7 +213,7 @@ def _macro(text: str) -> CronSchedule:
 def _duration(text: str) -> int:
     """Return the nanoseconds of a Go duration such as `1h30m` or `1.5h`.
 
-    Go allows negative durations; a schedule treats them as one second.
+    Go allows negative durations; a schedule treats a negative duration as one second.
     """
     unsigned = text[1:] if text[:1] in ("+", "-") else text
     if unsigned == "0":

@@ -87,11 +87,11 @@ class CronFields(CronSchedule):
         return len(self.hours) == 24 and self.is_daily
 
     def empty(self) -> str | None:
-        """Return the name of the first field that matches nothing, for example because it is written as `,`. Return
-        None if every field matches something.
+        """Return the name of the first field that matches no value, for example because the field is written as `,`.
+        Return None if every field matches a value.
 
-        If `either_day` is true, a day has to match only one of the two day fields, so the other field may match
-        nothing.
+        If `either_day` is true, a day has to match only one of the two day fields, so the other field may match no
+        value.
         """
         if not self.minutes:
             return "minute"
@@ -130,7 +130,7 @@ class CronFields(CronSchedule):
 
 @dataclass(frozen=True)
 class Clock:
-    """A zone's clock. In this class, instants are whole seconds since 1970, and local times are naive datetimes."""
+    """A zone's clock. Instants are integers, the seconds since 1970, and local times are naive datetimes."""
 
     zone: tzinfo
 
@@ -239,7 +239,7 @@ class _Walk:
         """Return the instant of the local time `local`; if the zone skipped that day, return the current instant plus
         24 hours.
 
-        Samoa skipped a day in 2011. The Go library's search never ends on such a day.
+        Samoa skipped a day in 2011. The search of the Go library never ends on a skipped day.
         """
         at = self.clock.at(local)
         return at if at > self.at else self.at + 24 * 3600

@@ -73,9 +73,9 @@ class Executor(Protocol):
     def execute(self, job: ExecutorJob) -> ExecutorResult:
         """Make a run and wait for its end.
 
-        The tasks must run in flowc's runtime, because it writes the records. `write_job` writes the files for a command
-        `flowc run --local`, which makes the run on another machine, in a container or in a job of a scheduler.
-        Everything that `execute` prints is shown to the user as output of the run.
+        The tasks must run in flowc's runtime, because the runtime writes the records. `write_job` writes the files for
+        a command `flowc run --local`, which makes the run on another machine, in a container or in a job of a
+        scheduler. Everything that `execute` prints is shown to the user as output of the run.
 
         Raises:
             ExecutorError: the run cannot begin, or its progress cannot be observed.

@@ -1,5 +1,5 @@
-"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that runs
-it."""
+"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that
+executes the run."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ def _shown(value: str | int | None, without: str) -> str:
 
 
 def _masked(value: str | int | None) -> str | int | None:
-    """Return a setting's value; if it is a URL with credentials, mask them. Commands other than `flowc config` refuse a
-    URL with credentials."""
+    """Return a setting's value. If the value is a URL with credentials, mask the credentials. Commands other than
+    `flowc config` refuse a URL with credentials."""
     return addresses.shown(value) if isinstance(value, str) else value
 
 

@@ -97,7 +97,8 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 
 def own_command(name: str) -> click.Command:
-    """Return a command of the default deployment in its form for `python flow.py …`, which has no argument FLOW."""
+    """Return a command of the default deployment for the command line of `python flow.py …`, where the command has no
+    argument FLOW."""
     found = _load(default_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]

@@ -132,7 +132,7 @@ class OfFlow(Protocol):
 
     @property
     def reserved(self) -> Collection[str]:
-        """Names of the command's options that a flow's parameter of the same name cannot replace."""
+        """The names of those options of the command that a parameter with the same name does not replace."""
         ...
 
 

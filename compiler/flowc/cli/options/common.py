@@ -298,8 +298,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: the value of `--store`: an address or a directory. If it is None, the store is the one that an option
-            before the command, a variable or the configuration file names, or else `.flowc`.
+        url: the value of `--store`: an address or a directory. If it is None, an option before the command, a variable
+            or the configuration file names the store; by default it is `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

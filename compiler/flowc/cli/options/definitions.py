@@ -2,7 +2,7 @@
 Metaflow, the others only of flowc.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
-the options before the command (`common.top`); `add_top` later combines them with the values of the options after `run`.
+the options before the command (`common.top`); `add_top` later combines the values before and after `run`.
 `words.split` finds the options on the command line.
 """
 
@@ -177,7 +177,7 @@ def split_top(values: dict[str, object]) -> Top:
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
-        values.pop(name, None)  # these options have no effect; the parser has already checked their values
+        values.pop(name, None)  # options without effect, whose values the parser has already checked
     values["with_decorators"] = values.pop("decospecs")
     return Top._make(values.pop(name, default) for name, default in zip(Top._fields, NO_TOP, strict=True))
 

@@ -236,7 +236,8 @@ def require_runnable(flow: Flow) -> None:
 
 
 def warn(checked: Checked, warnings: Iterable[Diagnostic]) -> int:
-    """Print warnings about a flow without faults, and return their number. Warnings about types are printed first."""
+    """Print warnings about a flow without faults, and return the number of warnings. Warnings about types are printed
+    first."""
     if found_all := [*check_types(checked.cls, checked.flow), *warnings]:
         report(found_all, checked.package.root)
     return len(found_all)

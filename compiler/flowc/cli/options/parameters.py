@@ -96,7 +96,7 @@ def _key(number: int) -> str:
 
 
 def option_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
-    """Return the values of parameters on the command line as strings, and remove them from a command's options.
+    """Remove the values of the flow's parameters from a command's options, and return them as strings.
 
     Args:
         flow: the flow.

@@ -44,7 +44,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
         cls: the flow's class, if it is loaded. The class has the user-defined types of parameters.
 
     Returns:
-        The values as a run's record stores them, each with its file and line, by the parameter's name.
+        The values, by the parameter's name, in the form of a run's record, each with its file and line.
 
     Raises:
         click.UsageError: the flow is not known, a file cannot be read or parsed, or a file has an unknown parameter or

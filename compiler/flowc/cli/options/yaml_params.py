@@ -84,7 +84,7 @@ def read(text: str) -> dict[str, Entry]:
         values = loader.construct_document(root)
         if not isinstance(values, dict):
             raise YamlError(f"a mapping of parameters to values is needed, not {type(values).__name__}")
-        # PyYAML has added the keys of `<<` to the mapping; the mapping's own keys replace them.
+        # PyYAML has added the keys of `<<` to the mapping. The mapping's own keys replace equal keys of `<<`.
         return {key.value: Entry(values[key.value], node) for key, node in root.value}
     except yaml.YAMLError as error:
         raise YamlError(str(error).replace("\n", " ")) from None
@@ -153,7 +153,7 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type not in ("json", "any") and not parameter.converted:
-        return None  # such a type allows only one meaning of the value, or refuses the value
+        return None  # a parameter of another type allows only one meaning, or refuses the value
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the string'
     if kind == "str" and _UNREAD.fullmatch(text):

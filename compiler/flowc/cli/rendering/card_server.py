@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 HOST = "127.0.0.1"
-# The script that is appended to each served card; it receives new contents of the card from the page.
+# The script that the server appends to each card. The script receives new contents of the card from the page.
 _LISTENER = """<script>addEventListener("message", (event) => {
   const told = event.data || {};
   if (told.html !== undefined) {
@@ -67,7 +67,7 @@ class ServedCards(NamedTuple):
     def cards(self) -> dict[str, object]:
         """Return the run, its state and its cards, as JSON for the page.
 
-        Cards of running tasks come first, then the cards of later steps before those of earlier steps.
+        Cards of running tasks come first. After them, cards of later steps precede cards of earlier steps.
 
         Returns:
             `run` (FLOW/RUN, or None while it does not exist), `state`, `cards` (at most `most`) and `more`, whether
@@ -188,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request.
 
-        Requests for a host name other than this machine's are refused: another site's name may resolve to this address
-        (DNS rebinding).
+        Refuse requests whose host name is not a name of this machine, because the name of another site may resolve to
+        this machine's address (DNS rebinding).
         """
         host = (self.headers.get("Host") or "").partition(":")[0]
         if host.lower() not in (HOST, "localhost"):

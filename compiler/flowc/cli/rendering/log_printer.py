@@ -30,7 +30,7 @@ LONGEST = 1 << 20  # bytes; a longer line is printed as several lines
 
 
 class Form(NamedTuple):
-    """The format of printed logs; `only` is the stream to print, None for both."""
+    """The format of printed logs; `only` is the stream to print, or None to print both streams."""
 
     only: Stream | None = None
     prefixed: bool = False
@@ -39,8 +39,8 @@ class Form(NamedTuple):
 
     @property
     def by_line(self) -> bool:
-        """Whether output is printed line by line. This is the case if each line gets a prefix or becomes a JSON
-        object."""
+        """Whether output is printed line by line. Output is printed line by line if each line gets a prefix or becomes
+        a JSON object."""
         return self.prefixed or self.timestamps or self.as_json
 
 
@@ -87,7 +87,7 @@ class Printer:
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        # For each stream that has printed a progress bar: the state of its progress bars.
+        # The state of the progress bars of each stream that has printed a progress bar.
         self._rows: dict[tuple[Task, Stream], Rows] = {}
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"

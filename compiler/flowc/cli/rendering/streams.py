@@ -23,8 +23,8 @@ def open_closed() -> None:
     Hazard: if a standard stream stays closed, the next opened pipe gets its descriptor. The descriptors 0, 1
     and 2 are made inheritable, because programs that this process starts need standard streams, too. A program that
     forked this process may have closed a standard stream and then opened a file, which got the descriptor 0, 1 or 2.
-    This process closes its own copy of the descriptor 0, 1 or 2 in this case; the copy in the program that forked this
-    process stays open.
+    If so, this process closes its own copy of this descriptor, and the copy in the program that forked this process
+    stays open.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -32,7 +32,7 @@ def open_closed() -> None:
             if null != number:
                 os.dup2(null, number)
                 os.close(null)
-            os.set_inheritable(number, True)  # programs that this process starts need the stream, too
+            os.set_inheritable(number, True)  # programs that this process starts also need this standard stream
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 

@@ -51,7 +51,7 @@ class _Beginning:
         atexit.register(_stop_timer)
 
     def give_back(self) -> None:
-        """Restore the signal handlers from before this command."""
+        """Restore the signal handlers that were set before this command."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
         if not self._number:
@@ -126,7 +126,7 @@ def _stop_timer() -> None:
 def interruptible() -> Iterator[None]:
     """A context manager for a command that may begin a run: a signal ends the command with one line of text.
 
-    The context manager has no effect if it is nested in another one, or outside of the main thread.
+    The context manager has no effect outside of the main thread, or inside another block of `interruptible`.
 
     Raises:
         SystemExit: a signal arrived; the exit code is 128 + its number.

@@ -96,7 +96,8 @@ def note_elsewhere(flow: Flow) -> None:
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:
-    """Report that flowc does not install the steps' packages: a note with `--environment=local`, otherwise an error.
+    """Report that flowc does not install the steps' packages. With `--environment=local` the report is a note,
+    otherwise an error.
 
     Args:
         flow: the flow.

@@ -245,7 +245,7 @@ def note_unused(console: Console) -> None:
 
 
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
-    """Print whether the run succeeded, with its number of tasks and its duration.
+    """Print whether the run succeeded, its number of tasks and its duration.
 
     Args:
         console: the console that prints the line.

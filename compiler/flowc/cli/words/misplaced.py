@@ -1,7 +1,7 @@
 """Errors about misplaced arguments: options before the command, a flow instead of a command, `n=3` for `--n 3`.
 
-Each error has a corrected command line. This module imports no user code: with `python flow.py`, the class is already
-loaded; with `flowc`, the arguments in front of the command are checked before the flow is known.
+Each error has a corrected command line. This module imports no user code. For `python flow.py`, the flow's class is
+already loaded. For `flowc`, the arguments in front of the command are checked before the flow is known.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
 def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
     """Return the index of the command in the arguments.
 
-    If a command's name directly follows an option, it may be the option's value. Such an argument counts as the command
-    only if no other argument is a command's name.
+    If a command's name directly follows an option, it may be the option's value. An argument that directly follows an
+    option counts as the command only if no other argument is a command's name.
     """
     found = [at for at, word in enumerate(args) if word in commands]
     alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]

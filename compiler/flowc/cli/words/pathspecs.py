@@ -38,8 +38,8 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 
     Args:
         store: the store to search.
-        pathspec: FLOW/RUN/STEP/TASK, or fewer parts. RUN may be `latest`; TASK is a task's id or index path. Also see
-            `parts_of`.
+        pathspec: FLOW/RUN/STEP/TASK, or fewer parts. RUN may be `latest`; TASK is a task's id or index path. `parts_of`
+            has further rules.
         least: the minimum number of parts.
         to_read: whether to also find tasks that had no process of their own (`flowc_runtime.run.views.run_records`).
 

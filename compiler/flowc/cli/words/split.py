@@ -56,7 +56,7 @@ class Early(NamedTuple):
 
 
 def name_of(option: str) -> str:
-    """Return the name of an option without dashes before it and with `_` for `-`, for comparing names."""
+    """Return the name of an option in the form for comparisons: without leading dashes, and with `_` for `-`."""
     return option.lstrip("-").replace("-", "_")
 
 
@@ -102,8 +102,8 @@ class CommandWords:
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
         """Yield the arguments before the argument `--`, each option together with its values.
 
-        Each result is a pair. Its first item is flowc's option, or None if the argument is not one of flowc's options.
-        Its second item is a list of the argument and the values that follow it.
+        Each result is a pair. The first item of the pair is flowc's option, or None if the argument is not one of
+        flowc's options. The second item is a list of the argument and the values that follow it.
         """
         at = 0
         while at < len(words) and words[at] != "--":
@@ -246,8 +246,7 @@ class CommandWords:
         return [self._spelling(spelling, names) + equals + value, *part[1:]]
 
     def help_option(self, names: Names) -> list[click.Option]:
-        """If a parameter is called `help`, return an option for `--help` before FLOW.
-        """
+        """Return an option for `--help` before FLOW if a parameter is called `help`, otherwise return no option."""
         if "help" not in names.taken:
             return []
 

@@ -56,7 +56,8 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
 def of_a_flow(
     ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
 ) -> click.UsageError | None:
-    """Return the error for an unknown command of `python flow.py` if it is a command of `flowc`; otherwise None.
+    """Return the error for an unknown command of `python flow.py` that is a command of `flowc`. For any other word,
+    return None.
 
     Args:
         ctx: the context of the group of `python flow.py`.

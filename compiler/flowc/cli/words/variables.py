@@ -74,8 +74,8 @@ def warn_of_unread(flow: Flow) -> None:
 
 
 def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
-    """Yield each variable that flowc does not read although its name resembles a parameter's variable, with the
-    parameter's name."""
+    """Yield each environment variable whose name resembles the variable of a parameter, but which flowc does not read.
+    Each result also has the parameter's name."""
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return

@@ -1,7 +1,7 @@
 """Loads a flow from a JSON file with its IR (`flowc compile ir.json`), and its code from a directory or an archive.
 
 The code must have the digest that the IR records. The IR is used unchanged: the decorators in the code are not read
-again. Like in a pod, the flow's class is imported from the code.
+again. As in a pod, the flow's class is imported from the code.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
     """Yield the code packages for which the IR may have been written. The caller chooses the package whose digest is in
     the IR.
 
-    For an archive, the first package has all files of the archive. After that, two packages are yielded for the
-    directory or the unpacked archive: one with the files that git ignores, and one without them.
+    For an archive, the first package has all files of the archive. For the directory or the unpacked archive, two
+    packages are yielded: one with the files that git ignores, and one without these files.
 
     Raises:
         FileNotFoundError: the flow's file is missing.

@@ -140,7 +140,7 @@ def _run_passes(checked: Checked, show: Callable[[Flow], None], wanted: Collecti
 
 
 def _required(ctx: click.Context, file: str | None) -> str | None:
-    """Return the argument FLOW: `flowc check` requires it, and `python flow.py check` does not allow it."""
+    """Return the argument FLOW: `flowc check` requires this argument, and `python flow.py check` does not allow it."""
     own = ctx.find_object(type) is not None
     if file is None and not own:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")

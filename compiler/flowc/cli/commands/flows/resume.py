@@ -147,8 +147,8 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     """Return the run whose tasks the new run reuses, and the first step to execute.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    Such a killed run has executed no task. The result is then the earlier run, and the first step that the killed run
-    was to execute.
+    A run that was killed so early has executed no task. The result is then the earlier run, and the first step that the
+    killed run was to execute.
 
     Args:
         store: the store of the runs.
@@ -384,7 +384,7 @@ def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry)
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
-    take(asked)  # unsets the variable in this process; the program that executes the pipelines keeps it
+    take(asked)  # unsets the variable in this process; it stays set in the program that executes the pipelines
     click.echo(
         f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another flow", err=True
     )

@@ -88,7 +88,7 @@ RUN = RunKind("run", "Run FLOW.", params=(EXECUTOR_OPTION,), elsewhere=_elsewher
 
 
 class RunCommand(click.Command):
-    """A command such as `run`.
+    """A command that runs a flow, such as `run`.
 
     The command receives its arguments unparsed, because its options depend on the flow in the arguments.
     """
@@ -126,7 +126,7 @@ class RunCommand(click.Command):
 
     @property
     def reserved(self) -> frozenset[str]:
-        """Names of the command's options that a flow's parameter of the same name cannot replace."""
+        """The names of those options of the command that a parameter with the same name does not replace."""
         of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
         return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
 
@@ -167,7 +167,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the arguments of a command of this kind, split into FLOW and the arguments before and after FLOW."""
+    """Split the arguments of a command such as `run` into FLOW and the arguments before and after FLOW."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
@@ -236,7 +236,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
 
 def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -> tuple[Checked, Names]:
-    """Load the flow with the options on the command line; return it with the names of its parameters.
+    """Load the flow with the options on the command line. Return the flow, and the names of its parameters.
 
     After FLOW, a parameter's name takes precedence over flowc's option of the same name. The parameters are known only
     after the flow is loaded, because mutators add and remove parameters. However, options such as `--config` affect the
@@ -370,7 +370,7 @@ def _command(
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
     """Return the options for the help of a command.
 
-    `python flow.py --help` already lists some of the options; the help of `python flow.py run` does not repeat them.
+    The help of `python flow.py run` does not repeat the options that `python flow.py --help` lists.
     """
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

@@ -243,7 +243,7 @@ def _perform(
 def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
     """Return the command that prints the log of the failed task.
 
-    Without `--persist` the log is not kept. Then return the `spin` command with `--persist`.
+    Without `--persist` the log is not kept, so the result is the `spin` command with `--persist` added.
     """
     task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
     if persisted:

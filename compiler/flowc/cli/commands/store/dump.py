@@ -1,4 +1,4 @@
-"""`flowc dump`: prints the artifacts of tasks. `python flow.py dump` uses the same functions."""
+"""`flowc dump`: prints the artifacts of tasks. `python flow.py dump` also uses the functions of this module."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether writing a value as JSON and reading it again gives the same value."""
+    """Return whether a value survives being written as JSON and read again."""
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     if type(value) is list:
@@ -271,7 +271,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
 
 
 def _pickled(values: object) -> bytes:
-    """Pickle with protocol 4, the oldest that Metaflow writes; cloudpickle pickles what pickle cannot."""
+    """Pickle a value with protocol 4, the oldest protocol that Metaflow writes. If pickle fails, use cloudpickle."""
     try:
         return pickle.dumps(values, protocol=4)
     except Exception:
@@ -307,7 +307,7 @@ def dump_command(
     Hazard: loading a value runs code of the value's class.
     """
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
-    sys.path.insert(0, "")  # modules of the flow in this directory can then be imported: unpickling may need them
+    sys.path.insert(0, "")  # unpickling may import modules of the flow from the working directory
     choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)

@@ -129,7 +129,7 @@ def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
 @final
 @dataclass(slots=True)
 class Tail:
-    """The log of one attempt, and the offset (`at`) up to which it has been printed."""
+    """The log of one attempt, and the offset `at`: the number of bytes of the log that have been printed."""
 
     task: Task
     key: str
@@ -164,7 +164,7 @@ class Tail:
 @final
 class Follower:
     """Prints the output of the attempts of a run that match `wanted`: a step, a task's index path, and an attempt's
-    number. None in place of one of these three matches all.
+    number. If one of these three values is None, it matches all steps, tasks or attempts.
     """
 
     def __init__(

@@ -144,7 +144,7 @@ class _Row(TypedDict):
 
 
 class RunRow(_Row, total=False):
-    """A run as `flowc runs --json` prints it.
+    """The row of a run in the output of `flowc runs --json`.
 
     If the run's record cannot be read, the row lacks the fields that this class defines.
     """

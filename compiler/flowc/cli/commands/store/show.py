@@ -157,7 +157,7 @@ def _step_row(step: StepView) -> StepRow:
 
 
 def _step(view: RunView, step: StepView) -> Description:
-    """Describe a step, with its tasks and the last attempt of each."""
+    """Describe a step with its tasks, and with the last attempt of each task."""
     attempts = [_attempt(view, task.attempts[-1]) for task in step.tasks]
     rows = [{"task": task.id, "path": task.path, **row} for task, row in zip(step.tasks, attempts, strict=True)]
     cells = [["", task.id, *_cells(row)] for task, row in zip(step.tasks, attempts, strict=True)]

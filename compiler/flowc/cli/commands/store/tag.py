@@ -1,4 +1,5 @@
-"""`flowc tag`: changes and lists tags of runs (docs/adr/0007-tags.md). `python flow.py tag` uses the same functions."""
+"""`flowc tag`: changes and lists tags of runs (docs/adr/0007-tags.md). `python flow.py tag` also uses the functions of
+this module."""
 
 from __future__ import annotations
 
