@@ -22,8 +22,8 @@ _HEAD: Final = 8192  # the number of bytes to search for a null byte, which mark
 
 
 class OpeningError(HintedError):
-    """The error that an argument names no flow that can be run: `message` says why, `hint` says what to write
-    instead."""
+    """The error that an argument names no flow that can be run. The attribute `message` says why, and `hint` says what
+    to write instead."""
 
 
 _HINTS = {

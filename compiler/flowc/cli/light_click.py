@@ -77,7 +77,7 @@ class StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):  # the import system reads `__spec__`, and must not cause the import
+        if attribute.startswith("__"):  # the import system reads `__spec__`; it must not cause the import
             raise AttributeError(attribute)
         # The condition is true only while click is being imported. If click already uses the module during its import,
         # the real module must replace this stand-in.

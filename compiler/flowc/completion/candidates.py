@@ -14,7 +14,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import FlowcError
 
-TYPE_CHECKING = False  # not imported: `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 MOST = 200  # the maximum number of candidates per completion
@@ -78,8 +78,8 @@ def flows_or_runs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def artifacts(store: StoredNames, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW/NAME. The names of artifacts come from the flow's newest run: from one task of each
-    step."""
+    """Yield candidates for FLOW/NAME, the name of an artifact. The artifacts are those of the flow's newest run, in one
+    task of each step."""
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())

@@ -12,7 +12,7 @@ import os
 
 from flowc.completion.command_table import ARGUMENTS, GROUPS, OF_FLOW, OPTIONS, SHORT
 
-TYPE_CHECKING = False  # not imported: `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias

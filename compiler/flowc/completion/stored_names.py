@@ -7,7 +7,7 @@ import os
 
 from flowc_ir.late import LateFunction, LateModule
 
-TYPE_CHECKING = False  # `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from flowc_runtime.base.index import task_id
     from flowc_runtime.store.records import store as records_store

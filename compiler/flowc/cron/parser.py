@@ -1,4 +1,4 @@
-"""The parser of schedules: it returns a schedule, or an error with a hint."""
+"""The parser of cron schedules. It returns a schedule, or raises an error with a hint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
 
 class CronError(ValueError):
-    """The error for an expression that Argo would refuse; `refusal` is the reason."""
+    """The error for a cron expression that Argo would refuse. The attribute `refusal` is the reason."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.refusal = Refusal(message, hint)
@@ -87,7 +87,7 @@ def parse(cron: str) -> CronSchedule:
     `@every`.
 
     Raises:
-        CronError: the library would refuse the schedule; `refusal` has the reason and, if known, a hint.
+        CronError: the library would refuse the schedule. The error's `refusal` has the reason and, if known, a hint.
     """
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
@@ -155,7 +155,7 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     if not a_step and text.lower() in kind.names:
         return kind.low + kind.names.index(text.lower())
     digits = _INTEGER.fullmatch(text)
-    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # int() fails for thousands of digits
+    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # `int` refuses thousands of digits
         return int(digits[1] or "0")
     raise CronError(f"{kind.name} {item!r} is not understood", _habit(item, text, kind))
 

@@ -78,12 +78,12 @@ class CronFields(CronSchedule):
 
     @property
     def is_daily(self) -> bool:
-        """Whether the schedule names a time on every day."""
+        """Whether the schedule has a time on every day."""
         return len(self.months) == 12 and (len(self.days) == 31 or self.either_day) and len(self.weekdays) == 7
 
     @property
     def is_continuous(self) -> bool:
-        """Whether the schedule names a time in every hour."""
+        """Whether the schedule has a time in every hour."""
         return len(self.hours) == 24 and self.is_daily
 
     def empty(self) -> str | None:

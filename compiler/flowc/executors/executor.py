@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 class ExecutorError(HintedError):
-    """The error that an executor cannot make a run: `message` says why in one line, `hint` says what to do."""
+    """The error that an executor cannot make a run. The attribute `message` says why in one line, and `hint` says what
+    to do."""
 
 
 @final
@@ -64,7 +65,8 @@ class ExecutorResult(NamedTuple):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs flows, for example on another machine. An entry point of the group `flowc.executors` refers to an instance.
+    """An executor, which runs flows, for example on another machine. An entry point of the group `flowc.executors`
+    refers to an instance.
 
     The setting `executor = "NAME"` or `flowc run --executor NAME` chooses the executor; NAME is the name of the entry
     point.

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 @final
 class ConfiguredOption(click.Option):
-    """An option for the setting `key`. The help of the option names the setting's environment variable.
+    """A click option for the setting with the key `key`. The help of the option names the setting's environment
+    variable.
 
     If `partly` is true, the option does not read the configuration file, because the caller reads that file after other
     sources.

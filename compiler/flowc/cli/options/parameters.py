@@ -103,8 +103,8 @@ def option_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]
         options: the values of the command's options, by name. The values of `parameter_options` are removed.
 
     Returns:
-        The strings, by the parameter's name, in the order of the command line; `["true"]` for a flag. Parameters that
-        are not on the command line have no entry.
+        The strings, by the parameter's name, in the order of the command line. A flag has the strings `["true"]`.
+        Parameters that are not on the command line have no entry.
     """
     found = {}
     for number, parameter in enumerate(flow.parameters):

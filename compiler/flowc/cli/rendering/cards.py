@@ -239,7 +239,7 @@ def write_card(card: Card, file: str | None) -> None:
     """
     html = card.get()
     if file is None:
-        click.echo(html.encode())  # in UTF-8, as the HTML declares
+        click.echo(html.encode())  # UTF-8 is the encoding that the HTML declares
         return
     _write(file, html)
     click.echo(f"Card saved to {file}", err=True)

@@ -67,7 +67,7 @@ def reporting_failed_output() -> Iterator[None]:
         if error.errno == errno.EIO and _terminal_is_gone():
             heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
             _end(sys.stderr, sys.stdout, ended=SystemExit(ended.code or (128 + signal.SIGHUP if heeded else 1)))
-        with suppress(OSError):  # stderr may be on the full disk
+        with suppress(OSError):  # stderr may be a file on the full disk
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
         _end(sys.stdout, ended=ended)
     raise ended

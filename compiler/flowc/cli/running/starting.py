@@ -241,7 +241,7 @@ def _is_users(name: str, file: str) -> bool:
 
 
 def _is_third_party(name: str) -> bool:
-    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's own, or built-in
+    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # a module of flowc, or built-in
         return False
     return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_STANDARD))
 

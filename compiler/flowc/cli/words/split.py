@@ -161,7 +161,8 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start`, assuming that no parameter is called `start`; `auto` for an invalid value."""
+        """Return the value of `--start`, assuming that no parameter is called `start`, or `auto` for an invalid
+        value."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))

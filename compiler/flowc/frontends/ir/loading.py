@@ -254,7 +254,7 @@ def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | No
             return None
         program.prepare(config_values(flow.configs), own_decorators(flow))
         program.begin(flow, str(package.root))
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # user code may raise any exception
         message = f"importing {flow.code.file} failed: {describe(error)}"
         hint = "tasks import it in the same way: install the packages that it needs"
         faults.add(codes.IMPORT_FAILED, Span(flow.code.file, 1, 1), message, hint=hint, note=raised_at(error))

@@ -87,7 +87,7 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     if step is None or task is None:
         return run, step, None
     try:
-        return run, step, path_of(step, task)  # the task may start later
+        return run, step, path_of(step, task)  # the task may start after its run
     except ProtocolError as error:
         fail(str(error))
 
