@@ -1,4 +1,4 @@
-"""The command line of the bench: it measures and prints a table."""
+"""The command line of the bench, which measures flowc and prints a table of the figures."""
 
 from __future__ import annotations
 

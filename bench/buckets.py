@@ -1,7 +1,7 @@
 """Measure how long large artifacts take to be saved to a bucket and loaded from it, relative to obstore alone.
 
-The bucket is a gateway on this machine (versitygw, as in the tests). Each measurement is a process of its own. obstore
-alone sends and receives the same number of bytes just before, so that a busy machine slows both.
+The bucket is a gateway on this machine (versitygw, as in the tests). Each measurement is a process of its own. Just
+before each measurement, obstore alone sends and receives the same number of bytes, so that a busy machine slows both.
 """
 
 from __future__ import annotations

@@ -29,12 +29,12 @@ CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0
 
 
 def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """Return the figure of a sample, in seconds."""
+    """Return a figure in seconds: the median of a program's measured times."""
     return Figure(name, sample.median, target, "s", sample.least, ratio)
 
 
 def milliseconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """Return the figure of a sample, in milliseconds."""
+    """Return a figure in milliseconds: the median of a program's measured times."""
     return Figure(name, sample.median * 1e3, target, "ms", sample.least * 1e3, ratio)
 
 

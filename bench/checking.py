@@ -1,4 +1,4 @@
-"""Measure the time in which the client reads a text of 20 MiB, with and without the check of its digest."""
+"""Measure the time that the client needs to read a text of 20 MiB, with and without the check of its digest."""
 
 from __future__ import annotations
 

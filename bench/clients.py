@@ -15,7 +15,8 @@ RUNS, TASKS = 1_000, 10_000
 
 
 def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
-    """Copy a flow's only run `count - 1` times: the copies begin a second apart, every tenth has the tag `tenth`."""
+    """Copy a flow's only run `count - 1` times. The copies' start times are a second apart, and every tenth copy has
+    the tag `tenth`."""
     (first,) = (store / "flows" / flow / "runs").iterdir()
     record = json.loads((first / "run.json").read_text())
     for number in range(1, count):

@@ -1,4 +1,5 @@
-"""Measure the cost of compiling a flow to Argo, relative to a Python start, to a longer flow and to another commit.
+"""Measure the cost of compiling a flow to Argo, relative to a Python start, to the cost of a longer flow, and to the
+cost at another commit.
 
 `python -m bench.compiling FLOW.py` compiles a flow's file in this process. Kubernetes' limit for the size of an object
 is not applied, because the manifest of a flow with thousands of steps exceeds it.
@@ -81,7 +82,7 @@ def _ratio(name: str, target: float, used: dict[str, list[Use]], ours: str, othe
 
 
 def main(path: Path) -> None:
-    """Compile a flow without the limit of the manifest's size."""
+    """Compile a flow; the size of the manifest is not limited."""
     from flowc.frontends.metaflow.flowspec import load
     from flowc.targets.argo import Settings, compile_flow
     from flowc.targets.argo.checking import limits

@@ -14,7 +14,8 @@ METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
 
 
 def cache() -> Path:
-    """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or one below the user's cache directory."""
+    """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or a directory below the user's cache
+    directory."""
     given = os.environ.get("FLOWC_BENCH_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "flowc-bench"
 

@@ -51,7 +51,7 @@ class Use(NamedTuple):
 
 
 class Floors(NamedTuple):
-    """The shortest times of three basic operations on this machine; no program that needs the operation can be
+    """The shortest times of three basic operations on this machine. A program that needs such an operation cannot be
     faster."""
 
     python: Sample  # start a Python that does nothing, and wait for its end
@@ -62,20 +62,21 @@ class Floors(NamedTuple):
 def new_directory(parent: Path) -> Path:
     """Make a directory for one run of a program.
 
-    It is deleted only at the end of the bench. After the deletion of many files, ext4 without a journal makes each new
-    file slowly for up to five minutes, because it does not reuse the numbers of files that were deleted recently. A run
-    of 400 tasks then took a third more CPU time.
+    The directory is deleted only at the end of the bench. After many files have been deleted, ext4 without a journal
+    creates new files slowly for up to five minutes, because it does not reuse the inode numbers of recently deleted
+    files. After such a deletion, a run of 400 tasks took a third more CPU time.
     """
     return Path(tempfile.mkdtemp(prefix="run-", dir=parent))
 
 
 def repeat(times: int, action: Callable[[], float]) -> Sample:
-    """Call the action `times` times; the action returns the seconds that it measured."""
+    """Call `action` the given number of times, and return the seconds that each call measured."""
     return Sample(tuple(action() for _ in range(times)))
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment of measured programs: an empty home, cached bytecode, no settings of the caller."""
+    """Return the environment variables of measured programs: an empty home directory, cached bytecode, and no settings
+    of the caller."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(home), "USER": "bench", "PYTHONHASHSEED": "0"}
 

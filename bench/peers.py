@@ -1,8 +1,8 @@
 """Measure other programs with the same work as flowc, each in a cached virtual environment and with two workers.
 
-Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each of
-these files does the same work, in the way that the program's documentation recommends. Each task runs in its own
-process if the program can do so.
+Metaflow runs flowc's flow files unchanged. The files in `flows/peers` are the flows of the other programs. Each file in
+`flows/peers` does the same work as flowc's flow, in the way that the program's documentation recommends. Each task runs
+in its own process if the measured program supports this.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Peer:
     packages: tuple[str, ...]
     works: Mapping[str, list[str]]
     variables: Mapping[str, str] = field(default_factory=dict)
-    # path -> text of further files, which are written into the directory of the run
+    # further files for the directory of the run: path -> text
     files: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -55,7 +55,7 @@ class Peer:
 @final
 @dataclass(frozen=True)
 class PeerFigure:
-    """The medians of one program for one workload, and its wall time relative to flowc's."""
+    """The median figures of a program for a workload, and the ratio of its wall time to flowc's wall time."""
 
     work: str
     peer: Peer

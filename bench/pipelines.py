@@ -28,7 +28,7 @@ MAP_ITEMS, LINEAR_ITEMS = 100, 10_000
 @final
 @dataclass(frozen=True)
 class Program:
-    """The command line of a program, and the environment variables to set in addition."""
+    """The command line of a program to measure, and additional environment variables for it."""
 
     command: list[str]
     variables: Mapping[str, str]
@@ -54,7 +54,7 @@ def alternately(directory: Path, times: int, ours: Program, theirs: Program, col
 
 
 def ratio(name: str, target: float, uses: list[tuple[Use, Use]], other: str = "runnable") -> Figure:
-    """Return the figure of two programs that were measured alternately."""
+    """Return the figure that compares two programs, whose measurements alternated."""
     walls = [ours.wall / theirs.wall for ours, theirs in uses]
     ours, theirs = (_median([each[column] for each in uses]) for column in (0, 1))
     text = (
@@ -85,7 +85,8 @@ def measure_pipelines(bench: Bench) -> Iterator[Figure]:
     yield ratio("10 steps / runnable", 1 / 5, alternately(place, bench.times, *ten))
 
     items = both("map", MAP_ITEMS, RUNNABLE_PRM_width=str(MAP_ITEMS))
-    # Fewer rounds, because each round takes a minute or more. No cold run, because `ten` has already filled the caches.
+    # Measure fewer rounds, because each round takes a minute or more. `cold=0`: the measurement of `ten` has already
+    # filled the caches.
     few = max(1, bench.times // 4)
     yield ratio(f"map of {MAP_ITEMS} items / runnable", 1 / 80, alternately(place, few, *items, cold=0))
 

@@ -1,5 +1,5 @@
-"""Writes docs/hot-path.md, which shows in which code a run and a task spend their time, measured by a sampling
-profiler.
+"""Writes the page docs/hot-path.md, which shows the code in which a run and a task spend their time. A sampling
+profiler measures the time.
 
 The text of the page is in `bench/hot_path.md`.
 """
@@ -111,7 +111,7 @@ def _stacks(flow: str) -> Iterator[Stack]:
 
 
 def parse(lines: Iterable[str]) -> Iterator[Stack]:
-    """Yield the stacks in the profiler's lines, such as `process 7:"…";process 9:"…";frame;frame 12`.
+    """Yield the stacks in the lines of the profiler's output, such as `process 7:"…";process 9:"…";frame;frame 12`.
 
     The stacks of the guardian, a child process that only waits for the end of the run, are omitted.
     """
@@ -129,7 +129,8 @@ def _file(frame: str) -> str:
 
 
 def _package(frame: str) -> str | None:
-    """Return the directory of flowc that contains the code of a frame, such as `flowc/cli`; None for other packages."""
+    """Return the directory of flowc that contains the code of a frame, such as `flowc/cli`, or None for other
+    packages."""
     directories = _file(frame).split("/")
     return (
         "/".join(directories[:2] if len(directories) > 2 else directories[:1]) if directories[0] in PACKAGES else None

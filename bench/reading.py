@@ -1,6 +1,6 @@
 """Measure how the cost of reading grows with the store: 20 and 10,000 runs, and a run of 1,000 tasks.
 
-Each cost is the CPU time of one process, divided by that of a program which reads the same files as plain JSON.
+Each cost is the CPU time of one process, divided by the CPU time of a program which reads the same files as plain JSON.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def measure_reads(bench: Bench) -> Iterator[Figure]:
 
 
 def _store(place: Path, runs: int) -> Path:
-    """Return a store with `runs` copies of a real run, and with one run of another flow, which has many tasks."""
+    """Return a store with `runs` copies of a real run. The store also has one run of another flow, with many tasks."""
     place.mkdir(parents=True)
     for name in ("FanoutBench", "TasksBench"):
         text = (FLOWS / "fanout.py").read_text(encoding="utf-8").replace("FanoutBench", name)

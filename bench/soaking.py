@@ -1,5 +1,5 @@
-"""Measure whether anything grows with the number of tasks: descriptors, processes, memory, temporary files, the time of
-a task.
+"""Measure whether a run needs more resources when it has more tasks: descriptors, processes, memory, temporary files,
+the time of a task.
 
 Some tasks of `bench/flows/soak.py` count the descriptors, children and memory of the process that has forked them.
 """
@@ -25,14 +25,14 @@ SOAK = 200_000
 GROWTH = 1.15
 SUPERVISOR_MIB, SUPERVISOR_KB_A_TASK = 60, 0.5
 STORE_KB_A_TASK = 2
-# A count may grow by this number by chance: each task counts, and its parent may not yet have closed the descriptors
-# that it opened for this task.
+# A count may grow by this number by chance: when a task counts the descriptors of its parent, the parent may not yet
+# have closed the descriptors that it opened for this task.
 CHANCE = 5
 COUNTED = ("descriptors", "children", "temporary files", "unfinished objects")
 
 
 class Soak(NamedTuple):
-    """A run with many tasks.
+    """The measurements of a run with many tasks.
 
     Attributes:
         tasks: the number of items.
@@ -49,7 +49,7 @@ class Soak(NamedTuple):
     size: int
 
     def grown(self, what: str) -> int:
-        """Return by how much a count has grown between the first and the last sample."""
+        """Return the difference of a count between the first and the last sample."""
         return self.samples[-1][what] - self.samples[0][what]
 
 
@@ -70,7 +70,8 @@ def soak(directory: Path, tasks: int) -> Soak:
 
 
 def measure_scale(bench: Bench) -> Iterator[Figure]:
-    """Yield how a task's cost and the supervisor's memory grow with the number of tasks. It takes minutes."""
+    """Yield figures that show how a task's cost and the supervisor's memory grow with the number of tasks. The
+    measurement takes minutes."""
     few, small, large = (soak(bench.directory, tasks) for tasks in (FEW, *SIZES))
     before, after = (_cost(few, each) for each in (small, large))
     text = f"{after.cpu * 1e3:.2f} ms CPU, {before.cpu * 1e3:.2f} ms; wall {after.wall / before.wall:.2f} ×"
@@ -79,7 +80,10 @@ def measure_scale(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_soak(bench: Bench) -> Iterator[Figure]:
-    """Yield what grows in a run of 200,000 tasks. The run takes half an hour or more."""
+    """Yield the growth of descriptors, processes, memory, temporary files and the store in a run of 200,000 tasks.
+
+    The run takes half an hour or more.
+    """
     yield from _growth(soak(bench.directory, FEW), soak(bench.directory, SOAK))
 
 

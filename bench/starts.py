@@ -1,7 +1,7 @@
 """The CPU time of short programs relative to a bare Python start, and of a short flow relative to Metaflow.
 
-The programs run alternately with `python -c pass`, so that a busy machine slows all of them. CPU time is user and
-system time of a program and of the processes that it waits for.
+Each program runs alternately with `python -c pass`, a bare start, so that a busy machine slows all of them. CPU time is
+user and system time of a program and of the processes that it waits for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Start:
         target: the largest allowed ratio of the program's CPU time to that of a bare start.
         arguments: the arguments of Python.
         line: the command line that a completion completes; empty for other programs.
-        added: whether the bare start is subtracted from the ratio.
+        added: whether the ratio has only the time beyond a bare start: the time of the bare start is subtracted.
         in_store: whether the program needs a store with runs.
     """
 
@@ -72,7 +72,8 @@ STARTS = (
 
 
 def measure_starts(bench: Bench) -> Iterator[Figure]:
-    """Yield the figures of start-up: CPU times as ratios to `python -c pass`, and what `import metaflow` loads."""
+    """Yield the figures of start-up: CPU times as ratios to `python -c pass`, and the modules that `import metaflow`
+    loads."""
     store = _new(bench.directory)
     for _ in range(3):
         run([sys.executable, *LINEAR], store)
@@ -115,7 +116,7 @@ def _new(directory: Path) -> Path:
 
 
 def _used(directory: Path, command: list[str], variables: Mapping[str, str], place: Path | None = None) -> Use:
-    """Measure a program in the directory `place`, or in a new one."""
+    """Measure a program in the directory `place`, or in a new directory."""
     if place is not None:
         return use(command, place, variables)
     return use(command, _new(directory), variables)

@@ -1,6 +1,7 @@
 """`python -m bench.syncing DIRECTORY`: the time to sync 400 small files of a new store to the disk, as JSON.
 
-`once` syncs the whole file system, as a run does at its end; `each` syncs every file.
+The time `once` is for a sync of the whole file system, as a run does at its end. The time `each` is for a sync of every
+file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ FILES, BYTES = 400, 1_000
 
 
 def measure(root: str) -> dict[str, float]:
-    """Return the seconds of `once` and of `each`; pending writes of other programs are synced before."""
+    """Return the seconds of `once` and of `each`. Before the measurement, pending writes of other programs are
+    synced."""
     return {"once": _timed(f"{root}/once", _once), "each": _timed(f"{root}/each", _each)}
 
 

@@ -1,8 +1,8 @@
 """Measure the cost of a task without the fixed cost of a run, relative to a fork (`bench.forking`).
 
-All figures here are ratios of CPU times (user and system, of all processes): the wall time of a task is only a few
-milliseconds and depends on the load of the machine; the text beside a figure also shows wall times. A task's cost is
-the difference of two runs with different numbers of tasks, divided by the difference of the numbers.
+All figures of this module are ratios of CPU times (user and system, of all processes), because the wall time of a task
+is only a few milliseconds and depends on the load of the machine. The text beside a figure also shows wall times. A
+task's cost is the difference between the costs of a long and a short run, divided by the number of additional tasks.
 """
 
 from __future__ import annotations

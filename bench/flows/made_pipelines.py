@@ -1,4 +1,5 @@
-"""Pipelines as attributes of a module, as flowc's command line needs them: `made_pipelines.py:ten`."""
+"""The measured pipelines as attributes of a module, so that flowc's command line can name them:
+`made_pipelines.py:ten`."""
 
 from pipelines import make  # type: ignore[import-not-found] # pipelines.py is beside this file
 

@@ -12,8 +12,8 @@ SAMPLES = 20
 
 
 def sample(number: int) -> dict[str, int]:
-    """Return the counts of the process that forked this one, and of the run's temporary files and unfinished
-    objects."""
+    """Return the descriptors, children and memory of the parent process, and the numbers of the run's temporary files
+    and unfinished objects."""
     supervisor = Path(f"/proc/{os.getppid()}")
     status = dict(line.split(":", 1) for line in (supervisor / "status").read_text().splitlines())
     return {

@@ -24,7 +24,7 @@ else:  # imported at first use: only lines that are not ASCII need it
 
 
 class InternalError(Exception):
-    """A broken invariant in flowc itself, never a fault of the user's flow."""
+    """The error for a broken invariant in flowc itself. This error is never raised for a fault of the user's flow."""
 
     def __str__(self) -> str:
         return f"a bug in flowc: {super().__str__()}"
@@ -40,7 +40,8 @@ def describe(error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str | None:
-    """Return the note `raised in line N of FILE` for an exception of the user's code; None if it has no traceback."""
+    """Return the note `raised in line N of FILE` for an exception of the user's code, or None if it has no
+    traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -70,8 +71,8 @@ def render(
         root: the directory that the spans' files are relative to.
         cwd: the working directory; the names of files below it are relative to it, so that a terminal can open them.
         color: whether to color the text.
-        columns: the width of the terminal; None if there is none. Source lines are cut to this width, and to 160
-            columns.
+        columns: the width of the terminal, or None without a terminal. Source lines are cut to this width, and to at
+            most 160 columns.
     """
     ordered = in_order(diagnostics)
     sources, look = SourceLines(root), _Look(_Paint(color), columns)
@@ -95,13 +96,13 @@ _RED, _YELLOW, _BLUE, _BOLD, _CYAN = "1;31", "1;33", "34", "1", "36"
 
 
 class _Look(NamedTuple):
-    """The appearance of the text: its colors and the width of the terminal."""
+    """The appearance of printed diagnostics: their colors and the width of the terminal."""
 
     paint: _Paint
     columns: int | None
 
     def room(self, gutter: int) -> int:
-        """Return the number of columns that are left for a source line beside the line number and its bar, which take
+        """Return the number of columns that are left for a source line. The line number and the bar after it take
         `gutter` columns."""
         return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
 
@@ -148,7 +149,7 @@ def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = 
     start = min(span.column - 1, len(line))
     end = min(start + span.width, len(line)) if span.width else len(line.rstrip())
     before, marked, after = _shown(line[:start]), _shown(line[start:end]), _shown(line[end:])
-    if _columns(before) > room // 2:  # leave out the beginning of a long line before its fault
+    if _columns(before) > room // 2:  # leave out the beginning of a long line, so that the fault is visible
         before = "… "
     cut = _cut((before + marked + after).rstrip(), room)
     carets = mark * max(min(_columns(marked), _columns(cut) - _columns(before)), 1)
@@ -163,7 +164,7 @@ def cut_line(text: str) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """Return the text cut to at most `room` columns; a longer text ends in `…`."""
+    """Return the text, cut to at most `room` columns. A text that was cut ends in `…`."""
     if _columns(text) <= room:
         return text
     used, end = 0, 0
@@ -185,7 +186,8 @@ def _columns(text: str) -> int:
 
 
 def _width(char: str) -> int:
-    """Return the columns of one character: 0 for combining marks such as accents."""
+    """Return the number of columns that a character takes on a terminal, for example 0 for combining marks such as
+    accents."""
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -200,7 +202,7 @@ class SourceLines:
         self.files: dict[str, list[str]] = {}
 
     def path(self, file: str) -> Path:
-        """Return the path that a file was read from, or its path below the root if it was not found.
+        """Return the path from which a file was read, or the file's path below the root if the file was not found.
 
         Args:
             file: the path of a span, relative to the root or, for a step inherited from an installed package, to an
@@ -216,7 +218,7 @@ class SourceLines:
         return self.files[file]
 
     def line(self, span: Span) -> str | None:
-        """Return the line of a span; None if the file does not have it, or is a notebook, whose lines are JSON."""
+        """Return the line of a span, or None if the file does not have it, or is a notebook, whose lines are JSON."""
         if span.file.endswith(".ipynb"):
             return None
         lines = self.lines(span.file)

@@ -24,7 +24,7 @@ SUFFIX = "+flowc"
 
 
 class RepairError(Exception):
-    """An installation that cannot be repaired; the message says why."""
+    """The error that an installation cannot be repaired. The message says why."""
 
 
 def others() -> list[str]:
@@ -38,8 +38,8 @@ def others() -> list[str]:
 
 
 def damaged() -> list[str]:
-    """Return the files of flowc's `metaflow` that are missing or differ from the digests in the installation's
-    `RECORD`.
+    """Return the files of flowc's package `metaflow` that are missing, or whose digests differ from those in the
+    installation's file `RECORD`.
 
     The list is empty for an editable installation, whose files are elsewhere.
     """
@@ -58,8 +58,8 @@ def damaged() -> list[str]:
 
 
 def stands_in() -> str | None:
-    """Return the version of flowc's distribution `metaflow`, or None if it is not installed. Without this distribution,
-    pip would install Metaflow for packages that require it."""
+    """Return the version of flowc's distribution `metaflow`, or None if it is not installed. Without flowc's
+    distribution `metaflow`, pip would install Metaflow for packages that require `metaflow`."""
     versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
     return next(iter(versions), None)
 
@@ -67,17 +67,18 @@ def stands_in() -> str | None:
 def repair_commands(source: str | None = None) -> list[list[str]]:
     """Return the commands that remove other packages named `metaflow` from this environment and reinstall flowc.
 
-    flowc and its own distribution `metaflow` are uninstalled first. After that, a command that uninstalls `metaflow`
-    uninstalls the other distribution.
+    flowc and its own distribution `metaflow` are uninstalled first. After this uninstallation, a command that
+    uninstalls `metaflow` uninstalls the other distribution of this name.
 
     Args:
-        source: the wheel or directory to install flowc from; None is the source from which it is installed now.
+        source: the wheel or directory to install flowc from; None stands for the source from which flowc is installed
+            now.
 
     Raises:
         RepairError: there is no installer, or the wheel or directory of flowc no longer exists.
     """
     installer = _installer()
-    words = _source(source)  # called first: if it fails, nothing must have been uninstalled
+    words = _source(source)  # Call this first: if it fails, no distribution must have been uninstalled.
     commands = [[*installer("uninstall"), "flowc"]] if words else []
     commands += [[*installer("uninstall"), name] for name in others()]
     if words:
@@ -103,7 +104,7 @@ class _Installer(NamedTuple):
 
 
 def _source(given: str | None) -> list[str] | None:
-    """Return the arguments by which pip and uv install flowc; None if flowc is only on `sys.path`, not installed."""
+    """Return the arguments by which pip and uv install flowc, or None if flowc is only on `sys.path`, not installed."""
     try:
         distribution = metadata.distribution("flowc")
     except metadata.PackageNotFoundError:
@@ -111,7 +112,7 @@ def _source(given: str | None) -> list[str] | None:
     if given:
         return [given]
     written = distribution.read_text("direct_url.json")
-    if written is None:  # installed from an index
+    if written is None:  # flowc was installed from a package index
         return [f"flowc=={distribution.version}"]
     origin = json.loads(written)
     url = str(origin["url"])

@@ -48,13 +48,13 @@ def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
         for file in files:
             kept = file.endswith(wanted) if wanted else not file.endswith(unwanted)
             path = os.path.join(place, file)
-            if kept and file[0] != "." and os.path.exists(path):  # leaves out dangling links
+            if kept and file[0] != "." and os.path.exists(path):  # the condition leaves out dangling links
                 with open(path, "rb") as opened:
                     yield f"{name}/{os.path.relpath(path, directory).replace(os.sep, '/')}", opened.read()
 
 
 def _fail(error: OSError) -> NoReturn:
-    raise error  # without this, os.walk silently skips an unreadable directory
+    raise error  # without this function, os.walk silently skips an unreadable directory
 
 
 def _suffixes(directory: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -22,7 +22,8 @@ _HEAD: Final = 8192  # the number of bytes to search for a null byte, which mark
 
 
 class OpeningError(HintedError):
-    """An argument names no flow that can be run: `message` says why, `hint` says what to write instead."""
+    """The error that an argument names no flow that can be run. The attribute `message` says why, and `hint` says what
+    to write instead."""
 
 
 _HINTS = {
@@ -50,7 +51,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", similar(path, forms)) from None
-    except (OSError, ValueError) as error:  # for example, links form a circle, or a null byte in the name
+    except (OSError, ValueError) as error:  # for example, symbolic links form a circle, or the name has a null byte
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"
@@ -79,7 +80,7 @@ def similar(path: Path, forms: str) -> str:
 
 
 def nearby(path: Path) -> str | None:
-    """Return a Python file with a similar name in the same directory; None if there is none."""
+    """Return a Python file with a similar name in the same directory, or None if there is none."""
     directory = path.parent
     if not os.path.isdir(directory):
         return None
@@ -95,7 +96,7 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
     Args:
         directory: the directory.
         forms: the possible notations of the argument FLOW, for the hint.
-        package: the name of the package in the directory; None to derive it from the directory's path.
+        package: the name of the package in the directory, or None to derive it from the directory's path.
     """
     package = package or _package_name(directory)
     names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
@@ -109,7 +110,8 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
 
 
 def _package_name(directory: Path) -> str | None:
-    """Return the dotted name of the package in a directory below the working directory; None if it is not a package."""
+    """Return the dotted name of the package in a directory below the working directory, or None if it is not a
+    package."""
     name = os.path.normpath(directory).replace("/", ".")
     return name if is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 

@@ -1,8 +1,8 @@
 """The command lines `flowc …` and `python flow.py …`.
 
-This is the only package that combines the front ends, the passes, the targets and the emulator. The module of a command
-is imported only when that command is called, so `flowc --help` imports no command's module. `words.exit_codes` lists
-the exit codes of all commands.
+`flowc.cli` is the only package that combines the front ends, the passes, the targets and the emulator. The module of a
+command is imported only when that command is called, so `flowc --help` imports no command's module. `words.exit_codes`
+lists the exit codes of all commands.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:  # imported at first use: `flowc --help` needs none of them
+else:  # imported at first use: `flowc --help` needs none of these functions
     prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only tab completion needs it
     register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
@@ -48,8 +48,8 @@ else:  # imported at first use: `flowc --help` needs none of them
 
 __all__ = ["main"]
 
-# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. Between `before` and
-# `after`, the table has the commands of the default target's deployment, such as `deploy`.
+# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. The commands of the
+# default target's deployment, such as `deploy`, are listed between the commands in `before` and in `after`.
 COMMANDS: Final = CommandTable(
     before={
         "run": (".commands.flows.run", "Run a flow on this machine."),
@@ -77,7 +77,8 @@ COMMANDS: Final = CommandTable(
         "doctor": (".commands.doctor", "Check the installation: installed and missing packages."),
     },
 )
-# Commands that run even if the configuration file has a fault: they report the fault themselves, or use no settings.
+# Commands that run even if the configuration file has a fault: these commands report the fault themselves, or use no
+# settings.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 # Maps the commands of `python flow.py …`, which have the same names in Metaflow, to their modules and their lines in
 # the help.
@@ -105,8 +106,8 @@ _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names"
 class LazyGroup(click.Group):
     """A group of commands whose modules are imported on demand; the help texts of the commands come from a table.
 
-    `misplaced` names a function in `flowc.cli.words.misplaced` that returns the error for an unknown option before the
-    command.
+    `misplaced` is the name of a function in `flowc.cli.words.misplaced`. The function returns the error for an unknown
+    option before the command.
     """
 
     misplaced: str | None = "before_command"
@@ -126,10 +127,10 @@ class LazyGroup(click.Group):
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command; None if the group has no such command.
+        """Import and return a command, or None if the group has no such command.
 
-        When a shell asks for completions, the command's parameters also get their candidates. For a command that only
-        Metaflow has, return a command that fails with an error; the error names the replacement.
+        If a shell asks for completions, the parameters of the command also get candidates for their values. For a
+        command that only Metaflow has, return a command that fails with an error; the error names the replacement.
         """
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
@@ -222,7 +223,7 @@ class LazyGroup(click.Group):
 class MainGroup(LazyGroup):
     """The group of all commands of `flowc`.
 
-    The help of this group names the system that flows are compiled to.
+    The help of this group names the system, such as Argo Workflows, that flows are compiled to.
     """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -286,10 +287,11 @@ def make_group(
 def context_of(
     command: click.Command, parent: click.Context | None = None, *, name: str | None = None, flow: type | None = None
 ) -> click.Context:
-    """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
+    """Return a click context for reading a command's parameters, help or subcommands. The command is neither parsed nor
+    called.
 
-    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`;
-    otherwise `-h` would be missing in later contexts too.
+    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`; if one
+    does not, later contexts lack `-h`, too.
 
     Args:
         command: a command of `flowc` or of `python flow.py`.
@@ -307,8 +309,7 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    # Saves time: a command's module imports many other modules, and garbage collections during these imports find no
-    # garbage.
+    # Collect garbage rarely, which saves time: the imports of a command's module create no garbage.
     if sys.argv[1:] and not sys.argv[1].startswith("-"):
         collect_rarely()
     open_closed()
@@ -318,8 +319,8 @@ def main() -> None:
         with reporting_failed_output():
             flowc_group().main(prog_name="flowc")
     except SystemExit as ended:
-        # `end_quickly` does not free the memory. If few modules are loaded, importing `end_quickly` takes longer than
-        # freeing the memory.
+        # `end_quickly` ends the process without freeing its memory. If few modules are loaded, importing `end_quickly`
+        # takes longer than freeing the memory.
         if "flowc_runtime" in sys.modules:
             end_quickly(ended, sys._getframe(1))
         raise
@@ -340,7 +341,7 @@ def flowc_group() -> LazyGroup:
 
 
 def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Set the configuration file of this process and of the programs that it starts, until the command ends."""
+    """Until the command ends, use this configuration file in the current process and in the programs that it starts."""
     if value is None or ctx.resilient_parsing:
         return
     from flowc_runtime.base.ambient import ambient

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 else:
     gettext, inspect = LateModule("gettext"), LateModule("inspect")
 
-# The type of the values is `object`, because some are stand-ins for modules.
+# The type of the values is `object`, because some values are stand-ins for modules.
 _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 
 class _LateKind(type):
-    """The metaclass of stand-ins for classes: calls, `isinstance` and attributes work as with the real class."""
+    """The metaclass of stand-ins for classes. Calls, `isinstance` and attributes work as with the real class, which is
+    imported when needed."""
 
     real: str  # MODULE:CLASS
 
@@ -40,13 +41,14 @@ class _LateKind(type):
         return cls.loaded()(*args, **values)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        # If the real module is not imported yet, the class has no instances: do not import it for this.
+        # If the real module is not imported yet, its class has no instances, so the module is not imported for
+        # `isinstance`.
         if not isinstance(_modules.get(cls.real.partition(":")[0]), ModuleType):
             return False
         return isinstance(instance, cls.loaded())
 
     def __getattr__(cls, name: str) -> object:
-        if name.startswith("__"):  # `typing` reads such attributes, and must not cause the import
+        if name.startswith("__"):  # `typing` reads such attributes; it must not cause the import
             raise AttributeError(name)
         return getattr(cls.loaded(), name)
 
@@ -76,10 +78,10 @@ class StandIn:
         self._module, self._name = module, name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):  # the import system reads `__spec__`, and must not cause the import
+        if attribute.startswith("__"):  # the import system reads `__spec__`; it must not cause the import
             raise AttributeError(attribute)
-        # True only while click is being imported: click already uses the module during its import, so the real module
-        # must replace this object.
+        # The condition is true only while click is being imported. If click already uses the module during its import,
+        # the real module must replace this stand-in.
         if _modules.get(self._name) is self:
             del _modules[self._name]
         return getattr(self._module, attribute)
@@ -104,7 +106,7 @@ class _LateGettext(StandIn):
 
     @staticmethod
     def ngettext(one: str, many: str, number: int) -> str:
-        """Return the translation of a message with a number."""
+        """Return the translation of a message that has a singular and a plural form."""
         return gettext.ngettext(one, many, number) if _may_translate() else (one if number == 1 else many)
 
 
@@ -112,7 +114,7 @@ def _may_translate() -> bool:
     """Return whether there may be a catalog of the user's language, in the directory where `gettext` looks for it."""
     if isinstance(_modules.get("gettext"), ModuleType):
         return True
-    # like in `gettext`, the first of these variables that is set determines the languages
+    # as in `gettext`, the first of these environment variables that is set determines the languages
     names = next(filter(None, map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))), "C")
     if names in ("C", "POSIX", "C.UTF-8", "C.utf8"):
         return False
@@ -153,7 +155,7 @@ def _load_click() -> None:
     placed = {name: each for name, each in given.items() if name not in _modules}
     _modules.update(placed)
     collects = gc.isenabled()
-    gc.disable()  # garbage collections would only cost time: the import creates no garbage
+    gc.disable()  # garbage collections would waste time: the import creates no garbage
     try:
         import_module("click")
     finally:

@@ -12,7 +12,7 @@ from importlib import import_module
 from flowc.cli.light_click import StandIn
 from flowc_ir.late import LateModule
 
-# The type of the values is `object`, because one is a stand-in for a module.
+# The type of the values is `object`, because one of them is a stand-in for a module.
 _modules: dict[str, object] = sys.modules  # type: ignore[assignment]
 
 

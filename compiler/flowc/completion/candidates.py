@@ -1,6 +1,7 @@
 """The candidates for values on the command line: files, settings, and names in the store.
 
-A candidate is a text that may complete the word at the cursor. These functions need no click, and run no user code.
+A candidate is a text that may complete the word at the cursor. The functions of this module do not use click, and run
+no user code.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import FlowcError
 
-TYPE_CHECKING = False  # not imported: `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-MOST = 200  # limit of candidates per completion
+MOST = 200  # the maximum number of candidates per completion
 
 
 def matching(found: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
-    """Return the first candidates that begin with a word; none if the store or a file cannot be read.
+    """Return the first candidates that begin with a word. If the store or a file cannot be read, return no candidates.
 
     Args:
         found: returns all candidates.
@@ -59,7 +60,8 @@ def pathspecs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def run_of(store: StoredNames, parts: Sequence[str]) -> str | None:
-    """Return the id of the run that the parts [FLOW, RUN] name; None if there is no such run. RUN may be `latest`."""
+    """Return the id of the run that the parts [FLOW, RUN] name, or None if there is no such run. RUN may be
+    `latest`."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return name if name in runs else None
@@ -76,8 +78,8 @@ def flows_or_runs(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def artifacts(store: StoredNames, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW/NAME. The names of artifacts come from the flow's newest run: from one task of each
-    step."""
+    """Yield candidates for FLOW/NAME, the name of an artifact. The artifacts are those of the flow's newest run, in one
+    task of each step."""
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())
@@ -90,7 +92,7 @@ def artifacts(store: StoredNames, incomplete: str) -> Iterator[str]:
 
 
 def states(store: StoredNames, _: str) -> Iterator[str]:
-    """Yield the states of runs."""
+    """Yield the possible states of runs, such as `failed`."""
     yield from ("running", "succeeded", "failed", "interrupted", "killed")
 
 

@@ -1,8 +1,9 @@
-"""Tab completion from the table of commands and options, which is much faster than click and the commands' modules.
+"""Tab completion from the table of commands and options. Reading the table is much faster than importing click and the
+commands' modules.
 
-The answers are the same as click's. `answer` returns None if the completion needs the command's module: for options
-before the command, parameters and steps of the flow on the command line, words in quotes, and the values of a few
-options.
+The completions are the same as those of click. `answer` returns None if the completion needs the command's module: for
+options before the command, parameters and steps of the flow on the command line, words in quotes, and the values of a
+few options.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 
 from flowc.completion.command_table import ARGUMENTS, GROUPS, OF_FLOW, OPTIONS, SHORT
 
-TYPE_CHECKING = False  # not imported: `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
@@ -25,11 +26,12 @@ _PLAIN = "plain"
 
 
 class _NeedsCommandError(Exception):
-    """The completion needs the command's module."""
+    """The exception that a completion needs the command's module, because the table is not enough."""
 
 
 def answer(shell: str) -> str | None:
-    """Return the answer to a shell's request, which is in the environment; None if click must answer.
+    """Return the answer to a shell's request for completions, or None if click must answer. The request is in
+    environment variables.
 
     Args:
         shell: the value of `_FLOWC_COMPLETE`, such as `bash_complete`.

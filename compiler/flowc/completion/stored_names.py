@@ -1,5 +1,5 @@
-"""The names in a store, for completion. In a store in a directory, they are listed without the modules of stores and
-records."""
+"""The names in a store, for completion. If the store is a directory, the names are listed without importing the modules
+of stores and records."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import os
 
 from flowc_ir.late import LateFunction, LateModule
 
-TYPE_CHECKING = False  # `typing` costs start-up time
+TYPE_CHECKING = False  # `typing` is not imported, because its import takes time
 if TYPE_CHECKING:
     from flowc_runtime.base.index import task_id
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
-else:  # most completions need neither
+else:  # most completions need neither of these modules
     task_id = LateFunction("flowc_runtime.base.index:task_id")
     records_store = LateModule("flowc_runtime.store.records.store")
 
 
 class StoredNames:
-    """The flows, runs and steps in a store; its methods return the same as those of `Store` and `RunStore`."""
+    """The flows, runs and steps in a store. The methods return the same values as the methods of `Store` and
+    `RunStore`."""
 
     def __init__(self, url: str) -> None:
         path = url.removeprefix("file://")
@@ -38,7 +39,7 @@ class StoredNames:
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
         found = self._inside(f"flows/{flow}/runs") if flow.isidentifier() and flow.isascii() else None
-        # Names that begin with the time are sorted by time. Otherwise the store must read the times in the runs'
+        # Names that begin with the time are sorted by time. For other names, the store must read the times in the runs'
         # records.
         return found if found is not None and all(map(_begins_with_time, found)) else self.whole.runs(flow)
 
@@ -53,7 +54,7 @@ class StoredNames:
         return {path: task_id(step, path) for path in self.whole.run(flow, run).attempts(step)}
 
     def _inside(self, prefix: str) -> list[str] | None:
-        """Return the sorted names of the directories in a directory; None if only the store's own code can list
+        """Return the sorted names of the directories in a directory, or None if only the store's own code can list
         them."""
         if self._root is None:
             return None
@@ -66,7 +67,8 @@ class StoredNames:
 
 
 def _begins_with_time(run: str) -> bool:
-    """Return whether a run id has the form of flowc's ids, such as `20260401-093000-123abc`, whose order is by time."""
+    """Return whether a run id has the form of flowc's ids, such as `20260401-093000-123abc`. Ids of this form sort by
+    time."""
     parts = run.split("-")
     return (
         len(parts) == 3

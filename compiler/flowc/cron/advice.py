@@ -1,4 +1,5 @@
-"""Warnings about valid schedules that may not start runs when their author expects, and a check of time zone names."""
+"""Warnings about valid schedules that may start runs at other times than their author expects, and a check of time zone
+names."""
 
 from __future__ import annotations
 
@@ -30,13 +31,13 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return the error for an unknown time zone name; None if the name is known. Names are case-sensitive, like on a
+    """Return the error for an unknown time zone name, or None if the name is known. Names are case-sensitive, like on a
     cluster.
 
     If this machine has no time zone data, every name is accepted, because only the cluster can check it.
     """
     known = zoneinfo.available_timezones() - {"localtime"}
-    if name in known or not known:  # without zone data, `known` is empty: the cluster checks the name
+    if name in known or not known:  # without zone data, `known` is empty, and only the cluster can check the name
         return None
     wanted = name.lower().replace(" ", "_")
     same = sorted(zone for zone in known if wanted in (zone.lower(), zone.lower().rsplit("/")[-1]))
@@ -51,8 +52,8 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
 
     Args:
         cron: the schedule.
-        timezone: the name of its time zone; None is UTC.
-        now: the start of the five years, an aware datetime; None is the present.
+        timezone: the name of the schedule's time zone, or None for UTC.
+        now: the start of the five years, an aware datetime, or None for the present.
 
     Raises:
         CronError: Argo would refuse the schedule.
@@ -88,8 +89,8 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
 
 
 class _Change(NamedTuple):
-    """A clock change. `before` and `after` are the offsets from UTC in seconds; `at` is the first instant with the new
-    offset."""
+    """A clock change, such as the beginning of summer time. `before` and `after` are the offsets from UTC in seconds,
+    and `at` is the first instant with the new offset."""
 
     clock: Clock
     at: int
@@ -98,8 +99,8 @@ class _Change(NamedTuple):
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """The first local time that the change skips or repeats, and the first later local time that it neither skips
-        nor repeats."""
+        """The interval of local times that the change skips or repeats: its first time, and the first time after the
+        interval."""
         first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
         return first, last
 
@@ -123,7 +124,7 @@ class _Surprise(NamedTuple):
 
 
 def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Surprise]:
-    """Yield the scheduled times around a clock change at which the schedule fires not at all or twice."""
+    """Yield the scheduled times around a clock change at which the schedule starts no run or two runs."""
     first = change.bounds[0].replace(hour=0, minute=0) - timedelta(days=1)
     days = [first + timedelta(days=number) for number in range(4)]
     times = [time for day in days if schedule.matches_day(day) for time in _times(schedule, day)]
@@ -131,7 +132,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # such a schedule should also fire in an hour that a clock change repeats
+    hourly = len(schedule.hours) == 24  # hourly schedules should also start runs in a repeated hour
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
@@ -152,7 +153,7 @@ def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
 def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
     """Return the instant of the last scheduled time before `day`, or `now` if `now` is later.
 
-    The simulation of Argo's search starts at this instant, because the search's result can depend on its start.
+    The simulation of Argo's search starts at this instant, because the result of the search can depend on the start.
     """
     start = clock.local(now)
     while (day := day - timedelta(days=1)) > start:
@@ -162,11 +163,11 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 
 
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
-    """Yield the instants after `after` and before `end` at which Argo fires.
+    """Yield the instants after `after` and before `end` at which Argo starts runs.
 
-    `times` has the scheduled local times around the change, in order. Before the clock change, and on the days after
-    it, Argo fires exactly at these times. On the day of the change, and after an instant whose local time is not in
-    `times`, the function simulates Argo's search (`schedule.next`), which takes fifty times as long.
+    `times` has the scheduled local times around the change, in order. On the days before and after the clock change,
+    Argo starts runs exactly at the scheduled times. On the day of the change, and after an instant whose local time is
+    not in `times`, the function simulates Argo's search (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()

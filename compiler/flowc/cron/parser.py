@@ -1,4 +1,4 @@
-"""The parser of schedules: it returns a schedule, or an error with a hint."""
+"""The parser of cron schedules. It returns a schedule, or raises an error with a hint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
 
 class CronError(ValueError):
-    """The error for an expression that Argo would refuse; `refusal` is the reason."""
+    """The error for a cron expression that Argo would refuse. The attribute `refusal` is the reason."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.refusal = Refusal(message, hint)
@@ -36,7 +36,7 @@ class _Kind:
     name: str
     low: int
     high: int
-    names: tuple[str, ...] = ()  # the first name means the number `low`, the second `low + 1`
+    names: tuple[str, ...] = ()  # the first name stands for the number `low`, the second name for `low + 1`
 
 
 _MINUTE, _HOUR, _DAY = _Kind("minute", 0, 59), _Kind("hour", 0, 23), _Kind("day of month", 1, 31)
@@ -52,7 +52,7 @@ _MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# White space in Go's sense; str.split also splits at U+001C to U+001F
+# White space as Go defines it. `str.split` would also split at U+001C to U+001F.
 _SPACE = late_pattern("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INTEGER = late_pattern(r"\+?(?=[0-9])0*([0-9]*)")
 _DURATION_PART = late_pattern(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
@@ -68,7 +68,7 @@ ARGO_4 = (
 
 
 def check(cron: str) -> Refusal | None:
-    """Return what is wrong with a schedule, or None if Argo accepts it.
+    """Return the reason why Argo refuses a schedule, or None if Argo accepts it.
 
     The schedule must be valid for `parse` and match the pattern of Argo 4's CronWorkflow resource (`ARGO_4`).
     """
@@ -87,7 +87,7 @@ def parse(cron: str) -> CronSchedule:
     `@every`.
 
     Raises:
-        CronError: the library would refuse the schedule; `refusal` has the reason and, if known, a hint.
+        CronError: the library would refuse the schedule. The error's `refusal` has the reason and, if known, a hint.
     """
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
@@ -100,7 +100,8 @@ def parse(cron: str) -> CronSchedule:
         raise _wrong_count(words)
     kinds = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = map(_values, words, kinds)
-    # If neither day field has a star, a day has to match only one of them (0 0 1 * MON: the 1st, and Mondays).
+    # If neither of the two day fields has a star, a day has to match only one of them: `0 0 1 * MON` matches the 1st of
+    # a month, and each Monday.
     return CronFields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
 
 
@@ -154,13 +155,14 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     if not a_step and text.lower() in kind.names:
         return kind.low + kind.names.index(text.lower())
     digits = _INTEGER.fullmatch(text)
-    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # int() fails for thousands of digits
+    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # `int` refuses thousands of digits
         return int(digits[1] or "0")
     raise CronError(f"{kind.name} {item!r} is not understood", _habit(item, text, kind))
 
 
 def _habit(item: str, text: str, kind: _Kind) -> str:
-    """Return a hint for an item of a field: what to write instead of its part `text`, which Argo refuses."""
+    """Return a hint for an item of a field whose part `text` is refused by Argo. The hint says what to write
+    instead."""
     upper = item.upper()
     if "#" in item:
         return "'#' (the n-th weekday of a month) does not exist here; choose days of the month and check in the flow"
@@ -189,7 +191,8 @@ def _out_of_range(value: int, kind: _Kind) -> CronError:
 
 
 def _name(value: int, kind: _Kind, like: str) -> str:
-    """Return `value` as text: a name such as MON if the author's text `like` begins with a letter, else a number."""
+    """Return the text of `value`. The text is a name such as MON if the author's text `like` begins with a letter,
+    otherwise a number."""
     return kind.names[value - kind.low].upper() if kind.names and like[:1].isalpha() else str(value)
 
 
@@ -210,7 +213,7 @@ def _macro(text: str) -> CronSchedule:
 def _duration(text: str) -> int:
     """Return the nanoseconds of a Go duration such as `1h30m` or `1.5h`.
 
-    Go allows negative durations; a schedule treats them as one second.
+    Go allows negative durations; a schedule treats a negative duration as one second.
     """
     unsigned = text[1:] if text[:1] in ("+", "-") else text
     if unsigned == "0":

@@ -21,7 +21,7 @@ class CronSchedule(ABC):
 
     @abstractmethod
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after`; None if there is none in five years.
+        """Return the first time after `after`, or None if there is none in five years.
 
         Args:
             after: an aware datetime in the schedule's zone.
@@ -64,7 +64,7 @@ class CronFields(CronSchedule):
     either_day: bool
 
     def matches(self, local: datetime) -> bool:
-        """Return whether the schedule names the local time `local`, regardless of clock changes."""
+        """Return whether the schedule has the local time `local`, regardless of clock changes."""
         return (
             local.minute in self.minutes
             and local.hour in self.hours
@@ -73,25 +73,25 @@ class CronFields(CronSchedule):
         )
 
     def matches_day(self, local: datetime) -> bool:
-        """Return whether the schedule names a time on this day."""
+        """Return whether the schedule has a time on this day."""
         return local.month in self.months and self._day_matches(local)
 
     @property
     def is_daily(self) -> bool:
-        """Whether the schedule names a time on every day."""
+        """Whether the schedule has a time on every day."""
         return len(self.months) == 12 and (len(self.days) == 31 or self.either_day) and len(self.weekdays) == 7
 
     @property
     def is_continuous(self) -> bool:
-        """Whether the schedule names a time in every hour."""
+        """Whether the schedule has a time in every hour."""
         return len(self.hours) == 24 and self.is_daily
 
     def empty(self) -> str | None:
-        """Return the name of the first field that matches nothing, for example because it is written as `,`. Return
-        None if every field matches something.
+        """Return the name of the first field that matches no value, for example because the field is written as `,`.
+        Return None if every field matches a value.
 
-        If `either_day` is true, a day has to match only one of the two day fields, so the other field may match
-        nothing.
+        If `either_day` is true, a day has to match only one of the two day fields, so the other field may match no
+        value.
         """
         if not self.minutes:
             return "minute"
@@ -108,7 +108,7 @@ class CronFields(CronSchedule):
         return day or weekday if self.either_day else day and weekday
 
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after` that Argo's controller finds; None if it finds none in five years.
+        """Return the first time after `after` that Argo's controller finds, or None if it finds none in five years.
 
         Args:
             after: an aware datetime in the schedule's zone.
@@ -117,7 +117,7 @@ class CronFields(CronSchedule):
             ValueError: `after` has no zone.
         """
         if self.empty():
-            return None  # the schedule never fires: skip the search of five years
+            return None  # skip the search of five years, because the schedule never starts a run
         clock = Clock.of(after)
         at = (after - EPOCH) // SECOND + 1
         last_year = clock.local(at).year + YEARS
@@ -130,7 +130,7 @@ class CronFields(CronSchedule):
 
 @dataclass(frozen=True)
 class Clock:
-    """A zone's clock. Instants are whole seconds since 1970; local times are naive datetimes."""
+    """A zone's clock. Instants are integers, the seconds since 1970, and local times are naive datetimes."""
 
     zone: tzinfo
 
@@ -172,18 +172,19 @@ class Clock:
 
 @dataclass
 class _Walk:
-    """The search for the next match: it moves an instant forward, coarse fields first.
+    """The search for the next time of a schedule. The search moves an instant forward, first by the coarse fields, such
+    as the month.
 
     Each method searches one field, and returns False if the field wrapped around to its smallest value. A coarser field
     has then changed, so the search restarts with the month. Hours and minutes are added to the instant, days and months
-    to the local time. Therefore a clock change can skip a run at 02:30 or repeat a run at 01:30, exactly like in the Go
+    to the local time. A clock change can therefore skip a run at 02:30 or repeat a run at 01:30, exactly as in the Go
     library.
     """
 
     fields: CronFields
     clock: Clock
     at: int
-    moved: bool = False  # whether the finer fields were set to their smallest values
+    moved: bool = False  # whether the search has set the finer fields to their smallest values
 
     def month(self) -> bool:
         while (now := self.clock.local(self.at)).month not in self.fields.months:
@@ -200,8 +201,8 @@ class _Walk:
             if not self.moved:
                 now = self._start(now.replace(hour=0, minute=0, second=0))
             self.at = self._later(now + timedelta(days=1))
-            # If a clock change lies between, adding a day to 00:00 gives another hour, such as 23:00 or 01:00: go to
-            # the nearest midnight.
+            # If a clock change lies between the two days, adding a day to 00:00 gives another hour, such as 23:00 or
+            # 01:00. Then go to the nearest midnight.
             hour = self.clock.local(self.at).hour
             self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
             if self.clock.local(self.at).day == 1:
@@ -238,7 +239,7 @@ class _Walk:
         """Return the instant of the local time `local`; if the zone skipped that day, return the current instant plus
         24 hours.
 
-        Samoa skipped a day in 2011. The Go library's search never ends on such a day.
+        Samoa skipped a day in 2011. The search of the Go library never ends on a skipped day.
         """
         at = self.clock.at(local)
         return at if at > self.at else self.at + 24 * 3600

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 class ExecutorError(HintedError):
-    """The error of an executor that cannot make a run: `message` says why in one line, `hint` says what to do."""
+    """The error that an executor cannot make a run. The attribute `message` says why in one line, and `hint` says what
+    to do."""
 
 
 @final
@@ -32,10 +33,10 @@ class ExecutorJob:
         parameters: the values of all parameters, by name; for a file, its path on this machine.
         store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
         tags: the tags of the run.
-        max_workers: the maximal number of parallel tasks; None if no option or setting gives one.
+        max_workers: the maximal number of parallel tasks, or None if no option or setting gives one.
         settings: the values of settings that the processes of tasks read, by their keys in flowc.toml.
-        environment: the kind of environments of steps: `local`, `pypi` or `conda`; None if no option or setting gives
-            it.
+        environment: the kind of environments of steps: `local`, `pypi` or `conda`, or None if no option or setting
+            gives it.
     """
 
     flow: Flow
@@ -49,12 +50,12 @@ class ExecutorJob:
 
 
 class ExecutorResult(NamedTuple):
-    """The result of a run.
+    """The result of a run that an executor made.
 
     Attributes:
         run_id: the id of the run in the store; empty if no run has begun.
         exit_code: 0 if the run succeeded; it becomes the exit code of `flowc run`.
-        store: the address of the store with the run's records, if it differs from the job's `store`.
+        store: the address of the store with the run's records, if it differs from the `store` of the job.
     """
 
     run_id: str
@@ -64,7 +65,8 @@ class ExecutorResult(NamedTuple):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs flows, for example on another machine. An entry point of the group `flowc.executors` refers to an instance.
+    """An executor, which runs flows, for example on another machine. An entry point of the group `flowc.executors`
+    refers to an instance.
 
     The setting `executor = "NAME"` or `flowc run --executor NAME` chooses the executor; NAME is the name of the entry
     point.
@@ -73,9 +75,9 @@ class Executor(Protocol):
     def execute(self, job: ExecutorJob) -> ExecutorResult:
         """Make a run and wait for its end.
 
-        The tasks must run in flowc's runtime, because it writes the records. `write_job` writes the files for a command
-        `flowc run --local`, which makes the run on another machine, in a container or in a job of a scheduler.
-        Everything that `execute` prints is shown to the user as output of the run.
+        The tasks must run in flowc's runtime, because the runtime writes the records. `write_job` writes the files for
+        a command `flowc run --local`, which makes the run on another machine, in a container or in a job of a
+        scheduler. Everything that `execute` prints is shown to the user as output of the run.
 
         Raises:
             ExecutorError: the run cannot begin, or its progress cannot be observed.

@@ -28,8 +28,8 @@ def find_executor(name: str) -> Executor | Operations:
     """Return the executor of this name, which must not be in `OWN`.
 
     Returns:
-        An executor of a package, or the operations of a target that can run flows; such operations have a `run` that is
-        not None.
+        An executor of a package, or the operations of a target that can run flows. The attribute `run` of these
+        operations is not None.
 
     Raises:
         ExecutorError: no executor or several executors have the name, or the executor cannot be loaded.
@@ -91,10 +91,10 @@ def _operations(name: str) -> Operations:
 
 
 def _running_targets() -> Iterator[str]:
-    """Yield the names of the targets whose deployment can run flows. To determine this, the function imports the
+    """Yield the names of the targets whose deployment can run flows. To find these targets, the function imports the
     targets of installed packages."""
     for name in table.target_names():
-        with suppress(TargetError, ImportError):  # a faulty target is left out: its use reports the error
+        with suppress(TargetError, ImportError):  # leave out a faulty target: commands that use it report the error
             deployment = table.find_deployment(name)
             if deployment is not None and table.operations_of(deployment).run is not None:
                 yield name

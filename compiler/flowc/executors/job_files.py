@@ -1,5 +1,5 @@
-"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that runs
-it."""
+"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that
+executes the run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
         directory: an existing directory.
 
     Returns:
-        The arguments of `flowc` in the command that makes the run. The command must be started in that directory. This
-        command writes the run's id to the file `run-id` when the run has begun. The exit code of the command is 0 if
+        The arguments with which the command `flowc` makes the run. The command must be started in that directory. When
+        the run has begun, the command writes the run's id to the file `run-id`. The exit code of the command is 0 if
         the run succeeded.
 
     Raises:
@@ -53,7 +53,7 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
     words += ["--params-file", "parameters.json"]
     if job.max_workers is not None:
         words += ["--max-workers", str(job.max_workers)]
-    if "secrets" in job.settings:  # as an option: a relative path is then relative to the working directory
+    if "secrets" in job.settings:  # a path that is given as an option is relative to the working directory
         words += ["--secrets", job.settings["secrets"]]
     if job.environment is not None:
         words += ["--environment", job.environment]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The result of loading a file: a `flow`, or `diagnostics` with file names relative to the package's root."""
+    """The result of loading a file: a `flow`, or `diagnostics` whose file names are relative to the root of the code
+    package."""
 
     package: Package
     flow: Flow | None = None
@@ -29,5 +30,5 @@ class Loaded:
 
     @property
     def cls(self) -> type | None:
-        """The class that declares the parameters; None if a fault in the file hides the class."""
+        """The class that declares the parameters, or None if a fault in the file hides the class."""
         return self.program.cls if self.program is not None else None

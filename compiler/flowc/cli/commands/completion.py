@@ -1,8 +1,8 @@
 """`flowc completion`: tab completion in shells for commands, options, files and names in the store.
 
-click finds the argument or option at the cursor. Then a function of this module, which the parameter's metavar or name
-selects, lists the candidates. Each completion reads the store and runs no user code. If the store or a file cannot be
-read, there are no candidates.
+click finds the argument or option at the cursor. The metavar or name of this parameter then selects a function of this
+module, which lists the candidates. Each completion reads the store and runs no user code. If the store or a file cannot
+be read, there are no candidates.
 """
 
 from __future__ import annotations
@@ -71,12 +71,13 @@ class _Completed(_ParamType):
 
 
 def prepare(command: click.Command) -> None:
-    """Give the parameters of a command and of its subcommands types that list candidates for completion."""
+    """Replace the types of a command's parameters by types that list candidates for completion; also in its
+    subcommands."""
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
     if known is not None:  # commands such as `run`, which parse their own arguments, have this method
-        listed = {name for param in command.params for name in param.opts}  # some from an earlier call of `prepare`
+        listed = {name for param in command.params for name in param.opts}  # an earlier `prepare` may have added some
         command.params += [
             param for param in known() if isinstance(param, click.Option) and listed.isdisjoint(param.opts)
         ]

@@ -37,7 +37,8 @@ def _check_extra(ctx: click.Context, key: str | None) -> None:
 
 
 def _how_to_set(key: str, value: str) -> str:
-    """Return the error for `flowc config KEY VALUE`, which looks like an attempt to set a setting."""
+    """Return the error for `flowc config KEY VALUE`: the command cannot change a setting, and the error says how to do
+    so."""
     setting = BY_KEY[key]
     text = value if setting.type == "number" and value.isdecimal() else json_text.shown(value, ensure_ascii=False)
     variable = f"{setting.variable}={shlex.quote(value)}"
@@ -83,8 +84,8 @@ def _shown(value: str | int | None, without: str) -> str:
 
 
 def _masked(value: str | int | None) -> str | int | None:
-    """Return a setting's value; if it is a URL with credentials, mask them. Commands other than `flowc config` refuse a
-    URL with credentials."""
+    """Return a setting's value. If the value is a URL with credentials, mask the credentials. Commands other than
+    `flowc config` refuse a URL with credentials."""
     return addresses.shown(value) if isinstance(value, str) else value
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @final
 class CommandTable(Mapping[str, tuple[str, str]]):
-    """Maps each command to its module and help: `before`, then the default deployment's commands, then `after`.
+    """Maps each command to its module and help. The order is: the commands in `before`, the default deployment's
+    commands, the commands in `after`.
 
     The module of the default `Deployment` is imported only to list all commands, or to find a command that is neither
     in `before` nor in `after`."""
@@ -70,7 +71,7 @@ def default_command(name: str) -> click.Command:
 
 
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
-    """Return the command of the deployment that `--target` on the command line selects; None without `--target`.
+    """Return the command of the deployment that `--target` on the command line selects, or None without `--target`.
 
     Args:
         words: the command-line arguments; the first one is the command's name.
@@ -96,7 +97,8 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 
 def own_command(name: str) -> click.Command:
-    """Return a command of the default deployment in its form for `python flow.py …`, which has no argument FLOW."""
+    """Return a command of the default deployment for the command line of `python flow.py …`, where the command has no
+    argument FLOW."""
     found = _load(default_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]

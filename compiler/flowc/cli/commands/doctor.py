@@ -45,7 +45,7 @@ AFTER = (
 
 
 class Finding(NamedTuple):
-    """One line of the report. If a finding is `bad`, the exit code of the command is 1."""
+    """One line of the report of `flowc doctor`. If `bad` is true, the exit code of the command is 1."""
 
     mark: str
     text: str
@@ -109,7 +109,7 @@ def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding
 
 
 def _metaflow() -> Finding:
-    """Report whether the package `metaflow` that Python imports is flowc's."""
+    """Report whether `import metaflow` imports flowc's package."""
     fault = installation.find_fault()
     if fault is not None:
         return Finding("BAD", f"{fault.message}: {installation.REPAIR}", bad=True)
@@ -117,9 +117,10 @@ def _metaflow() -> Finding:
 
 
 def _distributions() -> Iterator[Finding]:
-    """Report other distributions that install a `metaflow`, and overwritten files of flowc's `metaflow`.
+    """Report other distributions that install a package `metaflow`, and overwritten files of flowc's package
+    `metaflow`.
 
-    Also report the version that flowc's `metaflow` declares to packages that require Metaflow.
+    The function also reports the version that flowc's `metaflow` declares to packages that require Metaflow.
     """
     for name in distributions.others():
         text = f"the distribution '{name}' also installs a `metaflow`: {installation.REPAIR}"
@@ -135,7 +136,7 @@ def _distributions() -> Iterator[Finding]:
 
 
 def _extensions() -> Iterator[Finding]:
-    """Report the installed extensions of `metaflow`, and the parts of them that have no effect in flowc."""
+    """Report the installed extensions of `metaflow`, and those of their parts that have no effect in flowc."""
     if (fault := installation.find_fault()) is not None and fault.fatal:
         return
     from metaflow import __version__ as version  # `find_fault` has checked that this `metaflow` is flowc's
@@ -157,7 +158,7 @@ def _extensions() -> Iterator[Finding]:
 
 
 def _repair(source: str | None) -> NoReturn:
-    """Uninstall other `metaflow` packages and reinstall flowc.
+    """Uninstall all other packages named `metaflow`, and reinstall flowc.
 
     Hazard: the commands uninstall flowc itself, so every module that this function needs afterwards must be imported
         first.

@@ -31,7 +31,7 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
         class_name: the value of `--flow`.
 
     Yields:
-        The mark and the text of each finding: one line of the report.
+        For each finding, its mark (such as `ok`) and its text, which make one line of the report.
 
     Raises:
         SystemExit: the flow cannot be loaded or has faults; the errors are printed.
@@ -41,7 +41,7 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
 
 
 def _findings(checked: Checked, before: State) -> Iterator[tuple[str, str]]:
-    """Yield the mark and the text of each finding about a flow: one line of the report.
+    """Yield, for each finding about a flow, its mark (such as `ok`) and its text, which make one line of the report.
 
     Args:
         checked: the flow, which this process has imported.

@@ -1,4 +1,4 @@
-"""The line of `flowc doctor` about the configured store: whether its address and its library are usable."""
+"""The line of `flowc doctor` about the configured store: whether the store's address and client library are usable."""
 
 from __future__ import annotations
 

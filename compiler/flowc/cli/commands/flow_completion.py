@@ -1,7 +1,7 @@
 """Tab completion after FLOW: the flow's parameters, steps and runs. The flow's file is parsed and never executed.
 
-If a base class of the flow is in another file, the flow's own file does not show all parameters. Therefore the
-parameters of the flow's newest run are candidates, too.
+If a base class of the flow is in another file, the flow's own file does not show all parameters. The parameters of the
+flow's newest run are therefore candidates, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Typed(NamedTuple):
-    """The flow that a command line names: the flow classes in its file, and the IR of its newest run."""
+    """The flow on an incomplete command line: the flow classes in its file, and the IR of its newest run."""
 
     flows: tuple[FlowSyntax, ...]
     class_name: str | None
@@ -65,11 +65,11 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
     Args:
         words: the argument FLOW: a file or module, with or without a class.
         class_name: the value of `--flow`.
-        store: the store with the runs of the flow. The newest run shows parameters that are missing in the source.
-            None to use only the source.
+        store: the store with the runs of the flow, whose newest run shows parameters that are missing in the source; if
+            `store` is None, only the source is used.
 
     Returns:
-        The flow; None if there is no such file, or no flow in the file.
+        The flow, or None if there is no such file, or no flow in the file.
     """
     try:
         parsed = parse(words)
@@ -86,7 +86,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 
 def _newest(store: Store, flow: str) -> Flow | None:
-    """Return the IR of the flow's newest run; None if the flow has no run or the run cannot be read."""
+    """Return the IR of the flow's newest run, or None if the flow has no run or the run cannot be read."""
     try:
         runs = store.runs(flow)
         return store.run(flow, runs[-1]).executes() if runs else None
@@ -132,7 +132,7 @@ class OfFlow(Protocol):
 
     @property
     def reserved(self) -> Collection[str]:
-        """Names of the command's options that a flow's parameter of the same name cannot replace."""
+        """The names of those options of the command that a parameter with the same name does not replace."""
         ...
 
 
@@ -141,7 +141,7 @@ def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWor
 
     Args:
         command: the command, whose `params` are replaced.
-        ctx: the command's context; the flow is kept in it for the completion of other arguments.
+        ctx: the command's context; the function stores the flow in the context, for the completion of other arguments.
         read: returns the command-line arguments; if it raises ClickException, no options are added.
     """
     try:
@@ -164,7 +164,7 @@ def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWor
 def _store(ctx: click.Context) -> Store | None:
     try:
         return open_store(ctx.params.get("store_url"))
-    except SystemExit:  # the store cannot be opened; the command itself will report that
+    except SystemExit:  # the command itself reports that the store cannot be opened
         return None
 
 
@@ -208,7 +208,7 @@ def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
 
 def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
     """Yield the names of the flow classes in the file on the command line."""
-    # If the last option has no value yet, click stops before it sets the values of arguments; so use `_NAMED`.
+    # If the last option has no value yet, click does not set the values of arguments. Therefore use `_NAMED`.
     file = ctx.meta.get(_NAMED) or ctx.params.get("file") or next(iter(ctx.args), None)
     typed = read_typed(file, None, None) if isinstance(file, str) else None
     yield from (flow.name for flow in (typed.flows if typed is not None else ()))

@@ -1,7 +1,7 @@
 """The completion scripts for bash, zsh and fish, and the format of each shell's requests and candidates.
 
-flowc does not use click's scripts: they differ between versions of click, add a blank after `Flow/`, and do not
-complete the value in `--tag=own`.
+flowc does not use click's scripts: click's scripts differ between versions of click, add a blank after `Flow/`, and do
+not complete the value in `--tag=own`.
 """
 
 from __future__ import annotations
@@ -86,13 +86,14 @@ complete --no-files --keep-order --command %(prog_name)s --arguments '(%(complet
 
 @final
 class Bash(BashComplete):
-    """Completion for bash. The class splits the command line itself, because bash splits `user:me` into three words."""
+    """Completion for bash. This class splits the command line itself, because bash would split the word `user:me` into
+    three words."""
 
     source_template = _BASH
 
     @staticmethod
     def _check_version() -> None:
-        return  # click would check the bash in $PATH, but another bash may read the script
+        return  # Click would check the version of the bash in $PATH, but another bash may read the script.
 
     def _word(self) -> str:
         line = os.environ.get("COMP_LINE", "")
@@ -153,7 +154,8 @@ class Fish(FishComplete):
 
 
 def _whole(items: Iterable[CompletionItem], incomplete: str) -> list[CompletionItem]:
-    """Return candidates that replace the whole word: for `--tag=o`, each one begins with `--tag=`."""
+    """Return candidates that replace the whole word at the cursor: if the word is `--tag=o`, each candidate begins with
+    `--tag=`."""
     option, equals, _ = incomplete.partition("=")
     before = option + equals if equals and option.startswith("-") else ""
     return [CompletionItem(before + str(item.value), item.type, item.help) for item in items]

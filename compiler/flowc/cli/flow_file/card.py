@@ -25,9 +25,8 @@ def card_command() -> None:
 
 
 def _find(pathspec: str | None) -> Pathspec:
-    """Return the run, step and task that [RUN/]STEP[/TASK] names; None names the whole newest run.
-
-    Without RUN, the newest run is used. The flow's name may precede the path.
+    """Return the run, step and task that the path [RUN/]STEP[/TASK] names. If the path is None, return the whole newest
+    run. Without RUN, the newest run is used. The flow's name may precede the path.
     """
     name, store = flow_name(click.get_current_context()), open_store(None)
     if pathspec is None:

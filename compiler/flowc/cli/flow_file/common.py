@@ -42,7 +42,7 @@ class FlowGroup(LazyGroup):
     misplaced = "before_own_command"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line; if `--help` precedes a command such as `run`, pass it on to that command."""
+        """Parse the command line. If `--help` precedes a command such as `run`, pass `--help` on to that command."""
         if not ctx.resilient_parsing and not set(ctx.help_option_names).isdisjoint(args):
             _, rest, given = self.make_parser(ctx).parse_args([*args])
             if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:
@@ -52,7 +52,7 @@ class FlowGroup(LazyGroup):
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of this name, without FLOW in its help; None if there is no such command."""
+        """Return the command of this name, without FLOW in its help, or None if there is no such command."""
         command = super().get_command(ctx, cmd_name)
         if command is None or "FLOW" not in (command.help or ""):
             return command
@@ -83,7 +83,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # only to report faults of the configuration, as every command does
+        configuration.current_file()  # reports faults of the configuration, as every command does
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)
@@ -93,7 +93,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
 
 
 def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
-    """Return the error for options of `run` that precede another command, or that no command follows."""
+    """Return the error for options of `run` that precede a command other than `run`, or stand without a command."""
     option, command = before[0], ctx.invoked_subcommand
     if command is None:
         line = f"{ctx.command_path} {shlex.join([*before, RUN_LIKE[0]])}"

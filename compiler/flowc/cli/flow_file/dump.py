@@ -1,6 +1,7 @@
 """`python flow.py dump`: accepts paths without the flow's name, and prints artifacts in Metaflow's format.
 
-The command also prints parameters and constants. Results go to stdout; the line that names the task goes to stderr.
+`python flow.py dump` also prints parameters and constants. Results go to stdout; the line that names the task goes to
+stderr.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 
 def _cases(node: Node) -> list[tuple[str, str]]:
-    """Return the cases of a switch: for each, the case and the next step, both as strings."""
+    """Return the cases of a switch, as pairs of the case's value and the next step, both as strings."""
     return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class _Tagged(NamedTuple):
-    """A run and its tags."""
+    """A run and its tags, for `python flow.py tag`."""
 
     run: RunStore
     system: set[str]
@@ -162,7 +162,7 @@ def list_command(
 
 
 def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
-    """Return the flow's readable runs with their tags; only the newest run if `every` is false."""
+    """Return the flow's readable runs with their tags. If `every` is false, return only the newest run."""
     store, flow = open_store(None), flow_name(ctx)
     ids = store.runs(flow)
     if not ids:
@@ -209,7 +209,7 @@ def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, 
 
 
 def _columns(words: Sequence[str]) -> None:
-    """Print strings in as many columns as fit on the terminal; the order goes down each column."""
+    """Print strings in columns, as many as fit on the terminal. The strings are sorted down each column."""
     width = max(map(len, words), default=0) + 4
     columns = max(1, shutil.get_terminal_size((112, 24)).columns // width)
     rows = -(-len(words) // columns)

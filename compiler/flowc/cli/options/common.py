@@ -1,4 +1,4 @@
-"""Functions that several commands share: options about flows, printing errors, opening the store."""
+"""Functions that several commands share: they add options about flows, print errors, and open the store."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CodeOption(click.Option):
             super().add_to_parser(parser, ctx)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option's row in the help; None for `python flow.py`."""
+        """Return the option's row in the help, or None for `python flow.py`."""
         return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
@@ -77,7 +77,7 @@ flow_options: tuple[OptionDecorator, ...] = (
 
 
 class FlowOptions(NamedTuple):
-    """The values of the options in `flow_options`; None or empty for options that are missing."""
+    """The values of the options in `flow_options`. The value of a missing option is None or empty."""
 
     with_decorators: Sequence[str] = ()
     branch: str | None = None
@@ -98,7 +98,7 @@ class FlowOptions(NamedTuple):
         """Return the values for a flow with @project: the user, the branch, and whether the production branch is used.
 
         If `--branch` or `--production` is missing, the variable `METAFLOW_BRANCH` or `METAFLOW_PRODUCTION` is used.
-        Only the options, not the variables, require a flow with @project.
+        Giving one of these options for a flow without @project is an error; setting one of these variables is not.
         """
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return ProjectBranch(
@@ -165,10 +165,10 @@ TOP = "flowc.top"  # key in a context's `meta`: the values of the options before
 
 
 def top(ctx: click.Context | None = None) -> Top:
-    """Return the values of the options before the command; outside of a command, all are None or empty.
+    """Return the values of the options before the command. Outside of a command, all values are None or empty.
 
     Args:
-        ctx: the context of the command; None for the current context.
+        ctx: the context of the command, or None for the current context.
     """
     here = ctx or click.get_current_context(silent=True)
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
@@ -262,7 +262,7 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """A context manager for a block that writes the file `path`.
+    """A context manager for a block that writes the file `path`: an OSError of the block becomes a FlowcError.
 
     Raises:
         FlowcError: the block raised an OSError. The message names the file.
@@ -298,8 +298,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: the value of `--store`: an address or a directory. None: the store that an option before the command, a
-            variable or the configuration file names, or else `.flowc`.
+        url: the value of `--store`: an address or a directory. If it is None, an option before the command, a variable
+            or the configuration file names the store; by default it is `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

@@ -30,7 +30,7 @@ _CONFIGS = "flowc.configs"  # key in a context's `meta`: the values of `config_o
 def config_options() -> list[click.Option]:
     """Return the options `--config NAME FILE` and `--config-value NAME TEXT`.
 
-    The values of the two options are kept in the click context, from which `config_sources` reads them.
+    The click context keeps the values of the two options, and `config_sources` reads the values from there.
     """
 
     def keep(ctx: click.Context, param: click.Parameter, pairs: Sequence[tuple[str, str]]) -> None:

@@ -1,4 +1,5 @@
-"""Options that are also settings: if the option is missing, a variable or the configuration file has the value."""
+"""Options that are also settings: if the command line lacks the option, its value comes from a variable or the
+configuration file."""
 
 from __future__ import annotations
 
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 
 @final
 class ConfiguredOption(click.Option):
-    """An option for the setting `key`. The help of the option names the setting's environment variable.
+    """A click option for the setting with the key `key`. The help of the option names the setting's environment
+    variable.
 
-    With `partly`, the option does not read the configuration file: the caller reads that file after other sources.
+    If `partly` is true, the option does not read the configuration file, because the caller reads that file after other
+    sources.
     """
 
     def __init__(

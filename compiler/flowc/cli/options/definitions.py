@@ -1,8 +1,8 @@
-"""The options of `run`, and the options before the command in `python flow.py … run`: options that Metaflow has, and
-options of flowc.
+"""The options of `run`, and the options before the command in `python flow.py … run`. Some of them are options of
+Metaflow, the others only of flowc.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
-the options before the command (`common.top`); `add_top` later combines them with the values of the options after `run`.
+the options before the command (`common.top`); `add_top` later combines the values before and after `run`.
 `words.split` finds the options on the command line.
 """
 
@@ -31,11 +31,10 @@ PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is
 
 
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
-    """Return an option that Metaflow has, too.
+    """Return an option of Metaflow for which flowc supports only some values.
 
-    flowc supports only some of the option's values; the error for an unsupported value has a hint. `key` is flowc's
-    setting for the same value, or None. The variable METAFLOW_DEFAULT_… takes precedence over the value of `key` in the
-    configuration file.
+    The error for an unsupported value has a hint. `key` is the key of flowc's setting for the same value, or None. The
+    variable METAFLOW_DEFAULT_… takes precedence over the value of `key` in the configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 
@@ -134,7 +133,7 @@ RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 
-# Options that the help of `python flow.py run` lists, although they may also precede the command.
+# Options that the help of `python flow.py run` lists, although these options may also precede the command.
 RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
 # Key in a context's `meta`: the options in BEFORE_OPTIONS that precede the command, as command-line arguments.
@@ -148,7 +147,8 @@ def _before_command(option: click.Option) -> click.Option:
 
 
 def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
-    """Remove the values of BEFORE_OPTIONS from `values`; return those options that the command line has, as arguments.
+    """Remove the values of BEFORE_OPTIONS from `values`, and return those of these options that the command line has,
+    as arguments.
 
     Args:
         ctx: the context of the group of `python flow.py`.
@@ -177,7 +177,7 @@ def split_top(values: dict[str, object]) -> Top:
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
-        values.pop(name, None)  # these options have no effect; the parser has already checked their values
+        values.pop(name, None)  # options without effect, whose values the parser has already checked
     values["with_decorators"] = values.pop("decospecs")
     return Top._make(values.pop(name, default) for name, default in zip(Top._fields, NO_TOP, strict=True))
 
@@ -207,15 +207,15 @@ def _both(ctx: click.Context, name: str, old: object, new: object) -> object:
 
 
 def _is_kept(ctx: click.Context, name: str) -> bool:
-    """Return whether the command line has the option before the command and not after the command."""
+    """Return whether the command line has an option before the command and does not repeat it after the command."""
     given = ParameterSource.COMMANDLINE
     before = ctx.parent is not None and ctx.parent.get_parameter_source(name) is given
     return before and ctx.get_parameter_source(name) is not given
 
 
 def top_of_environment() -> Top:
-    """Return the values that variables give to TOP_OPTIONS, for `flowc run` and similar commands, before which these
-    options cannot be given.
+    """Return the values of TOP_OPTIONS from environment variables. The values are for `flowc run` and similar commands
+    of `flowc`, whose command lines cannot have these options before the command.
 
     Raises:
         click.BadParameter: a variable has a value that the option does not accept.
@@ -232,8 +232,8 @@ def hidden(option: click.Option) -> click.Option:
     return changed
 
 
-# Options that commands for running a flow have in flowc but not in Metaflow. On the command line of `python flow.py`,
-# these options may also precede the command.
+# Options that flowc's commands for running a flow have, but Metaflow's commands do not have. On the command line of
+# `python flow.py`, these options may also precede the command.
 BEFORE_OPTIONS: Sequence[click.Option] = tuple(
     _before_command(option)
     for option in (*RUN_OPTIONS, *RESUME_OPTIONS)

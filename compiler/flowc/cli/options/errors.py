@@ -1,4 +1,4 @@
-"""The option `--error-format`: errors as text for people, or in a format for programs."""
+"""The option `--error-format`, which prints errors as text for people or in a format for programs."""
 
 from __future__ import annotations
 

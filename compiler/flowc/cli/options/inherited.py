@@ -1,4 +1,4 @@
-"""Options whose values tasks inherit in an environment variable: `--verify` and `--secrets`."""
+"""Options whose values the tasks inherit as environment variables: `--verify` and `--secrets`."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def with_verify_option(function: Command) -> Command:
 
 
 def _keep_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    # Set the variable only for a value from the command line. A value from the configuration file must stay there: a
-    # path in it is relative to that file, but in a variable it would be relative to the working directory.
+    # Set the variable only for a value from the command line. A value from the configuration file is not copied to the
+    # variable: a path in the file is relative to the file, but a path in the variable is relative to the working
+    # directory.
     if value is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
         setting = BY_KEY["secrets"]
         if (why := wrong(setting, value)) is not None:

@@ -1,4 +1,4 @@
-"""Loads the flow that a command line names. Faults of the flow are printed, and end the program."""
+"""Loads the flow that a command line names. If the flow has faults, they are printed, and the program ends."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def load_flow(
         file: the argument FLOW; ignored for `python flow.py`.
         class_name: the value of `--flow`.
         options: the values of `flow_options`.
-        data: whether stdout is reserved for the command's output. If so, output of the flow's code goes to stderr.
+        data: whether stdout is reserved for the command's output. If it is reserved, output of the flow's code goes to
+            stderr.
         read: called with the flow's class before the flow is lowered, if the options depend on the class's parameters.
         otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
 
@@ -142,8 +143,8 @@ def _asked(ctx: click.Context, options: FlowOptions) -> LoadOptions:
 
 
 def _of_loaded(loaded: Loaded, ask: Callable[[type], LoadOptions]) -> Checked:
-    """Return a flow that this process has already loaded. The flow stays as it was loaded: options such as `--with`
-    have no effect."""
+    """Return a flow that this process has already loaded. Options such as `--with` have no effect on a flow that is
+    already loaded."""
     assert loaded.cls is not None
     ask(loaded.cls)
     return checked(loaded)
@@ -209,7 +210,7 @@ def configured(flow: Flow, file: ConfigFile | None) -> Flow:
 
     Args:
         flow: a flow without faults.
-        file: the configuration file; None if there is no file.
+        file: the configuration file, or None if there is no file.
 
     Raises:
         PassError: a step names an override that the configuration file does not have.
@@ -235,7 +236,8 @@ def require_runnable(flow: Flow) -> None:
 
 
 def warn(checked: Checked, warnings: Iterable[Diagnostic]) -> int:
-    """Print warnings about a flow without faults, and return their number. Warnings about types come first."""
+    """Print warnings about a flow without faults, and return the number of warnings. Warnings about types are printed
+    first."""
     if found_all := [*check_types(checked.cls, checked.flow), *warnings]:
         report(found_all, checked.package.root)
     return len(found_all)

@@ -1,4 +1,5 @@
-"""The parameters of a flow: an option for each, and the values for a run.
+"""The parameters of a flow on the command line: makes an option for each parameter, and determines the values for a
+run.
 
 `flowc_runtime.store.values.parameter_sources` defines which source of a value takes precedence.
 """
@@ -48,7 +49,7 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 
 def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
-    """Return an option for each parameter. `option_texts` returns the values of these options.
+    """Return an option for each parameter of a flow. `option_texts` returns the values of these options.
 
     Args:
         checked: the flow.
@@ -62,8 +63,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
             text += f" [default: {default}]"
-        # The second name is an identifier, which click requires: a parameter's name need not be one. For a flag, click
-        # counts the uses (`count=True`): so None means that the flag is missing.
+        # click requires an identifier as the second name, and a parameter's name may be none. For a flag, click counts
+        # the uses (`count=True`), so that None means a missing flag.
         names = [f"--{parameter.name}", _key(number)]
         if parameter.flag:
             options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))
@@ -74,7 +75,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
 
 def _shown_default(parameter: Parameter) -> str | None:
-    """Return a parameter's default as it would be written on the command line; None if the parameter has no default."""
+    """Return a parameter's default as it would be written on the command line, or None if the parameter has no
+    default."""
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:
@@ -94,15 +96,15 @@ def _key(number: int) -> str:
 
 
 def option_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
-    """Return the values of parameters on the command line as strings, and remove them from a command's options.
+    """Remove the values of the flow's parameters from a command's options, and return them as strings.
 
     Args:
         flow: the flow.
         options: the values of the command's options, by name. The values of `parameter_options` are removed.
 
     Returns:
-        The strings, by the parameter's name, in the order of the command line; `["true"]` for a flag. Parameters that
-        are not on the command line have no entry.
+        The strings, by the parameter's name, in the order of the command line. A flag has the strings `["true"]`.
+        Parameters that are not on the command line have no entry.
     """
     found = {}
     for number, parameter in enumerate(flow.parameters):
@@ -131,7 +133,8 @@ def run_values(
         texts: the values on the command line as strings, by the parameter's name.
         params_files: the files of `--params-file`.
         ds_type: the kind of store, which functions that compute defaults receive.
-        before: the values of the run to resume. These values take precedence over the environment and the defaults.
+        before: the values of the run to resume. The values of this run take precedence over the environment and the
+            defaults.
 
     Raises:
         click.UsageError: a value is missing or wrong, or a file of parameters cannot be read.
@@ -190,7 +193,8 @@ def _run_value(
 ) -> object:
     """Return the checked value of one parameter.
 
-    A file that is the parameter's default is also looked up below `home`. An error ends the program.
+    If the parameter's default is a file, the file is also searched for below `home`. A missing or wrong value raises a
+    click.UsageError.
     """
     try:
         resolved = resolve(parameter, sources)

@@ -39,12 +39,12 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
     """Return the values of parameters in files; a later file takes precedence.
 
     Args:
-        flow: the flow; None if it is not known.
+        flow: the flow, or None if it is not known.
         files: paths of YAML, JSON and TOML files.
         cls: the flow's class, if it is loaded. The class has the user-defined types of parameters.
 
     Returns:
-        The values as a run's record stores them, each with its file and line, by the parameter's name.
+        The values, by the parameter's name, in the form of a run's record, each with its file and line.
 
     Raises:
         click.UsageError: the flow is not known, a file cannot be read or parsed, or a file has an unknown parameter or
@@ -60,7 +60,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
             if not isinstance(name, str) or name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
             if _is_null(given) and known[name].type not in ("json", "any"):
-                continue  # except for the types json and any, null means that the file gives no value
+                continue  # null means that the file gives no value, except for the types json and any
             found[name] = _value(known[name], declared.get(name), given, file)
     return found
 
@@ -78,7 +78,7 @@ def _is_null(given: object) -> bool:
 
 
 def _value(parameter: Parameter, declared: Declared[object] | None, given: object, file: str) -> FileValue:
-    """Return a value in a file as a run's record stores it.
+    """Return the value that a file gives to a parameter, in the form of a run's record.
 
     Raises click.UsageError if the parameter does not accept the value.
     """
@@ -147,7 +147,7 @@ def _text(content: bytes) -> str:
 
 
 def _any(text: str) -> object:
-    """Parse text from a pipe: a pipe's name does not show the format, so try each format."""
+    """Parse text from a pipe. A pipe's name does not show the format, so each format is tried."""
     if text.lstrip().startswith("{"):
         return _json(text)
     try:

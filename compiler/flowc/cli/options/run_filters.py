@@ -57,7 +57,7 @@ def filter_options(command: Command) -> Command:
 
 
 def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
-    """Yield the runs that match the filters, newest first; without filters, also runs that have no record yet.
+    """Yield the runs that match the filters, newest first; without filters, also yield runs that have no record yet.
 
     Args:
         store: the store.
@@ -110,7 +110,8 @@ def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, o
 
 
 def _is_readable(run: RunStore) -> bool:
-    """Return whether the record and the status of a run can be read; an object that does not exist yet is no error."""
+    """Return whether the record and the status of a run can be read. A record or status that does not exist yet counts
+    as readable."""
     try:
         run.record()
         run.status()

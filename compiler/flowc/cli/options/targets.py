@@ -1,4 +1,4 @@
-"""The option `--target`. The value of the option is read before click parses the command line, because other options
+"""The option `--target`. The value of `--target` is read before click parses the command line, because other options
 depend on the target."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOCAL = "local"
 class TargetName(ParamType):
     """The click type for the name of a target, or one of the strings in `more`.
 
-    Installed packages are searched only for names that are not flowc's own targets.
+    Installed packages are searched only if the name is not that of one of flowc's own targets.
     """
 
     name = "target"
@@ -51,7 +51,7 @@ class TargetName(ParamType):
 
 
 def named_in(words: Sequence[str]) -> str | None:
-    """Return the value of the last option `--target` on a command line; None if the option is missing."""
+    """Return the value of the last option `--target` on a command line, or None if the option is missing."""
     found = None
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")

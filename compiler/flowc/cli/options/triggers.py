@@ -23,7 +23,7 @@ else:  # imported at first use, because the import costs start-up time
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
-    """Return a trigger record for each run that `--trigger` names.
+    """Return, for each run that `--trigger` names, the record that makes the run a trigger of the new run.
 
     Args:
         store: the store with the runs that `--trigger` names.

@@ -1,7 +1,8 @@
 """Reads values of parameters from YAML files. A value that YAML 1.1 and YAML 1.2 read differently is an error.
 
 PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a string. Other programs
-read YAML 1.2. There is no error if the parameter's type determines the meaning.
+read YAML 1.2. A value that the two versions read differently is accepted if the parameter's type determines its
+meaning.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def read(text: str) -> dict[str, Entry]:
         values = loader.construct_document(root)
         if not isinstance(values, dict):
             raise YamlError(f"a mapping of parameters to values is needed, not {type(values).__name__}")
-        # PyYAML has added the keys of `<<` to the mapping; the mapping's own keys replace them.
+        # PyYAML has added the keys of `<<` to the mapping. The mapping's own keys replace equal keys of `<<`.
         return {key.value: Entry(values[key.value], node) for key, node in root.value}
     except yaml.YAMLError as error:
         raise YamlError(str(error).replace("\n", " ")) from None
@@ -122,7 +123,8 @@ def _check_key(key: Node, lines: dict[str, int]) -> None:
 
 
 def _parts(node: Node) -> list[Node | tuple[Node, Node]]:
-    """Return the nodes of a sequence, the pairs of nodes of a mapping, or an empty list for a scalar."""
+    """Return the child nodes of a YAML node: the items of a sequence, the keys and values of a mapping, or an empty
+    list for a scalar."""
     return node.value if isinstance(node.value, list) else []
 
 
@@ -139,7 +141,7 @@ def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
 
 
 def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
-    """Return why a scalar is ambiguous and what to write instead; None if it is not ambiguous."""
+    """Return why a scalar is ambiguous and what to write instead, or None if it is not ambiguous."""
     text, kind = node.value, _kind(node)
     if kind in ("int", "float") and ":" in text:
         return f'{text} is a base-60 number in YAML: write "{text}" for the string'
@@ -151,7 +153,7 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type not in ("json", "any") and not parameter.converted:
-        return None  # such a type leaves only one meaning, or refuses the value
+        return None  # a parameter of another type allows only one meaning, or refuses the value
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the string'
     if kind == "str" and _UNREAD.fullmatch(text):

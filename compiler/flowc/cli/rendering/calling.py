@@ -1,4 +1,5 @@
-"""Wraps every command: checks the installation before the command, and reports errors that the command does not handle.
+"""Functions that run around every command: they check the installation before the command, and report errors that the
+command does not handle.
 
 Hazard: this module must not import `metaflow`, because it must first check that the installed `metaflow` is flowc's.
 """

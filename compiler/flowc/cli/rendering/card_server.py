@@ -1,4 +1,4 @@
-"""A web server for a page that shows the cards of a run while they change.
+"""A web server for a page that shows the cards of a run and updates them while the run is active.
 
 The server reads the store, changes nothing, and accepts requests only from this machine. A card may contain untrusted
 code. Each card is shown in a frame with a different origin than the page, so that the card's code has no access to the
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 HOST = "127.0.0.1"
-# The script that is appended to each served card; it receives new contents of the card from the page.
+# The script that the server appends to each card. The script receives new contents of the card from the page.
 _LISTENER = """<script>addEventListener("message", (event) => {
   const told = event.data || {};
   if (told.html !== undefined) {
@@ -43,8 +43,8 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """The cards that the server shows: the cards of the run `run_id`; if it is None, of the flow's newest run with the
-    tag `tag`."""
+    """The cards that the server shows: the cards of the run `run_id`. If `run_id` is None, they are the cards of the
+    flow's newest run with the tag `tag`."""
 
     store: Store
     flow: str
@@ -54,7 +54,7 @@ class ServedCards(NamedTuple):
     seconds: int
 
     def run(self) -> RunStore | None:
-        """Return the run whose cards are shown; None while there is no such run."""
+        """Return the run whose cards are shown, or None while there is no such run."""
         if self.run_id is not None:
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):
@@ -67,7 +67,7 @@ class ServedCards(NamedTuple):
     def cards(self) -> dict[str, object]:
         """Return the run, its state and its cards, as JSON for the page.
 
-        Cards of running tasks come first, then the cards of later steps before those of earlier steps.
+        Cards of running tasks come first. After them, cards of later steps precede cards of earlier steps.
 
         Returns:
             `run` (FLOW/RUN, or None while it does not exist), `state`, `cards` (at most `most`) and `more`, whether
@@ -100,7 +100,7 @@ class ServedCards(NamedTuple):
     def has(self, key: str) -> bool:
         """Return whether an object's key is the key of a card of the flow.
 
-        Hazard: the key is a part of the request's URL, and therefore untrusted.
+        Hazard: the key is untrusted, because it is a part of the request's URL.
         """
         *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
         parts = key.split("/")
@@ -188,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request.
 
-        Requests for a host name other than this machine's are refused: another site's name may resolve to this address
-        (DNS rebinding).
+        Refuse requests whose host name is not a name of this machine, because the name of another site may resolve to
+        this machine's address (DNS rebinding).
         """
         host = (self.headers.get("Host") or "").partition(":")[0]
         if host.lower() not in (HOST, "localhost"):

@@ -71,9 +71,9 @@ def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
 
 
 class Paths(NamedTuple):
-    """The notation for tasks on a command line: its form in the help, and a function `find` that finds the task.
+    """The notation for tasks on a command line: its text in the help, and a function `find` that returns the task.
 
-    `find` also gets the values of the options in the field `options`.
+    The function `find` also gets the values of the options in the field `options`.
     """
 
     words: str
@@ -151,7 +151,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     for pathspec in _tasks(place):
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored anything yet
+        except (CardNotPresentException, MetaflowNotFound):  # the task has no cards, or has not stored an object yet
             continue
         except RecordError as error:
             unreadable.tell(error)
@@ -232,14 +232,14 @@ def write_card(card: Card, file: str | None) -> None:
 
     Args:
         card: the card.
-        file: the file to write; None for stdout.
+        file: the file to write, or None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.
     """
     html = card.get()
     if file is None:
-        click.echo(html.encode())  # in UTF-8, as the HTML declares
+        click.echo(html.encode())  # UTF-8 is the encoding that the HTML declares
         return
     _write(file, html)
     click.echo(f"Card saved to {file}", err=True)
@@ -257,7 +257,7 @@ def list_cards(by_task: dict[str, list[Card]], *, as_json: bool, file: str | Non
         by_task: the cards, by the pathspec of the task.
         as_json: whether to print JSON: an object with the keys `pathspec` and `cards`; a list of such objects for
             several tasks. Each card has `id`, `hash`, `type` and `filename`.
-        file: the file to write; None for stdout.
+        file: the file to write, or None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.

@@ -27,7 +27,7 @@ def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
     The frames of user code are listed outermost first.
 
     Args:
-        failures: the failed tasks, at least one. Tasks after the first are only listed.
+        failures: the failed tasks, at least one. Only the first failure is described; the other tasks are listed.
         flow: the flow.
         root: the directory to which the files of frames are relative.
     """
@@ -56,7 +56,7 @@ def _definition(step: str, flow: Flow, root: Path) -> Frame:
     The frame is used if the process ended without a traceback.
     """
     where = flow.by_id()[step].where
-    is_notebook = where.file.endswith(".ipynb")  # its lines are JSON
+    is_notebook = where.file.endswith(".ipynb")  # the lines of a notebook are JSON
     text = "" if is_notebook else linecache.getline(str(root / where.file), where.line).strip()
     return {"file": where.file, "line": where.line, "function": step, "text": text}
 

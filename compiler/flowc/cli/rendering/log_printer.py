@@ -30,7 +30,7 @@ LONGEST = 1 << 20  # bytes; a longer line is printed as several lines
 
 
 class Form(NamedTuple):
-    """The format of printed logs; `only` is the stream to print, None for both."""
+    """The format of printed logs; `only` is the stream to print, or None to print both streams."""
 
     only: Stream | None = None
     prefixed: bool = False
@@ -39,7 +39,8 @@ class Form(NamedTuple):
 
     @property
     def by_line(self) -> bool:
-        """Whether output is printed line by line, because each line gets a prefix or becomes a JSON object."""
+        """Whether output is printed line by line. Output is printed line by line if each line gets a prefix or becomes
+        a JSON object."""
         return self.prefixed or self.timestamps or self.as_json
 
 
@@ -54,7 +55,8 @@ def prefix_of(step: str, path: str, attempt: int) -> bytes:
 
 
 def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
-    """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`.
+    """Return the streams of a log that the options `--stdout`, `--stderr` and `--both` select: `--stdout` and
+    `--stderr` override `--both`.
 
     Args:
         ctx: the command's context.
@@ -77,15 +79,15 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
 
 @final
 class Printer:
-    """Writes the logs of attempts: their stdout to stdout, their stderr to stderr, and JSON to stdout.
+    """Writes the logs of attempts. The attempts' stdout goes to stdout, their stderr to stderr, and JSON to stdout.
 
-    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. But if stdout is
-    not a terminal, a program may read it, so all states of progress bars on the logs' stdout are printed.
+    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. If stdout is not a
+    terminal, a program may read it, so all states of the progress bars that the attempts printed on stdout are printed.
     """
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        # For each stream that has printed a progress bar: the state of its progress bars.
+        # The state of the progress bars of each stream that has printed a progress bar.
         self._rows: dict[tuple[Task, Stream], Rows] = {}
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
@@ -129,7 +131,7 @@ class Printer:
             self._line(task, line._replace(data=data))
 
     def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
-        """Return the state of the progress bars of a stream; None if the stream has printed no progress bar yet."""
+        """Return the state of the progress bars of a stream, or None if the stream has printed no progress bar yet."""
         if (rows := self._rows.get((task, line.stream))) is not None:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):
@@ -143,7 +145,7 @@ class Printer:
         self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
 
     def finish(self, task: Task) -> None:
-        """Print the last line of an attempt that has ended if the line has no newline."""
+        """Print the last line of an attempt that has ended, if this line has no newline."""
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
                 self.line(task, Chunk(left[0], stream, left[1]))
@@ -157,7 +159,7 @@ class Printer:
         _buffer(self._last).flush()
 
     def _write(self, stream: Stream, data: bytes) -> None:
-        if stream != self._last:  # flushing keeps the order if both streams are the same terminal
+        if stream != self._last:  # flushing keeps the order of the lines if both streams are the same terminal
             self.flush()
             self._last = stream
         _buffer(stream).write(data)

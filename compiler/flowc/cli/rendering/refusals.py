@@ -1,8 +1,8 @@
-"""Reports an OSError or RecursionError that a command does not handle: one line, with the file or line of code.
+"""Reports an OSError or RecursionError that a command does not handle, in one line with the file or the line of code.
 
 Commands themselves report an error if they know the file that caused it. `calling.reporting_errors` passes the
-remaining errors to this module. Such errors are OSErrors, with or without a file's name, and RecursionErrors because of
-input that is nested too deeply.
+remaining errors to this module. The remaining errors are OSErrors, with or without a file's name, and RecursionErrors
+because of input that is nested too deeply.
 """
 
 from __future__ import annotations

@@ -20,10 +20,11 @@ _MOMENT = 500  # the longest time to wait, in milliseconds, until poll reports t
 def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
-    Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
+    Hazard: if a standard stream stays closed, the next opened pipe gets its descriptor. The descriptors 0, 1
     and 2 are made inheritable, because programs that this process starts need standard streams, too. A program that
     forked this process may have closed a standard stream and then opened a file, which got the descriptor 0, 1 or 2.
-    This process closes its copy of that descriptor; the program's own copy stays open.
+    If so, this process closes its own copy of this descriptor, and the copy in the program that forked this process
+    stays open.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -31,7 +32,7 @@ def open_closed() -> None:
             if null != number:
                 os.dup2(null, number)
                 os.close(null)
-            os.set_inheritable(number, True)  # programs that this process starts need the stream, too
+            os.set_inheritable(number, True)  # programs that this process starts also need this standard stream
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
@@ -52,7 +53,7 @@ def reporting_failed_output() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-            if ended.code == 128 + signal.SIGHUP:  # the terminal is gone, so flushing at exit would fail
+            if ended.code == 128 + signal.SIGHUP:  # the terminal is closed, so flushing at exit would fail
                 _end(sys.stderr, sys.stdout, ended=ended)
         # Flush here. If flushing failed at exit, Python would only print that an exception was ignored, and end with
         # exit code 120.
@@ -66,7 +67,7 @@ def reporting_failed_output() -> Iterator[None]:
         if error.errno == errno.EIO and _terminal_is_gone():
             heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
             _end(sys.stderr, sys.stdout, ended=SystemExit(ended.code or (128 + signal.SIGHUP if heeded else 1)))
-        with suppress(OSError):  # stderr may be on the full disk
+        with suppress(OSError):  # stderr may be a file on the full disk
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
         _end(sys.stdout, ended=ended)
     raise ended
@@ -75,8 +76,8 @@ def reporting_failed_output() -> Iterator[None]:
 def is_of_a_stream(error: OSError) -> bool:
     """Return whether an OSError is about an output stream: such an error has no `filename`.
 
-    Reading a file may fail with EIO, too. So an EIO error counts as an error of an output stream only if flushing
-    stdout or stderr also fails with EIO, or if the terminal was closed.
+    Reading a file may fail with EIO, too. An EIO error therefore counts as an error of an output stream only if
+    flushing stdout or stderr also fails with EIO, or if the terminal was closed.
     """
     if error.filename is not None:
         return False
@@ -101,7 +102,7 @@ def _fails_again(number: int) -> bool:
 def _terminal_is_gone() -> bool:
     """Return whether stdout or stderr is a terminal that was closed.
 
-    The function waits for a moment: a write can fail shortly before poll reports that the terminal was closed.
+    The function waits for a moment, because a write can fail shortly before poll reports that the terminal was closed.
     """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     shlex, shutil = LateModule("shlex"), LateModule("shutil")
 
-FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`
+FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW, or None for `python flow.py`
 
 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
@@ -64,7 +64,7 @@ def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> st
 def _given() -> list[str]:
     """Return the options that `resume` must repeat.
 
-    Options for configs are left out: `resume` keeps the run's configs.
+    Options for configs are left out, because `resume` keeps the run's configs.
     """
     given = top()
     words = [] if given.environment is None else ["--environment", given.environment]

@@ -1,7 +1,9 @@
-"""A progress line on the terminal while a command works for more than a second: the work, its progress, its duration.
+"""A progress line on the terminal while a command works for more than a second. The line shows the work, its progress
+and its duration.
 
-The line is erased before other output. If stderr is not a terminal, there is no line. A thread draws the line, because
-the work may be one long call. Hazard: the thread must not exist while this process forks, unless the child calls exec.
+The line is erased before other output. If stderr is not a terminal, there is no line. A thread draws the progress line,
+because the work may be one long call. Hazard: the thread must not exist while this process forks, unless the child
+calls exec.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ FIRST, NEXT = 1.0, 0.2  # seconds until the line appears; seconds between update
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show the progress line during the block.
+    """Show the progress line on the terminal while the block runs.
 
     Loops in the block report their progress by `flowc_runtime.base.progress`.
 
@@ -85,7 +87,7 @@ class _Line:
             time.sleep(0.001)
 
     def tell(self, what: str, done: int | None, total: int | None) -> None:
-        """Show the progress of a loop in the line."""
+        """Show the progress of a loop in the progress line."""
         numbers = [f" {done:,}" if done is not None else "", f" of {total:,}" if total is not None else ""]
         self._what = "".join([what, *numbers])
 
@@ -118,5 +120,5 @@ def _write(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except (OSError, ValueError):  # the terminal is gone; the work continues
+    except (OSError, ValueError):  # the terminal is closed; the work continues
         return

@@ -1,1 +1,1 @@
-"""A run on this machine: what is done before the first task and after the last task."""
+"""The parts of a run on this machine that precede the first task or follow the last task."""

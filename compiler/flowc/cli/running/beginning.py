@@ -1,8 +1,8 @@
 """Handles signals while a run begins: from the import of the flow until the supervisor handles signals.
 
 During this time, this process runs user code (the flow's import, functions of configs and defaults), reads files and
-sends requests to the store. A signal raises `Interrupted` in the running code. If the code catches the exception, or
-its cleanup takes longer than GRACE, the process ends anyway. Hazard: signals must not be blocked, because child
+sends requests to the store. A signal raises `Interrupted` in the running code. If the code catches `Interrupted`, or
+its cleanup takes longer than GRACE, the process is ended by force. Hazard: signals must not be blocked, because child
 processes would inherit the signal mask.
 """
 
@@ -39,19 +39,19 @@ class _Beginning:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._number = 0  # the received signal
-        self._held = False  # whether a record is being written: until it is complete, signals only wait
+        self._held = False  # whether a record is being written; signals wait until the record is complete
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None
         numbers = heeded()
-        # Set the handlers before unblocking the signals: a signal that was blocked until now arrives immediately.
+        # Set the handlers before unblocking the signals, because a signal that was blocked before arrives immediately.
         self._replaced = {number: signal.signal(number, self._come) for number in numbers}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         # Exit hooks run in reverse order, so this hook runs after all hooks that the flow registers later.
         atexit.register(_stop_timer)
 
     def give_back(self) -> None:
-        """Restore the signal handlers from before this command."""
+        """Restore the signal handlers that were set before this command."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
         if not self._number:
@@ -68,7 +68,7 @@ class _Beginning:
             raise Interrupted(self._number)
 
     def tell(self, number: int) -> None:
-        """Print why the program ends; a second call prints nothing."""
+        """Print which signal ends the program; a second call prints nothing."""
         if self._told:
             return
         self._told = True
@@ -77,7 +77,7 @@ class _Beginning:
             more = ": no run has begun"
         elif self._recorded:
             more = f": run {run.flow}/{run.id} is recorded as interrupted"
-        with suppress(OSError):  # the terminal may be gone, as after SIGHUP
+        with suppress(OSError):  # the terminal may be closed, as after SIGHUP
             os.write(2, f"interrupted by {signal_name(number)}{more}\n".encode())
 
     def record(self, number: int) -> None:
@@ -106,7 +106,7 @@ class _Beginning:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        # The end is recorded only in a store in a directory: requests to a bucket may hang.
+        # Record the end of the run only if the store is a directory, because requests to a bucket may hang.
         if self.run is not None and isinstance(self.run.objects, LocalObjects):
             self.record(number)
         self.tell(number)
@@ -116,8 +116,8 @@ class _Beginning:
 def _stop_timer() -> None:
     """Stop the timer that ends the process by force.
 
-    Hazard: after the exit hooks, the interpreter restores the default signal handlers. A SIGALRM would then kill the
-    process, and its exit code would not name the signal that interrupted it.
+    Hazard: after the exit hooks, the interpreter restores the default signal handlers. A SIGALRM after that would kill
+    the process, and its exit code would not show the signal that interrupted the process.
     """
     signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -126,7 +126,7 @@ def _stop_timer() -> None:
 def interruptible() -> Iterator[None]:
     """A context manager for a command that may begin a run: a signal ends the command with one line of text.
 
-    The context manager has no effect if it is nested in another one, or outside of the main thread.
+    The context manager has no effect outside of the main thread, or inside another block of `interruptible`.
 
     Raises:
         SystemExit: a signal arrived; the exit code is 128 + its number.
@@ -151,7 +151,7 @@ def writing_record() -> Iterator[Callable[[RunStore], None]]:
     """Delay signals while the block writes a run's record, so that the record is either complete or missing.
 
     Yields:
-        A function, which the block calls with the run when the record exists.
+        A function that the block calls with the run as soon as the run's record exists.
 
     Raises:
         Interrupted: a signal arrived during the block. The exception is raised at the end of the block.
@@ -170,7 +170,8 @@ def writing_record() -> Iterator[Callable[[RunStore], None]]:
 
 @contextmanager
 def interruption_recorded() -> Iterator[None]:
-    """A context manager for a block that begins a run: if a signal interrupts the block, record this in the run.
+    """A context manager for a block that begins a run: if a signal interrupts the block, the run is recorded as
+    interrupted.
 
     Raises:
         Interrupted: a signal arrived; the begun run is recorded as interrupted.

@@ -1,4 +1,4 @@
-"""Finds, in the code that a run recorded, those classes of the run's values that cannot be imported here."""
+"""Finds the classes of a run's values: in this process, or else in the code that the run recorded."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def _split(text: str | None) -> list[str]:
 
 
 def _marked(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the lines of a diff; after a last line without a newline, add the same remark as diff(1)."""
+    """Yield the lines of a diff. After a last line without a newline, yield the remark that the program diff prints in
+    this case."""
     for line in lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
@@ -82,7 +83,7 @@ def _files(run: RunStore) -> dict[str, str]:
 
 
 def _files_here(store: Store, run: RunStore) -> dict[str, str]:
-    """Return the local files that a run in this directory would record as its code."""
+    """Return the files below the working directory that a run would record as its code."""
     code = run.executes().code
     root = root_of(store, code, "call flowc show in the directory of the flow")
     try:

@@ -43,7 +43,7 @@ def chosen(ctx: click.Context, option: str | None = None) -> str | None:
 
     Returns:
         The value of the option after the command, of the option before the command, of a variable or of the
-        configuration file: the first of these that exists; None if none of them exists.
+        configuration file: the first of these that exists, or None if none of them exists.
     """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return option or before.environment or configuration.text("environment")
@@ -58,7 +58,7 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
         remote: whether the store is remote, so that tasks need obstore.
 
     Returns:
-        The Python interpreters of the steps; None if all steps run in this interpreter.
+        The Python interpreters of the steps, or None if all steps run in this interpreter.
 
     Raises:
         SystemExit: a build fails, or steps have packages and `--environment` has no value; the error is printed.
@@ -86,7 +86,8 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
 
 
 def note_elsewhere(flow: Flow) -> None:
-    """Print a note for each decorator of a service that flowc does not support: the decorator has no effect here."""
+    """Print a note for each decorator of a service that flowc does not support. The decorator has no effect on this
+    machine."""
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():
         if asking[name] or name in flow.elsewhere:
@@ -95,7 +96,8 @@ def note_elsewhere(flow: Flow) -> None:
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:
-    """Report that flowc does not install the steps' packages: a note with `--environment=local`, otherwise an error.
+    """Report that flowc does not install the steps' packages. With `--environment=local` the report is a note,
+    otherwise an error.
 
     Args:
         flow: the flow.

@@ -1,4 +1,4 @@
-"""A run on this machine, from its record to its end: what `run` and `resume` do after the flow is loaded."""
+"""A run on this machine, from its record to its end, for `run` and `resume`. The flow is already loaded."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
     choices = new_run.choices_of(checked.flow)
-    # For a resumed run, secrets are not checked here: its reused tasks need no secrets, and the other tasks check their
-    # own secrets.
+    # For a resumed run, secrets are not checked before the run: reused tasks need no secrets, and the other tasks check
+    # their own secrets.
     if kind.find is None and any(node.secrets for node in checked.flow.nodes):
         check_secrets(checked.flow, choices.secrets, [*patches])
     tracker = tracker_here(mock=mock)
@@ -194,7 +194,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
 
 @contextmanager
 def _agent(url: str | None) -> Iterator[Agent | None]:
-    """Yield a new process that uses the remote store with this address; None for a local store."""
+    """Yield a new process that uses the remote store with this address, or None for a local store."""
     if url is None:
         yield None
         return
@@ -202,7 +202,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
     try:
         yield agent
     except BaseException:
-        agent.leave()  # Hazard: do not wait until the agent ends: forks of this process may keep its pipe open
+        agent.leave()  # Hazard: do not wait for the agent's end: forks of this process may keep its pipe open
         raise
     agent.close()
 

@@ -1,4 +1,4 @@
-"""Lowers a flow without faults for a target, with settings from the command line, variables and files."""
+"""Compiles (lowers) a flow without faults for a target, with settings from the command line, variables and files."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, with its code package. The function `send` sends those files to the store that are
-    defaults of parameters but too large for the package."""
+    """A flow after the passes, with its code package. The function `send` sends files to the store: the defaults of
+    parameters that are too large for the package."""
 
     passed: Passed
     package: Package
@@ -76,8 +76,8 @@ def lower_for(
     Args:
         target: the target.
         checked: the flow.
-        options: the values of `target.options` and `--environment` by name; None for a missing option.
-        sends: whether files that do not fit into the product are sent to the store.
+        options: the values of `target.options` and `--environment` by name, or None for a missing option.
+        sends: whether files that do not fit into the product, such as the manifests, are sent to the store.
 
     Raises:
         SystemExit: the target does not support the flow, a default cannot be computed, or files cannot be packaged. The
@@ -174,7 +174,7 @@ def _prepare(
 ) -> _Prepared:
     """Compute the defaults of parameters and run the passes.
 
-    `named` tells whether an option or a setting names the store of the runs.
+    `named` is true if an option or a setting names the store of the runs.
     """
     hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)

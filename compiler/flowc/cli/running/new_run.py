@@ -1,4 +1,4 @@
-"""A new run on this machine: its id, its record, the files with its id, and the report of its end."""
+"""A new run on this machine: makes its id and its record, writes the files with its id, and reports its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ else:  # imported at first use: for flows with secrets, and for settings that di
     check_plugins = LateFunction("flowc_runtime.run.plugin_settings:check_plugins")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
-_LETTERS: Final = "bcdfghjklmnpqrstvwxz"  # without vowels: no letters of an id form a word
+_LETTERS: Final = "bcdfghjklmnpqrstvwxz"  # no vowels, so that the letters of an id form no word
 MOCKED: Final = "mocked:true"
 """The system tag of a run in which patches replace the code of steps."""
 
@@ -103,8 +103,8 @@ def checked_tags() -> tuple[str, ...]:
 
 
 def namespace_for(user: str) -> str | None:
-    """Return the namespace of the client in tasks: the value of `--namespace`, or the user's namespace; None selects
-    all runs."""
+    """Return the namespace of the client in tasks: the value of `--namespace`, or the user's namespace. The result None
+    selects all runs."""
     given = top().namespace
     return f"user:{user}" if given is None else given or None
 
@@ -128,7 +128,7 @@ def begin_run(
         user: the user's name.
         more: further fields of the record, such as `origin`.
         look: the running query for the git revision; its result becomes part of the record.
-        mocked: whether patches replace the code of steps. If so, the run gets the system tag MOCKED.
+        mocked: whether patches replace the code of steps. If it is true, the run gets the system tag MOCKED.
 
     Raises:
         FlowcError: the store cannot be written, or a tag is wrong.
@@ -184,7 +184,8 @@ def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     Args:
         run: the run.
         message: the reason.
-        disk: the disk that has the store: the function waits until the record is on it. None: do not wait.
+        disk: the disk with the store; the function waits until the record is on this disk. If `disk` is None, it does
+            not wait.
 
     Raises:
         SystemExit: always, with exit code 1, except if the store fails.
@@ -204,7 +205,7 @@ def tell_of(
         run: the run; its store has the address by which other programs open it.
         records: the same run, in the store through which this process writes records.
         options: the values of the command's options.
-        disk: the disk with the store, or None: see `cannot_begin`.
+        disk: the disk with the store, or None, as in `cannot_begin`.
         more: additional attributes for a `Runner`.
 
     Raises:
@@ -244,7 +245,7 @@ def note_unused(console: Console) -> None:
 
 
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
-    """Print whether the run succeeded, with its number of tasks and its duration.
+    """Print whether the run succeeded, its number of tasks and its duration.
 
     Args:
         console: the console that prints the line.

@@ -45,8 +45,8 @@ def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, 
 
 
 def runs_no_code(flow: Flow, patches: Mapping[str, Patch]) -> bool:
-    """Return whether the patches replace the code of every step and run no code themselves, so that no task has its own
-    process."""
+    """Return whether the patches replace the code of every step, and run no code in its place. If the result is true,
+    tasks run without processes of their own."""
     return all(node.id in patches and patches[node.id]["kind"] in IN_PROCESS for node in flow.nodes)
 
 

@@ -1,4 +1,4 @@
-"""Pickles of those functions of a pipeline that cannot be imported.
+"""Pickles of a pipeline's functions that cannot be imported.
 
 Tasks that are not forks of this process import the flow again, and read the pickles from a directory.
 """
@@ -36,7 +36,7 @@ def write_pickles(pickles: Iterable[tuple[str, bytes]], directory: str) -> None:
 
 @contextmanager
 def pickles_written(package: Package) -> Iterator[str | None]:
-    """Yield a temporary directory with the pickled functions of a code package; None if there are none.
+    """Yield a temporary directory with the pickled functions of a code package, or None if there are none.
 
     The directory is deleted at the end of the block.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Resumption(NamedTuple):
-    """The run to resume, the step to begin with (or None), and the values of the run's parameters."""
+    """The run to resume, the first step to execute (or None), and the values of the run's parameters."""
 
     origin: RunStore
     step: str | None
@@ -41,7 +41,7 @@ class RunKind(NamedTuple):
 
     Attributes:
         params: options and arguments in addition to those that all commands for running a flow have.
-        find: a function that returns the run to resume; None if the command resumes no run.
+        find: a function that returns the run to resume, or None if the command resumes no run.
         configs: a function that returns the configs of the run to resume, by name. The function's arguments are the
             values of the command's options and the flow's name.
         execute: a function that executes the command instead of `run_here`.

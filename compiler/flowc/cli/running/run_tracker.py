@@ -1,4 +1,5 @@
-"""The tracker of a run on this machine: the setting `tracker`, and the process that sends metrics to the tracker."""
+"""The tracker of a run on this machine: reads the setting `tracker`, and starts the process that sends metrics to the
+tracker."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ else:  # imported at first use: only runs with a tracker need them
 
 
 def tracker_here(*, mock: bool) -> str | None:
-    """Return the value of the setting `tracker`; None if it is not set, or with `--mock`.
+    """Return the value of the setting `tracker`, or None if it is not set, or with `--mock`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -64,7 +65,7 @@ def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Cal
     run's result. If the block does not call the function, the run counts as failed.
 
     Args:
-        tracking: the process that sends metrics; None without a tracker.
+        tracking: the process that sends metrics, or None without a tracker.
         console: the console that prints the warning.
     """
     results: list[RunResult] = []

@@ -22,14 +22,14 @@ def sender(
 ) -> Callable[[str], dict[str, object]]:
     """Return a function that sends a file to the store of the cluster's runs and returns the file's record.
 
-    The returned function raises ParameterError if no setting names a store or the store cannot be reached from this
-    machine, and StoreError if the store cannot be written.
+    The returned function raises ParameterError if no setting names a store, or if this machine cannot reach the store.
+    It raises StoreError if the store cannot be written.
 
     Args:
-        url: the address of the store; None if no setting names one. If the address is a directory, the directory must
-            be the volume of `claim`, mounted on this machine, too.
+        url: the address of the store, or None if no setting names one. If the address is a directory, the directory
+            must be the volume of `claim`, mounted on this machine, too.
         limit: the space in bytes for files in the manifests, which the error message shows.
-        claim: the name of the PersistentVolumeClaim with the store; None for the value of the setting `store-claim`.
+        claim: the name of the PersistentVolumeClaim with the store, or None for the value of the setting `store-claim`.
         only_name: whether the function returns the record without sending the file.
     """
 

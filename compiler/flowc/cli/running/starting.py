@@ -50,7 +50,7 @@ _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
 
 
 def state_before() -> State | None:
-    """Return the state of this process before the import of the flow; None if the state was not recorded."""
+    """Return the state of this process before the import of the flow, or None if the state was not recorded."""
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
@@ -70,7 +70,7 @@ class Verdict(NamedTuple):
         environment: statements in user modules that read environment variables.
         faults: changes in this process that the import caused, such as threads that it started.
         modules: names of other modules, such as installed packages, that user modules import, in order.
-        third_parties: those of `modules` that are not in the standard library.
+        third_parties: the names in `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.
         sources: the names of the user's modules.
         finalizers: whether a class in the user's modules has a finalizer, `__del__`.
@@ -87,14 +87,15 @@ class Verdict(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether tasks may be forks of this process, except tasks of steps with `@environment`."""
+        """Whether tasks may be forks of this process; tasks of steps with `@environment` also depend on
+        `harmless_elsewhere`."""
         return not (self.harms or self.faults or self.unsafe)
 
     @property
     def harmless_elsewhere(self) -> bool:
         """Whether the import is independent of environment variables.
 
-        Tasks of steps with `@environment` may be forks only if this is true, too.
+        Tasks of steps with `@environment` may be forks only if both `harmless` and this property are true.
         """
         return not (self.environment or self.third_parties)
 
@@ -105,7 +106,7 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
     Args:
         checked: the flow, which has been imported.
-        before: the state of this process before the import; None if unknown.
+        before: the state of this process before the import, or None if unknown.
     """
     flow = checked.flow
     sources, unreadable = _user_modules(checked.cls.__module__, str(checked.package.root))
@@ -132,7 +133,7 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is not a user
+    """Return whether an imported name, such as `numpy` or `numpy.*`, belongs to a loaded module that is not a user
     module.
     """
     module = name if name in sys.modules else name.rpartition(".")[0]
@@ -146,13 +147,13 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server if tasks will need one. The server then starts while this process imports the flow.
+    """Start a fork server if tasks will need one. The server starts in parallel with the flow's import in this process.
 
     The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 
     Args:
         ctx: the command's context. The server ends at the end of the context, even if no task has used it.
-        file: the flow's file; None if it is not known.
+        file: the flow's file, or None if it is not known.
         choice: the value of `--start`: auto, fork or fresh.
     """
     if file is None or choice == "fork" or not os.path.isfile(file) or (choice == "auto" and is_debugged()):
@@ -177,12 +178,12 @@ def note_harmless(verdict: Verdict) -> None:
 
 
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """Return the object that starts tasks that import the flow again; None if all tasks are forks of this process.
+    """Return the object that starts tasks that import the flow again, or None if all tasks are forks of this process.
 
     Args:
         checked: the flow, which has been imported.
         choice: the value of `--start`: auto, fork or fresh.
-        before: the state of this process before the import; None if unknown.
+        before: the state of this process before the import, or None if unknown.
         note: a function that prints a note.
     """
     verdict = judge(checked, before)
@@ -240,7 +241,7 @@ def _is_users(name: str, file: str) -> bool:
 
 
 def _is_third_party(name: str) -> bool:
-    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's own, or built-in
+    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # a module of flowc, or built-in
         return False
     return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_STANDARD))
 

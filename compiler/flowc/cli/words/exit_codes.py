@@ -1,4 +1,4 @@
-"""The exit codes of the commands, from which the reference is generated."""
+"""The exit codes of the commands. The documentation's reference is generated from this table."""
 
 from __future__ import annotations
 

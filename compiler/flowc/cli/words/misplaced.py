@@ -1,7 +1,7 @@
 """Errors about misplaced arguments: options before the command, a flow instead of a command, `n=3` for `--n 3`.
 
-Each error has a corrected command line. This module imports no user code: with `python flow.py`, the class is already
-loaded; with `flowc`, the arguments in front of the command are checked before the flow is known.
+Each error has a corrected command line. This module imports no user code. For `python flow.py`, the flow's class is
+already loaded. For `flowc`, the arguments in front of the command are checked before the flow is known.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def before_own_command(
 
 
 def _parameters(ctx: click.Context) -> dict[str, bool]:
-    """Return the names of the flow's parameters, and whether each is a flag.
+    """Return the names of the flow's parameters. For each name, the value is whether the parameter is a flag.
 
     For `flowc`, where the flow is unknown, the result is empty.
     """
@@ -82,7 +82,8 @@ def _parameters(ctx: click.Context) -> dict[str, bool]:
 
 
 def _moved(ctx: click.Context, args: Sequence[str], option: str, commands: Mapping[str, object], *, flag: bool) -> str:
-    """Return the command line with an option and its value moved to the end; add the command `run` if there is none."""
+    """Return the command line with an option and its value moved to the end. If the command line has no command, add
+    `run`."""
     at = next((at for at, word in enumerate(args) if word.partition("=")[0] == option), len(args))
     length = 1 if flag or "=" in args[at] else 2
     rest = [*args[:at], *args[at + length :]]
@@ -98,8 +99,8 @@ def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
 def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
     """Return the index of the command in the arguments.
 
-    If a command's name directly follows an option, it may be the option's value. It counts as the command only if no
-    other argument is a command's name.
+    If a command's name directly follows an option, it may be the option's value. An argument that directly follows an
+    option counts as the command only if no other argument is a command's name.
     """
     found = [at for at, word in enumerate(args) if word in commands]
     alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]
@@ -126,7 +127,7 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is not a
+    """Return the error for `flowc FLOW …`, with a flow instead of a command, or None if the first argument is not a
     flow.
     """
     try:
@@ -146,7 +147,7 @@ def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str
 
 
 def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
-    """Check that only options follow FLOW, and no other arguments such as `n=3`.
+    """Check that only options follow FLOW, not other arguments such as `n=3`.
 
     Raises:
         click.UsageError: there are other arguments; the message names the option that the user should write.
@@ -176,7 +177,7 @@ def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageErr
     if option.startswith("--"):
         return error
     names = [*(name for name in _options(ctx.command.params) if " (" not in name), "--help"]
-    # For `-name`, click's error has only one letter: the first that is not an option.
+    # For `-name`, click's error shows only one letter: the first letter that is not an option.
     words_of_one_dash = (word for word in sys.argv if word.startswith("-") and not word.startswith("--"))
     given = (word.partition("=")[0] for word in words_of_one_dash if option.lstrip("-") in word)
     option = next((word for word in given if f"-{word}" in names), option)

@@ -20,7 +20,7 @@ def explained(
     commands: Mapping[str, object],
     others: Mapping[str, object],
 ) -> click.UsageError:
-    """Return the error to raise instead of click's error.
+    """Return the error for an argument that is not a command, to raise instead of click's error.
 
     The message has a corrected command line or a similar name, if there is one.
 

@@ -1,4 +1,5 @@
-"""Functions that return the values of a command's options with their types, because click returns untyped values."""
+"""Functions that return the values of a command's options with their static types, because click's values have no
+types."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def text(values: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option of type string; None if the option is missing.
+    """Return the value of an option of type string, or None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.
@@ -45,7 +46,7 @@ def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 
 def executor(values: Mapping[str, object]) -> str:
-    """Return the name of the executor that the options choose; `local` for a command without such options.
+    """Return the name of the executor that the options choose, or `local` for a command without such options.
 
     Args:
         values: the values of a command's options, by name.
@@ -56,7 +57,7 @@ def executor(values: Mapping[str, object]) -> str:
 
 
 def number(values: Mapping[str, object], name: str) -> int | None:
-    """Return the value of an option of type integer; None if the option is missing.
+    """Return the value of an option of type integer, or None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.

@@ -25,8 +25,8 @@ else:  # imported at first use, because the import costs start-up time
 
 
 class Pathspec(NamedTuple):
-    """The run that a pathspec names; if the pathspec has them, also the step, and the task's index path (its foreach
-    indexes and loop iterations)."""
+    """The run that a pathspec names. If the pathspec also names a step or a task, the result has the step, and the
+    task's index path (its foreach indexes and loop iterations)."""
 
     run: RunStore
     step: str | None
@@ -38,8 +38,8 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 
     Args:
         store: the store to search.
-        pathspec: FLOW/RUN/STEP/TASK, or fewer parts. RUN may be `latest`; TASK is a task's id or index path. Also see
-            `parts_of`.
+        pathspec: FLOW/RUN/STEP/TASK, or fewer parts. RUN may be `latest`; TASK is a task's id or index path. `parts_of`
+            has further rules.
         least: the minimum number of parts.
         to_read: whether to also find tasks that had no process of their own (`flowc_runtime.run.views.run_records`).
 
@@ -99,7 +99,7 @@ def flow_name(ctx: click.Context) -> str:
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """Return the run, the step and the task (or None) that a path names, for a command that only reads.
+    """Return the run, the step and the task (or None) that a path names, for a command that only reads the store.
 
     Args:
         ctx: the context of a command of `python flow.py`.

@@ -1,4 +1,4 @@
-"""Commands of `python flow.py` that only Metaflow has: flowc prints an error that names a replacement."""
+"""Commands of `python flow.py` that Metaflow has and flowc lacks. flowc prints an error that names a replacement."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ _REFUSED: Mapping[str, str] = {
 
 
 def what_instead() -> Mapping[str, str]:
-    """Return the text about the replacement for each command (or command and subcommand) that only Metaflow has.
+    """Return a text about the replacement for each command (or command and subcommand) that Metaflow has and flowc
+    lacks.
 
-    Some texts contain `{file}` or `{flow}`.
+    Some of the texts contain the placeholders `{file}` or `{flow}`.
     """
     return {**_REFUSED, **default_deployment().instead}
 
 
 def refused_command(name: str) -> click.Command | None:
-    """Return a command that prints an error with the replacement; None if `name` is not such a command of Metaflow."""
+    """Return a command that prints an error with the replacement, or None if `name` is not a command that only Metaflow
+    has."""
     refused = what_instead()
     if name not in refused:
         return None

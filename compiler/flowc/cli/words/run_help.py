@@ -1,4 +1,5 @@
-"""The help of commands about a flow: options in groups for commands that run flows; no FLOW for `python flow.py`."""
+"""The help of commands about a flow. For commands that run flows, the options are in groups. For `python flow.py`, FLOW
+is left out."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class FlowArgument(click.Argument):
     """The argument FLOW of a command. The usage line of the same command of `python flow.py` omits the argument."""
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return FLOW; for `python flow.py`, return nothing."""
+        """Return FLOW for the usage line. For `python flow.py`, return an empty list."""
         return [] if ctx.find_object(type) is not None else super().get_usage_pieces(ctx)
 
 

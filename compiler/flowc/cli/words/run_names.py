@@ -1,6 +1,6 @@
 """Names of runs on a command line, and hints if a run is given instead of a flow's file: `flowc resume Train/2026…`.
 
-The hint is a complete command line, because the run's record has the name of the flow's file.
+A hint about a run is a complete command line, because the run's record has the name of the flow's file.
 """
 
 from __future__ import annotations
@@ -37,19 +37,20 @@ def is_run_name(text: str) -> bool:
 
 
 class NamedInstead(NamedTuple):
-    """The error for a flow's name or a run instead of a flow's file. The hint has a corrected command line."""
+    """The error if the user gives a flow's name or a run instead of a flow's file. The hint of the error has a
+    corrected command line."""
 
     message: str
     hint: str
 
 
 def parts_of(store: Store, pathspec: str) -> list[str]:
-    """Return the parts of FLOW/RUN/STEP/TASK.
+    """Split a pathspec FLOW/RUN/STEP/TASK into its parts.
 
-    FLOW may be omitted, and STEP if TASK is a task's id.
+    FLOW may be omitted. STEP may be omitted if TASK is a task's id.
 
     Returns:
-        The parts, with the omitted ones added. FLOW is not added if no flow has the run: RUN is then the first part.
+        The parts, including the omitted parts. If FLOW is omitted and no flow has the run, the first part is RUN.
     """
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):
@@ -97,13 +98,13 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
 
 def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
-    """Return the hint for an unknown name: the closest known name, or the list of known names; None if `known` is
-    empty.
+    """Return the hint for an unknown name: the most similar known name, or the list of known names. Return None if
+    `known` is empty.
 
     Args:
         name: the unknown name.
         known: the existing names.
-        what: the plural of the kind of name, such as "steps", which precedes the list.
+        what: the plural of the kind of name, such as "steps"; this word precedes the list.
         also: other valid names, which are not listed.
     """
     if close := closest(name, [*known, *also]):
@@ -121,7 +122,7 @@ def find_named(words: str) -> NamedInstead | None:
         return None
     try:
         return _named(open_store(None), flow, rest)
-    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # no hint: the caller reports its own error
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # return no hint; the caller reports its own error
         return None
 
 

@@ -1,10 +1,10 @@
 """Splits the arguments of a command that runs a flow: into FLOW, flowc's options and the flow's parameters.
 
-An option that Metaflow does not have may have the same name as a parameter of the flow. After FLOW, the name then means
-the parameter; the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after the command.)
-Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A parameter never
-replaces an option that Metaflow has, too: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`),
-and `RunKind.keeps` lists the options of other commands.
+A flow's parameter may have the same name as an option that only flowc has, not Metaflow. If both have the same name,
+the name means the parameter after FLOW, and the option before FLOW. (For `python flow.py`, "after FLOW" means after the
+command.) Names that differ only in `-` and `_` count as equal. A parameter's option always has two dashes. A parameter
+never replaces an option of Metaflow: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`), and
+`RunKind.keeps` lists the options of other commands that a parameter cannot replace.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Line(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names of the flow's parameters (`taken`), and of the parameters that are flags, without a value (`flags`)."""
+    """The names of the flow's parameters (`taken`), and the names of those parameters that are flags without a value
+    (`flags`)."""
 
     taken: frozenset[str]
     flags: frozenset[str] = frozenset()
@@ -55,7 +56,7 @@ class Early(NamedTuple):
 
 
 def name_of(option: str) -> str:
-    """Return the name of an option without dashes before it and with `_` for `-`, for comparing names."""
+    """Return the name of an option in the form for comparisons: without leading dashes, and with `_` for `-`."""
     return option.lstrip("-").replace("-", "_")
 
 
@@ -71,7 +72,7 @@ def _is_help(spelling: str, names: Names) -> bool:
 
 @final
 class CommandWords:
-    """The arguments of one command line, interpreted with flowc's options of the command.
+    """The arguments of one command line, parsed with the options that flowc defines for the command.
 
     `own` is true for `python flow.py`. `command` is the command's name.
     """
@@ -99,10 +100,10 @@ class CommandWords:
         return Line([*words], None, [])
 
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
-        """Yield the arguments up to `--`, each option together with its values.
+        """Yield the arguments before the argument `--`, each option together with its values.
 
-        Each result is a pair: flowc's option, or None if the argument is something else; and a list of the argument
-        with the values that follow it.
+        Each result is a pair. The first item of the pair is flowc's option, or None if the argument is not one of
+        flowc's options. The second item is a list of the argument and the values that follow it.
         """
         at = 0
         while at < len(words) and words[at] != "--":
@@ -143,11 +144,11 @@ class CommandWords:
         return frozenset(name_of(part[0].partition("=")[0]) for option, part in parts if option in wanted)
 
     def _early(self) -> list[click.Option]:
-        """Return the options that are read before the flow is loaded."""
+        """Return the options whose values are read before the flow is loaded."""
         return [option for option in self._options if option.name in _EARLY or option.name in self._of_command()]
 
     def _of_command(self) -> list[str]:
-        """Return the names of the options that only this command has."""
+        """Return the names of the options that only this command has, not the other commands that run a flow."""
         shared = {option.name for option in (*RUN_OPTIONS, *TOP_OPTIONS)}
         return [str(option.name) for option in self._options if option.name not in shared]
 
@@ -160,11 +161,12 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start`, assuming that no parameter is called `start`; `auto` for an invalid value."""
+        """Return the value of `--start`, assuming that no parameter is called `start`, or `auto` for an invalid
+        value."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
-        except click.ClickException:  # the final parse reports an invalid value, once the flow's parameters are known
+        except click.ClickException:  # the final parse, after the flow is loaded, reports an invalid value
             return "auto"
 
     def foreseen_mock(self) -> bool:
@@ -177,9 +179,10 @@ class CommandWords:
         The method assumes that no parameter has the name `error-format`; the final parse corrects a wrong assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        # An empty list makes click read the variable. Then apply the option before FLOW, then the option after FLOW.
+        # The empty list makes click read the environment variable. The option before FLOW replaces this value, and the
+        # option after FLOW replaces both.
         for words in ([], *filter(None, given)):
-            with suppress(click.ClickException):  # the final parse reports a wrong value
+            with suppress(click.ClickException):  # the final parse, after the flow is loaded, reports a wrong value
                 self._one("error_format", words)
 
     def class_before(self) -> str | None:
@@ -192,7 +195,7 @@ class CommandWords:
         return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class that `--flow` after FLOW names; None if the option is missing, or is a parameter of the
+        """Return the class that `--flow` after FLOW names, or None if the option is missing, or is a parameter of the
         flow."""
         return self._class(self._of(self.line.behind, "class_name", names))
 
@@ -201,8 +204,8 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Check that all given names of the class are the same: the one in FLOW (`flow.py:Train`), `--flow` before FLOW
-        and `--flow` after FLOW.
+        """Check that the names of the class are equal, wherever the command line gives one: in FLOW (`flow.py:Train`),
+        by `--flow` before FLOW, and by `--flow` after FLOW.
 
         Raises:
             OpeningError: two of the names differ.
@@ -212,7 +215,7 @@ class CommandWords:
             with_class(with_class(parse(file), self.class_before()), behind)
 
     def _of(self, words: Sequence[str], option: str, names: Names) -> list[str]:
-        """Return the arguments that belong to one option, with its values."""
+        """Return the arguments that are an option with this name, or its values."""
         return [word for found, part in self._parts(words, names) if found and found.name == option for word in part]
 
     def _one(self, option: str, words: list[str]) -> object:
@@ -224,8 +227,8 @@ class CommandWords:
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
         """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
 
-        No parameter can have such a name. Help and errors show the new name, and `final` writes the new name into the
-        arguments.
+        No parameter can have a name like `--name (before FLOW)`. Help and errors show the new name, and `final` writes
+        the new name into the arguments.
         """
         variables = {name.lower() for name in names.taken}
         for option in options:
@@ -244,10 +247,7 @@ class CommandWords:
         return [self._spelling(spelling, names) + equals + value, *part[1:]]
 
     def help_option(self, names: Names) -> list[click.Option]:
-        """Return the option for `--help` before FLOW if a parameter is called `help`.
-
-        Otherwise return no option, because click adds `--help`.
-        """
+        """Return an option for `--help` before FLOW if a parameter is called `help`, otherwise return no option."""
         if "help" not in names.taken:
             return []
 
@@ -260,11 +260,11 @@ class CommandWords:
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
 
     def help_hint(self) -> str:
-        """Return the hint for `--help` if a parameter is called `help`: the option shows the help only before FLOW."""
+        """Return the hint that `--help` shows the help only before FLOW, for a flow with a parameter `help`."""
         return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
-        """Return the arguments; flowc's options before FLOW are renamed like in `yielding`."""
+        """Return the command-line arguments, in which flowc's options before FLOW are renamed as in `yielding`."""
         words: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
             ours = option is not None or part[0] == "--help"

@@ -28,9 +28,8 @@ _BEHIND: Mapping[str, str] = {
 
 
 def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for an unknown command of `flowc` if the word is known elsewhere; otherwise None.
-
-    Such a word is a command of another program, of `python flow.py` or of Metaflow, or a pathspec.
+    """Return the error for an unknown command of `flowc`, or None if the word is not known elsewhere. The word is known
+    elsewhere if it is a command of another program, of `python flow.py` or of Metaflow, or a pathspec.
 
     Args:
         ctx: the context of `flowc`.
@@ -57,7 +56,8 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
 def of_a_flow(
     ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
 ) -> click.UsageError | None:
-    """Return the error for an unknown command of `python flow.py` if it is a command of `flowc`; otherwise None.
+    """Return the error for an unknown command of `python flow.py` that is a command of `flowc`. For any other word,
+    return None.
 
     Args:
         ctx: the context of the group of `python flow.py`.
@@ -80,8 +80,8 @@ def of_a_flow(
 
 
 def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:
-    """Yield the arguments for a command of `flowc`: the arguments that the user typed, with the missing argument before
-    them."""
+    """Yield the arguments for a command of `flowc`: the missing argument, such as the flow's file, and then the
+    arguments that the user typed."""
     own = f"{flow}/"
     if rest and not rest[0].startswith("-") and form not in ("{file}", "{flow}"):
         yield shlex.quote(own + rest[0].removeprefix(own) if form.startswith("{flow}/") else rest[0])
@@ -136,7 +136,7 @@ class OwnTagGroup(PathGroup):
 
 
 def _is_pathspec(word: str, flow: str | None = None) -> bool:
-    """Return whether an argument has the form of a run's name, or of a part of a run: `latest`, an id, `FLOW/RUN…`."""
+    """Return whether an argument has the form of a run's name or of a pathspec: `latest`, an id, `FLOW/RUN…`."""
     first, _, more = word.partition("/")
     inside = (first.isidentifier() or first == flow) and _RUN.fullmatch(more.partition("/")[0])
     return bool(_RUN.fullmatch(first) or inside)

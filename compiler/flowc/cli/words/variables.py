@@ -53,12 +53,14 @@ def offered_names() -> list[str]:
 
 
 def parameters_file() -> str | None:
-    """Return the file with a pipeline's parameters that a variable names, as in the package runnable, or None."""
+    """Return the parameter file of a pipeline that an environment variable names, as in the package runnable, or
+    None."""
     return os.environ.get(_FILE) or None
 
 
 def unsupported_variable() -> str | None:
-    """Return an error if a variable of the package runnable is set that flowc does not support; otherwise None."""
+    """Return an error if an environment variable of the package runnable is set that flowc does not support, otherwise
+    None."""
     if run_id := os.environ.get(_RUN_ID):
         return f"{_RUN_ID}={run_id} is not supported: flowc makes the ids of runs; unset it, and give the run a tag"
     return None
@@ -72,8 +74,8 @@ def warn_of_unread(flow: Flow) -> None:
 
 
 def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
-    """Yield each variable that flowc does not read although its name resembles a parameter's variable, with the
-    parameter's name."""
+    """Yield each environment variable whose name resembles the variable of a parameter, but which flowc does not read.
+    Each result also has the parameter's name."""
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return
@@ -114,8 +116,8 @@ def asked_retry(*, of_program: bool = False) -> AskedRetry | None:
     Return None if the variable is unset or empty.
 
     Args:
-        of_program: whether a program executes a pipeline. If so, `RUNNABLE_RETRY_RUN_ID` is read, too, as in the
-            package runnable.
+        of_program: whether a program executes a pipeline. For a program, `RUNNABLE_RETRY_RUN_ID` is read, too, as in
+            the package runnable.
     """
     for variable in (RETRY_RUN, *([_RETRY_OF_RUNNABLE] if of_program else [])):
         if text := os.environ.get(variable, "").strip("/"):
@@ -125,6 +127,7 @@ def asked_retry(*, of_program: bool = False) -> AskedRetry | None:
 
 
 def take(asked: AskedRetry) -> list[str]:
-    """Unset the variable, so that tasks do not inherit it; return the arguments that name the run for `retry`."""
+    """Unset the environment variable, so that tasks do not inherit it, and return the arguments with which `retry`
+    retries the run."""
     os.environ.pop(asked.variable, None)
     return ["--origin-run-id", asked.name]

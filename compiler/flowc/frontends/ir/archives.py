@@ -16,11 +16,11 @@ MAX_BYTES: Final = 1_000_000_000
 
 
 class ArchiveError(Exception):
-    """A file is not a readable archive."""
+    """The error for a file that is not a readable archive."""
 
 
 class UnsafeArchiveError(ArchiveError):
-    """A member of an archive is not a regular file, or its path leads out of the archive."""
+    """The error for a member of an archive that is not a regular file, or whose path leads out of the archive."""
 
 
 def read_archive(path: Path) -> list[tuple[str, bytes]]:

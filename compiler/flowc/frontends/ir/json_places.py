@@ -23,7 +23,7 @@ def steps_of(place: str) -> list[str | int]:
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
     """Return the span of a value in a JSON text. If the value does not exist, return the span of the innermost object
-    or list on its path that exists.
+    or list that exists on the path to the value.
 
     Args:
         file: the file name to write in the span.
@@ -42,7 +42,8 @@ def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
 
 
 def _inner(text: str, at: int, step: str | int) -> int | None:
-    """Return the offset of the field or item `step` of the object or list at offset `at`; None if it does not exist."""
+    """Return the offset of the field or item `step` of the object or list at offset `at`, or None if it does not
+    exist."""
     opening = text[at]
     if opening not in "{[":
         return None
@@ -51,7 +52,7 @@ def _inner(text: str, at: int, step: str | int) -> int | None:
         name: str | int = index
         if opening == "{":
             name, at = _decode(text, at)
-            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # now the offset of the value, after the colon
+            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # `at` is now the offset of the value
         if name == step:
             return at
         at = _behind_blanks(text, _decode(text, at)[1])

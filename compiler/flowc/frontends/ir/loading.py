@@ -1,7 +1,7 @@
 """Loads a flow from a JSON file with its IR (`flowc compile ir.json`), and its code from a directory or an archive.
 
-The code must have the digest that the IR records. The IR is used unchanged: decorators are not read again. Like in a
-pod, the flow's class is imported from the code.
+The code must have the digest that the IR records. The IR is used unchanged: the decorators in the code are not read
+again. As in a pod, the flow's class is imported from the code.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
     Args:
         path: the file of the IR.
-        code: the directory or archive with the code; None for the directory of the IR's file.
-        suffixes: endings of file names; files with these endings belong to the code of a directory, as Python files do.
+        code: the directory or archive with the code, or None for the directory of the IR's file.
+        suffixes: endings of file names; besides Python files, files with these endings belong to the code in a
+            directory.
 
     Returns:
         The loaded flow; or, if it cannot be loaded, only `diagnostics` with all faults.
@@ -84,7 +85,8 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return the names of an IR's parameters; for each name, whether the option on the command line is a flag.
+    """Return the names of an IR's parameters. For each name, the value is whether the option on the command line is a
+    flag.
 
     Args:
         path: the file of the IR; the result is empty if the file cannot be read as an IR.
@@ -100,7 +102,8 @@ def flags_of_ir(path: Path) -> dict[str, bool]:
 
 
 def _read(file: str, text: str, faults: Faults) -> Flow | None:
-    """Parse the text of an IR and return the flow; None if the text is invalid, which is reported."""
+    """Parse the text of an IR and return the flow. If the text is invalid, add the fault to `faults` and return
+    None."""
     try:
         data: object = json_text.parsed(text)
     except json.JSONDecodeError as error:
@@ -133,7 +136,7 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        # If the message does not name the field, the error code determines it.
+        # If the message does not name the faulty field, the error code determines the field.
         if not (colon and place.startswith("flow.")):
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
@@ -150,7 +153,8 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
 def _package(
     flow: Flow, path: Path, text: str, code: Path | None, suffixes: Collection[str], faults: Faults
 ) -> Package | None:
-    """Return the code package whose digest the IR records; None if there is no such package, which is reported."""
+    """Return the code package whose digest the IR records. If no package has this digest, add the fault to `faults` and
+    return None."""
     at = span_of(path.name, text, ["code"])
     place = f"beside {path.name}" if code is None else f"in {code.name or code}"
     code = code or path.parent
@@ -189,11 +193,11 @@ def _package(
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """Yield the packages that the IR may have been written for. The caller chooses the package whose digest is in the
-    IR.
+    """Yield the code packages for which the IR may have been written. The caller chooses the package whose digest is in
+    the IR.
 
-    For an archive, the first package has all of its files. The next two packages have the files of the directory or of
-    the unpacked archive: first with the files that git ignores, then without them.
+    For an archive, the first package has all files of the archive. For the directory or the unpacked archive, two
+    packages are yielded: one with the files that git ignores, and one without these files.
 
     Raises:
         FileNotFoundError: the flow's file is missing.
@@ -219,8 +223,8 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
 
 
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
-    """Unpack the files to a new directory. This process removes the directory when it exits; forks of this process do
-    not."""
+    """Unpack the files to a new directory. This process removes the new directory when it exits; forks of this process
+    do not remove it."""
     scratch = ScratchDirectory("code")
     owner = os.getpid()
 
@@ -234,7 +238,8 @@ def _unpacked(files: list[tuple[str, bytes]]) -> Path:
 
 
 def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | None:
-    """Import and prepare the flow's class or functions in the way a pod does; None if this fails, which is reported."""
+    """Import and prepare the flow's class or functions, as a pod does. If this fails, add the fault to `faults` and
+    return None."""
     try:
         if not any(isinstance(node.run, Method) for node in flow.nodes):
             of_nodes = NodesProgram(flow, str(package.root), cls=declarations(flow, __name__))
@@ -249,7 +254,7 @@ def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | No
             return None
         program.prepare(config_values(flow.configs), own_decorators(flow))
         program.begin(flow, str(package.root))
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # user code may raise any exception
         message = f"importing {flow.code.file} failed: {describe(error)}"
         hint = "tasks import it in the same way: install the packages that it needs"
         faults.add(codes.IMPORT_FAILED, Span(flow.code.file, 1, 1), message, hint=hint, note=raised_at(error))

@@ -124,7 +124,8 @@ def ir_command(
 
 
 def _run_passes(checked: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
-    """Run the passes for the default target; verify the IR after each pass, and print it after the `wanted` passes."""
+    """Run the passes for the default target. Verify the IR after each pass, and print the IR after each pass in
+    `wanted`."""
 
     def hook(stage: str, flow: Flow) -> None:
         if verify_each:
@@ -139,7 +140,7 @@ def _run_passes(checked: Checked, show: Callable[[Flow], None], wanted: Collecti
 
 
 def _required(ctx: click.Context, file: str | None) -> str | None:
-    """Return the argument FLOW: `flowc check` requires it, and `python flow.py check` does not allow it."""
+    """Return the argument FLOW: `flowc check` requires this argument, and `python flow.py check` does not allow it."""
     own = ctx.find_object(type) is not None
     if file is None and not own:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")

@@ -32,8 +32,8 @@ _TARGET = "flowc.target"  # key in a context's `meta`: the target that the comma
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add to a command's function the options for lowering a flow. The added options apply to every target, except
-    those in `own`.
+    """Add the options for compiling a flow to a command's function. The options in `own` apply only to one target, the
+    others to every target.
 
     Args:
         function: the function that becomes the command.

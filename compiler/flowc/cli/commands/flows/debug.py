@@ -102,7 +102,7 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
 def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     """Load the flow from its current file, with the run's configs, project and `--with` decorators.
 
-    The step's environment variables are set before the file is imported, like in a run.
+    As in a run, the step's environment variables are set before the file is imported.
     """
     then = run.executes()
     code, values = then.code, {config.name: config for config in then.configs}
@@ -203,7 +203,7 @@ def _post_mortem(error: BaseException, root: str) -> None:
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
     if own:
-        # `own[0]` is the outermost of the user's frames; the debugger starts at the innermost
+        # `own[0]` is the outermost frame of user code; the debugger starts at the innermost frame
         debugger.interaction(None, own[0])
 
 

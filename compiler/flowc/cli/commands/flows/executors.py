@@ -128,7 +128,7 @@ def _calling(run: Callable[[], object], what: str) -> object:
         raise ExecutorError(error.message, error.hint) from error
     except Exception as error:
         if error_format().name == "text":
-            own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # leaves this function out
+            own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without `_calling`'s frame
             click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
         raise ExecutorError(
             f"the {what} failed: {describe(error)}",

@@ -72,10 +72,10 @@ RETRY_OPTIONS: tuple[click.Parameter, ...] = (
 def _find(
     chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object], *, retries: bool = False
 ) -> Resumption:
-    """Return the run to resume, the step to begin with and the run's parameters.
+    """Return the run to resume, the first step to execute and the run's parameters.
 
-    If the run cannot be resumed, print an error and end the program. If `retries` is true, this also applies to a run
-    that succeeded, unless the command line names a step.
+    If the run cannot be resumed, print an error and end the program. If `retries` is true, a run that succeeded cannot
+    be resumed, unless the command line names a step.
     """
     given = cast("_Options", options)
     step = given["step_to_rerun"]
@@ -123,7 +123,7 @@ def newest(store: Store, flow: str) -> RunStore:
                 read_status(run)
                 run.executes()
                 return run
-        except StoreError as error:  # for example, the power failed while the run began
+        except StoreError as error:  # for example, a power loss while the run began
             click.echo(f"note: run {flow}/{run_id} cannot be resumed: {error}", err=True)
     fail(
         f"user '{user}' has no run of flow '{flow}' in {store.objects.url}", "give the run to resume by --origin-run-id"
@@ -144,16 +144,16 @@ def _check_ended(run: RunStore, *, force: bool) -> None:
 
 
 def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, str | None]:
-    """Return the run whose tasks the new run reuses, and the step to begin with.
+    """Return the run whose tasks the new run reuses, and the first step to execute.
 
     The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
-    Such a killed run has run no task, so the result is the earlier run, and the step with which the killed run was to
-    begin.
+    A run that was killed so early has executed no task. The result is then the earlier run, and the first step that the
+    killed run was to execute.
 
     Args:
         store: the store of the runs.
         run: the run to resume.
-        step: the step to begin with; None to run only the tasks that the run did not finish.
+        step: the first step to execute, or None to execute only the tasks that the run did not finish.
 
     Raises:
         SystemExit: the earlier run no longer exists; the error is printed.
@@ -190,8 +190,8 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
 def reading(url: str | None) -> Iterator[Store]:
     """Open a store for reading in a program that will fork later.
 
-    Hazard: the client of a remote store has threads, and threads do not survive a fork. Therefore a separate process
-    uses the client.
+    Hazard: the client of a remote store has threads, and threads do not survive a fork. The client is therefore used in
+    a separate process.
 
     Args:
         url: the address of the store, as in `open_store`.
@@ -358,12 +358,12 @@ def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> No
 
 
 def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
-    """Return whether the setting `executor` is `mock`; for an executor that is neither `mock` nor `local`, print a
-    note.
+    """Return whether the setting `executor` is `mock`. If the setting is neither `mock` nor `local`, print a note that
+    a retry ignores it.
 
     Args:
         asked: the run to retry; the retry always runs on this machine.
-        file: the configuration file; None for the current one.
+        file: the configuration file, or None for the current one.
     """
     found = configuration.lookup("executor", file)
     if found.value not in (LOCAL, "mock"):
@@ -376,15 +376,15 @@ def mocks_or_notes(asked: AskedRetry, file: str | None = None) -> bool:
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Print a note that the run is new, because the environment variable names a run of another pipeline of the
-    program.
+    """Print a note that this run is new and not a retry, because the environment variable names a run of another
+    pipeline of the program.
 
     If the named run does not exist, print an error and end the program.
     """
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
-    take(asked)  # unsets the variable in this process; the program that executes the pipelines keeps it
+    take(asked)  # unsets the variable in this process; it stays set in the program that executes the pipelines
     click.echo(
         f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another flow", err=True
     )

@@ -60,7 +60,7 @@ else:  # imported at first use
     ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR as FLOW needs it
     check_extra = LateFunction("flowc.cli.words.misplaced:check_extra")  # only errors need this and `single_dash`
     single_dash = LateFunction("flowc.cli.words.misplaced:single_dash")
-    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # other executors need it
+    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # for executors except `local`
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
     retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
@@ -73,7 +73,7 @@ CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help
 
 
 def _elsewhere(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int | None:
-    """Run a flow with the chosen executor and return the exit code; None if the executor is the emulator.
+    """Run a flow with the chosen executor and return the exit code, or None if the executor is the emulator.
 
     Raises click.UsageError.
     """
@@ -88,7 +88,7 @@ RUN = RunKind("run", "Run FLOW.", params=(EXECUTOR_OPTION,), elsewhere=_elsewher
 
 
 class RunCommand(click.Command):
-    """A command such as `run`.
+    """A command that runs a flow, such as `run`.
 
     The command receives its arguments unparsed, because its options depend on the flow in the arguments.
     """
@@ -104,15 +104,15 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command. A signal that arrives before the command returns ends it, and the run is recorded as
-        interrupted."""
+        """Call the command. If a signal arrives before the command returns, the command ends, and the run is recorded
+        as interrupted."""
         with interruptible():
             return super().invoke(ctx)
 
     def known_params(self, *, own: bool = True) -> list[click.Parameter]:
         """Return the command's options and arguments that do not depend on the flow.
 
-        `own` selects the command of `python flow.py …` instead of `flowc`.
+        If `own` is true, the command is one of `python flow.py …`, otherwise of `flowc`.
         """
         words = CommandWords(context_of(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=own).params
@@ -126,7 +126,7 @@ class RunCommand(click.Command):
 
     @property
     def reserved(self) -> frozenset[str]:
-        """Names of the command's options that a flow's parameter of the same name cannot replace."""
+        """The names of those options of the command that a parameter with the same name does not replace."""
         of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
         return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
 
@@ -167,7 +167,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the arguments of a command of this kind, split into FLOW and the arguments before and after FLOW."""
+    """Split the arguments of a command such as `run` into FLOW and the arguments before and after FLOW."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
@@ -196,8 +196,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
     Raises:
         click.UsageError: FLOW is missing, or an option is unknown or has a wrong value.
-        SystemExit: in all other cases: with the exit code of the run, or because the flow cannot be loaded or has
-            faults.
+        SystemExit: always, unless a click.UsageError is raised: with the exit code of the run, or because the flow
+            cannot be loaded or has faults.
     """
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -236,11 +236,12 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
 
 def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -> tuple[Checked, Names]:
-    """Load the flow with the options on the command line; return it with the names of its parameters.
+    """Load the flow with the options on the command line. Return the flow, and the names of its parameters.
 
     After FLOW, a parameter's name takes precedence over flowc's option of the same name. The parameters are known only
-    after loading, because mutators add and remove parameters. But options such as `--config` affect the loading. If the
-    loaded parameters change which of these options belong to flowc, the flow is loaded again.
+    after the flow is loaded, because mutators add and remove parameters. However, options such as `--config` affect the
+    loading itself. Each loading shows which options after FLOW are parameters. If this changes the options that affect
+    the loading, the flow is loaded again.
     """
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
@@ -249,7 +250,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = CodeOf(place)
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    # set during loading: the flow's class, and those options after FLOW that affect the loading
+    # set during loading: the flow's class, and the options after FLOW that affect the loading
     loading: tuple[type, frozenset[str]] | None = None
 
     def names(cls: type) -> Names:
@@ -280,7 +281,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # the rejected option may turn out to be a parameter of the flow
+        except click.UsageError as raised:  # the rejected option may be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None
@@ -324,7 +325,7 @@ def _keep_from_obstore() -> None:
     """Make `metaflow`'s client read buckets through a separate process.
 
     Hazard: the flow's code may use the client while it is imported. The library for buckets starts threads, and threads
-    do not survive the forks that become tasks. Therefore this process must not use the library.
+    do not survive the forks that become tasks. This process must therefore not use the library for buckets.
     """
 
     def ask(url: str) -> Objects:
@@ -369,7 +370,7 @@ def _command(
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
     """Return the options for the help of a command.
 
-    `python flow.py --help` already lists some of the options; the help of `python flow.py run` does not repeat them.
+    The help of `python flow.py run` does not repeat the options that `python flow.py --help` lists.
     """
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

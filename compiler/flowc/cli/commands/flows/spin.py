@@ -155,10 +155,10 @@ def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
-    """Return the index path (the foreach indexes and loop iterations) of the given task; if `task` is None, of the
+    """Return the index path (the foreach indexes and loop iterations) of a task. If `task` is None, the task is the
     step's last task in the run.
 
-    If the step has no task in the run, return the index path that its first task would have.
+    If the step has no task in the run, return the index path that the step's first task would have.
     """
     if task is not None:
         return find_path(run, step, task)
@@ -243,7 +243,7 @@ def _perform(
 def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
     """Return the command that prints the log of the failed task.
 
-    Without `--persist` the log is not kept, so return the `spin` command that would keep it.
+    Without `--persist` the log is not kept, so the result is the `spin` command with `--persist` added.
     """
     task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
     if persisted:

@@ -27,10 +27,11 @@ def overrides(checked: Checked, objects: Objects, file: str | None) -> tuple[dic
     Args:
         checked: the flow.
         objects: the store for the artifacts.
-        file: a Python file that defines the dictionary ARTIFACTS; None for no file.
+        file: a Python file that defines the dictionary ARTIFACTS, or None for no file.
 
     Returns:
-        References to the stored artifacts, and the values of parameters, both by name.
+        The references to the stored artifacts, by the artifact's name, and the values of parameters, by the parameter's
+        name.
 
     Raises:
         SystemExit: the file cannot be used: it is faulty, has an invalid value, or sets a config or a parameter of type

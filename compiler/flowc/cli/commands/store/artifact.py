@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 
-SHOWN = 12  # characters of a digest
+SHOWN = 12  # the number of characters of a digest that are printed
 
 
 @click.command(
@@ -132,7 +132,7 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, object]:
 
 
 def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
-    sys.path.insert(0, "")  # modules of the flow in this directory can then be imported: unpickling may need them
+    sys.path.insert(0, "")  # unpickling may import modules of the flow from the working directory
     with writing(file), working(f"writing {file}"):
         what = _write_value(run, version.ref, file)
     place = task_pathspec(version.run, version.step, path=version.path)

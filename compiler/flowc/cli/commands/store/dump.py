@@ -1,4 +1,4 @@
-"""`flowc dump`: prints the artifacts of tasks. `python flow.py dump` uses the same functions."""
+"""`flowc dump`: prints the artifacts of tasks. `python flow.py dump` also uses the functions of this module."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ else:  # imported at first use
 
 
 class DumpedValue(NamedTuple):
-    """An artifact or a parameter, with the record about it; `load` loads the value."""
+    """An artifact or a parameter to print: its size, its type and its record. The function `load` loads the value."""
 
     size: int
     type: str
@@ -60,19 +60,19 @@ class Dumped(NamedTuple):
 
 
 class ArtifactFilter(NamedTuple):
-    """The names that the options --private and --include select."""
+    """A filter for the names of artifacts, from the options --private and --include."""
 
     private: bool
     include: frozenset[str] | None
 
     @classmethod
     def of(cls, private: bool, include: str | None) -> ArtifactFilter:
-        """Return the filter for the values of --private and --include. `include` has names separated by commas; None
-        selects all names."""
+        """Return the filter for the values of --private and --include. `include` has names separated by commas; if it
+        is None, all names are selected."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
     def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
-        """Return the selected values, sorted by name."""
+        """Return the values that the filter selects, sorted by name."""
         return {
             name: value
             for name, value in sorted(values.items())
@@ -80,7 +80,7 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error about the names in --include that no task has, and a hint or None. If there is no such name,
+        """Return an error about the names in --include that no task has, and a hint or None. If a task has each name,
         the error is empty."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
@@ -154,14 +154,14 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.skipping():  # if the start step's record cannot be read, no constants are yielded
+    with unreadable.skipping():  # the start step's record may be unreadable: then no constants are yielded
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in files.seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # for such a parameter, the converted value in `kept` was yielded
+        if not (name in converted and name in kept):  # otherwise the converted value in `kept` was yielded
             yield name, _parameter(value)
 
 
@@ -193,7 +193,7 @@ def note_damage(error: ArtifactError) -> str:
 
 
 def end_damaged() -> None:
-    """End the program with exit code 1 if a damaged artifact was found. To be called after all output."""
+    """End the program with exit code 1 if a damaged artifact was found. Call this function after all output."""
     if click.get_current_context().meta.get(_DAMAGED):
         raise SystemExit(FAULTY)
 
@@ -233,7 +233,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether writing a value as JSON and reading it again gives the same value."""
+    """Return whether a value survives being written as JSON and read again."""
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     if type(value) is list:
@@ -271,7 +271,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
 
 
 def _pickled(values: object) -> bytes:
-    """Pickle with protocol 4, the oldest that Metaflow writes; cloudpickle pickles what pickle cannot."""
+    """Pickle a value with protocol 4, the oldest protocol that Metaflow writes. If pickle fails, use cloudpickle."""
     try:
         return pickle.dumps(values, protocol=4)
     except Exception:
@@ -307,7 +307,7 @@ def dump_command(
     Hazard: loading a value runs code of the value's class.
     """
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
-    sys.path.insert(0, "")  # modules of the flow in this directory can then be imported: unpickling may need them
+    sys.path.insert(0, "")  # unpickling may import modules of the flow from the working directory
     choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)

@@ -1,8 +1,8 @@
 """`flowc logs --follow`: prints the logs of a run while they are written, until the run ends.
 
-This command reads only the store. A store sends no notifications, so the store is polled. The interval between two
-polls is short after new output, and grows while there is no new output. A log is a sequence of frames, and each read
-begins after the last complete frame, so that no byte is lost or printed twice.
+`flowc logs --follow` reads only the store. The command polls the store, because a store sends no notifications. The
+interval between two polls is short after new output, and grows while there is no new output. A log is a sequence of
+frames, and each read begins after the last complete frame, so that no byte is lost or printed twice.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 FASTEST, SLOWEST = 0.1, 2.0  # shortest and longest interval between two polls, in seconds
 SETTLED = 5.0  # seconds without output after which an ended attempt is not polled again until the run ends
-# Seconds without output and without an active task after which a failed cluster run counts as ended. The run's exit
-# handler normally records the end, but may itself have failed.
+# Seconds without output and without an active task after which a failed cluster run counts as ended. Normally the run's
+# exit handler records the end of the run, but the handler may have failed.
 UNFINISHED = 60.0
 BEGINNING = 300.0  # seconds to wait for a run to start: a cluster may have to add a node and pull an image
 
 
 class Pause(NamedTuple):
-    """The functions of the clock; tests replace them so that they do not have to wait."""
+    """The functions of the clock. Tests replace these functions, so that the tests do not have to wait."""
 
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
@@ -74,7 +74,7 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
     """Wait for the run to start; return the run, and the step and the task's index path if the pathspec names them.
 
-    The step and the task need not have started yet.
+    The function does not wait for the step and the task to start.
     """
     parts = parts_of(store, pathspec)
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
@@ -87,7 +87,7 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     if step is None or task is None:
         return run, step, None
     try:
-        return run, step, path_of(step, task)  # the task may start later
+        return run, step, path_of(step, task)  # the task may start after its run
     except ProtocolError as error:
         fail(str(error))
 
@@ -129,20 +129,20 @@ def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
 @final
 @dataclass(slots=True)
 class Tail:
-    """The log of one attempt, and the offset (`at`) up to which it has been printed."""
+    """The log of one attempt, and the offset `at`: the number of bytes of the log that have been printed."""
 
     task: Task
     key: str
     at: int = 0
-    news: float = 0.0  # the time of the last new output, or when the attempt's end was last checked
-    more: bool = False  # whether the last read stopped before the end, because the log may be larger than memory
+    news: float = 0.0  # the time of the last new output, or of the last check whether the attempt has ended
+    more: bool = False  # whether the last read stopped before the end of the log, which may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
         """Return new output of at most about PIECE bytes, and set `more` to whether the log has further output.
 
         Args:
             run: the run.
-            last: whether the attempt has ended. If so, also return an incomplete frame at the end of the log.
+            last: whether the attempt has ended. If it has ended, also return an incomplete frame at the end of the log.
         """
         new = b""
         try:
@@ -163,8 +163,8 @@ class Tail:
 
 @final
 class Follower:
-    """Prints the output of those attempts of a run that match `wanted`: a step, a task's index path, and an attempt's
-    number; each may be None, which matches all.
+    """Prints the output of the attempts of a run that match `wanted`: a step, a task's index path, and an attempt's
+    number. If one of these three values is None, it matches all steps, tasks or attempts.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Follower:
         self._wanted = wanted
         self._printer = printer
         self._pause = pause
-        self._tails: dict[Task, Tail] = {}  # all attempts, including the ones that are no longer polled
+        self._tails: dict[Task, Tail] = {}  # all attempts, also those that are no longer polled
         self._active: dict[Task, Tail] = {}
         self._records = RunRecords(run)
         record = self._records.record
@@ -241,12 +241,12 @@ class Follower:
     def _has_ended(self, task: Task) -> bool:
         try:
             return self._run.attempt(*task) is not None
-        except RecordError as error:  # the record is unreadable, but exists: the attempt has ended
+        except RecordError as error:  # the record exists but is unreadable: the attempt has ended
             unreadable.tell(error)
             return True
 
     def _settle(self) -> None:
-        """Stop polling attempts that have ended, because a foreach may have thousands of them."""
+        """Stop polling attempts that have ended, because a foreach may have thousands of ended attempts."""
         now = self._pause.now()
         for task, tail in list(self._active.items()):
             if now - tail.news >= SETTLED:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.fsck import FsckReport, StoreFault
 
-SHOWN = 10  # pathspecs printed for each fault
+SHOWN = 10  # the maximum number of pathspecs that are printed for a fault
 _KINDS = {
     "damaged-blob": ("damaged blob", "damaged blobs"),
     "damaged-record": ("damaged record", "damaged records"),

@@ -29,7 +29,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds in an option's value such as 30d, 12h or 90m; None if the option is missing.
+    """Return the seconds in an option's value such as 30d, 12h or 90m, or None if the option is missing.
 
     click calls this function for each option with a duration.
 
@@ -101,7 +101,7 @@ def _check(selection: Selection) -> None:
 
 
 class DoomedRow(TypedDict):
-    """A run to delete."""
+    """A run to delete, as `flowc gc --json` prints it."""
 
     pathspec: str
     tasks: int
@@ -128,7 +128,8 @@ class _Found(TypedDict):
 
 
 class GcReport(_Found, total=False):
-    """The output of `--json`: the runs and blobs to delete and to keep; with --delete, also what was deleted."""
+    """The output of `flowc gc --json`: the runs and blobs to delete and to keep; with --delete, also the numbers of
+    deleted runs, blobs and bytes."""
 
     runs_deleted: int
     blobs_deleted: int

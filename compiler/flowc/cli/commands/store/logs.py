@@ -124,13 +124,13 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
     """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    The next piece of a log is read only when the log's next line is needed. So pieces of two logs are in memory
+    The next piece of a log is read only when the log's next line is needed. Pieces of two logs are therefore in memory
     together only if they were written at about the same time.
 
     Args:
         run: the run.
         tasks: the attempts: step, index path, number.
-        only: the stream to yield; None for both.
+        only: the stream to yield, or None for both.
     """
     waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
     for order, task in enumerate(tasks):
@@ -143,8 +143,8 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A log contains its lines in the order in which they were completed, so a line may have begun before its
-            # predecessor. `max` makes the times of a log ascend, which keeps this order.
+            # A log contains its lines in the order in which they were completed, so a line may have begun before the
+            # preceding line. With `max`, the times of a log's lines never decrease, so the lines keep the log's order.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 

@@ -1,4 +1,5 @@
-"""`flowc runs`: lists the runs in the store. Other commands use this module's functions about runs and attempts."""
+"""`flowc runs`: lists the runs in the store. Other commands also use the functions of this module, which return data
+about runs and attempts."""
 
 from __future__ import annotations
 
@@ -143,9 +144,9 @@ class _Row(TypedDict):
 
 
 class RunRow(_Row, total=False):
-    """A run as `flowc runs --json` prints it.
+    """The row of a run in the output of `flowc runs --json`.
 
-    If the run's record cannot be read, the fields of this class are missing.
+    If the run's record cannot be read, the row lacks the fields that this class defines.
     """
 
     user: str | None
@@ -158,8 +159,8 @@ class RunRow(_Row, total=False):
 
 
 def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str], set[str]] | None:
-    """Return the user tags of runs, by flow and id; None for a store in a directory, where each run's tags are read
-    quickly."""
+    """Return the user tags of runs, by flow and id. Return None for a store in a directory, in which reading each run's
+    tags is fast."""
     if not getattr(store.objects, "lists_ended", False):
         return None
     oldest: dict[str, str] = {}
@@ -171,11 +172,11 @@ def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str]
 
 
 def run_row(records: RunRecords, tags: Mapping[tuple[str, str], set[str]] | None = None) -> RunRow:
-    """Return the row for a run; the row has fewer fields if the run's record cannot be read.
+    """Return a run's row for `flowc runs`. If the run's record cannot be read, the row has fewer fields.
 
     Args:
         records: the run.
-        tags: the user tags of all shown runs; None to read the run's tags.
+        tags: the user tags of all shown runs; if it is None, the run's tags are read.
     """
     view = RunView(records)
     status = view.status

@@ -81,7 +81,7 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
 
 
 def _attempts(found: Pathspec, attempt: int | None, *, latest: bool, not_done: bool) -> Iterator[Task]:
-    """Yield the selected attempts that have ended; with `not_done`, all selected attempts."""
+    """Yield the selected attempts that have ended. If `not_done` is true, yield all selected attempts."""
     assert found.step is not None
     view = RunRecords(found.run)
     for path, numbers in view.attempts(found.step).items():

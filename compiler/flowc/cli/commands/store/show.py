@@ -76,14 +76,14 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
 
 
 class Description(NamedTuple):
-    """A run, a step or a task, as `flowc show` prints it.
+    """The description of a run, a step or a task that `flowc show` prints.
 
     Attributes:
         fields: the values for JSON, by name.
-        texts: texts for people, which replace fields of the same name in the output without `--json`.
-        title: the word for the rows: steps, tasks or attempts.
+        texts: texts that replace fields of the same name in the output without `--json`.
+        title: the heading of the rows: steps, tasks or attempts.
         rows: the steps of a run, the tasks of a step, or the attempts of a task, for JSON.
-        cells: the same rows for people, as columns.
+        cells: the same rows for the output without `--json`, as columns.
         unreadable: whether the run, step or task itself, and not only a part of it, cannot be read.
     """
 
@@ -96,7 +96,7 @@ class Description(NamedTuple):
 
 
 class StepRow(TypedDict):
-    """A step of a run, with the numbers of its tasks and attempts."""
+    """The row of a step in the output of `flowc show FLOW/RUN`, with the numbers of its tasks and attempts."""
 
     step: str
     tasks: int
@@ -116,7 +116,7 @@ class _Times(TypedDict):
 
 
 class AttemptRow(_Times):
-    """An attempt of a task."""
+    """The row of an attempt in the output of `flowc show FLOW/RUN/STEP/TASK`."""
 
     attempt: int
     outcome: str
@@ -157,7 +157,7 @@ def _step_row(step: StepView) -> StepRow:
 
 
 def _step(view: RunView, step: StepView) -> Description:
-    """Describe a step, with its tasks and the last attempt of each."""
+    """Describe a step with its tasks, and with the last attempt of each task."""
     attempts = [_attempt(view, task.attempts[-1]) for task in step.tasks]
     rows = [{"task": task.id, "path": task.path, **row} for task, row in zip(step.tasks, attempts, strict=True)]
     cells = [["", task.id, *_cells(row)] for task, row in zip(step.tasks, attempts, strict=True)]
@@ -196,7 +196,7 @@ def _task(view: RunView, task: TaskView) -> Description:
 def _attempt(view: RunView, attempt: AttemptView) -> AttemptRow:
     """Describe an attempt.
 
-    An attempt without a record is still active, or its process ended without writing a record.
+    If an attempt has no record, the attempt is still active, or its process ended without writing a record.
     """
     tell_unreadable(attempt.error)
     number, outcome = attempt.number, view.attempt_state(attempt)
@@ -265,7 +265,8 @@ def _why(row: AttemptRow) -> str:
 def _more(row: StepRow) -> str:
     """Return the numbers of started tasks and of attempts as text.
 
-    The number of tasks is left out if all have started, and the number of attempts if there was no retry.
+    The number of tasks is left out if all tasks have started. The number of attempts is left out if no task was
+    retried.
     """
     attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""

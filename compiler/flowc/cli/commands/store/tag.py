@@ -1,4 +1,5 @@
-"""`flowc tag`: changes and lists tags of runs (docs/adr/0007-tags.md). `python flow.py tag` uses the same functions."""
+"""`flowc tag`: changes and lists tags of runs (docs/adr/0007-tags.md). `python flow.py tag` also uses the functions of
+this module."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ def add(run: RunStore, tags: Collection[str]) -> None:
 
 
 def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
-    """Add and remove tags of a run; a tag that is both in `add` and in `remove` is kept.
+    """Add and remove tags of a run. A tag that is in both `add` and `remove` is kept.
 
-    Tags are added before others are removed. So no reader sees the run with neither the old nor the new tags.
+    Tags are added before others are removed, so that every reader sees at least the old or the new tags.
 
     Args:
         run: the run.
