@@ -44,9 +44,9 @@ class Setup:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBranch:
-    """A request to fork a branch: a child server that sets these variables, imports these modules and forks tasks.
+    """A request to fork a branch process, which sets these variables, imports these modules and forks tasks.
 
-    The socket of the branch is sent along with the request.
+    The socket of the branch process is sent along with the request.
     """
 
     environment: tuple[tuple[str, str], ...]
@@ -72,8 +72,8 @@ class StartTask:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartHook:
-    """A request to fork the process of the flow's exit hook with this index. The writing ends of the process's pipes
-    are sent along."""
+    """A request to fork the process of an exit hook, given by its index in the flow. The writing ends of the process's
+    pipes are sent along."""
 
     number: int
 
@@ -110,14 +110,14 @@ class Exited:
 @final
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The reply that a branch has imported its modules."""
+    """The reply that a branch process has imported its modules."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply that the import of this package has left state in the process that forks must not share. The branch has
-    ended."""
+    """The reply that the import of this package has left state in the process that forks must not share. The branch
+    process has ended."""
 
     package: str
     why: str
@@ -160,8 +160,8 @@ def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     data = bytearray()
     while len(data) < length:
         data += _take(link, length - len(data))
-    # Hazard: received descriptors are inheritable. If they stayed so, a program that a task starts would keep the
-    # task's pipes open.
+    # Hazard: received descriptors are inheritable. If they stayed inheritable, a program that a task starts would keep
+    # the task's pipes open.
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     request: Request = pickle.loads(data)
@@ -203,7 +203,7 @@ class Replies:
     rest: bytes = field(default=b"")
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """Yield the replies that this data completes."""
+        """Yield the replies that are complete with this data."""
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             what, _, rest = line.decode().partition(" ")
