@@ -35,7 +35,7 @@ class Parallel(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """The facts about one attempt of a task, which `metaflow.current` shows.
+    """The data of one attempt of a task, which `metaflow.current` provides to the step's code.
 
     Attributes:
         attempt: the number of the attempt, from 1.
@@ -83,12 +83,12 @@ class TaskMetrics:
     @classmethod
     def begin(cls) -> TaskMetrics:
         """Return the empty metrics of an attempt that this process begins."""
-        directory = os.environ.get("TMPDIR") or "/tmp"  # `tempfile` costs start-up time
+        directory = os.environ.get("TMPDIR") or "/tmp"  # importing `tempfile` would cost start-up time
         return cls(os.getpid(), f"{directory}/flowc-metrics-{os.getpid()}-{time.time_ns()}")
 
 
 class Starting(NamedTuple):
-    """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
+    """A flow that is about to run or be deployed. `project` has the same meaning as in `TaskContext`."""
 
     flow: str
     project: Mapping[str, object]
@@ -159,7 +159,8 @@ def ambient() -> Ambient:
 
 @contextmanager
 def apart() -> Iterator[Ambient]:
-    """Give the block its own state, as in a process that has run no task; restore the outer state afterwards.
+    """Give the code in the `with` block its own state, as in a process that has run no task; restore the outer state
+    afterwards.
 
     The new state copies only the attributes that belong to the process: `loading`, `report_unreadable`, `open_bucket`,
     `report_progress`, `keeps_terminal`, `namespace` and `store_url`.
@@ -191,7 +192,8 @@ def set_variables(variables: Iterable[tuple[str, str]]) -> None:
 
 
 def environment_of_run() -> dict[str, str]:
-    """Return the environment in which the run, or the pod, was started: without the variables of the step."""
+    """Return the environment variables with which the run, or the pod, was started, without the variables of the
+    step."""
     found: dict[str, str | None] = {**os.environ, **ambient().replaced}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -17,7 +17,7 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import shutil
     import tempfile
-else:  # imported at first use: the two modules import twelve others, and most runs need none of them
+else:  # imported at first use: shutil and tempfile import twelve other modules, and most runs need none of them
     shutil, tempfile = LateModule("shutil"), LateModule("tempfile")
 
 PREFIX: Final = "flowc-tmp-"
