@@ -71,7 +71,7 @@ class Console(Protocol):
         Args:
             job: the attempt.
             error: the reason.
-            follow: the next attempt of the task; None if there is none.
+            follow: the next attempt of the task; None if no attempt follows.
             stops: whether the next attempt is omitted because the run has failed.
         """
         ...

@@ -106,7 +106,8 @@ def _candidates(allowed: str) -> Iterator[str]:
 
 @cache
 def _version(path: str) -> str | None:
-    """Return an interpreter's version; None if it cannot run, such as pyenv's shim for an unselected version."""
+    """Return an interpreter's version; None if the interpreter cannot run, such as pyenv's shim for an unselected
+    version."""
     try:
         done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
     except (OSError, subprocess.TimeoutExpired):
@@ -132,7 +133,7 @@ def pip() -> Sequence[str] | None:
 
 
 def conda() -> str | None:
-    """Return the path of micromamba, mamba or conda; None if none of them is installed."""
+    """Return the path of micromamba, mamba or conda; None if none of these programs is installed."""
     return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
 
 

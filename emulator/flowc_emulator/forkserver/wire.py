@@ -25,8 +25,8 @@ class Setup:
     """The first message to a server: the run, its flow, and the directory of the flow's code.
 
     `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
-    `functions` is the directory with the run's pickled functions; None if the run has none.
-    `coverage` is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
+    `functions` is the directory with the run's pickled functions; None if the run has no pickled functions. `coverage`
+    is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
     """
 
     store: str

@@ -325,7 +325,7 @@ def _packed(message: object) -> bytes:
 
 
 def _unpacked(data: bytearray) -> Any:
-    """Remove the first message from the received bytes and return it; None if it is incomplete."""
+    """Remove the first message from the received bytes and return it; None if the first message is incomplete."""
     if len(data) < _HEAD.size:
         return None
     end = _HEAD.size + _HEAD.unpack_from(data)[0]

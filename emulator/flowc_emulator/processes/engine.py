@@ -296,7 +296,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Return the seconds until the next deadline or check; None if there is neither."""
+        """Return the seconds until the next deadline or check; None if no deadline and no check is due."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))

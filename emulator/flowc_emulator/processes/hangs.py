@@ -77,7 +77,7 @@ class Hangs:
 
 
 def note_about(task: str, stack: bytes) -> str | None:
-    """Return the note about a hanging task; None if its stack is still incomplete.
+    """Return the note about a hanging task; None if the task's stack is still incomplete.
 
     Args:
         task: the task's name.

@@ -89,7 +89,7 @@ class Starts:
             run: the run.
             ir: the flow's IR as JSON.
             parameters: the values of the run's parameters, encoded as in a record.
-            functions: the directory with the run's pickled functions; None if the run has none.
+            functions: the directory with the run's pickled functions; None if the run has no pickled functions.
 
         Raises:
             FlowcError: a fork server has ended.

@@ -137,7 +137,7 @@ class Scheduler:
         return 1 if free > 0 or urgent else 0
 
     def gang(self, job: Job) -> tuple[str, str] | None:
-        """Return the key of a job's gang; None if it is in no gang."""
+        """Return the key of a job's gang; None if the job is in no gang."""
         before = self._graph.predecessors[job.step]
         if before and isinstance(before[0].next, Gang):
             return job.step, outer_path(job.path, len(self._graph.scopes(before[0].id)))
@@ -190,7 +190,7 @@ class Scheduler:
             retryable: whether a retry is allowed. Even if not, an attempt that only catches the failure may follow.
 
         Returns:
-            The next attempt; None if there is none, and the run has failed.
+            The next attempt; None if no attempt follows, so that the run has failed.
         """
         follow = None
         if not job.last and retryable:

@@ -151,7 +151,7 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
 
 
 def activity_of(pid: int) -> Activity | None:
-    """Return the activity of a process and its descendants; None if it has ended.
+    """Return the activity of a process and its descendants; None if the process has ended.
 
     Source: proc(5), the files `stat` and `children`.
     """

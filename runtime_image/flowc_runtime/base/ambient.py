@@ -120,8 +120,9 @@ class Ambient:
         report_progress: called with a description of the work, the number of finished items and the number of all
             items, if known.
         keeps_terminal: whether a debugger holds the terminal until this process ends; timeouts do not apply then.
-        namespace: the namespace that the program has set for the client; False if it has set none.
-        store_url: the address of the store that the program has set for the client; None if it has set none.
+        namespace: the namespace that the program has set for the client; False if the program has set no namespace.
+        store_url: the address of the store that the program has set for the client; None if the program has set no
+            store.
         configuration_file: the configuration file on the command line of this process, as it was typed, which printed
             commands repeat; None without this option.
         harmless_modules: the names of the user's modules whose import was found to have no effect besides definitions,

@@ -22,7 +22,7 @@ _STORE = ".flowc"
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Return why a text is not a valid pattern of files below a directory; None if it is valid."""
+    """Return why a text is not a valid pattern of files below a directory; None if the pattern is valid."""
     if not pattern.strip() or "\0" in pattern:
         return "is empty"
     if pattern.startswith(("/", "~")):

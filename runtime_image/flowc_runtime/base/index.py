@@ -148,7 +148,8 @@ class Graph:
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """Return the split of the innermost foreach or gang around the node; None if there is none."""
+        """Return the split of the innermost foreach or gang around the node; None if no foreach and no gang contains
+        the node."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 

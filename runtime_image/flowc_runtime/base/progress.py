@@ -19,7 +19,7 @@ def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]
     Args:
         items: the items of the work.
         what: the work, for the line on the terminal.
-        total: the number of items; None if it is not known.
+        total: the number of items; None if the number is not known.
     """
     for number, item in enumerate(items):
         doing(what, number, total)

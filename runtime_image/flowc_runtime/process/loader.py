@@ -307,7 +307,8 @@ def adopt_main(name: str | None = None) -> ModuleType:
     pickles equal those of a pod. Call this function when the file has reached its `if __name__ == "__main__":`.
 
     Args:
-        name: the name; None derives it from the file. In an interactive session, which has no file, nothing is renamed.
+        name: the name; None derives the name from the file. In an interactive session, which has no file, nothing is
+            renamed.
 
     Raises:
         ImportError: the file is in a package, and another module is loaded under its name.

@@ -372,8 +372,8 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None if it does not run. The pid and the start time
-    together identify a process.
+    """Return when a process started, in clock ticks since boot; None if the process does not run. The pid and the start
+    time together identify a process.
 
     A process that has ended but was not reaped counts as not running: the init process of many containers reaps seldom,
     so the entry of an ended process may remain for minutes.
@@ -395,7 +395,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Return whether a recorded process still runs; None if this machine cannot find out."""
+    """Return whether a recorded process still runs; None if this machine cannot check the process."""
     if process.get("host") != os.uname().nodename or "pod" in process:
         return None
     pid = process.get("pid", 0)

@@ -65,7 +65,7 @@ def remove_left(parent: str | None = None) -> None:
     """Remove the directories of this user's processes that were killed.
 
     Args:
-        parent: the directory with the temporary directories; None for the system's.
+        parent: the directory with the temporary directories; None for the system's directory for temporary files.
     """
     place = parent or temporary_directory()
     with suppress(OSError):

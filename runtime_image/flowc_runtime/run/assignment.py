@@ -73,10 +73,10 @@ class Assignment:
         cache: whether steps with @cache use the cache.
         durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
         catalog: the value of the setting `catalog`, which selects the storage for the files of the step.
-        inputs: for `spin`, the id of the run with the parent tasks; None if they are in this run.
+        inputs: for `spin`, the id of the run with the parent tasks; None if the parent tasks are in this run.
         overrides: for `spin`, artifacts that replace artifacts of the parents, or of each input of a join.
         bare: whether the step's code runs without its decorators.
-        patch: the patch that replaces the step's code; None if the code runs.
+        patch: the patch that replaces the step's code; None if the step's own code runs.
         secrets: the value of the setting `secrets`, with an absolute path.
         pickler: the value of the setting `pickler`.
     """

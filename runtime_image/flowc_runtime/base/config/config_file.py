@@ -79,7 +79,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         start: the directory; None is the working directory.
 
     Returns:
-        The file; None if there is none, or the working directory was deleted.
+        The file; None if no configuration file exists, or the working directory was deleted.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults, or one directory has two configuration files.

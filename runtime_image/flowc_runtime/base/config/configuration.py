@@ -45,12 +45,12 @@ class SettingValue(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The value of a text setting; None if nothing sets it."""
+        """The value of a text setting; None if no source sets the setting."""
         return None if self.value is None else str(self.value)
 
     @property
     def number(self) -> int | None:
-        """The value of a number setting; None if nothing sets it."""
+        """The value of a number setting; None if no source sets the setting."""
         assert self.value is None or isinstance(self.value, int)
         return self.value
 
@@ -75,7 +75,7 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
 
 
 def text(key: str, named: str | None = None) -> str | None:
-    """Return the value of a text setting; None if nothing sets it and it has no default. See `lookup`.
+    """Return the value of a text setting; None if no source sets the setting and it has no default. See `lookup`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -85,7 +85,7 @@ def text(key: str, named: str | None = None) -> str | None:
 
 
 def from_variable(key: str) -> SettingValue | None:
-    """Return the value of a setting's `FLOWC_*` variable; None if it is unset or empty.
+    """Return the value of a setting's `FLOWC_*` variable; None if the variable is unset or empty.
 
     Raises:
         ConfigurationError: the value is invalid.

@@ -82,7 +82,8 @@ class PluginKind(NamedTuple):
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
     def distribution(self, name: str) -> str | None:
-        """Return the name of the distribution that registers the plugin; None if no distribution does."""
+        """Return the name of the distribution that registers the plugin; None if no distribution registers the
+        plugin."""
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:

@@ -191,7 +191,7 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
 
 
 def store_variable() -> str | None:
-    """Return the environment variable that names a store or its kind; None if none does.
+    """Return the environment variable that names a store or its kind; None if no variable names a store.
 
     Raises:
         SettingsError: Metaflow's configuration file cannot be read.
