@@ -45,7 +45,7 @@ class Only:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that the supervisor needs for a run.
+    """The plan of a run: all data that the supervisor needs to execute the run.
 
     `run` is the store that tasks use in their processes. `records` is the same store for the supervisor, which sends
     its requests to a remote store through `agent`. At most `max_workers` tasks run in parallel, and at most

@@ -113,7 +113,7 @@ class Console(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Show a remark about the run, in one line."""
+        """Show a note about the run, in one line."""
         ...
 
     def run_ended(self, pathspec: str, state: str, tally: Tally, seconds: float) -> None:

@@ -157,7 +157,7 @@ class _Server:
                 return
             self._reply(Exited(pid, status, peak_rss(usage)))
 
-    # -- a branch
+    # -- functions of a branch process
 
     def _fork_branch(self, request: NewBranch, link: int) -> None:
         """Fork a branch process, which serves the socket `link`.
@@ -207,7 +207,7 @@ class _Server:
         gc.freeze()
         self._reply(Ready())
 
-    # -- a process
+    # -- functions of a task's process
 
     def _start(self, descriptors: Sequence[int], body: Callable[[int], int]) -> None:
         close = (self._link.fileno(), self._wake_read, self._wake_write)

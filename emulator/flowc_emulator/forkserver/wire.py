@@ -136,7 +136,7 @@ def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ())
         descriptors: at most 16 descriptors, which the receiver gets as copies.
 
     Raises:
-        OSError: the other end is closed.
+        OSError: the receiver has closed its end of the socket.
     """
     data = pickle.dumps(request, pickle.HIGHEST_PROTOCOL)
     message = memoryview(_LENGTH.pack(len(data)) + data)

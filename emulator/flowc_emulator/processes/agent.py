@@ -240,7 +240,7 @@ class Agent:
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
         """Wait for the agent until the deadline; a signal that ends the run makes the deadline earlier. Return the
-        deadline that applied."""
+        deadline that was used."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:

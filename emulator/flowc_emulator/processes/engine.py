@@ -160,8 +160,8 @@ class Engine(Generic[J]):
     def begin(self, *, forks: bool = True) -> None:
         """Begin to handle signals, adopt orphaned processes, and fork the guardian.
 
-        Hazard: call this after everything that tasks share is imported. The garbage collector ignores the objects that
-        exist now until `close` is called.
+        Hazard: call this method only after all modules that tasks share are imported. The garbage collector ignores the
+        objects that exist now until `close` is called.
 
         Args:
             forks: whether jobs may be forks of this process. If not, the buffered output of this process is not flushed

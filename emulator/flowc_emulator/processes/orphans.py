@@ -1,5 +1,5 @@
-"""End processes that a run has left behind. An environment variable with the run's id identifies such a process, even
-if its parent has ended."""
+"""End processes that still run after the end of a run. An environment variable with the run's id identifies such a
+process, even if its parent has ended."""
 
 from __future__ import annotations
 

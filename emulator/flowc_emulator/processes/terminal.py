@@ -190,7 +190,7 @@ class Borrowed:
         self._say(_QUIT)
 
     def _borrow(self) -> Callable[[], None]:
-        for stream in (sys.stdout, sys.stderr):  # flush, so that earlier output is shown before the prompt
+        for stream in (sys.stdout, sys.stderr):  # flushed, so that earlier output is shown before the prompt
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)

@@ -217,8 +217,8 @@ def fork(
     if pid == 0:
         code = contract.NOT_STARTED  # the exit code if the code below fails
         try:
-            # The child must reset the inherited wakeup descriptor first, since it reports the child's signals to the
-            # parent.
+            # The child must reset the inherited wakeup descriptor first, because the descriptor would report the
+            # child's signals to the parent.
             signal.set_wakeup_fd(-1)
             _signals.signal(signal.SIGTERM, _DEFAULT)
             os.setsid()
