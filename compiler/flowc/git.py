@@ -1,5 +1,5 @@
-"""Functions and options for all calls of git. They find the top of a work tree, and prevent git from asking for input
-and from writing files."""
+"""Functions and options for all calls of git. The functions find the top of a work tree. The options prevent git from
+asking for input and from writing files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def work_tree(directory: str) -> str | None:
 
 
 def claimed(directory: str) -> str | None:
-    """Return the nearest directory, from this one upwards, that has a `.git`, valid or not; None if there is none."""
+    """Return the innermost directory that has a `.git`, valid or not: this directory or one above it; None if no
+    directory has a `.git`."""
     return _innermost(directory, lambda here: os.path.lexists(f"{here}/.git"))
 
 

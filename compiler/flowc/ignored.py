@@ -48,13 +48,13 @@ def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seco
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.claimed)  # also finds a broken `.git`: git then fails, and the error is reported
-    asked: dict[str, dict[str, set[str]]] = {}  # for each work tree: names of `places` by their paths below it
+    tree = cache(git.claimed)  # also finds a broken `.git`, so that the error of git is reported
+    asked: dict[str, dict[str, set[str]]] = {}  # work tree → path in the work tree → names in `places`
     for name, path in places.items():
         if _matches(name, exceptions):
             continue
-        # Git refuses a path that leads through a link or into another work tree. So ask about real paths, each in its
-        # innermost work tree.
+        # Git refuses a path that leads through a link or into another work tree. Therefore `_ask` gets real paths, each
+        # in its innermost work tree.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
             if (top := tree(os.path.dirname(place))) is not None:
                 asked.setdefault(top, {}).setdefault(os.path.relpath(place, top), set()).add(name)
@@ -70,9 +70,9 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
     """Return the paths that git ignores; paths are relative to `top`, the top of a work tree. Raises UnknownError."""
-    # Paths begin with `./`, because a leading colon has a special meaning for git, and `check-ignore` refuses
-    # `--literal-pathspecs`, the option that would switch this off. The option `--verbose` is not used: with it git also
-    # prints paths that a pattern with `!` includes again.
+    # Paths begin with `./`, because a leading colon has a special meaning for git. The option `--literal-pathspecs`,
+    # which switches this meaning off, is refused by `check-ignore`. The option `--verbose` is not used: with it git
+    # also prints paths that a pattern with `!` includes again.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]
     question = b"".join(os.fsencode(f"./{path}") + b"\0" for path in paths)
     environment = git.environment(top)

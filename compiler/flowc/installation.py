@@ -16,7 +16,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from flowc import distributions
 else:
-    distributions = LateModule("flowc.distributions")  # slow: it reads the metadata of all packages
+    distributions = LateModule("flowc.distributions")  # slow, because it reads the metadata of all packages
 
 REPAIR = "run `flowc doctor --repair`, which uninstalls the conflicting packages and reinstalls flowc"
 _ONLY_OURS, _ONLY_METAFLOWS = "_unsupported.py", "task.py"
@@ -46,6 +46,7 @@ def find_fault() -> InstallationFault | None:
 
 
 def directory() -> str | None:
-    """Return the directory of the package that `import metaflow` finds; None if it finds none with an `__init__.py`."""
+    """Return the directory of the package that `import metaflow` finds; None if the import finds no package with an
+    `__init__.py`."""
     spec = util.find_spec("metaflow")
     return os.path.dirname(spec.origin) if spec is not None and spec.origin else None

@@ -54,7 +54,7 @@ def find_module(name: str) -> tuple[str, str]:
                 return entry, _in_package(entry, name)
             namespace = namespace or entry
     if namespace is not None:
-        _in_package(namespace, name)  # always raises: the error names the part that is missing
+        _in_package(namespace, name)  # always raises an error, which names the missing part of `name`
     if top in sys.stdlib_module_names:
         raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
     raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))
@@ -74,7 +74,8 @@ def _entries(top: str) -> Iterator[str]:
 
 
 def _hint_above(name: str) -> str:
-    """Return the hint for a missing module: a directory above the working directory that contains the module."""
+    """Return the hint for a missing module: the name of a directory above the working directory in which the module
+    exists."""
     here, inner = os.getcwd(), name.replace(".", "/")
     while (above := os.path.dirname(here)) != here:
         here = above

@@ -93,7 +93,7 @@ _SHEBANG: Final = late_pattern(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
 
 
 def find_other(name: str, content: bytes) -> NotPython | None:
-    """Return the kind of a file that is not Python, by its name and content; None if it may be Python.
+    """Return the kind of a file that is not Python, by its name and content; None if the file may be Python.
 
     Args:
         name: the file's name; its suffix can decide the kind.
@@ -106,7 +106,7 @@ def find_other(name: str, content: bytes) -> NotPython | None:
 
 
 def describe_other(name: str, content: bytes) -> str | None:
-    """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
+    """Return the error for a file that is not Python, as one line with a hint; None if the file may be Python.
 
     Args:
         name: the file's name; its suffix can decide the kind.
@@ -117,7 +117,7 @@ def describe_other(name: str, content: bytes) -> str | None:
 
 
 def by_name(name: str) -> NotPython | None:
-    """Return the kind of a file that is not Python, if its name alone shows it; else None."""
+    """Return the kind of a file that is not Python if the file's name alone decides the kind; otherwise None."""
     return BY_SUFFIX.get(_suffix(name))
 
 
@@ -127,7 +127,8 @@ def _suffix(name: str) -> str:
 
 
 def _by_content(content: bytes) -> NotPython | None:
-    """Return the kind by the first bytes; the whole content is parsed only if they may be JSON or YAML."""
+    """Return the kind of a file by its first bytes; the whole content is parsed only if the file may be JSON or
+    YAML."""
     for start, found in _BY_START:
         if content.startswith(start):
             return found

@@ -1,7 +1,7 @@
 """Opens the flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `ir.json`, `pipeline.yaml` etc.
 
 `KINDS` is the table of the kinds of files and modules; the first kind that accepts the argument opens it. An error in
-the argument raises `OpeningError`, which has a hint. Faults of the flow itself are diagnostics of the loaded flow.
+the argument raises `OpeningError`, which has a hint. Faults of the flow itself become diagnostics of the loaded flow.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def parse(text: str) -> CodeWords:
     """Split FLOW into a name and a class.
 
     Args:
-        text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. If a file has the whole text as its name, no class is
-            split off.
+        text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. If the whole text is the name of a file, the text names
+            no class.
 
     Raises:
         OpeningError: the name is empty, or no valid class name follows the colon.
@@ -315,7 +315,8 @@ def _files_of(directory: Path, takes: Callable[[str], bool]) -> list[str]:
 
 
 def _is_module(words: CodeWords) -> bool:
-    """Return whether the name means a module: it is dotted, and neither a file nor a plain directory has this name."""
+    """Return whether FLOW is the name of a module: a dotted name that is neither a file's name nor a plain directory's
+    name."""
     if words.root is not None or words.name.endswith(".py") or not is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
@@ -349,7 +350,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 
     return load(
         path,
-        root=words.root if path.parent != words.root else None,  # None: the file is in no package
+        root=words.root if path.parent != words.root else None,  # None for a file in no package
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,

@@ -182,8 +182,8 @@ def _is_skipped(name: str) -> bool:
 
 
 def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
-    """Return a directory's entries; an empty list if reading is not permitted. Only the flow's own directory must be
-    readable."""
+    """Return a directory's entries. For a subdirectory that must not be read, return an empty list; raise
+    UnreadableFileError if the flow's own directory must not be read."""
     try:
         with os.scandir(directory) as entries:
             return list(entries)
@@ -195,8 +195,8 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. If the file has
-    to be packaged, `wanted` is its name, for the error about an unreadable file; otherwise None."""
+    """Return the status of an entry, or of its target if the entry is a link; None for a dangling link. `wanted` is the
+    name of a file that has to be packaged, for the error about an unreadable file; None for any other entry."""
     try:
         return entry.stat()
     except OSError as error:

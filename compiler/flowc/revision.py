@@ -79,12 +79,12 @@ class Look:
         return found
 
     def close(self) -> None:
-        """End the query and wait for git's process, so that no later wait for any child process returns git's
-        process."""
+        """End the query and wait for git's process. Without this wait, a later wait for any child process could return
+        git's process."""
         if (process := self._process) is None:
             return
         self._process = None
-        # This process has not waited for git yet, so no other process can have git's id.
+        # No other process can have git's process id, because this process has not waited for git yet.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

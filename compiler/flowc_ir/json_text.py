@@ -1,5 +1,5 @@
-"""Write JSON that every program accepts. JSON has no numbers for NaN and the infinities, so they are written
-differently.
+"""Write JSON that every program accepts. JSON has no numbers for NaN and the infinities, so this module writes them in
+other forms.
 
 `json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. Therefore flowc writes and prints JSON only
 by the functions of this module:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     class Options(TypedDict, total=False):
-        """The options of `json.dumps` that these functions accept."""
+        """The options of `json.dumps` that the functions of this module accept."""
 
         ensure_ascii: bool
         indent: int | None
@@ -91,7 +91,8 @@ def parsed(text: str | bytes) -> Json:
 
 
 def plain(text: str | bytes) -> Json:
-    """Parse JSON that an old flowc, without `dumps`, wrote, and return its value; a dict `{"$float": …}` stays a dict.
+    """Parse JSON that was written by an old flowc, which had no `dumps`, and return its value; a dict `{"$float": …}`
+    stays a dict.
 
     Raises:
         ValueError: the text is not JSON.
@@ -101,8 +102,8 @@ def plain(text: str | bytes) -> Json:
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether `json.loads` and `loads` read a text that `dumps` wrote as the same value. This is so if the text
-    does not contain `$float`."""
+    """Return whether `json.loads` and `loads` return the same value for a text that `dumps` wrote. The values are the
+    same if the text does not contain `$float`."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 

@@ -1,7 +1,7 @@
 """Annotations of the IR's fields, in addition to the type: limits of values, and keys in JSON.
 
-The annotations are arguments of `Annotated[...]`. Only `make generate` evaluates them; a run does not import this
-module.
+The annotations are arguments of `Annotated[...]`. Only `make generate` evaluates these annotations; a run does not
+import this module.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flowc_ir.late.dataclass import dataclass
 @final
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """A limit: the smallest number that is allowed."""
+    """The smallest number that is allowed for a field."""
 
     least: int
 

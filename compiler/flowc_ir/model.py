@@ -1,6 +1,6 @@
 """The classes of the IR. Instances are immutable. The module imports only the standard library and `flowc_ir`.
 
-A node describes the tasks of one step. `joins` names the split that the node closes, and `next` is the node's
+A node describes the tasks of one step. `Node.joins` names the split that the node closes, and `Node.next` is the node's
 transition. The two fields are independent, because a join may also start the next foreach (docs/adr/0002-ir.md). `make
 generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, an
 instance of a class that belongs to a union is an object if one of the class's fields has a `Key`. Without a `Key`, the
@@ -39,11 +39,11 @@ ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "any",
 @final
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a source file. `line` and `column` are counted from 1. `width` is the number of columns; 0 means up to
-    the line's end.
+    """A position in a source file. `line` and `column` are counted from 1. `width` is the number of columns; 0 means up
+    to the line's end.
 
-    `file` is relative to the root of the code package, with forward slashes. Only diagnostics use the width; two places
-    that differ only in the width are equal.
+    `file` is relative to the root of the code package, with forward slashes. Only diagnostics use the width; two
+    positions that differ only in the width are equal.
     """
 
     file: str
@@ -76,7 +76,7 @@ class Goto:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A transition to two or more nodes, which run in parallel. Exactly one join closes it."""
+    """A transition to two or more nodes, which run in parallel. Exactly one join closes the branch."""
 
     targets: Annotated[tuple[NodeId, ...], Items(2, unique=True)]
 
@@ -84,7 +84,8 @@ class Branch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
-    """A transition to a task of the node `body` for each item of the artifact `over`. Exactly one join closes it.
+    """A transition to one task of the node `body` for each item of the artifact `over`. Exactly one join closes the
+    foreach.
 
     If `item` is not empty, it is the name of the artifact from which tasks inside the foreach read their item.
     """
@@ -98,7 +99,7 @@ class Foreach:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
     """A transition to several tasks of the node `body`, which all run at the same time. The number of tasks is
-    determined during the run. Exactly one join closes it."""
+    determined during the run. Exactly one join closes the gang."""
 
     body: Annotated[NodeId, Key("gang")]
 
@@ -106,7 +107,8 @@ class Gang:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopLimit:
-    """The limit of a loop: after `iterations` iterations, the switch takes the arm whose choice is True.
+    """The limit of a loop: after `iterations` iterations, the switch at the end of the loop takes the arm whose choice
+    is True.
 
     If `index` is not empty, it is the name of the artifact from which tasks in the loop read the number of their
     iteration, from 0.
@@ -190,8 +192,8 @@ class Timeout:
 class Resources:
     """The resources of a task. `cpu` is the number of cores as decimal text, such as "0.5". Sizes are in MiB.
 
-    `assumed` has the names of amounts that are only defaults of `@kubernetes`; amounts in a configuration file replace
-    them.
+    `assumed` lists the amounts that are only defaults of `@kubernetes`; amounts in a configuration file replace these
+    defaults.
     """
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
@@ -251,8 +253,8 @@ class Function:
 
     If `module` is empty, the function cannot be imported (for example a lambda), and `name` is the name of a pickle in
     the directory `flowc_functions` of the code package. Each argument of the function gets the artifact of the same
-    name. If the function yields events, `end_event` is the type of the event that contains the returned values; empty
-    means `done`.
+    name. If the function yields events, `end_event` is the type of the event that contains the returned values; an
+    empty `end_event` means the type `done`.
     """
 
     module: str
@@ -282,8 +284,8 @@ class Shell:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
-    """A reducer: the function is called with the list of the values that the items of a foreach return as `name`, and
-    its result becomes the value of `name`."""
+    """A reducer of a foreach. The function `function` gets the list of the values that the items of the foreach return
+    as `name`, and its result becomes the value of `name`."""
 
     name: Annotated[ArtifactName, NotEmpty()]
     function: Function
@@ -295,8 +297,8 @@ class Merge:
     """A join without user code, which merges the artifacts of its inputs.
 
     After a foreach, each artifact that the items set becomes the list of their values in the order of the items, or the
-    result of the artifact's reducer. After branches, each artifact has the value from the last branch that set it; the
-    order is the order of the branches in the graph.
+    result of the artifact's reducer. After branches, each artifact has the value from the last branch, in the order of
+    the graph, that set the artifact.
     """
 
     reducers: Annotated[tuple[Reducer, ...], Key("merge")]
@@ -305,7 +307,7 @@ class Merge:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stub:
-    """A step without code. The tasks of such a step only pass their artifacts on."""
+    """A step without code. The tasks of a step without code only pass their artifacts on."""
 
 
 Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[Stub, Flag('stub')]"
@@ -324,7 +326,8 @@ class Node:
     task with equal inputs; the value of `cache` is the digest of the code that the tasks run. `info` is the author's
     note about the step as canonical JSON, which flowc only passes on. `elsewhere` has the names of the step's
     decorators that are meant for back ends of Metaflow which flowc does not have. `override` names a table
-    `[overrides.NAME]` of the configuration file; it becomes empty when the step gets the values of the table.
+    `[overrides.NAME]` of the configuration file; flowc empties this field when it gives the step the values of the
+    table.
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -417,7 +420,7 @@ class Config:
 
     @property
     def text(self) -> str | None:
-        """The value as text; equal values have equal texts."""
+        """Return the value as text; equal values have equal texts."""
         return self.exact or self.value
 
 

@@ -35,7 +35,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
 that says what to do instead."""
 
 
-# -- of a step ---------------------------------------------------------------------------------------------------------
+# -- policies of a step ------------------------------------------------------------------------------------------------
 
 
 @final
@@ -53,7 +53,8 @@ class Toleration:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityContext:
-    """The security context of a step's container. If a field is None, the platform decides."""
+    """The security context of a step's container. If a field is None, the default of Kubernetes and the image
+    applies."""
 
     privileged: bool | None = None
     allow_privilege_escalation: bool | None = None
@@ -65,7 +66,7 @@ class SecurityContext:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """The options of a step's pods. Amounts (cpu, memory, …) are not here, but in `Node.resources`.
+    """The options of a step's pods. Amounts (cpu, memory, …) are not in this class, but in `Node.resources`.
 
     `tmpfs_size` is in MiB; if it is None and `use_tmpfs` is true, the size is half of the memory. `qos` is a
     quality-of-service class in lower case. `persistent_volume_claims` maps the name of a claim to the path at which it
@@ -100,8 +101,8 @@ class Kubernetes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A secret: the `type` of its provider, and the `id` of the secret at the provider. The values of `inline` secrets
-    are not in the IR, only in the code.
+    """A secret: the `type` of its provider, and the `id` of the secret at the provider. The values of secrets of the
+    type `inline` are not in the IR, only in the flow's code.
 
     If `allow_override` is true, the secret may replace environment variables that are already set. The type
     `configured` means that the flow has only the secret's name, and the setting `secrets` chooses its source.
@@ -147,9 +148,9 @@ class Plugin:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFiles:
-    """The files that a step reads and writes, as patterns below its data folder. Before the step runs, it gets the kept
-    files of earlier steps that match a pattern in `get`. After the step has run, the files that match a pattern in
-    `put` are kept for later steps.
+    """The files that a step reads and writes, as patterns of paths in the step's data folder. Before the step runs, its
+    data folder gets the files that earlier steps have kept and that match a pattern in `get`. After the step has run,
+    the files that match a pattern in `put` are kept for later steps.
 
     If `copy` is false, the store gets only the digests of the kept files, and later steps read the original files.
     `folder` is the data folder, relative to the working directory of the task.
@@ -161,7 +162,7 @@ class StepFiles:
     folder: str = "."
 
 
-# -- of a flow ---------------------------------------------------------------------------------------------------------
+# -- policies of a flow ------------------------------------------------------------------------------------------------
 
 
 @final

@@ -1,7 +1,7 @@
-"""Functions of the generated reader: each takes a JSON value and its place, and returns the typed value.
+"""Functions of the generated reader: each takes a JSON value and its path in the document, and returns the typed value.
 
-A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names
-the place.
+A path in the document looks like `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names the
+path of the value.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error for a value that has another type than the allowed one.
+    """Return the error for a value of a wrong type.
 
     Args:
         value: the value.
-        at: the value's place in the document.
+        at: the value's path in the document.
         wanted: what is allowed, such as "an integer".
     """
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
@@ -41,7 +41,7 @@ def text(value: object, at: str) -> str:
 
     Args:
         value: a value of the document.
-        at: its place, which the error names.
+        at: its path, which the error names.
 
     Raises:
         SchemaError: the value has another type.
@@ -95,10 +95,10 @@ def scalar(value: object, at: str) -> Choice:
 
 
 def span(value: object, at: str) -> Span:
-    """Read a place in a source file, written as `FILE:LINE:COLUMN`.
+    """Read a position in a source file, written as `FILE:LINE:COLUMN`.
 
     Raises:
-        SchemaError: the value is not such a string.
+        SchemaError: the value is not a string of this form.
     """
     file, line, column = [*text(value, at).rsplit(":", 2), "", ""][:3]
     if file and (line + column).isascii() and line.isdecimal() and column.isdecimal():
@@ -125,7 +125,7 @@ def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
 
     Args:
         value: a value of the document.
-        at: its place.
+        at: its path.
         allowed: at least two strings; the error lists them.
 
     Raises:
@@ -143,8 +143,8 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
 
     Args:
         value: a value of the document.
-        at: its place; the item `i` has the place `at[i]`.
-        read: reads one item, given the item and its place.
+        at: its path; the item `i` has the path `at[i]`.
+        read: reads one item, given the item and its path.
         least: the smallest length that is allowed.
 
     Raises:
@@ -161,7 +161,7 @@ def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
     """Check that no item of a list occurs twice, and return the items.
 
     Raises:
-        SchemaError: an item occurs twice; the error names the place of the second.
+        SchemaError: an item occurs twice; the error names the path of the second occurrence.
     """
     for index, item in enumerate(values):
         if item in values[:index]:
@@ -170,7 +170,7 @@ def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 
 
 def row(value: object, at: str, length: int) -> list[object]:
-    """Check that a value is a list of exactly this length, and return it; the caller reads the items.
+    """Check that a value is a list of `length` items, and return the list; the caller reads the items.
 
     Raises:
         SchemaError: the value is not a list, or has another length.
@@ -183,11 +183,12 @@ def row(value: object, at: str, length: int) -> list[object]:
 
 
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
-    """Check that an object has only known fields and all required ones, and return it; the caller reads the values.
+    """Check that an object has only known fields and all required fields, and return the object; the caller reads the
+    values.
 
     Args:
         value: a value of the document.
-        at: its place.
+        at: its path.
         known: the names of all fields.
         required: the names of the fields that the object must have.
 
@@ -211,8 +212,8 @@ def optional(data: Mapping[str, object], name: str, at: str, read: Callable[[obj
     Args:
         data: the record.
         name: the field's name.
-        at: the record's place.
-        read: reads the field's value, given the value and its place.
+        at: the record's path.
+        read: reads the field's value, given the value and its path.
         default: the value of a missing field.
 
     Raises:
@@ -227,8 +228,8 @@ def optional_items(data: Mapping[str, object], name: str, at: str, read: Callabl
     Args:
         data: the record.
         name: the field's name.
-        at: the record's place.
-        read: reads one item, given the item and its place.
+        at: the record's path.
+        read: reads one item, given the item and its path.
 
     Raises:
         SchemaError: the field is not a list, or `read` refuses an item.

@@ -17,15 +17,15 @@ def check_references(flow: Flow, where: str = "flow") -> None:
     """Check that the start, the targets and the joins name existing steps, and that names of steps and parameters are
     unique.
 
-    `flowc_ir.verify` reports all faults of a flow. This function checks only what every program that reads a flow
-    relies on.
+    `flowc_ir.verify` reports all faults of a flow. This function checks only the references on which every program that
+    reads a flow relies.
 
     Args:
         flow: the flow.
-        where: the place of the flow in the document; the places in errors begin with it.
+        where: the path of the flow in the document; the paths in errors begin with this path.
 
     Raises:
-        SchemaError: the first wrong reference, with its place, such as `flow.nodes[3].next`.
+        SchemaError: the first wrong reference, with its path, such as `flow.nodes[3].next`.
     """
     known = _unique((node.id for node in flow.nodes), f"{where}.nodes", "id", "step")
     _unique((parameter.name for parameter in flow.parameters), f"{where}.parameters", "name", "parameter")

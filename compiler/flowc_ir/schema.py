@@ -1,7 +1,7 @@
 """Write and read the versioned JSON of a flow: writing is deterministic, reading is strict.
 
-Fields that have their default value are left out. Therefore the IR of a hundred steps has only a few kilobytes; every
-pod gets it. The JSON form of each class is generated from its fields (`flowc_ir.generated`).
+Fields that have their default value are left out. Therefore the IR of a hundred steps, which every pod gets, has only a
+few kilobytes. The JSON form of each class is generated from its fields (`flowc_ir.generated`).
 """
 
 from __future__ import annotations

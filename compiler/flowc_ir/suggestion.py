@@ -25,12 +25,12 @@ def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
 
 
 def did_you_mean(name: str) -> str:
-    """Return the hint that offers the name that was probably meant."""
+    """Return the hint that suggests the name that the user probably meant."""
     return f"did you mean '{name}'?"
 
 
 def suggest(word: object, known: Iterable[str], otherwise: str) -> str:
-    """Return the hint for an unknown name.
+    """Return the hint for a name that does not exist.
 
     Args:
         word: the unknown name.

@@ -186,7 +186,7 @@ def _plugin(plugin: Plugin) -> str:
 
 
 def _changed(policy: Kubernetes | Secret | Card | StepFiles) -> Iterator[str]:
-    """Yield the fields that differ from their default, as `NAME VALUE`."""
+    """Yield the fields of a policy that differ from their default, as `NAME VALUE`."""
     for field in fields(policy):
         value = getattr(policy, field.name)
         if value != field.default:

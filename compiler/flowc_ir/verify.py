@@ -1,5 +1,5 @@
-"""Find the faults of a flow, as diagnostics; no exception is raised. Passes and back ends may assume a flow without
-faults.
+"""Find the faults of a flow's IR, and return them as diagnostics without raising an exception. Passes and back ends may
+assume that the IR has no faults.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
 
     Args:
         flow: the flow.
-        analysis: the analysis of the flow, if the caller has one.
+        analysis: the analysis of the flow, if the caller has already made it.
 
     Returns:
-        All faults of the first group of checks that finds any, since later groups rely on the earlier ones. The groups
-        are: names and targets; the graph's structure; joins, actions, limits and gangs. The list is empty for a flow
-        without faults.
+        All faults that the first failing group of checks finds. Later groups do not run, because they assume that
+        earlier groups found no faults. The groups are: names and targets; the graph's structure; joins, actions, limits
+        and gangs. The list is empty for a flow without faults.
     """
     analysis = analysis or Analysis(flow)
     faults = Faults()

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class SchemaError(ValueError):
-    """An object has no known version, or has a wrong field; the message names the place, such as `nodes[3].next`."""
+    """An object has no known version, or has a wrong field; the message has the path, such as `nodes[3].next`."""
 
 
 @final
 class NewerError(SchemaError):
-    """A newer flowc wrote the object, in a version that is unknown here. The message is the rest of a sentence that
-    begins with "X was": "written by a newer flowc …"."""
+    """A newer flowc wrote the object, in a version that this flowc cannot read. The message is the rest of a sentence
+    that begins with "X was": "written by a newer flowc …"."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
@@ -67,8 +67,8 @@ class Format:
 
     `key` is the name of the field in which an object has its version number. `versions` lists the versions that this
     flowc reads, oldest first; flowc writes the last one. Objects of the kinds in `unnumbered` contain no version number
-    if they have the oldest version. From version `marks` on, `{"$float": …}` is read as a number (see `json_text`); in
-    earlier versions it is an ordinary dict of a user's data.
+    if they have the oldest version. Since the version `marks`, `{"$float": …}` is read as a number (see `json_text`);
+    in earlier versions it is an ordinary dict of a user's data.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Format:
 
     @property
     def current(self) -> int:
-        """The version that this flowc writes."""
+        """Return the version that this flowc writes."""
         return self.versions[-1].number
 
     def check(self, kind: str, number: object) -> int:
@@ -87,7 +87,7 @@ class Format:
 
         Args:
             kind: the kind of the object, such as `attempt`; it matters only for `unnumbered` kinds.
-            number: the value under `key`; None if the object has none.
+            number: the value of the object's field `key`; None if the object does not have this field.
 
         Raises:
             NewerError: a newer flowc wrote the object.
@@ -98,7 +98,7 @@ class Format:
             return oldest
         if number is None:
             raise SchemaError(f"'{self.key}' is missing: the version of its format, such as {self.current}")
-        if type(number) is not int or number < oldest:  # `type`, because True == 1
+        if type(number) is not int or number < oldest:  # not `isinstance`, because True is an int
             raise SchemaError(f"'{self.key}' is {number!r}, not the version of its format, such as {self.current}")
         if number > self.current:
             raise NewerError(self.name, number, self.current)

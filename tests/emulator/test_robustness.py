@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -562,3 +563,29 @@ def test_a_run_killed_half_way_leaves_whole_records(project: Project) -> None:
         json.loads(record.read_text())
     for blob in (project.root / ".flowc" / "blobs").rglob("*"):
         assert blob.is_dir() or sha256(blob.read_bytes()).hexdigest() == blob.name
+
+
+REFUSED_CALL = """
+    import errno, os
+
+    def pidfd_open(pid, flags=0):
+        raise OSError(errno.{name}, os.strerror(errno.{name}))
+
+    os.pidfd_open = pidfd_open
+    """
+
+
+@pytest.mark.parametrize("name", ["ENOSYS", "EPERM"])
+def test_an_old_kernel_or_a_sandbox_may_refuse_pidfds(project: Project, name: str) -> None:
+    """A kernel before Linux 5.3, and valgrind, return ENOSYS; a seccomp profile may return EPERM."""
+    project.write("refusing/sitecustomize.py", REFUSED_CALL.format(name=name))
+    path = str(project.root / "refusing")
+    artifacts = work(
+        project,
+        'self.left = subprocess.Popen(["sleep", "60"]).pid\nself.squares = [square(2)]',
+        PYTHONPATH=path,
+    )
+    assert artifacts["squares"] == [4]
+    wait_until(lambda: not Path(f"/proc/{artifacts['left']}").exists(), "the end of the child that the step left")
+    doctor = project.flowc("doctor", PYTHONPATH=path)
+    assert "no pidfd_open: the end of a process is detected by SIGCHLD" in doctor.out

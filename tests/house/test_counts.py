@@ -1,4 +1,5 @@
-"""The cost of short programs, in counts that do not depend on the machine: imported modules, system calls, files.
+"""The cost of short programs, in counts that do not depend on the machine's speed: imported modules, system calls,
+instructions, files.
 
 `counts.json` has the counts for each version of Python; the counts of `python -c pass` are subtracted. A count that
 differs from `counts.json` by more than 5 % is a failure, even a smaller one, so that improvements are recorded. After
@@ -23,7 +24,7 @@ from project import ROOT
 from tools.apt import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 STORED = ROOT / "tests" / "house" / "counts.json"
@@ -81,6 +82,15 @@ PROGRAMS: dict[str, Program] = {
     "10 steps of a named pipeline": Program(("-m", "flowc", "run", "--local", *MADE)),
     "10 mocked steps": Program(("-m", "flowc", "run", "--local", "--mock", *MADE)),
 }
+# The programs whose instructions are counted: callgrind is slow, and counts only the first process of a program.
+MEASURED = {
+    name: PROGRAMS[name]
+    for name in (
+        "import metaflow", "from metaflow import FlowSpec", "import flowc.pipeline", "flowc --help", "flowc runs",
+        "flowc show", "completion of an option", "completion of a run", "a flow of 3 steps", "compile 3 steps",
+        "10 mocked steps",
+    )
+}  # fmt: skip
 # System calls that are not counted, because their number depends on timing.
 TIMING = {"futex", "epoll_wait", "epoll_pwait", "poll", "select", "pselect6", "wait4", "waitid", "restart_syscall",
           "clock_nanosleep", "sched_yield", "rt_sigreturn"}  # fmt: skip
@@ -127,6 +137,23 @@ def system_calls(counted: Program, directory: Path) -> int:
     return sum(int(row[3]) for row in rows if row and row[0][0].isdigit() and row[-1] not in {*TIMING, "total"})
 
 
+def instructions(counted: Program, directory: Path) -> int:
+    """Return the number of instructions of a program, without its child processes and without the kernel, in thousands.
+
+    Callgrind executes the program in a simulated processor, so the number hardly varies.
+    """
+    valgrind = program("valgrind")
+    assert valgrind is not None
+    written = directory.with_suffix(".callgrind")
+    command = [valgrind, "--tool=callgrind", "--quiet", f"--callgrind-out-file={written}.%p", sys.executable]
+    run(command, counted, directory)
+    # The program's process began before its children, and the file of a process begins with this process's number.
+    first = min(written.parent.glob(f"{written.name}.*"), key=lambda path: int(path.suffix[1:]))
+    total = re.search(r"^(?:summary|totals): (\d+)", first.read_text(), re.MULTILINE)
+    assert total is not None
+    return int(total[1]) // 1000
+
+
 def files(program: Program, directory: Path) -> int:
     """Return the number of files of a run, in its store and its temporary directory."""
     run([sys.executable], program, directory)
@@ -149,12 +176,18 @@ def of_a_task(count: Callable[[Program, Path], int], place: Path, flow: str = "f
     return (counts[many] - counts[few]) / (many - few)
 
 
-def check(kind: str, count: Callable[[Program, Path], int], config: pytest.Config, place: Path) -> None:
-    """Compare the counts of all programs with counts.json. With `--update-golden`, write counts.json first."""
-    for number, each in enumerate(PROGRAMS.values()):
+def check(
+    kind: str,
+    count: Callable[[Program, Path], int],
+    config: pytest.Config,
+    place: Path,
+    programs: Mapping[str, Program] = PROGRAMS,
+) -> None:
+    """Compare the counts of programs with counts.json. With `--update-golden`, write counts.json first."""
+    for number, each in enumerate(programs.values()):
         run([sys.executable], each, place / f"cached-{number}")  # writes the bytecode
     bare = count(BARE, place / "bare")
-    counts = {name: count(each, place / f"{number}") - bare for number, (name, each) in enumerate(PROGRAMS.items())}
+    counts = {name: count(each, place / f"{number}") - bare for number, (name, each) in enumerate(programs.items())}
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
     if config.getoption("--update-golden"):
         stored.setdefault(VERSION, {})[kind] = counts
@@ -190,6 +223,12 @@ def skip_without_strace() -> None:
 def test_counts_of_system_calls(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     skip_without_strace()
     check("system calls", system_calls, request.config, tmp_path)
+
+
+def test_counts_of_instructions(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if program("valgrind") is None:
+        pytest.skip("valgrind is not installed, and cannot be installed here")
+    check("instructions", instructions, request.config, tmp_path, MEASURED)
 
 
 def test_a_task_has_two_files_and_a_log_only_if_it_prints(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def _cells(function: FunctionType) -> Iterator[object]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # the variable has no value yet
+        except ValueError:  # the variable of the closure has no value yet
             continue
 
 
@@ -282,7 +282,7 @@ class Sources:
         return source
 
     def of(self, filename: str) -> Source | None:
-        """Return the source file with this path; None if it cannot be read or parsed."""
+        """Return the source file with this path; None if the file cannot be read or parsed."""
         file = self.relative(filename)
         if file not in self._parsed:
             try:

@@ -38,8 +38,8 @@ class SourceLocation:
 
         Args:
             path: the file.
-            root: the directory that contains the outermost package of the file; None for a file in no package: its own
-                directory is the root.
+            root: the directory that contains the outermost package of the file; None for a file in no package, whose
+                own directory is then the root.
 
         Raises:
             ValueError: the file is not below `root`.

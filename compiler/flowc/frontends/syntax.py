@@ -45,8 +45,8 @@ class FlowSyntax(NamedTuple):
         name: the name of the class.
         parameters: the parameters of the class and of its bases in the same file.
         steps: the names of the steps of the class and of its bases in the same file.
-        complete: whether these are certainly all parameters and steps: there is no decorator, and no base in another
-            file.
+        complete: whether `parameters` and `steps` are certainly complete, because the class has no decorator and no
+            base in another file.
     """
 
     name: str
@@ -88,7 +88,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
     lineage, complete = _lineage(node, classes, ())
     parameters: dict[str, ParameterSyntax] = {}
     steps: dict[str, None] = {}
-    for one in reversed(lineage):  # bases first, so that a subclass's parameter replaces its base's parameter
+    for one in reversed(lineage):  # bases first: a subclass's parameter replaces its base's parameter
         for item in one.body:
             if (parameter := _parameter(item)) is not None:
                 parameters[parameter.name] = parameter

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Kind = TypeVar("Kind", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# Fields of syntax nodes; these fields contain no other nodes, or only operators and contexts (`ast.Load`).
+# Fields of syntax nodes that contain no other nodes, or only operators and contexts (`ast.Load`).
 _PLAIN = frozenset({
     "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
     "op", "ops", "rest", "simple", "str", "tag", "type_comment",
@@ -28,8 +28,8 @@ if (_alias := getattr(ast, "TypeAlias", None)) is not None:  # since Python 3.12
 
 
 class ListedNodes(NamedTuple):
-    """The nodes of a tree, each node before the nodes inside it, in the order of the fields; and the classes of the
-    nodes.
+    """The nodes of a syntax tree, and the classes of these nodes. A node comes before the nodes inside it, which have
+    the order of the node's fields.
 
     Operators and contexts, such as `ast.Add` and `ast.Load`, are left out.
     """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import PurePosixPath
@@ -22,6 +21,7 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
+    import shlex
     import sysconfig
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 else:  # imported at first use, because the import costs start-up time
-    sysconfig = LateModule("sysconfig")
+    shlex, sysconfig = LateModule("shlex"), LateModule("sysconfig")
 
 # Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules that Python imports
 # when it starts.
@@ -86,7 +86,8 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """Return a warning about files that git ignores although the flow seems to need them; None if there are none.
+    """Return a warning about files that git ignores although the flow seems to need them; None if git ignores no such
+    files.
 
     Args:
         package: the package without the ignored files.
@@ -184,7 +185,7 @@ def foreign_modules(package: Package, trees: Mapping[str, SyntaxTree]) -> dict[s
 
 
 def _real_paths(files: Iterable[str]) -> dict[str, str]:
-    """Return the path of each file without symbolic links. Each directory is examined once."""
+    """Return the path of each file, with symbolic links resolved. Each directory is examined once."""
     directories: dict[str, str] = {}
     found: dict[str, str] = {}
     for file in files:
@@ -198,7 +199,7 @@ def _real_paths(files: Iterable[str]) -> dict[str, str]:
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # excluded below: `multiprocessing` lists it again, under another name
+    main = sys.modules["__main__"]  # excluded below, because `multiprocessing` gives this module a second name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:
@@ -206,7 +207,7 @@ def _loaded() -> Iterator[tuple[str, str]]:
 
 
 def _later(trees: Mapping[str, SyntaxTree]) -> Iterator[tuple[str, str]]:
-    """Yield the top-level name and the file of modules that functions of the code import later."""
+    """Yield the top-level name and the file of each module that the code imports only later, when its functions run."""
     names: set[str] = set()
     for tree in trees.values():
         for statement in tree.nodes().of(ast.Import):
@@ -230,7 +231,7 @@ def _place(top: str, file: str) -> str:
 
 
 def named_files(package: Package, trees: Mapping[str, SyntaxTree]) -> list[str]:
-    """Return data files that are missing in the package although strings in the code name them.
+    """Return the data files that strings in the code name but that the package does not contain.
 
     Arguments of `Config` and `IncludeFile` are left out: the IR has the content of these files.
 
@@ -252,7 +253,8 @@ def named_files(package: Package, trees: Mapping[str, SyntaxTree]) -> list[str]:
 
 
 def _texts(tree: SyntaxTree) -> Iterator[str]:
-    """Yield strings that may be file names, also joined ones: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
+    """Yield strings of the code that may be file names. Joined strings are included, such as `HERE / "sql" / "x.sql"`
+    and `join(HERE, "sql", …)`."""
     calls = [call for call in tree.nodes().of(ast.Call) if _called(call) in _READ_HERE]
     read_here = {node for call in calls for node in ast.walk(call)}
     for node in [node for node in tree.nodes().all if node.__class__ in _NAMING and node not in read_here]:
@@ -273,7 +275,7 @@ def _called(call: ast.Call) -> str | None:
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
-    """Join the last parts, as far as they are literal strings, and yield the path if it looks like a file name."""
+    """Join the literal strings at the end of `parts`, and yield the joined path if it looks like a file name."""
     texts: list[str] = []
     for part in reversed(parts):
         if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):

@@ -35,7 +35,7 @@ _FILE: Final = late_pattern(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):
-    """A patch does not name a step of the flow, or its value does not suit the step.
+    """The name of a patch is not a step of the flow, or the patch's value does not fit the step.
 
     `hint` says what to write instead, or is None.
     """
@@ -92,16 +92,16 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
 
 
 def _made(value: object, node: Node, *, mock: bool) -> Patch:
-    """Return the patch for a value that a program gives: the value as JSON if decoding the JSON gives an equal value,
-    else its pickle."""
+    """Return the patch for a value that a program gives. The patch contains the value as JSON if decoding this JSON
+    gives an equal value, and otherwise the value's pickle."""
     if not callable(value):
-        with contextlib.suppress(TypeError, ValueError):  # JSON cannot represent the value: pickle it below
+        with contextlib.suppress(TypeError, ValueError):  # the value is pickled below, because JSON cannot represent it
             text = json_text.dumps(value)
             if json_text.loads(text) == value:
                 return Patch(kind="value", what=json_text.loads(text), mock=mock)
     try:
         pickled = base64.b64encode(cloudpickle.dumps(value)).decode()
-    except Exception as error:  # an object may raise anything when it is pickled
+    except Exception as error:  # an object may raise any exception when it is pickled
         raise WrongPatchError(
             f"the patch of step '{node.id}' cannot be pickled: {error}",
             "define a function in a module, and let it make the value",
@@ -153,7 +153,7 @@ def _check(patch: Patch, node: Node, flow: Flow, root: str) -> None:
 
 
 def _check_value(value: object, node: Node) -> None:
-    """Check that the value of a patch fits the step."""
+    """Check that the value of a patch has the form of the results of its step."""
     if isinstance(node.run, Method):
         if value is not None and not (
             isinstance(value, dict) and all(isinstance(name, str) and name.isidentifier() for name in value)

@@ -98,7 +98,8 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults, file:
 
 
 def _own(node: Node) -> PodTable:
-    """Return the values that the step itself sets, without amounts of resources that are only defaults (`assumed`)."""
+    """Return the values that the step itself sets. Amounts of resources that are only defaults (`assumed`) are left
+    out."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -113,7 +114,8 @@ def _assumed(resources: Resources) -> list[str]:
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the amounts in `merged`; where it has none, use the amount that `before` has as a default (`assumed`)."""
+    """Return the amounts in `merged`; an amount that is missing there is taken from the defaults (`assumed`) in
+    `before`."""
     if before is None:
         return merged
     merged = merged or Resources()
@@ -157,6 +159,7 @@ def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None
 
 
 def _written_over(first: Policy, second: Policy) -> Policy:
-    """Return a copy of `second`; a field whose value in `first` is not the default is taken from `first`."""
+    """Return a copy of `second` in which the fields of `first` that are not at their default replace those of
+    `second`."""
     written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
     return replace(second, **written)

@@ -32,11 +32,11 @@ def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
     """Return warnings about the next five years of the schedule.
 
     Returns:
-        For each cron expression, at most one warning of each kind (`AdviceKind`). Empty if the schedule will not start
-        runs (`context.scheduled`), or this machine lacks the time zone.
+        The warnings: for each cron expression, at most one of each kind (`AdviceKind`). The result is empty if the
+        schedule will not start runs (`context.scheduled`), or if this machine lacks the time zone.
 
     Raises:
-        CronError: Argo would refuse a cron expression; front ends refuse it first.
+        CronError: Argo does not accept a cron expression. Front ends report such expressions earlier.
     """
     if flow.schedule is None or not context.scheduled:
         return ()

@@ -37,7 +37,7 @@ class Room:
             function returns the file's reference in the store, or raises ParameterError or FlowcError.
         inline: the number of bytes that remain in the IR for the content of files.
         packed: the files to add to the code package: their content by their path in the package.
-        far: the files to send to the store: the parameter, the path, and the result of `name` for each.
+        far: for each file to send to the store, the parameter, the file's path, and the result of `name`.
     """
 
     package: int
@@ -54,12 +54,14 @@ class Context:
 
     Attributes:
         scheduled: whether the flow's schedule will start runs.
-        packages: whether tasks install the packages of their steps; False if they run where the packages are installed.
+        packages: whether tasks install the packages of their steps; False if the packages are already installed where
+            tasks run.
         beside: the directory in which a file that is a parameter's default is looked up if it is not in the working
             directory.
         room: the space for files that are defaults of parameters; if it is None, these files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
-        pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
+        pods: the tables of the configuration file with defaults and overrides of steps; None if the file has no such
+            tables.
         configuration: the name of the configuration file in hints.
     """
 

@@ -41,7 +41,7 @@ def pack_files(flow: Flow, context: Context) -> Flow:
     the code package or have to be sent to the store.
 
     Args:
-        flow: the flow; in it, files that are defaults of parameters are paths.
+        flow: the flow, in which files that are defaults of parameters are given as paths.
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:
@@ -62,7 +62,7 @@ def send_files(room: Room, send: Callable[[str], Mapping[str, object]]) -> None:
     """Send the files in `room.far` to the store.
 
     Args:
-        room: the room that `pack_files` has filled.
+        room: the `Room` that `pack_files` has filled.
         send: a function that gets the path of a file, sends the file to the store, and returns the reference to the
             stored file, like `room.name`.
 

@@ -43,11 +43,11 @@ LOADED: tuple[Pass, ...] = (apply_overrides,)
 """The passes that every command runs when it loads a flow, also for local runs. When a flow is compiled, the passes in
 `PIPELINE` follow."""
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before the passes: user functions compute defaults of parameters
+RESOLVE_DEFAULTS = "resolve_defaults"  # in this stage before the passes, user functions compute defaults
 PIPELINE: tuple[Pass, ...] = (
-    check_schedule,  # before any rewrite, since it warns about the flow as written
+    check_schedule,  # comes before all rewrites, because it warns about the flow as written
     drop_packages,
-    pack_files,  # last, because it packs files into the space that the code and the IR leave
+    pack_files,  # comes last, because it packs files into the space that the code and the IR leave
 )
 
 
@@ -93,7 +93,7 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
         passes: the passes; the default is all of them.
 
     Returns:
-        The last flow and the warnings of all checks.
+        The flow after the last pass, and the warnings of all checks.
 
     Raises:
         PassError: a pass found faults.

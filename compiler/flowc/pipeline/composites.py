@@ -17,8 +17,8 @@ class Parallel(Step):
     """A step that runs several pipelines (branches) at the same time; the next step runs when all branches have ended.
 
     Each branch sees the values of the steps before the Parallel. The steps after the Parallel see the values of all
-    branches. If several branches return the same name, these steps see the value of the last such branch in the order
-    of `branches`.
+    branches. If several branches return the same name, the value of the last of these branches in the order of
+    `branches` is used.
 
     Args:
         branches: the pipelines by their names.

@@ -151,7 +151,7 @@ def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
 
 
 def _files_of(options: ExecuteOptions) -> list[str]:
-    """Return the files with values of parameters; a later file takes precedence."""
+    """Return the files that contain values of parameters; later files take precedence over earlier files."""
     return [file for file in (options.parameters_file, parameters_file()) if file]
 
 
@@ -179,8 +179,8 @@ def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) ->
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
-    """Return the result. Raises KeyboardInterrupt if the run was interrupted, and RunFailed if it failed and `check` is
-    set."""
+    """Return the result of a run. Raises KeyboardInterrupt if the run was interrupted, and RunFailed if the run failed
+    and `check` is set."""
     if done.exit_code == _INTERRUPTED:
         raise KeyboardInterrupt
     if check and done.exit_code:
@@ -208,10 +208,10 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _retry_of(flow) is not None:
-        return  # no check here: the command `retry` takes the values from the run to retry, and reports missing ones
+        return  # not checked here: the command `retry` takes the values of the earlier run, and reports missing values
     _values_of_variables(flow, other_than=options.parameters)
     if _files_of(options):
-        return  # no check here: the command `run` reads the files, and reports missing values
+        return  # not checked here: the command `run` reads the files, and reports missing values
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -221,7 +221,8 @@ def _check_parameters(flow: Flow, options: ExecuteOptions, uses: Mapping[str, Se
 
 
 def _retry_of(flow: Flow) -> AskedRetry | None:
-    """Return the run to retry, which an environment variable names; None if it is a run of another flow."""
+    """Return the run to retry, which an environment variable names; None if the variable is not set or names a run of
+    another flow."""
     asked = asked_retry(of_program=True)
     return asked if asked is not None and asked.flow in ("", flow.name) else None
 
@@ -237,7 +238,7 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", *(["--local"] if options.local else []), flow.code.file]
-    if (asked := _retry_of(flow)) is not None:  # always on this machine
+    if (asked := _retry_of(flow)) is not None:  # a retry always runs on this machine
         mocks_or_notes(asked, options.configuration)
         words = ["retry", flow.code.file, *take(asked)]
     elif not options.local:  # the executor chooses the store: the command writes the store's address to this file
@@ -246,8 +247,8 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
     files = _files_of(options)
-    # On a command line, the last file takes precedence over other files and over environment variables. So write the
-    # values of variables to a file too, and place it after the user's files.
+    # On a command line, the last file takes precedence over other files and over environment variables. Therefore the
+    # values of environment variables are also written to a file, which comes after the user's files.
     if files and (values := _values_of_variables(flow)):
         files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:
@@ -299,7 +300,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     """Run the command line in a fork of this process; return its exit code."""
     flush()
     prctl, parent = load_prctl(), os.getpid()
-    process = os.fork()  # safe, because this process has only one thread
+    process = os.fork()  # forking is safe, because this process has only one thread
     if process == 0:
         code = _INTERRUPTED
         try:
@@ -313,7 +314,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
             traceback.print_exc()
         finally:
             flush()
-            os._exit(code)  # end without the program's exit handlers
+            os._exit(code)  # end the process without the program's exit handlers
     return wait(process)
 
 
@@ -325,7 +326,7 @@ def run_command(loaded: Loaded, words: Sequence[str]) -> int:
             ctx.command.invoke(ctx)
     except click.ClickException as error:
         if isinstance(error, click.UsageError):
-            error.ctx = None  # the usage of a command does not help a program's author
+            error.ctx = None  # do not print the command's usage, which does not help a program's author
         error.show()
         return error.exit_code
     except SystemExit as error:
@@ -380,5 +381,5 @@ def main() -> None:
 def _read(file: str) -> str:
     try:
         return pathlib.Path(file).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:  # no run has begun
+    except FileNotFoundError:  # the file is missing because no run has begun
         return ""

@@ -28,8 +28,8 @@ main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.
 def _name_main() -> None:
     """Make the running program importable under the name of its file.
 
-    If the program defines a value's class, the value's pickle refers to the class by this module name. Without this
-    entry in `sys.modules`, unpickling such a value would run the program a second time.
+    If the program defines a value's class, the value's pickle refers to the class by this module name. Without an entry
+    for this name in `sys.modules`, unpickling such a value would run the program a second time.
     """
     if (main := main_file()) is not None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])
@@ -109,8 +109,7 @@ class Execution:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """The values that steps have returned, as they are at the end of the run, by name; empty if the run did not
-        succeed."""
+        """The values that steps have returned, by name, at the end of the run; empty if the run did not succeed."""
         return {each.id: each.data for each in self._artifacts()}
 
     def _artifacts(self) -> list[DataArtifact]:
@@ -123,7 +122,7 @@ class Execution:
         return self.run.metrics if self.run_id else {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return one of `outputs`, without reading the others. Raises KeyError."""
+        """Return one value of `outputs` by its name, without reading the other values. Raises KeyError."""
         for each in self._artifacts():
             if each.id == name:
                 return each.data

@@ -1,4 +1,4 @@
-"""Functions for the process that makes a run: it is interrupted if the program that started it ends."""
+"""Functions that interrupt the process of a run when the program that started the process ends."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
 
 
 def ending_signal() -> int:
-    """Return a signal that interrupts a run: SIGINT, or another one if this process ignores SIGINT.
+    """Return a signal that interrupts a run: SIGINT, or another signal if this process ignores SIGINT.
 
-    A shell script starts the programs in its background with SIGINT ignored. If every signal is ignored, SIGTERM gets
-    its default action back.
+    A shell script starts its background programs with SIGINT ignored. If every signal is ignored, SIGTERM gets its
+    default action back.
     """
     number = next(iter(heeded()), None)
     if number is None:
@@ -47,8 +47,8 @@ def ending_signal() -> int:
 
 
 def wait(process: int) -> int:
-    """Wait for a child process and return its exit code. An interrupt does not end the wait: the child gets the
-    interrupt too, and ends its tasks."""
+    """Wait for a child process and return its exit code. An interrupt does not end the wait, because the child process
+    gets the interrupt too and ends its tasks."""
     while True:
         try:
             _, status = os.waitpid(process, 0)
@@ -58,6 +58,6 @@ def wait(process: int) -> int:
 
 
 def as_in_shells(code: int) -> int:
-    """Return the exit code of a process as in shells: 128 + n if signal n ended the process, for which Python has
+    """Return the exit code of a process as shells report it: 128 + n if signal n ended the process. Python reports
     -n."""
     return code if code >= 0 else 128 - code

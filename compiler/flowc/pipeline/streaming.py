@@ -1,6 +1,7 @@
 """Runs a pipeline and gives its caller the events of its tasks while they run. Each task sends its events to a socket.
 
-The run is a new Python process, and a thread of this program reads the socket: neither blocks the program's event loop.
+The run is a new Python process, and a thread of this program reads the socket: neither the process nor the thread
+blocks the program's event loop.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 Event = dict[str, Any]
-Receive = Callable[[Event | None], None]  # another thread calls it with each event, and with None at the end
+Receive = Callable[[Event | None], None]  # another thread calls this function with each event, and with None at the end
 
 
 def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[Event, None]:
@@ -60,7 +61,7 @@ def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options
 
     run = StreamedRun(loaded, flow, options, receive)
     while run.is_alive():
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C also reaches the run and ends it: wait for its end
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C also ends the run, so wait for the run's end
             run.join()
     return run.result()
 
@@ -69,8 +70,9 @@ def execute_into(events: queue.Queue[Event], loaded: Loaded, flow: Flow, options
 class RunEvents(AsyncGenerator[Event, None]):
     """The events of a run, for one consumer. The run begins when the consumer asks for the first event.
 
-    If the consumer stops reading, for any reason, the run is interrupted. An asynchronous generator function cannot do
-    this: if the event loop ends soon after the consumer, Python destroys the generator before it has ended the run.
+    If the consumer stops reading, for any reason, the run is interrupted. An asynchronous generator function could not
+    interrupt the run reliably: if the event loop ends soon after the consumer, Python destroys the generator before the
+    generator has ended the run.
     """
 
     def __init__(self, begin: Callable[[Receive], StreamedRun], *, check: bool) -> None:
@@ -141,7 +143,7 @@ class RunEvents(AsyncGenerator[Event, None]):
         if self._run is not None:
             self._run.interrupt()
             while await self._events.get() is not None:
-                pass  # the consumer does not read the events that come before the end of the run
+                pass  # skip the events before the end of the run, which the consumer does not read
 
     def __del__(self) -> None:
         if self._run is not None:
@@ -152,8 +154,8 @@ class RunEvents(AsyncGenerator[Event, None]):
 class StreamedRun(threading.Thread):
     """A thread that begins a run in a new process, receives its events and waits for its end.
 
-    Linux interrupts the run (see `end_with`) when the thread that started the run's process ends. So the thread that
-    waits for the run also starts the process.
+    Linux interrupts the run (see `end_with`) when the thread that started the run's process ends. Therefore the thread
+    that waits for the run also starts the run's process.
     """
 
     def __init__(self, loaded: Loaded, flow: Flow, options: ExecuteOptions, receive: Receive) -> None:
@@ -194,7 +196,7 @@ class StreamedRun(threading.Thread):
         except BaseException as error:  # `result` raises the error in the consumer's thread
             self._error = error
         finally:
-            del self._make_run  # the program may keep this object: free at least the loaded pipeline
+            del self._make_run  # the program may keep this thread object, so free at least the loaded pipeline
             self._receive(None)
 
     def _make(self, loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
@@ -229,7 +231,7 @@ atexit.register(_end_all)
 class EventReceiver:
     """A socket to which tasks connect, and one thread for each connection, which receives the task's events.
 
-    At the end of the `with` block, it waits until all connections are closed: then all events have been received.
+    The end of the `with` block waits until all connections are closed, because all events have been received then.
     """
 
     def __init__(self, directory: str, receive: Callable[[Event], object]) -> None:
@@ -250,7 +252,8 @@ class EventReceiver:
     def __exit__(self, *error: object) -> None:
         with socket.socket(socket.AF_UNIX) as last:
             last.bind(self._last)
-            # The receiver accepts connections in order: this one comes after those of all tasks, and makes it stop.
+            # The receiver accepts connections in order. This last connection comes after the connections of all tasks,
+            # and makes the receiver stop.
             last.connect(self.address)
         self._thread.join()
         self._socket.close()

@@ -46,7 +46,7 @@ class UnsupportedName:
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
-            raise AttributeError(name)  # Python and editors read such attributes of any object
+            raise AttributeError(name)  # Python and editors read dunder attributes of any object
         self._refuse()
 
     def __call__(self, *values: object, **named: object) -> NoReturn:

@@ -87,6 +87,6 @@ def facts_of(diagnostics: Iterable[Diagnostic], root: Path) -> list[Fact]:
 def _spot(span: Span, sources: SourceLines, label: str = "") -> Spot:
     line = sources.line(span)
     end = span.column + span.width
-    if not span.width:  # the place extends to the end of the line
+    if not span.width:  # a span without a width extends to the end of the line
         end = max(len(line.rstrip()) + 1 if line is not None else 0, span.column + 1)
     return Spot(os.path.abspath(sources.path(span.file)), span.line, span.column, end, label)

@@ -23,7 +23,7 @@ def write(facts: Sequence[Fact]) -> str:
 
 
 def _command(fact: Fact) -> str:
-    # GitHub needs paths relative to the repository; a job may have changed to a subdirectory.
+    # GitHub needs paths relative to the repository, but the job may run in a subdirectory.
     base = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
     properties: dict[str, object] = {}
     if fact.at is not None:

@@ -33,7 +33,7 @@ class PodChoices(Protocol):
 
     @property
     def tracker(self) -> str | None:
-        """The setting `tracker`; None if it is not set."""
+        """The setting `tracker`; None if the setting has no value."""
         ...
 
 

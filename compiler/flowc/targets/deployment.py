@@ -48,7 +48,7 @@ class Operations(NamedTuple):
         resume: resumes a run on the target's system and returns the exit code; called by
             `flowc.cli.commands.flows.resume`.
         run: runs a flow on the target's system and waits for the end; called by `flowc.cli.commands.flows.executors`.
-            None if the target cannot be an executor.
+            None for a target that cannot be an executor.
     """
 
     place: Sequence[click.Option]

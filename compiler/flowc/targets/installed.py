@@ -19,7 +19,7 @@ def names() -> list[str]:
 
 
 def find(name: str) -> AnyTarget | None:
-    """Return the target of this name; None if no package has one.
+    """Return the target of this name; None if no installed package has such a target.
 
     Raises:
         TargetError: two packages have a target of this name, or the target cannot be loaded, is not a `Target`, or has

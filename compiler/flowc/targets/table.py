@@ -40,7 +40,7 @@ def find_target(name: str) -> AnyTarget:
     """Return the target of this name.
 
     Raises:
-        TargetError: the target does not exist, several have the name, or it cannot be loaded.
+        TargetError: the target does not exist, several targets have this name, or the target cannot be loaded.
     """
     from flowc.targets import installed  # imported here, because the import takes 0.05 s
 
@@ -76,7 +76,7 @@ def find_deployment(name: str = DEFAULT) -> Deployment | None:
         None if the target has no deployment.
 
     Raises:
-        TargetError: the target does not exist, several have the name, or it cannot be loaded.
+        TargetError: the target does not exist, several targets have this name, or the target cannot be loaded.
     """
     if name not in BUILTIN:
         return find_target(name).deployment

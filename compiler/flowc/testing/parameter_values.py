@@ -40,7 +40,7 @@ def check_names(flow: str, what: str, names: Iterable[str], known: Iterable[str]
 
 
 def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> dict[str, object]:
-    """Return a value for each parameter; a file's value has its content.
+    """Return a value for each parameter; the value of a file parameter contains the file's content.
 
     Args:
         flow: the flow.

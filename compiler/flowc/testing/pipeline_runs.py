@@ -52,7 +52,7 @@ class PipelineResult:
         return self.status == "succeeded"
 
     def __getitem__(self, name: str) -> UserValue:
-        """Return one of `outputs`. Raises KeyError."""
+        """Return one value of `outputs` by its name. Raises KeyError."""
         return self.outputs[name]
 
 

@@ -68,12 +68,12 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Set the position of the task: the item of each foreach around it. In each loop around the task, the task
-        belongs to iteration 0.
+        """Set the position of the task: the item of each foreach around the task. In each loop around the task, the
+        task belongs to iteration 0.
 
         Args:
             item: the item of the innermost foreach.
-            index: the item's index; None means 0. If `item` is None too, no item is given.
+            index: the item's index; None means 0. If `item` and `index` are both None, no item is given.
             outer: the index and the item of each foreach around the innermost one, outermost first. For a foreach that
                 is left out, the index is 0.
 

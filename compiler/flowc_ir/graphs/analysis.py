@@ -82,7 +82,8 @@ class Analysis:
 
     @cached_property
     def places(self) -> Mapping[NodeId, Nesting]:
-        """For each node, the scopes around it, and the arms of splits in which it is."""
+        """For each node, the scopes (foreach, gangs and loops) around the node, and the arms of splits that contain the
+        node."""
         return find_places(self.order, self.nodes, self.loops)
 
     @cached_property

@@ -39,7 +39,7 @@ def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -
 def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
     """Return the immediate dominator of each node; the immediate dominator of the start is the start itself.
 
-    The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
+    The function uses the algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
 
     Args:
         order: the nodes in reverse postorder, from the start.

@@ -1,5 +1,5 @@
-"""Split series so that no DAG has more tasks than a target allows. If a DAG would have too many tasks, groups of its
-tasks move into parts. A part is a separate DAG, which one task of the original DAG calls.
+"""Split series (sequences of blocks) so that no DAG has more tasks than a target allows. If a DAG would have too many
+tasks, groups of its tasks move into parts. A part is a separate DAG, which one task of the original DAG calls.
 
 With a limit of 200 tasks:
 
@@ -58,7 +58,7 @@ class _Fitting:
         self._limit = limit
         # the keys are `id(series)`; each value keeps the series alive, because the id of a deleted object can be reused
         self._fitted: dict[int, tuple[Series, Series]] = {}
-        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)` here, too
+        self._parts: dict[int, tuple[Series, Block]] = {}  # the keys are `id(series)`, as in `_fitted`
 
     def fit(self, blocks: Series) -> Series:
         if id(blocks) not in self._fitted:
@@ -94,8 +94,8 @@ class _Fitting:
                 assert_never(block)
 
     def _fit_arm(self, arm: Series, room: int) -> Series:
-        """Return an arm of a switch, made small enough: if it has more than `room` tasks, it becomes one task. An arm
-        that leads to the next iteration of a loop around the switch does not become one task."""
+        """Return an arm of a switch with at most `room` tasks: a larger arm becomes one task, which calls the arm. An
+        arm that leads to the next iteration of a loop around the switch keeps its tasks."""
         fitted = self.fit(arm)
         if tasks(fitted) <= room or leads(fitted):
             return fitted

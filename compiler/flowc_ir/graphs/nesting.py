@@ -2,11 +2,10 @@
 means that no join has closed them yet. A join removes the top split.
 
 An entry of the stack is a split and one of its arms (branches). A switch adds no entry. If paths to a node have equal
-stacks, only one of the paths is taken, because a switch chooses it; so they may meet at any node.
+stacks, only one of the paths is taken, because a switch chooses it. Such paths may meet at any node.
 
 One mistake of an author should cause only one fault: if paths with different stacks reach a node, one fault is reported
-there. After a fault, the search goes on with the stack that the author probably meant, or it does not go beyond this
-node.
+there. After a fault, the search continues with the stack that the author probably meant, or it ends at this node.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ class _Walk:
         return self.closes
 
     def _stack_at(self, at: NodeId) -> Stack | None:
-        """Return the stack of the splits that are open at the node; None if it is unknown because of a fault."""
+        """Return the stack of the splits that are open at the node; None if a fault makes the stack unknown."""
         by_splits = {_splits(entry): entry for entry in reversed(self.entries.get(at, ()))}
         entries = list(by_splits.values())[::-1]
         if len(entries) < 2:
@@ -118,16 +117,16 @@ class _Walk:
         split, _ = stack[-1]
         if takes_inputs and split in before:
             self._empty_branch(split, at)
-            if len(before) == 1:  # this step is probably not meant as a join: its `inputs` is wrong
+            if len(before) == 1:  # the step is probably not meant as a join: its argument `inputs` is wrong
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            # If all paths to this node come through the same arm of the split (they may meet after a switch), it joins
-            # nothing.
+            # If all paths to this node come through the same arm of the split (they may meet after a switch), the node
+            # joins nothing.
             if len(arms) < 2:
                 return stack
             self._join_without_inputs(at, split, "branches")
-            if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms end elsewhere
+            if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms of the split end elsewhere
                 return None
         self.closes[at] = split
         return stack[:-1]

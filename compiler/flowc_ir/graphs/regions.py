@@ -48,8 +48,8 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class BranchArms:
-    """The arms of a branch. In the region, the task of `split` comes directly before the arms, and the task of its join
-    directly after them.
+    """The arms (parallel branches) of the node `split`. In the region, the task of `split` comes directly before the
+    arms, and the task of the split's join directly after the arms.
     """
 
     split: NodeId
@@ -112,7 +112,7 @@ class Repeat:
 @final
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The end of an iteration: here, the next iteration of the loop with this header begins."""
+    """The end of a loop's iteration, at which the next iteration of the loop with this header begins."""
 
     header: NodeId
 
@@ -252,7 +252,7 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """For each node, return the first later node that is on all paths from this node to the end of the flow; None if
+    """Return, for each node, the first later node that is on all paths from this node to the end of the flow; None if
     there is no such node."""
     sink = ""  # stands for the end of the flow; no node has an empty name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}

@@ -1,9 +1,9 @@
 """Find the scopes of each node: the foreach, gangs and loops around the node, outermost first. The scopes determine the
 index path of a task.
 
-A task's index path is `0` and a further component for each scope of its node: `.3` is item 3 of a foreach or member 3
-of a gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3. After the loop, the path is `0.3`
-again.
+A task's index path is `0`, followed by one component for each scope of its node: `.3` is item 3 of a foreach or member
+3 of a gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3; tasks after this loop have the
+path `0.3` again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ItemScope:
-    """The scope of the nodes in the body of a foreach or gang, which starts at the node `split`."""
+    """The scope of the nodes in the body of a foreach or gang. The node `split` starts the foreach or gang."""
 
     split: NodeId
 
@@ -67,8 +67,8 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
 @final
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """The place of a node: the scopes around it, and the splits around it (each with the first node of the arm that
-    contains the node), both outermost first.
+    """The scopes and the splits around a node, both outermost first. Each split is a pair: the node that splits, and
+    the first node of the arm that contains the nested node.
     """
 
     scopes: tuple[Scope, ...]
@@ -78,7 +78,7 @@ class Nesting:
 def find_places(
     order: Sequence[NodeId], nodes: Mapping[NodeId, Node], loops: Mapping[NodeId, frozenset[NodeId]]
 ) -> dict[NodeId, Nesting]:
-    """Return the place of every node of a flow without faults.
+    """Return the scopes and splits around every node of a valid flow.
 
     Args:
         order: the nodes in topological order, from the start.

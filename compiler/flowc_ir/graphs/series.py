@@ -1,11 +1,12 @@
-"""Lower a flow's regions to series of blocks, for targets whose task graphs ("DAGs") call each other.
+"""Convert the regions (nested parts) of a flow's graph to series of blocks, for targets whose task graphs ("DAGs") call
+each other.
 
 A foreach and the step that starts it are one block, and so are a switch and its arms: they must be in the same DAG,
 because such targets pass the outputs of a task (the number of items, the choice) only to tasks of the same DAG.
 
-A step in an inner loop may lead directly to the next iteration of an outer loop. In this case, the steps after the
-inner loop must not run. Therefore these steps move into the inner loop's body: they follow each arm that ends the inner
-loop without leading to the next iteration of the outer loop.
+A step in an inner loop may lead directly to the next iteration of an outer loop. If it does, the steps after the inner
+loop must not run. Therefore this module moves the steps after the inner loop into the inner loop's body: there they
+follow each arm that ends the inner loop without leading to the next iteration of the outer loop.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ class Size(NamedTuple):
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
-        levels: how deep calls of DAGs and pods are nested in the block; of each loop, only the first iteration is
-            counted.
+        levels: how deep calls of DAGs and pods are nested in the block; only the first iteration of each loop counts.
         leads: maps the header of a loop around the block to the number of places in the block that start the loop's
             next iteration; loops with no such place are left out.
         digest: the block's hash.
@@ -133,7 +133,8 @@ class Part(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class SwitchArms(_Compound):
-    """The task of the step `switch`, and its arms. Only one arm runs. Each arm has the name of its first step."""
+    """The task of the step `switch`, and its arms. Only one arm of the switch runs. Each arm has the name of its first
+    step."""
 
     switch: NodeId
     arms: tuple[tuple[NodeId, Series], ...]
@@ -184,8 +185,8 @@ Series: TypeAlias = "tuple[Block, ...]"
 def series(region: Region) -> Series:
     """Return the region's items as a series of blocks. A block starts when all tasks of the previous block have ended.
 
-    Arms of two switches can lead to the same steps, so two regions can contain the same inner region. The two series
-    that are made of them then contain the same object for the inner region.
+    Arms of two switches can lead to the same steps, so two regions can contain the same inner region. The series of
+    both outer regions then contain the same object for the inner region.
     """
     return _Builder().series(region)
 
@@ -234,8 +235,8 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return how many places in the series start the next iteration of a loop around the series, by the loop's
-    header."""
+    """Return, for the header of each loop around the series, how many places in the series start the loop's next
+    iteration."""
     return _sum(_block_leads(block) for block in blocks)
 
 
@@ -273,8 +274,7 @@ def _switch_leaves(switch: SwitchArms, known: dict[int, bool]) -> bool:
 
 
 def levels(blocks: Series) -> int:
-    """Return how deep calls of DAGs and pods are nested in the series; of each loop, only the first iteration is
-    counted."""
+    """Return how deep calls of DAGs and pods are nested in the series. Only the first iteration of each loop counts."""
     return max((1 if isinstance(block, Call | Again) else block.size.levels for block in blocks), default=0)
 
 
@@ -289,8 +289,8 @@ def loops(blocks: Series) -> Iterator[Iterations]:
 
 
 def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
-    """Yield the loops in the blocks, and add the `id` of each visited block to `seen`; blocks whose `id` is there
-    already are skipped. No other object can get one of these ids, because the series keeps all blocks alive."""
+    """Yield the loops in the blocks, and add the `id` of each visited block to `seen`; blocks whose `id` is in `seen`
+    already are skipped. No other object can get an id in `seen`, because the series keeps all blocks alive."""
     for block in blocks:
         if isinstance(block, Call | Again) or id(block) in seen:
             continue

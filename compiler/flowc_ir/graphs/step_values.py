@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def returns_of(action: Action) -> tuple[Return, ...]:
-    """Return the values, with their names, that the code of a step returns; empty for a kind of code without such
-    values."""
+    """Return the values, with their names, that the code of a step returns. The result is empty for kinds of code that
+    return no values."""
     match action:
         case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
             return returns
@@ -24,7 +24,8 @@ def returns_of(action: Action) -> tuple[Return, ...]:
 
 
 def failure_of(node: Node) -> str | None:
-    """Return the name of the artifact in which a step stores its caught failure; None if it stores none."""
+    """Return the name of the artifact in which a step stores its caught failure, or None if the step stores no
+    failure."""
     return node.catch.var if node.catch is not None else None
 
 

@@ -26,8 +26,8 @@ class Vertex:
     """A node of the graph, with only the fields that the check of the structure needs. A vertex does not contain the
     split that a join closes: the check finds this split.
 
-    `next` is None if the transition is unknown because of a fault that was reported before. In this case, the check
-    does not go beyond this node, so that it reports no further faults for the same mistake.
+    `next` is None if the transition is unknown because of a fault that was reported before. If `next` is None, the
+    check does not go beyond this node, so that it reports no further faults for the same mistake.
     """
 
     id: NodeId
@@ -78,7 +78,7 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # for example, the flow has several ends at which the same split is open
+        if (code, message) in self.said:  # for example, a split is still open at several ends of the flow
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
@@ -92,7 +92,8 @@ class _Analysis:
         return [target for target in self._targets(at) if target in self.by_id]
 
     def _check_cycles(self, order: list[NodeId]) -> None:
-        """Report cycles that are not loops: a loop has one entry, and a switch leads out of it."""
+        """Report cycles that are not loops. A loop is entered only at one step, and has a switch that leads out of the
+        loop."""
         number = {at: index for index, at in enumerate(order)}
         back = [(at, target) for at in order for target in self._known(at) if number[target] <= number[at]]
         if not back:

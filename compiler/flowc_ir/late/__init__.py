@@ -1,6 +1,6 @@
 """Modules and functions that are imported at first use, because importing them takes time or they may not be installed.
 
-This module imports only `typing` and `importlib`, because `flowc --help` uses it too.
+This module imports only `typing` and `importlib`, because `flowc --help` uses this module and must start quickly.
 """
 
 from __future__ import annotations

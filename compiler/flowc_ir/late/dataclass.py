@@ -1,9 +1,10 @@
 """Dataclasses that are defined quickly: a replacement for `dataclass`, `field` and `replace` of the standard library.
 
 The standard library's decorator compiles up to seven functions for each class when the class is defined, and its import
-loads `inspect`. This decorator compiles only `__init__`, and only for classes with many instances. The other methods
-are closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
-library at their first use. Type checkers see the standard library's functions (docs/adr/0033-dataclasses.md).
+loads `inspect`. The decorator of this module compiles only `__init__`, and only for classes with many instances. The
+other methods that it adds are closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are
+computed by the standard library at their first use. Type checkers treat the three names as the standard library's
+functions (docs/adr/0033-dataclasses.md).
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_param
 
 @final
 class _Field:
-    """A field of a dataclass. If there is a `factory`, calling it makes the default. `kw_only` is set later, from the
-    option of the same name of the class's decorator."""
+    """A field of a dataclass. If there is a `factory`, calling it makes the default. The decorator of the class sets
+    `kw_only` later, from its own option `kw_only`."""
 
     __slots__ = ("compare", "default", "factory", "init", "kw_only", "repr")
 
@@ -67,7 +68,7 @@ class _Field:
 
     @property
     def required(self) -> bool:
-        """Whether the field has no default."""
+        """Return whether the field has no default."""
         return self.default is _MISSING and self.factory is None
 
 
@@ -94,9 +95,9 @@ def _dataclass(
     """Make a class a dataclass, like `dataclasses.dataclass` with these options.
 
     Raises:
-        TypeError: only the standard library's decorator can make the class, because its annotations are objects, it has
-            an InitVar, or a base class is a dataclass of the standard library. For other mistakes, this decorator
-            raises the same errors as the standard library's decorator.
+        TypeError: only the standard library's decorator can make the class, because the class has annotations that are
+            not text, an InitVar, or a base class that is a dataclass of the standard library. For other mistakes, this
+            decorator raises the same errors as the standard library's decorator.
     """
 
     def make(cls: type) -> type:
@@ -306,8 +307,8 @@ _used: list[ref[_Init]] = []
 def compile_used() -> None:
     """Compile the `__init__` of each class that has instances.
 
-    A process calls this function before it forks many times. Each forked process makes few instances: alone, it would
-    never compile these functions, and would always use the slower placeholders.
+    A process calls this function before it forks many times. A forked process makes few instances of a class. Without
+    this call, each fork would therefore use the slow placeholders, which are replaced only after a number of instances.
     """
     for each in _used:
         placeholder = each()

@@ -30,7 +30,7 @@ _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the bui
 def _built_in() -> Callable[[], hashlib._Hash]:
     try:
         found: Callable[[], hashlib._Hash] = import_module(_MODULE).sha256
-    except ImportError:  # some builds of Python lack the module
+    except ImportError:  # some builds of Python lack this module
         return hashlib.sha256
     return found
 

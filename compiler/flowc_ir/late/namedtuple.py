@@ -1,8 +1,8 @@
 """Named tuples that are defined quickly: a replacement for `NamedTuple` of the standard library.
 
 The standard library compiles `__new__` and each annotation of a class when the class is defined, and its import loads
-`re`. Here, `__new__` is compiled only for classes with many instances, and annotations stay text. Type checkers see the
-standard library's class (docs/adr/0033-dataclasses.md).
+`re`. This replacement compiles `__new__` only for classes with many instances, and keeps annotations as text. Type
+checkers treat the name `NamedTuple` as the standard library's class (docs/adr/0033-dataclasses.md).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ else:
 
 __all__ = ["NamedTuple"]
 
-_tuplegetter = import_module("_collections")._tuplegetter  # `collections.namedtuple` uses it for attributes, too
+_tuplegetter = import_module("_collections")._tuplegetter  # `collections.namedtuple` makes attributes with it
 
 _UNCOMPILED = 15  # from this number of instances on, a compiled `__new__` saves more time than its compilation takes
 _REFUSED = frozenset({
@@ -95,7 +95,7 @@ def _compile_new(cls: type) -> FunctionType:
     names: dict[str, object] = {"_tuple_new": tuple.__new__, "__name__": f"namedtuple_{cls.__name__}"}
     arguments = ", ".join(("_cls", *fields))
     values = "".join(f"{name}, " for name in fields)
-    made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # only names of fields
+    made: FunctionType = eval(f"lambda {arguments}: _tuple_new(_cls, ({values}))", names)  # safe: only field names
     made.__name__ = "__new__"
     made.__qualname__ = f"{cls.__name__}.__new__"
     made.__doc__ = f"Create new instance of {cls.__name__}({', '.join(fields)})"
@@ -105,8 +105,8 @@ def _compile_new(cls: type) -> FunctionType:
 
 
 class _Methods:
-    """The methods of every named tuple. The methods are copied into each class of named tuples, so that its only
-    base is `tuple`."""
+    """The methods of every named tuple. The methods are copied into each named tuple class, so that the only base of
+    the class is `tuple`."""
 
     @classmethod
     def _make(cls, iterable: Iterable[object]) -> object:
@@ -192,8 +192,8 @@ def _defaults(name: str, notes: dict[str, object], body: dict[str, object]) -> d
 
 
 class _Base:
-    """The object `NamedTuple`, which class statements name as their base. Python calls its `__mro_entries__`, which
-    replaces it by the base `_Anchor`; so the class does not inherit from this object."""
+    """The object `NamedTuple`, which class statements name as their base. Python calls this object's `__mro_entries__`,
+    which replaces the object by the base `_Anchor`, so the class does not inherit from the object."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

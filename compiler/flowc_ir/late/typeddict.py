@@ -1,7 +1,8 @@
 """Typed dicts that are defined quickly: a replacement for `TypedDict` of the standard library.
 
-The standard library compiles each annotation of a class when the class is defined. Here, annotations stay text. Type
-checkers see the standard library's class (docs/adr/0033-dataclasses.md).
+The standard library compiles each annotation of a class when the class is defined. The `TypedDict` of this module keeps
+annotations as text. Type checkers treat the name `TypedDict` as the standard library's class
+(docs/adr/0033-dataclasses.md).
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class _Meta(type):
 
 
 class _Base:
-    """The object `TypedDict`, which class statements name as their base. Python calls its `__mro_entries__`, which
-    replaces it by another base; so the class does not inherit from this object."""
+    """The object `TypedDict`, which class statements name as their base. Python calls this object's `__mro_entries__`,
+    which replaces the object by another base, so the class does not inherit from the object."""
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (_Anchor,)

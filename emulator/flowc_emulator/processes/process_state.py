@@ -11,17 +11,21 @@ import atexit
 import fcntl
 import os
 import sys
-import threading
 import weakref
+from _thread import get_native_id  # importing `threading` would make each fork slower
 from collections import Counter
 from types import FunctionType
 from typing import TYPE_CHECKING, Protocol
 
 from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
+from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable
+else:  # imported at first use: only processes with several threads need it
+    threading = LateModule("threading")
 
 # Exit handlers that modules of the standard library register when they are imported. These handlers concern only
 # objects that a fork copies completely; objects with a finalizer are checked separately.
@@ -167,7 +171,7 @@ def _closes_on_exec(descriptor: int) -> bool:
 
 def _children() -> frozenset[int]:
     try:
-        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as file:
+        with open(f"/proc/self/task/{get_native_id()}/children", encoding="ascii") as file:
             return frozenset(map(int, file.read().split()))
     except OSError:  # the system is not Linux, or its kernel does not list children
         return frozenset()
@@ -204,7 +208,7 @@ def _handlers() -> tuple[str, ...]:
     spy = _Spy()
     atexit.unregister(spy)  # type: ignore[arg-type]  # unregister compares each function with its argument
     # `threading` has a list of its own: the interpreter calls the functions in it earlier, when it joins threads.
-    seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
+    seen = [*spy.seen, *map(_called_by, getattr(sys.modules.get("threading"), "_threading_atexits", ()))]
     names = [name for name in map(_name, seen) if not name.startswith(_OURS)]
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
 

@@ -14,8 +14,8 @@ import os
 import signal
 import sys
 import termios
-import threading
 import time
+from _thread import RLock  # importing `threading` would make each fork slower
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.late import LateModule
@@ -147,7 +147,7 @@ class Borrowed:
     def __init__(self, tty: int, lock: int, requests: int, answers: int) -> None:
         self._tty, self._lock, self._requests, self._answers = tty, lock, requests, answers
         self._task = os.getpid()
-        self._thread = threading.RLock()
+        self._thread = RLock()
         self._depth = 0
         self._since = 0.0
 

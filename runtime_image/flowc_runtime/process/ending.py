@@ -13,7 +13,6 @@ import errno
 import gc
 import os
 import sys
-import threading
 import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -124,9 +123,9 @@ def begin() -> None:
         finalize._shutdown = finalize._registered_with_atexit = False
     else:
         atexit._clear()
-    if threading._threading_atexits:  # type: ignore[attr-defined]
-        _forget_threads()
     modules: dict[str, Any] = sys.modules
+    if (threading := modules.get("threading")) and threading._threading_atexits:
+        _forget_threads(threading)
     # Modules register their exit handlers at import, which does not happen again in the child, so this function
     # registers them. The handler that is registered last is called first.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
@@ -177,17 +176,17 @@ def measure(settings: dict[str, Any]) -> None:
     _coverage = coverage
 
 
-def _forget_threads() -> None:
+def _forget_threads(threading: Any) -> None:
     """Remove the forking process's exit hooks and executors from `threading`, because their threads do not exist in
     this child."""
-    hooks: Any = threading._threading_atexits  # type: ignore[attr-defined]
+    hooks: Any = threading._threading_atexits
     _inherited.append(list(hooks))
     hooks.clear()
     for name, executors in (("thread", "_threads_queues"), ("process", "_threads_wakeups")):
         if module := sys.modules.get(f"concurrent.futures.{name}"):
             _inherited.append(dict(getattr(module, executors)))
             getattr(module, executors).clear()
-            threading._register_atexit(module._python_exit)  # type: ignore[attr-defined]
+            threading._register_atexit(module._python_exit)
 
 
 def end() -> None:
@@ -202,12 +201,29 @@ def end() -> None:
         return
     _ended = True
     process = os.getpid()
-    guard(threading._shutdown, threading)  # type: ignore[attr-defined]
+    join_threads()
     guard(atexit._run_exitfuncs, atexit)
     if os.getpid() != process:  # this is a child that an exit handler forked: it must not record the task
         os._exit(0)
     _finish_files()
     _save_coverage()
+
+
+def join_threads() -> None:
+    """Wait until the threads of `threading` have ended that are not daemons.
+
+    This module does not import `threading`: once imported, it makes each fork of the process slower, by a third of a
+    millisecond.
+    """
+    threading: Any = sys.modules.get("threading")
+    if threading is not None:
+        guard(threading._shutdown, threading)
+
+
+def in_main_thread() -> bool:
+    """Return whether this is the main thread. `threading` is not imported, see `join_threads`."""
+    threading: Any = sys.modules.get("threading")
+    return threading is None or threading.current_thread() is threading.main_thread()
 
 
 def _finish_files() -> None:

@@ -26,13 +26,27 @@ if TYPE_CHECKING:
 _signals = import_module("_signal")
 # the functions of `_signal` require plain integers, not enumerations
 _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
-HAS_PIDFD = hasattr(os, "pidfd_open")  # Only Linux has pidfd.
 # A task's process prints its stack when it receives this real-time signal; SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 COMPLETE = b"\n"  # the end of a report on the control pipe, if the child continues after the report
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
+
+
+def _has_pidfd() -> bool:
+    """Return whether this process can open pidfds: only on Linux, and unless an old kernel or a sandbox refuses the
+    system call."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
+HAS_PIDFD = _has_pidfd()
 
 
 class Process(TypedDict, total=False):

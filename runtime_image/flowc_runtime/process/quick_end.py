@@ -11,7 +11,6 @@ import atexit
 import gc
 import os
 import sys
-import threading
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,7 +59,7 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
         return
     if not only_known_modules() and (_has_other_compiled_code() or _has_finalizers(gc.get_objects())):
         return
-    ending.guard(threading._shutdown, threading)  # type: ignore[attr-defined]
+    ending.join_threads()
     ending.guard(atexit._run_exitfuncs, atexit)
     if "ctypes" in sys.modules:  # only if ctypes is loaded, code may have written to the streams of C
         writers.flush_native()
@@ -145,7 +144,7 @@ def _is_observed() -> bool:
     flags = sys.flags
     return bool(
         not sys.orig_argv  # Python is embedded in another program
-        or threading.current_thread() is not threading.main_thread()
+        or not ending.in_main_thread()
         or sys.gettrace()
         or sys.getprofile()
         or _has_monitoring_tools()

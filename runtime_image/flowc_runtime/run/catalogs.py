@@ -1,4 +1,4 @@
-"""File catalogs, which store the files of `Catalog(get=…, put=…)`: in the store, nowhere, or by a plugin.
+"""File catalogs, which keep the files of `Catalog(get=…, put=…)`: in the store, by a plugin, or not at all.
 
 The setting `catalog` chooses the catalog for the files that tasks put. A file's record names the catalog that stores
 the file, so that a run can be resumed with another catalog.
@@ -19,7 +19,7 @@ from flowc_runtime.store.backends.external import digest_of
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
     from flowc_runtime.base.config import plugins
-else:  # imported at first use: only catalogs of packages need the modules
+else:  # imported at first use: only catalogs that packages provide need these modules
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule("flowc_runtime.base.config.plugins")
 
@@ -31,11 +31,13 @@ _OWN: Final = (STORE, NONE)
 
 
 class KeepingError(Exception):
-    """A package's catalog failed to keep or fetch a file. The message names the catalog and its distribution."""
+    """A catalog that a package provides failed to store or fetch a file. The message names the catalog and its
+    distribution."""
 
 
 class UnknownCatalogError(HintedError, FlowcError):
-    """The setting `catalog` names a catalog that is not installed. `hint` names the catalogs."""
+    """The setting `catalog` names a catalog that is not installed. The attribute `hint` lists the available
+    catalogs."""
 
 
 @runtime_checkable
@@ -74,7 +76,7 @@ def check_catalog(name: str) -> None:
     """Check that a value of the setting `catalog` names an installed catalog. The catalog's package is not imported.
 
     Raises:
-        UnknownCatalogError: there is no such catalog.
+        UnknownCatalogError: the catalog is not installed.
     """
     if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]

@@ -1,9 +1,9 @@
 """The control tasks of unbounded foreach steps.
 
 In Metaflow, an unbounded foreach has an additional task: the control task, which inherits the split's artifacts and
-starts the tasks of the items. In flowc the scheduler starts these tasks. For programs that read runs, flowc still shows
-a control task, with the path of the split: `each-0` beside `each-0.0` and `each-0.1`. The control task has no process,
-log or stored record: this module computes its record from the records of the split and of the items.
+starts the tasks of the items. In flowc the scheduler starts the tasks of the items. Programs that read runs still see a
+control task. Its path is that of the split: the control task of `each-0.0` and `each-0.1` is `each-0`. The control task
+has no process, log or stored record: this module computes its record from the records of the split and of the items.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class ControlTasks:
     def paths(self, step: str, begun: Iterable[str]) -> list[str]:
         """Return the index paths of the control tasks to which the given tasks of a step belong, in order.
 
-        The result is empty if the foreach is bounded, which is determined from its first execution.
+        The result is empty if the foreach is bounded. Whether it is bounded is read from the record of its first split
+        task.
 
         Args:
             step: the first step of the foreach's body.
@@ -58,7 +59,7 @@ class ControlTasks:
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of the split's task to which a control task belongs; None if the given task is not a
+        """Return the record of the split's task to which a control task belongs, or None if the given task is not a
         control task.
 
         Raises:
@@ -72,7 +73,7 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items of a control task's foreach are done.
+        """Return whether all tasks that belong to a control task are done: one for each item of the foreach.
 
         Args:
             step: the step of the control task.
@@ -87,7 +88,7 @@ class ControlTasks:
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a control task; None while a task of an item is unfinished.
+        """Return the record of a control task, or None while a task of an item is unfinished.
 
         Raises:
             NotFound: the task is not a control task.
@@ -115,6 +116,6 @@ class ControlTasks:
         return cast("AttemptRecord", made)
 
     def _split_of(self, step: str) -> str | None:
-        """Return the step whose foreach leads to this step; None if no foreach leads to it."""
+        """Return the step whose foreach has `step` as its body's first step, or None if there is no such foreach."""
         before = self._graph.predecessors.get(step, ())
         return next((node.id for node in before if isinstance(node.next, Foreach)), None)

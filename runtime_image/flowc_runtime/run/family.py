@@ -25,24 +25,25 @@ if TYPE_CHECKING:
 
 @final
 class Family:
-    """Reads the values that the task of an assignment gets from its parents, its splits and the inputs of a join."""
+    """Reads the values that a task gets from its parents, from its splits and, in a join, from the join's inputs."""
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
-        # the parent's record once it was read, by the parent's step and path
+        # the parents' records that were already read, by the parent's step and index path
         self._known: dict[tuple[str, str], AttemptRecord] = {}
-        self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
-        # what the code has read about the foreach around an input of a join: "index", "item" or "stack"
+        self.seen: set[str] = set()  # The names of artifacts that the code read from inputs of a join.
+        # The properties of the foreach around an input of a join that the code has read: "index", "item" or "stack".
         self.place: set[str] = set()
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
-        """Set the task's inherited artifacts from its parents' records; for a join, set its inputs.
+        """Set the task's inherited artifacts from its parents' records or, in a join, set the join's inputs.
 
         Args:
             state: the state of the task, which is changed.
 
         Returns:
-            The parents, for the task's record, and the arguments of the step's method: for a join, the inputs.
+            The parents, which are written into the task's record, and the arguments of the step's method (for a join,
+            its inputs).
 
         Raises:
             ProtocolError: a parent task is not done.
@@ -57,7 +58,7 @@ class Family:
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found
-            # the parent is often also the foreach's split, so its record is read only once
+            # the parent is often also the split of the foreach: its record is kept, so that it is read only once
             self._known[parent.id, path] = record
             state.inherited = dict(record["artifacts"])
             return [{"step": parent.id, "path": path, "count": None}], ()
@@ -135,7 +136,7 @@ class Family:
 
 
 def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
-    """Return the task's position in its gang, and set the environment variables with the position.
+    """Return the task's position in its gang (the tasks of a `num_parallel` step), and set it in environment variables.
 
     In a flow with gangs, a task outside of gangs is treated as a gang of one task. In a flow without gangs the result
     is None.

@@ -1,6 +1,7 @@
-"""The cache keys of flowc's first release: digests of parts of the IR, in the text form of that release.
+"""The cache keys of flowc's first release: digests of parts of the IR, formatted as text like in that release.
 
-With these keys, cache entries of the first release are found. Do not change the text form when the IR changes.
+With these keys, later releases find the cache entries that the first release wrote. So the text format must stay the
+same when the IR changes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _VERSION = 2
 
 
 def identity(flow: Flow, node: Node) -> list[object]:
-    """Return the parts of the flow on which the first release's cache keys depend, besides the values read."""
+    """Return the parts of the flow that the first release's cache keys contain, apart from the values that the task
+    reads."""
     configs = [[config.name, config.text] for config in flow.configs]
     about = [
         repr(node.environment),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node
 
-# The class name of a step's transition → Metaflow's type of the step.
+# Maps the class name of a step's transition to Metaflow's type of the step.
 _TYPES = {
     "Branch": "split-static",
     "End": "end",
@@ -48,7 +48,7 @@ class _StepInfo(TypedDict):
 
 
 class StepInfo(_StepInfo, total=False):
-    """A step in `current.graph`, with Metaflow's keys. The keys below exist only for splits, switches and joins."""
+    """A step in `current.graph`, with Metaflow's keys. The optional keys exist only for splits, switches and joins."""
 
     foreach_artifact: str
     condition: str
@@ -121,7 +121,7 @@ def step_type(graph: Graph, node: Node) -> str:
 def decorators(node: Node) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the name and attributes of each built-in decorator of a node, with Metaflow's attribute names.
 
-    `minutes_between_retries` of `@retry` may be a fraction. For several cards, several decorators are yielded.
+    `minutes_between_retries` of `@retry` may be a fraction. Each card of a step is yielded as a separate decorator.
     """
     for name in POLICIES:
         policy = getattr(node, name, None)
@@ -158,8 +158,8 @@ def in_order(graph: Graph) -> Iterator[Node]:
 
 
 def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[object]:
-    """Return the steps from `here` up to, but without, `stop` as a list. After a split comes a list with a list for
-    each branch."""
+    """Return a list of the steps from `here` to `stop`, without `stop`. Each split is followed by a list that contains
+    one list of steps for each branch."""
     row: list[object] = []
     while here is not None and here != stop and here not in seen:
         seen.add(here)
@@ -175,7 +175,7 @@ def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str])
 
 
 def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
-    """Return the first step that can be reached from all targets of a switch; None if there is none."""
+    """Return the first step that can be reached from all targets of a switch, or None if there is no such step."""
     ways = [_reached(graph, arm) for arm in arms]
     return next((name for name in ways[0] if all(name in way for way in ways[1:])), None)
 

@@ -1,8 +1,8 @@
 """Finds the parents of a task: from its index path, and after a switch or a loop from records in the store.
 
 Which branch of a switch runs is known only after the switch's task has ended. So a task after a switch has several
-possible parents, and its parent is the one with a record. After a loop, the last iteration is searched by doubling and
-bisection: for a loop of a million iterations this takes forty lookups.
+possible parents, and the possible parent with a record is its parent. After a loop, the last iteration is searched by
+doubling and bisection: for a loop of a million iterations this takes forty lookups.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Parents:
         self._step, self._path = step, path
 
     def one(self) -> tuple[Node, str, AttemptRecord] | None:
-        """Return the parent of a task that is not a join: node, index path and record; None for the run's first task.
+        """Return the parent of a task that is not a join: node, index path and record, or None for the run's first
+        task.
 
         Raises:
             ProtocolError: the parent is not done.
@@ -45,7 +46,7 @@ class Parents:
 
         Args:
             ends: the nodes that may be the last node of the branch or item.
-            item: the number of the foreach item; None for a branch.
+            item: the number of the foreach item, or None for a branch.
 
         Raises:
             ProtocolError: none of these nodes has a finished task.
@@ -70,7 +71,7 @@ class Parents:
         raise ProtocolError(f"{self._step}/{self._path} needs {' or '.join(missing)}, but that task is not done")
 
     def _path_of(self, node: Node, path: str) -> str | None:
-        """Return the index path that a parent in step `node` would have; None if no parent can be in this step.
+        """Return the index path that a parent in step `node` would have, or None if no parent can be in this step.
 
         `path` is the task's own path; for a join, it is the path of the foreach item to look up.
         """
@@ -98,7 +99,7 @@ class Parents:
         return at
 
     def _last_iteration(self, header: str, path: str) -> int | None:
-        """Return the number of a loop's last iteration; None if the loop has not run."""
+        """Return the number of a loop's last iteration, or None if the loop has not run."""
 
         def is_done(number: int) -> bool:
             return self._run.is_done(header, iteration_path(path, number))

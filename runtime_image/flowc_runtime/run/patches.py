@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import base64
 import os
-import pickle
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import FunctionType
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
 
 from flowc_ir import Function
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.typeddict import TypedDict
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
+    import pickle
+
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.user_functions import UserFunction, load_function
 else:  # imported at first use, because the import costs start-up time
+    pickle = LateModule("pickle")
     load_function = LateFunction("flowc_runtime.run.nodes.user_functions:load_function")
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]
@@ -35,9 +37,9 @@ class Patch(TypedDict):
     """The replacement of one step's code.
 
     `kind` is the kind of replacement: `nothing`, a JSON `value`, a `function` of a module, a `file` with a function, or
-    a `pickle` of a value or a function. `what` depends on the kind, in the same order: unused; the value;
-    `MODULE:FUNCTION`; the file's path, optionally with `:FUNCTION`; the pickle as base64 text. `mock` is true if no
-    step's code runs in this run; missing values are then supplied.
+    a `pickle` of a value or a function. `what` depends on the kind: it is unused for `nothing`, the value for `value`,
+    `MODULE:FUNCTION` for `function`, the file's path, optionally with `:FUNCTION`, for `file`, and base64 text for
+    `pickle`. `mock` is true if no step's code runs in this run; missing values are then supplied.
     """
 
     kind: PatchKind
@@ -48,7 +50,7 @@ class Patch(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A patch after its function or value was loaded. If there is neither a function nor a value, the step's code is
+    """A patch whose function or value has been loaded. If there is neither a function nor a value, the step's code is
     skipped.
 
     `is_value` is true if `value` is the replacement; the value may be None. `mock` is copied from the `Patch`. `way` is

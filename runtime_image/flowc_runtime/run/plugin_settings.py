@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import tracker
     from flowc_runtime.run.task import secret_sources
     from flowc_runtime.store.values import picklers
-else:  # imported at first use: only settings that differ from the default need these modules
+else:  # imported at first use: only settings with values other than the default need these modules
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tracker = LateModule("flowc_runtime.run.metrics.tracker")

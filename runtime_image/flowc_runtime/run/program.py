@@ -1,7 +1,7 @@
 """`Program`, the interface between the runtime and user code. A flow class is one kind of program.
 
-The runtime does not import front ends. Instead, a flow object in the user's file defines a method with the name in
-`OPENS`, which returns its program. `metaflow.FlowSpec` has this method, for example.
+The runtime does not import front ends. Instead, a flow object in the user's file, such as a `metaflow.FlowSpec`, has a
+method that returns the flow's program. The constant `OPENS` contains the method's name.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Program(Protocol):
         code in tracebacks."""
         ...
 
-    # -- once in a process
+    # -- methods that are called once in a process
 
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
@@ -88,7 +88,7 @@ class Program(Protocol):
         """Complete the imported code: set the values of configs, and run mutators of user-defined decorators.
 
         Args:
-            configs: config name → value; None for a config without a value.
+            configs: config name → value, or None for a config without a value.
             with_decorators: the decorators that `--with` adds to the class: names and arguments.
 
         Raises:
@@ -108,7 +108,7 @@ class Program(Protocol):
         """
         ...
 
-    # -- once in a run, in the process that starts it
+    # -- methods that are called once in a run, in the process that starts the run
 
     def run_begins(self, run_id: str) -> None:
         """Call the decorators' hooks for the start of a run."""
@@ -118,7 +118,7 @@ class Program(Protocol):
         """Call the decorators' hooks for the end of a run; `error` is None if the run succeeded."""
         ...
 
-    # -- for a task
+    # -- methods that are called for each task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
         """Create the object of a task with this state. The method is also called for each input of a join."""
@@ -145,7 +145,7 @@ class Program(Protocol):
             new: the patch.
 
         Returns:
-            A remark for the task's record about missing values that were supplied; empty if there were none.
+            A remark for the task's record about missing values that were supplied; empty if no value was missing.
         """
         ...
 
@@ -160,11 +160,13 @@ class Program(Protocol):
         ...
 
     def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
-        """Call the decorators' hooks for an attempt's end; `ok`: the attempt succeeded, or its failure was caught."""
+        """Call the decorators' hooks for an attempt's end; `ok` is true if the attempt succeeded or its failure was
+        caught."""
         ...
 
     def lost(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the decorators' hooks for lost earlier attempts, in an attempt that only applies @catch."""
+        """In an attempt that only applies @catch, call the decorators' hooks for earlier attempts whose processes
+        died."""
         ...
 
     def timeout_error(self) -> type[StepTimeout]:
@@ -184,7 +186,7 @@ class Program(Protocol):
         """Before tasks of a step with cards are forked, do once the work that each task would otherwise repeat."""
         ...
 
-    # -- contents of the code
+    # -- methods that return parts of the user code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return the names and values of constants, such as class attributes: readers of runs show them as artifacts.
@@ -202,7 +204,7 @@ class Program(Protocol):
         ...
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of the node's function; None if the node runs no Python function."""
+        """Return the code object of the node's function, or None if the node runs no Python function."""
         ...
 
     def undecorate(self, node: Node) -> None:

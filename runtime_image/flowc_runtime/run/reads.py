@@ -1,4 +1,5 @@
-"""Records the names that a task reads: a resumed run and @cache reuse its results if the values read are unchanged."""
+"""Records the names that a task reads: a resumed run and @cache reuse the task's results if these values are
+unchanged."""
 
 from __future__ import annotations
 

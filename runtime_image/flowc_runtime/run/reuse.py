@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
 
-_AT_ONCE = 1024  # when this number of records is waiting, they are written together
-_LONGEST = 100  # the number of characters of a value in the reason why a step runs again
+_AT_ONCE = 1024  # The number of waiting records at which all of them are written.
+_LONGEST = 100  # The maximum length of a value in the reason why a step runs again.
 
 
 class _OrderFields(TypedDict):
@@ -42,7 +42,7 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the pods of a resumed run need to know to reuse results: the origin run, the step to resume from, and the
+    """The data that the pods of a resumed run need to reuse results: the origin run, the step to resume from, and the
     parameters with new values."""
 
     origin: str
@@ -51,16 +51,16 @@ class Order:
 
     @property
     def text(self) -> str:
-        """This order as text, for an environment variable of the pods.
+        """This object as text, for an environment variable of the pods.
 
-        The text is escaped so that Argo and the kubelet expand nothing in it.
+        The text is escaped, so that neither Argo nor the kubelet expands parts of it.
         """
         text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
     @classmethod
     def of(cls, text: str | None) -> Order | None:
-        """Parse the text of an order; return None if the text is None or empty.
+        """Parse the text of an `Order`; return None if the text is None or empty.
 
         Raises:
             ValueError: the text is not JSON.
@@ -124,7 +124,8 @@ class Reuse:
         """Create the record of a reused task in the new run, and return the task's result.
 
         Args:
-            run: the new run. The record is written by `flush`, or at once if many records are waiting.
+            run: the new run. `flush` writes the record into this run; `take` itself calls `flush` if many records are
+                waiting.
             record: the record that `find` returned.
 
         Raises:
@@ -204,7 +205,8 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            # A record of an old release does not list reads; then a change of any parameter prevents reuse.
+            # A record of an old release does not list the names that the task read; a change of any parameter then
+            # prevents reuse.
             read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:
@@ -249,12 +251,12 @@ class Reuse:
             return None
 
     def _gang_of(self, step: str) -> str | None:
-        """Return the split that starts the gang of a step's tasks; None if the step is not a gang."""
+        """Return the split that starts the gang of a step's tasks, or None if the step is not a gang."""
         before = self._graph.predecessors[step]
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
-        """Return whether all tasks of a gang can be reused: a gang is reused as a whole or not at all."""
+        """Return whether all tasks of a gang can be reused: flowc reuses either all tasks of a gang or none."""
         opened = self._done(split, path)
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
@@ -310,7 +312,7 @@ def _is_file(value: object) -> TypeGuard[FileRecord]:
 
 
 def _digest(value: object) -> str | None:
-    """Return the digest of a parameter's file; None if the value is not a file."""
+    """Return the digest of a parameter's file, or None if the value is not a file."""
     return value["digest"] if _is_file(value) else None
 
 

@@ -1,4 +1,4 @@
-"""The transition of a task: checks its call of `self.next` against the IR, and stores the items of a foreach."""
+"""The transition of a task: checks the step's call of `self.next` against the IR, and stores the items of a foreach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The artifacts of a running task: named in the parents' records, read when first used, stored when the step ends."""
+"""The artifacts of a running task, which are listed in the parents' records, read on first use, and stored when the
+step ends."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ T = TypeVar("T")
 
 
 class NextCall(NamedTuple):
-    """A step's call of `self.next`. `choice`: the target that a switch chose; `gang`: the number of a gang's tasks."""
+    """A step's call of `self.next`. `choice` is the target that a switch chose; `gang` is the number of a gang's
+    tasks."""
 
     steps: tuple[str, ...]
     foreach: str | None = None
@@ -69,9 +71,9 @@ class TaskState:
         self.before_split: Callable[[], Mapping[str, ArtifactRef]] = dict
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
-        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
-        self.place: set[str] = set()  # what code has read about the foreach: "index", "item" or "stack"
-        self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
+        self.seen: set[str] = set() if seen is None else seen  # Inherited artifacts that were read; "*" for all.
+        self.place: set[str] = set()  # The read properties of the foreach: "index", "item", "stack".
+        self.assigned: dict[str, ArtifactRef] = {}  # The artifacts that the step assigned; set by `store`.
         self.read_only = read_only
         self.transition: NextCall | None = None
         self.implied: Mapping[str, object] | None = None  # set if a decorator replaced the step's code
@@ -135,12 +137,12 @@ class TaskState:
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach, or None outside of a foreach."""
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
     def input(self) -> object:
-        """Return the task's item in the innermost foreach; None outside of a foreach."""
+        """Return the task's item in the innermost foreach, or None outside of a foreach."""
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
 
@@ -204,12 +206,12 @@ class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
     Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
-    only one of them. `inputs.NAME` is the input that comes from the step NAME; if several inputs come from this step,
-    the last of them.
+    only one of them. `inputs.NAME` is the input that comes from the step NAME, or the last such input if there are
+    several.
     """
 
-    # Each step name is an attribute. So the names of this class's own attributes cannot be step names, except the
-    # methods of sequences, which a step of the same name hides.
+    # Each step name is an attribute. So no step can have the name of an attribute of this class. Methods of sequences
+    # are the exception: a step of the same name hides such a method.
 
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
         """Create the sequence; `make` is a function from an index to the input.
@@ -246,7 +248,7 @@ class Inputs(Sequence[T]):
         return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> T:
-        if name.startswith(("__", OURS)):  # `copy.copy` reads such names from an object that has no attributes yet
+        if name.startswith(("__", OURS)):  # `copy.copy` reads private names from an object without attributes
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         if (found := self._flowc_named(name)) is not None:
             return found
@@ -261,20 +263,22 @@ class Inputs(Sequence[T]):
         numbers = reversed(range(len(self)))
         return next((self[number] for number in numbers if self._flowc_state(number).step == step), None)
 
-    # -- for the runtime
+    # -- methods that only the runtime calls
 
     def _flowc_state(self, number: int) -> TaskState:
-        """Return the state of an input."""
+        """Return the task state of the input with this index."""
         state = self[number].__dict__[STATE]
         assert isinstance(state, TaskState)
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of the inputs that were already created: an input is created when code uses it."""
+        """Return the task states of the inputs that were already created: an input is created when code first uses
+        it."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:
-        """Return whether the inputs may come from different steps, which code can see without reading an artifact."""
+        """Return whether the inputs may come from different steps: code can observe the steps without reading an
+        artifact."""
         return bool(self._flowc_steps) or len(self._flowc_last) > 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from flowc_ir.late import LateModule
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
+from flowc_runtime.process.process import HAS_PIDFD
 from flowc_runtime.run.plugin_settings import check_plugins
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def doctor_command(
         *_extensions(),
         *_configuration(),
         _store(),
-        _platform("pidfd_open", hasattr(os, "pidfd_open"), "the end of a process is detected by SIGCHLD"),
+        _platform("pidfd_open", HAS_PIDFD, "the end of a process is detected by SIGCHLD"),
         _platform("prctl", sys.platform.startswith("linux"), "only the guardian process can end processes of tasks"),
     ]
     if file is not None:

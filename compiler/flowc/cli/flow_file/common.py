@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from copy import copy
 from typing import TYPE_CHECKING
@@ -14,17 +13,19 @@ from flowc.cli import LazyGroup
 from flowc.cli.options.common import TOP, top
 from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
 from flowc.cli.words.run_help import about_own_flow
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import STORE
 from metaflow import _extensions
 
 if TYPE_CHECKING:
+    import shlex
     from collections.abc import Sequence
 
     from flowc.cli.words.pathspecs import flow_name
 else:  # imported at first use, because the import costs start-up time
+    shlex = LateModule("shlex")
     flow_name = LateFunction("flowc.cli.words.pathspecs:flow_name")
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may also precede the command

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,13 @@ from flowc_runtime.base.config.whereabouts import store_words
 from flowc_runtime.base.contract import RETRY_RUN
 
 if TYPE_CHECKING:
+    import shlex
     import shutil
     from collections.abc import Mapping
 
     from flowc_runtime.store.records.run_store import RunStore
 else:  # imported at first use, because the import costs start-up time
-    shutil = LateModule("shutil")
+    shlex, shutil = LateModule("shlex"), LateModule("shutil")
 
 FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
+from _thread import allocate_lock, get_native_id, start_new_thread  # `threading` would make each fork slower
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, final
@@ -65,20 +65,23 @@ class _Line:
     def __init__(self, what: str) -> None:
         self._what = what
         self._began = time.monotonic()
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._draw, name="flowc-working", daemon=True)
+        self._writing = allocate_lock()  # held while the terminal is written to
+        self._working = allocate_lock()  # held until the work has ended
+        self._drawing = allocate_lock()  # held until the thread has ended
+        self._thread = 0  # the thread's native id
 
     def start(self) -> None:
-        self._thread.start()
+        self._working.acquire()
+        self._drawing.acquire()
+        start_new_thread(self._draw, ())
 
     def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._working.release()
+        self._drawing.acquire()
         # The process may fork after this method. Python warns about a fork while the kernel still has the thread, for
-        # a moment after `join`, so wait until the thread is gone.
+        # a moment after the thread's function has returned, so wait until the thread is gone.
         patience = time.monotonic() + 0.1
-        while os.path.exists(f"/proc/self/task/{self._thread.native_id}") and time.monotonic() < patience:
+        while os.path.exists(f"/proc/self/task/{self._thread}") and time.monotonic() < patience:
             time.sleep(0.001)
 
     def tell(self, what: str, done: int | None, total: int | None) -> None:
@@ -88,21 +91,27 @@ class _Line:
 
     def say(self, text: str) -> None:
         """Write a line of text above the progress line."""
-        with self._lock:
+        with self._writing:
             _write("\r\x1b[2K")
             click.echo(text, err=True)
 
     def _draw(self) -> None:
-        if self._ended.wait(FIRST):
-            return
-        while True:
+        self._thread = get_native_id()
+        try:
+            if not self._working.acquire(timeout=FIRST):
+                self._draw_repeatedly()
+        finally:
+            self._drawing.release()
+
+    def _draw_repeatedly(self) -> None:
+        ended = False
+        while not ended:
             width = shutil.get_terminal_size().columns - 1
             text = f"{self._what} … {time.monotonic() - self._began:.0f} s"
-            with self._lock:
+            with self._writing:
                 _write(f"\r\x1b[2K{text[:width]}")
-            if self._ended.wait(NEXT):
-                _write("\r\x1b[2K")
-                return
+            ended = self._working.acquire(timeout=NEXT)
+        _write("\r\x1b[2K")
 
 
 def _write(text: str) -> None:

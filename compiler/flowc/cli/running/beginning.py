@@ -12,13 +12,13 @@ import atexit
 import os
 import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import Interrupted, heeded
+from flowc_runtime.process.ending import in_main_thread
 from flowc_runtime.run.task.failures import signal_name
 from flowc_runtime.store.backends.local import LocalObjects
 
@@ -132,7 +132,7 @@ def interruptible() -> Iterator[None]:
         SystemExit: a signal arrived; the exit code is 128 + its number.
     """
     global _here
-    if _here is not None or threading.current_thread() is not threading.main_thread():
+    if _here is not None or not in_main_thread():
         yield
         return
     _here = here = _Beginning()

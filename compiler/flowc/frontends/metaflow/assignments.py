@@ -17,15 +17,16 @@ StatementCall: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 
 def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
-    """Return the assignment in a class body that creates a parameter or config, and the call on its right-hand side.
+    """Return the assignment in a class body that creates a parameter or config, and the call on the right-hand side of
+    this assignment.
 
     Args:
-        source: the file; None if it cannot be read.
+        source: the file; None if the file cannot be read.
         line: any line of the assignment.
         owner: the class that has the parameter or config as an attribute.
 
     Returns:
-        None if the class's body has no such assignment, for example for an attribute that a function sets.
+        None if the class's body does not assign the attribute, for example because a function sets it.
     """
     for statement in (each for tree in _definitions(source, owner) for each in tree.body):
         match statement:
@@ -36,7 +37,7 @@ def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
 
 
 def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]:
-    """Return all class definitions with this class's name in a file; a file may define the same name several times."""
+    """Return all definitions of a class in a file; a file may define several classes of the same name."""
     return source.classes_named(owner.__qualname__) if source else ()
 
 
@@ -50,7 +51,7 @@ def span_of(
     """Return the span of the statement that creates a parameter or config, or of one argument of its call.
 
     Args:
-        source: the file; None if it cannot be read.
+        source: the file; None if the file cannot be read.
         creation: the statement and its call, as `call_of` returns them; None if there is no such statement.
         line: the line of the call; it is returned if `creation` is None.
         arguments: the names of the positional arguments of `Parameter` or `Config`, in their order.
@@ -92,7 +93,7 @@ def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
 
 
 def _span(statement: ast.stmt, source: Source) -> Span:
-    """Return the span of a statement; for a class or function, only of its first line."""
+    """Return the span of a statement; for a class or function, return the span of its first line."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return source.header(statement)
     return source.span(statement)

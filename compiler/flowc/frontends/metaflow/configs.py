@@ -1,9 +1,9 @@
 """Read the values of a flow's `Config`s. The front end reads configs first, because decorators and parameters may use
 the values.
 
-A config's value comes from the command line; if it has none there, from the environment (METAFLOW_FLOW_CONFIG and
-METAFLOW_FLOW_CONFIG_VALUE: JSON objects with the configs' names as keys); if it has none there either, from the
-config's default.
+A config's value comes from the command line; if the command line has no value, from the environment
+(METAFLOW_FLOW_CONFIG and METAFLOW_FLOW_CONFIG_VALUE: JSON objects with the configs' names as keys); if the environment
+has no value either, from the config's default.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def read_configs(
 ) -> tuple[IrConfig, ...]:
     """Return the configs of a class with their values.
 
-    Values from the command line have precedence over values from the environment, and both over defaults. A resumed run
-    keeps the configs of the earlier run.
+    Values from the command line have precedence over values from the environment. Defaults have the lowest precedence.
+    A resumed run keeps the configs of the earlier run.
 
     Args:
         cls: the flow's class.
@@ -223,8 +223,8 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and the value as tagged JSON if plain JSON cannot represent it (otherwise
-        an empty text). Return None if no source has a value.
+        """Return the config's value twice: as canonical JSON, and as tagged JSON. The second text is empty if plain
+        JSON can represent the value. Return None if no source has a value.
 
         Raises:
             _FailedError: the value cannot be read.

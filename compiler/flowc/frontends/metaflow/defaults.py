@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def json_value(
     declared: Parameter[object] | None, parameter: IrParameter, value: object, *, texts: bool = False
 ) -> Value:
-    """Convert a value for a run's parameter to JSON. The value None gives None.
+    """Convert a value for a run's parameter to JSON. Return None for the value None.
 
     Args:
-        declared: the parameter in the flow's class; None if the class is not loaded. If it is None, dates are converted
-            with `isoformat`.
+        declared: the parameter in the flow's class; None if the class is not loaded. Without this declaration, dates
+            are converted with `isoformat`.
         parameter: the same parameter in the IR.
         value: the value from Python code or a file.
         texts: whether strings are converted to the parameter's type.

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowc.frontends.source import Source, Sources
-else:  # used only for faults
+else:  # imported at first use: only the report of a fault needs `pkgutil`
     pkgutil = LateModule("pkgutil")
 
 _IMPORTING = frozenset({ast.Attribute, ast.Import, ast.ImportFrom})  # syntax nodes that may use a name of `metaflow`
-_OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
+_OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown name
 
 
 def check_extensions(root: Path, file: str, faults: Faults) -> None:

@@ -24,7 +24,7 @@ class LoadOptions(NamedTuple):
     Attributes:
         with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow; None for the defaults.
-        configs: the sources from which configs get their values; None if there are no sources but defaults.
+        configs: the sources from which configs get their values; None if all configs get their defaults.
         suffixes: endings of file names; files with these endings are packaged in addition to Python files.
     """
 

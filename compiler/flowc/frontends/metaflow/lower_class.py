@@ -92,7 +92,8 @@ def lower_class(
 
     Args:
         name: the qualified name of the class in the flow's file.
-        program: the program with the class. Lowering sets the values of its configs and runs its mutators.
+        program: the program with the class. Lowering sets the values of the class's configs and runs the class's
+            mutators.
         source: the flow's file.
         sources: the files of the package.
         package: the code package, whose digest the IR records.

@@ -17,7 +17,8 @@ _HINT = "mutators run when the flow is checked, compiled or started, and in ever
 
 
 def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, hint: str = _HINT) -> None:
-    """Report a failed mutator at the innermost traceback line in user code; without such a line, at the decorator.
+    """Report a failed mutator at the innermost traceback line in user code. If user code has no line in the traceback,
+    report it at the decorator.
 
     Args:
         error: the failure; `error.__cause__` is the user code's exception, with the traceback.

@@ -70,7 +70,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[UserDecorator, Span]]:
-    if "metaflow.user_decorators.common" not in sys.modules:  # before its import, no user-defined decorator can exist
+    if "metaflow.user_decorators.common" not in sys.modules:  # without this import, no such decorator exists
         return
     from metaflow.user_decorators.common import user_decorators
 

@@ -93,8 +93,8 @@ class _Reader:
         self._check_arguments()
         if not self._check_name():
             return None
-        # The result for a parameter with a fault; it has the parameter's name, which may clash with the name of another
-        # one.
+        # The result for a parameter with a fault. It keeps the parameter's name, so that clashes with other names are
+        # found.
         blank = IrParameter(name=parameter.name, type="str", where=self.where)
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)

@@ -1,4 +1,5 @@
-"""Call the functions that compute the defaults of parameters: once, when a run starts or a flow is compiled.
+"""Call the functions that compute the defaults of parameters. Each function is called once, when a run starts or a flow
+is compiled.
 
 parameter seed: int = <computed>          ->    parameter seed: int = 42
 seed = Parameter("seed", type=int, default=lambda: 42)
@@ -77,8 +78,8 @@ def resolve_defaults(
 
 
 def _configs(flow: Flow) -> ConfigValue | None:
-    """Return the value of `context.configs`: the values of configs, as items and attributes; None if the flow has no
-    configs."""
+    """Return the value of `context.configs`, which has the values of configs as items and attributes; None if the flow
+    has no configs."""
     if not flow.configs:
         return None
     return ConfigValue(config_values(flow.configs))
@@ -101,7 +102,7 @@ def _resolve(
             note=note,
         )
         return parameter
-    if value is None:  # the parameter has no default
+    if value is None:  # the computed default None means that the parameter has no default
         return replace(parameter, computed=False)
     try:
         return replace(parameter, computed=False, default=to_text(json_value(declared, parameter, value)))
@@ -115,7 +116,7 @@ def _resolve(
 def _takes_context(function: Callable[[], object]) -> bool:
     try:
         arguments = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a builtin without a signature
+    except (TypeError, ValueError):  # some builtin functions have no signature
         return False
     kinds = inspect.Parameter
     positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)

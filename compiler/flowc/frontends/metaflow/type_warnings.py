@@ -1,4 +1,4 @@
-"""Warn about types of parameters that do not do what the flow's author may expect.
+"""Warn about types of parameters that do not have the effect that the flow's author may expect.
 
 n = Parameter("n", type=Optional[int])
 
@@ -36,7 +36,8 @@ _HINTS: Final[Mapping[object, str]] = {
 
 
 def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
-    """Return warnings about parameters whose type is only a type hint, and about defaults of another type.
+    """Return warnings about parameters whose type is only a type hint, and about defaults whose type is not the
+    parameter's type.
 
     Args:
         cls: the flow's class.
@@ -53,7 +54,7 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
 
 def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(declared_type)
-    if origin is None or origin is typing.Annotated:  # Annotated[T, …](value) converts like T(value)
+    if origin is None or origin is typing.Annotated:  # `Annotated[T, …]` can be called, and converts a value like `T`
         return
     name = str(declared_type).replace("typing.", "")
     if isinstance(declared_type, GenericAlias):
@@ -74,7 +75,7 @@ def hint_for(declared_type: object) -> str:
 
 
 def _of_default(default: object, parameter: IrParameter, faults: Faults) -> None:
-    """Report a default that is not of the parameter's type: it is converted, so that steps get another value."""
+    """Report a default whose type is not the parameter's type: steps get the converted value instead of the default."""
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return
     recorded = from_text(parameter.default)

@@ -146,7 +146,7 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
     """
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
-    for node in flow.nodes:  # in topological order
+    for node in flow.nodes:  # the nodes are in topological order
         if node.joins is not None:
             split = nodes[node.joins]
             visible[node.id] |= visible[split.id].union(set_here(split))
@@ -168,7 +168,8 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
 
 
 def fault_of_value(uses: Sequence[NameUse], value: object) -> str | None:
-    """Return why the value of a parameter cannot be converted to the annotation of one of its uses; None if it can."""
+    """Return the reason why a parameter's value cannot be converted to the annotation of one of its uses; None if it
+    can be converted."""
     try:
         for use in uses:
             if value is not None and not use.text:
@@ -196,7 +197,7 @@ def parameters_of(
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
         if all(_has_only_own_default(use) for use in uses) and name not in extra:
-            continue  # JSON cannot represent the default, so the function uses its own default
+            continue  # the function uses its own default, because JSON cannot represent it
         found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
         found.setdefault(name, Parameter(name=name, type="any", where=where))
@@ -227,7 +228,8 @@ def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Para
 
 
 def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
-    """Return the parameter type of a value whose uses have the parameter types `kinds`."""
+    """Return one parameter type for a value that is used in several places; `kinds` has the parameter type of each
+    use."""
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds and kinds <= _NUMBERS:
@@ -288,7 +290,7 @@ def _default(use: NameUse) -> str | None:
 
 
 def _json(value: object) -> str | None:
-    """Return a default as canonical JSON; None if JSON cannot represent it."""
+    """Return a default as canonical JSON; None if JSON cannot represent the default."""
     if value is MISSING:
         return None
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_files(nodes: Sequence[Node], faults: Faults) -> None:
-    """Report each file pattern in a step's `get` that cannot match a file in the `put` of any earlier step.
+    """Report each file pattern in a step's `get` that cannot match any file that an earlier step's `put` names.
 
     Args:
         nodes: all nodes of the pipeline.

@@ -32,7 +32,7 @@ else:  # imported at first use: `cloudpickle` for functions that cannot be impor
 
 
 class FunctionError(HintedError):
-    """A function cannot be found, or it can neither be imported nor pickled; the message says why."""
+    """A function cannot be found, or it can neither be imported nor pickled; the message contains the reason."""
 
 
 class Found(NamedTuple):
@@ -66,14 +66,14 @@ class FunctionReferences:
         return Found(function, code)
 
     def find_reducer(self, given: object) -> Found:
-        """Return a reducer: a function, its dotted path, the name of a builtin, or a lambda as text.
+        """Return the reducer that is given as a function, its dotted path, the name of a builtin, or a lambda as text.
 
         Raises:
             FunctionError: `given` has none of these forms, or the function cannot be found.
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
-                code = eval(given, {})  # the text is the user's code, like a lambda in the pipeline's file
+                code = eval(given, {})  # safe: the text is the user's own code, like a lambda in the pipeline's file
             except Exception as error:
                 raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
             return self.find(code)
@@ -96,7 +96,7 @@ class FunctionReferences:
             name, number = f"{base}_{number}", number + 1
         try:
             self.pickles[name] = cloudpickle.dumps(code)
-        except Exception as error:  # an object in its closure that cannot be pickled may raise anything
+        except Exception as error:  # an object in the function's closure may raise any exception when it is pickled
             raise FunctionError(
                 f"{own} is not a function of a module, and cannot be pickled: {error}",
                 "define it by `def` at the top level of a module",
@@ -123,13 +123,14 @@ def _reference(code: UserFunction) -> tuple[str, str]:
 
 
 def main_file() -> tuple[str, str] | None:
-    """Return the running program's import root, and its file relative to the root; None if it has no file."""
+    """Return the running program's import root, and the program's file relative to this root; None if the program has
+    no file."""
     main = sys.modules["__main__"]
     file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not os.path.isfile(file):
         return None
     path = os.path.abspath(file)
-    spec = getattr(main, "__spec__", None)  # not None under `python -m pkg.module`
+    spec = getattr(main, "__spec__", None)  # `__spec__` is not None under `python -m pkg.module`
     place = package_place(spec.name, path) if spec is not None else None
     return place or (os.path.dirname(path), os.path.basename(path))
 
@@ -167,13 +168,13 @@ def _imported(module: str) -> object:
         near = closest(module, _modules_near(module))
         hint = did_you_mean(near) if near else "name a module beside the pipeline, or an installed one"
         raise FunctionError(f"cannot import {module}: {error}", hint) from None
-    except (Exception, SystemExit) as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # importing the user's module may raise any exception
         where = f" ({place})" if (place := raised_at(error)) else ""
         raise FunctionError(f"importing {module} failed: {describe(error)}{where}", "mend the module") from None
 
 
 def _modules_near(module: str) -> list[str]:
-    """Return the dotted names of the modules beside a module that was not found, for a hint."""
+    """Return, for a hint, the dotted names of the modules in the package in which a module was not found."""
     package, _, _ = module.rpartition(".")
     try:
         places = getattr(sys.modules.get(package), "__path__", ()) if package else sys.path[:1]

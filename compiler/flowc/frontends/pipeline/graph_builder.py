@@ -1,9 +1,9 @@
 """Builds the nodes of a pipeline: each step becomes one or more nodes of the IR. Steps are built from the last to the
-first, so that each one knows the node that follows it.
+first, because each step's node refers to the node that follows it.
 
 A task becomes one node. A map becomes a node with a foreach and a join, both without code; parallel branches become a
-split and a join. A condition, and the end of a loop, become a node with a switch. A node without code is then merged
-into the task before it, if this task leads only to the node and no other task leads to it.
+split and a join. A condition, and the end of a loop, become a node with a switch. Finally, a node without code is
+merged into the preceding task, if this task leads only to the node and no other task leads to the node.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class GraphBuilder:
         return tuple(reducers)
 
     def _parallel(self, step: Parallel, level: Level) -> NodeId:
-        if len(step.branches) == 1:  # one branch needs no join
+        if len(step.branches) == 1:  # a single branch needs no join
             ((key, only),) = step.branches.items()
             inner = replace(level, exit=level.then, around=(*level.around, step.name), at=(*level.at, key))
             first = self._sequence(only, inner)
@@ -247,8 +247,8 @@ class GraphBuilder:
         return self._guarded(step, level, name)
 
     def _guarded(self, step: Step, level: Level, first: NodeId) -> NodeId:
-        """Add a node that checks the value on which a composite step depends, such as the list of a map, before the
-        step runs. The handler of failures then also handles a wrong value. Return the first node."""
+        """Add a node before a composite step that checks the value on which the step depends, such as the list of a
+        map. The step's handler of failures therefore also handles a wrong value. Return the first node."""
         if level.failure is None:
             return first
         name = self._names.take(*level.around, f"{step.name}_check")
@@ -262,7 +262,7 @@ class GraphBuilder:
         inner = replace(level, then=check, exit=check, around=(*level.around, step.name), at=(*level.at, BRANCH))
         first = self._sequence(step.branch, inner)
         assert first is not None
-        assert level.then is not None  # not None: a pipeline that ends with a loop gets a last node (`needs_end`)
+        assert level.then is not None  # a pipeline that ends with a loop gets a last node (`needs_end`)
         self._check_break(step, set_between(self._nodes, first, check))
         limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
         following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
@@ -281,8 +281,8 @@ class GraphBuilder:
         )
 
     def _inside(self, join: NodeId, step: Step, level: Level, key: object) -> Level:
-        """Return the `Level` of branches that end in the node `join`; if failures are handled, this node also runs
-        after a failed step of a branch."""
+        """Return the `Level` (the following nodes) for branches that end in the node `join`. If failures are handled,
+        this node also runs after a failed step of a branch."""
         failure = join if level.failure is not None else None
         return Level(join, join, failure, (*level.around, step.name), (*level.at, key))
 

@@ -81,7 +81,7 @@ def leaving(level: Level) -> Transition:
     """
     if level.failure is None:
         return goto(level.then)
-    assert level.then is not None  # not None: a pipeline that handles failures gets a last node (`needs_end`)
+    assert level.then is not None  # a pipeline that handles failures gets a last node (`needs_end`)
     if level.then == level.failure:  # the next node is a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

@@ -150,7 +150,7 @@ def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults)
 
 
 def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
-    """Return the package with more files."""
+    """Return a copy of the code package with these files added."""
     if not more:
         return package
     packed = pack(package.root, {**dict(package.files), **dict(more)}.items())

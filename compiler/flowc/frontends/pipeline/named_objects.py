@@ -83,7 +83,7 @@ def as_pipeline(value: object) -> BasePipeline | None:
         case FunctionType() | BuiltinFunctionType():
             step = PythonTask(name=value.__name__, function=value, returns=[pickled(RESULT)])
             pipeline = Pipeline(steps=[step], name=value.__name__, description=(value.__doc__ or "").strip())
-            if isinstance(value, FunctionType):  # errors about this step then show the line of the function
+            if isinstance(value, FunctionType):  # errors about this step show the line of the function
                 code = getattr(unwrap(value), "__code__", value.__code__)
                 step.place = pipeline.place = WrittenAt(code.co_filename, code.co_firstlineno)
             return pipeline
@@ -98,13 +98,13 @@ def _has_classes(values: Mapping[str, object]) -> bool:
 
 
 def _pipelines(values: Mapping[str, object]) -> dict[str, BasePipeline]:
-    """Return the pipelines of a module by variable name, without pipelines that are branches of another pipeline."""
+    """Return the pipelines of a module by variable name, without pipelines that are inside another pipeline."""
     found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
     return {name: value for name, value in found.items() if not _is_part(value, found.values())}
 
 
 def _called(name: str, values: Mapping[str, object]) -> BasePipeline | None:
-    """Return the pipeline whose flow is called `name`; None if there is none."""
+    """Return the pipeline whose flow is called `name`; None if no pipeline has this name."""
     for value in values.values():
         if isinstance(value, (BasePipeline, BaseJob, UserTask)):
             pipeline = as_pipeline(value)
@@ -114,7 +114,7 @@ def _called(name: str, values: Mapping[str, object]) -> BasePipeline | None:
 
 
 def _is_part(pipeline: BasePipeline, others: Collection[BasePipeline]) -> bool:
-    """Return whether a pipeline is a branch of another pipeline."""
+    """Return whether a pipeline is inside another pipeline, as a branch or as a handler of failures."""
     return any(pipeline in other.inner() for other in others if other is not pipeline)
 
 

@@ -19,7 +19,7 @@ class NodeNames:
         self._taken: set[str] = set()
 
     def take(self, *texts: str) -> str:
-        """Return a name for a node that no other node has.
+        """Return a unique name for a node.
 
         Args:
             texts: the names of the steps that contain the node, outermost first, and the node's own name last. If the

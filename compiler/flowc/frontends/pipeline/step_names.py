@@ -1,4 +1,4 @@
-"""Chooses the node name of each step of a pipeline. Outer steps come first, so that they keep their own names."""
+"""Chooses the node name of each step of a pipeline. Outer steps are named first, so that they keep their own names."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def names_of_steps(pipeline: BasePipeline, names: NodeNames) -> dict[Position, s
 
 
 def _inside(step: Step) -> Iterator[tuple[object, tuple[str, ...], BasePipeline]]:
-    """For each pipeline inside a step, yield three values: its key, a tuple of the names to put before the names of its
-    steps, and the pipeline itself. For a parallel step with several branches, the tuple has the name of the branch;
-    otherwise it is empty.
+    """For each pipeline inside a step, yield the pipeline's key, a tuple of prefixes for the names of the pipeline's
+    steps, and the pipeline itself. For a parallel step with several branches, the tuple of prefixes has the name of the
+    branch; otherwise it is empty.
     """
     match step:
         case Map() | Loop():

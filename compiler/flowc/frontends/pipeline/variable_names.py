@@ -15,8 +15,8 @@ _PLAIN = ("pipeline", "pipe", "p", "self")
 
 
 def name_in_program(pipeline: BasePipeline) -> str:
-    """Return the name of the user's variable that holds a pipeline; empty if there is none, or only one with a general
-    name such as `pipeline`."""
+    """Return the name of the user's variable that holds a pipeline. The result is empty if no variable holds it, or
+    only a variable with a general name such as `pipeline`."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OURS):
         frame = frame.f_back

@@ -80,7 +80,7 @@ class Calls:
                 self._code.expression(body, scope)
             case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._lookup.find(
                 self._lookup.name(function, scope), scope
-            ):  # a call of a generic class, such as Box[int](…)
+            ):  # the call of a generic class with type arguments, such as Box[int](…)
                 self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
             case function:
                 self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
@@ -98,8 +98,8 @@ class Calls:
             self._findings.add(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """Examine the functions that are defined inside a user function: it may return them, and its caller may then
-        call them."""
+        """Examine the functions that are defined inside a user function, because the user function may return them to a
+        caller that calls them."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._code.body(inner, CodeScope(home))
@@ -171,7 +171,8 @@ class Calls:
             self._findings.add(function, scope, f"calls {ast.unparse(function)}")
 
     def _judge_creation(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
-        """Judge the creation of an object of a class in user code: this may run its constructor and its operators."""
+        """Judge the creation of an object of a class in user code: the creation may run the class's constructor and
+        operators."""
         for parent, where in self._lookup.family(definition, CodeScope(home)):
             inside = CodeScope(where, self_class=parent)
             for base in parent.bases:

@@ -78,14 +78,15 @@ class _Examination:
         self._calls = Calls(self._lookup, self._findings, self)
 
     def purity(self, imported: tuple[str, ...]) -> Purity:
-        """Return the findings and these imported names as a `Purity`."""
+        """Return a `Purity` with the findings of the examination and these imported names."""
         harms, environment = dict.fromkeys(self._findings.harms), dict.fromkeys(self._findings.environment)
         return Purity(tuple(harms), tuple(environment), imported)
 
     def top_level(self, module: Module) -> None:
         """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # the same dict: the module's functions also know names that `_alias` adds
+        # Both share one dict, so that the module's functions also see the names that `_alias` adds.
+        scope.imported = module.imported
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)
@@ -152,8 +153,8 @@ class _Examination:
                     self._calls.judge_call(node, scope)
 
     def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: CodeScope) -> None:
-        """Record an assignment that gives an imported object another name; a later call of this name calls the
-        object."""
+        """Record an assignment that gives an imported object another name, so that a later call of this name is judged
+        like a call of the object."""
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue
@@ -178,7 +179,8 @@ class _Examination:
                 self.body(method, CodeScope(home, self_class=parent))
 
     def _decorators(self, decorators: Sequence[ast.expr], scope: CodeScope) -> None:
-        """Judge the calls of decorators. The result of a decorator with arguments is called, too."""
+        """Judge the calls of decorators. A decorator with arguments makes two calls: Python also calls the decorator's
+        result."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
                 self._calls.judge_call(decorator, scope)

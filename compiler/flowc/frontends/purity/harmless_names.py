@@ -97,14 +97,14 @@ SEEDED = frozenset({
 # Name → arguments; the call is harmless only without these arguments.
 EXCEPT_WITH = {"logging.basicConfig": frozenset({"filename"})}
 
-# Functions (and, below, methods) that call one of their arguments; this call is examined, too.
+# Functions (and, below, methods) that call one of their arguments; the call of the argument is examined, too.
 CALLING_FIRST = frozenset({
     "builtins.filter", "builtins.iter", "builtins.map", "collections.defaultdict", "functools.reduce",
     "itertools.dropwhile", "itertools.filterfalse", "itertools.starmap", "itertools.takewhile",
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# Each of these creates a class, and calling the created class is harmless too.
+# Each of these functions creates a class, and calling the created class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
 # These functions store or return the functions that are passed to them, without calling them.

@@ -43,8 +43,8 @@ class Lookup:
         self.properties = {name for name, found in self.methods.items() if any(_is_property(f) for f, _, _ in found)}
 
     def name(self, node: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name to which an expression resolves, such as `numpy.random.rand`; None if it does not
-        resolve to a name."""
+        """Return the dotted name to which an expression resolves, such as `numpy.random.rand`; None if the expression
+        does not resolve to a name."""
         match node:
             case ast.Name(id=name):
                 return self._local(name, scope)
@@ -80,7 +80,7 @@ class Lookup:
         return f"builtins.{name}" if hasattr(builtins, name) else None
 
     def is_value(self, function: ast.Attribute, scope: CodeScope) -> bool:
-        """Return whether `function` is a method of a value, rather than a function of a library's module or class."""
+        """Return whether `function` is a method of a value, and not a function in a library's module or class."""
         root: ast.expr = function
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -106,7 +106,7 @@ class Lookup:
             return []
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
-        if short in home.imported and home.imported[short] != name:  # the module only re-exports the name
+        if short in home.imported and home.imported[short] != name:  # another module defines the name
             return self.find(home.imported[short], CodeScope(home))
         return []
 
@@ -119,7 +119,8 @@ class Lookup:
                     yield from self.family(parent, CodeScope(home))
 
     def decorator_name(self, decorator: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name of a decorator without its arguments; None if it does not resolve to a name."""
+        """Return the dotted name of a decorator without its arguments; None if the decorator does not resolve to a
+        name."""
         return self.name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
     def is_validator(self, method: FunctionNode, scope: CodeScope) -> bool:

@@ -26,7 +26,7 @@ class Module(NamedTuple):
     stars: tuple[str, ...]
     functions: dict[
         str, list[FunctionNode]
-    ]  # all definitions of a name, since only the execution decides which one is used
+    ]  # all definitions of a name, because only the execution decides which definition is used
     classes: dict[str, list[ast.ClassDef]]
 
 
@@ -98,7 +98,7 @@ def imports(module: Module) -> Iterator[str]:
 
 
 def loaded_imports(name: str, file: str, source: str) -> list[str]:
-    """Return the dotted names that a module imports anywhere: also in functions, and with `import_module`.
+    """Return all dotted names that a module imports, including imports in functions and calls of `import_module`.
 
     Args:
         name: the dotted name of the module.

@@ -71,7 +71,7 @@ class DagReader:
         self._faults = objects.faults
 
     def read(self, root: Keyed, name: str) -> Pipeline | None:
-        """Return the pipeline of a file; None if it has faults, which are reported.
+        """Return the pipeline of a file; None if the file has faults, which are reported.
 
         Args:
             root: the content of the file.
@@ -109,7 +109,7 @@ class DagReader:
     # -- one step ------------------------------------------------------------------------------------------------------
 
     def _step(self, key: Scalar, tree: Tree) -> _DagStep | None:
-        """Read a step; None if its kind cannot be determined, which is reported."""
+        """Read a step. Return None if the step's kind cannot be determined, which is reported."""
         what = f"step '{key.text}'"
         if not isinstance(tree, Keyed):
             add_wrong(tree, what, "a mapping with type and next", self._faults)
@@ -204,8 +204,8 @@ class DagReader:
         around: frozenset[str],
         about: Mapping[str, object] | None = None,
     ) -> Pipeline | None:
-        """Build the pipeline of the steps from `start` on. In a handler of failures, `around` has the names of the
-        steps outside of the handler; the handler must not lead back to them.
+        """Build the pipeline whose first step is `start`. In a handler of failures, `around` has the names of the steps
+        outside of the handler; the handler must not lead back to them.
         """
         line: list[_DagStep] = []
         link: Scalar | None = start

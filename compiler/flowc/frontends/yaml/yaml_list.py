@@ -34,7 +34,7 @@ class ListReader:
         self._faults = objects.faults
 
     def read(self, root: Keyed, name: str) -> Pipeline | None:
-        """Return the pipeline of a file; None if it has faults, which are reported.
+        """Return the pipeline of a file; None if the file has faults, which are reported.
 
         Args:
             root: the content of the file.
@@ -112,7 +112,7 @@ class ListReader:
         return self._objects.make(ShellTask, {"command": work, **task}, tree.span)
 
     def _add_kinds(self, tree: Keyed, what: str, kinds: list[Scalar]) -> None:
-        """Report a step that has no key of `LIST_KINDS`, or several of them: the key is the step's kind."""
+        """Report a step that does not have exactly one key of `LIST_KINDS`, which determines the step's kind."""
         if kinds:
             first, second = kinds[:2]
             message = f"{what} has both '{first.text}' and '{second.text}'"
@@ -176,14 +176,15 @@ class ListReader:
 
 @final
 class _Names:
-    """The names of the steps of one list. A step without a name in the file gets one from its function or command."""
+    """The names of the steps of one list. A step without a name in the file gets the name of its function or
+    command."""
 
     def __init__(self, items: list[Tree]) -> None:
         names = (item.get("name") for item in items if isinstance(item, Keyed))
         self._taken = Counter(name.text for name in names if isinstance(name, Scalar))
 
     def take(self, step: Keyed, kind: str) -> str:
-        """Return the name of a step: the name in the file, else a name that no other step of the list has."""
+        """Return the name of a step: the name in the file, otherwise a generated name, which is unique in the list."""
         name = step.get("name")
         if isinstance(name, Scalar) and name.text:
             return name.text

@@ -39,7 +39,7 @@ def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = 
 
     Args:
         path: the YAML file.
-        root: the root directory of the pipeline's code; None to search for it.
+        root: the root directory of the pipeline's code; None to search for the root.
         suffixes: endings of file names; files with these endings are packaged in addition to Python files.
 
     Returns:
@@ -61,7 +61,7 @@ def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = 
 
 
 def _read(path: Path, faults: Faults) -> BasePipeline | None:
-    """Return the pipeline of a file; None if it has faults, which are reported."""
+    """Return the pipeline of a file; None if the file has faults, which are reported."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

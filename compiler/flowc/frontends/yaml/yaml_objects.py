@@ -1,5 +1,5 @@
-"""Creates objects of `flowc.pipeline` with their places in a YAML file. The readers of both forms of YAML pipelines
-(`yaml_list` and `yaml_dag`) use this module."""
+"""Creates objects of `flowc.pipeline`, and records for each object where the YAML file defines it. The readers of both
+forms of YAML pipelines (`yaml_list` and `yaml_dag`) use this module."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _Made = TypeVar("_Made", bound=Fields)
 
 @final
 class YamlObjects:
-    """Creates objects of `flowc.pipeline`. After the first fault no object is created: faults are only collected.
+    """Creates objects of `flowc.pipeline`. After the first fault, further faults are collected, but no more objects are
+    created.
 
     Args:
         faults: collects the faults.
@@ -38,7 +39,7 @@ class YamlObjects:
         self._file = file
 
     def place(self, span: Span) -> WrittenAt:
-        """Convert a span of the YAML file to the place of an object."""
+        """Convert a span of the YAML file to the place at which an object is written."""
         return WrittenAt(self._file, span.line, span.column, span.width)
 
     def make(

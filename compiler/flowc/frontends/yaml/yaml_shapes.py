@@ -22,7 +22,7 @@ class YamlShape(Protocol):
     """The shape (type) of a value in a YAML pipeline."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> object:
-        """Return the value. A faulty value is reported; the result must then not be used.
+        """Return the value. A faulty value is reported; its result must not be used.
 
         Args:
             tree: the value in the file.
@@ -56,7 +56,8 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
 @final
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string that is not empty; if `words` is given, one of these words. `meant` describes the string for hints."""
+    """A string that is not empty. If `words` is given, the string must be one of these words. `meant` describes the
+    string for hints."""
 
     words: tuple[str, ...] = ()
     meant: str = "a string that is not empty"
@@ -264,8 +265,8 @@ class Either:
 @final
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """The steps inside a step; the reader of the pipeline's form (a list or `dag:`) reads them later. `name` is the
-    name of these steps' definition in the JSON Schema.
+    """A value that contains the inner steps of a step. The reader of the pipeline's form (a list or `dag:`) reads the
+    inner steps later. `name` is the name of their definition in the JSON Schema.
     """
 
     name: str

@@ -90,7 +90,7 @@ def described(tree: Tree) -> str:
 
 
 def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
-    """Parse a YAML file; return None if it is invalid or empty, which is reported.
+    """Parse a YAML file. Return None if the file is invalid or empty, which is reported.
 
     Args:
         text: the text of the file.
@@ -276,5 +276,5 @@ _SURPRISES: Final = {
 def _octal(text: str) -> str:
     try:
         return f"the octal number {int(text, 8)} in YAML 1.1, and {int(text)} in YAML 1.2"
-    except ValueError:  # a digit in the text is not octal, as in 089
+    except ValueError:  # a digit in the text is not octal, for example in 089
         return f"a string in YAML 1.1, and the number {int(text)} in YAML 1.2"

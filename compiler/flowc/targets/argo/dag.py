@@ -44,7 +44,7 @@ class Dag:
         self._tasks: dict[str, m.DAGTask] = {}
 
     def run(self, blocks: Series) -> list[m.DAGTask]:
-        """Return the tasks of the series, including the tasks of the blocks inside it."""
+        """Return the tasks of a series (a sequence of blocks), including the tasks of inner blocks."""
         self._series(blocks, [])
         return list(self._tasks.values())
 
@@ -82,8 +82,8 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """Add the switch and its arms; an arm starts only if the switch chooses it. Return the terms for the next
-        block."""
+        """Add the switch and its arms; an arm starts only if the switch chooses it. Return the terms of `depends` for
+        the next block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False

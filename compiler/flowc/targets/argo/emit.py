@@ -128,7 +128,8 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _is_block(text: str) -> bool:
-    # YAML readers disagree about a last line that has only blanks; a block represents every other text exactly.
+    # A literal block represents a text exactly, unless the last line has only blanks: YAML readers disagree about such
+    # a line.
     return _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
 
 

@@ -1,7 +1,8 @@
 """The models of the installed Hera: `m.Template` is the class `hera.workflows.models.Template`.
 
-The classes are read without pydantic (`hera/model_source.py`). If Hera's source contains something unknown, the models
-are imported with pydantic instead: this gives the same manifests but takes ten times as long (docs/adr/0034-hera.md).
+The classes are read without pydantic (`hera/model_source.py`). If Hera's source contains a construct that flowc does
+not support, the models are imported with pydantic instead: this gives the same manifests but takes ten times as long
+(docs/adr/0034-hera.md).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _postpone() -> None:
     """Put the package into `sys.modules` as a module that runs its `__init__` at the first access to an attribute."""
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
-        return  # the following import reports the missing module
+        return  # the import that follows reports the missing module
     package = importlib.util.module_from_spec(spec)
 
     def execute(name: str) -> object:

@@ -49,8 +49,8 @@ class Lowering:
         )
 
     def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
-        # failFast would only mark the DAG as failed earlier: with and without it, running tasks and other branches
-        # continue.
+        # failFast would only mark the DAG as failed earlier. Running tasks and other branches continue with and without
+        # failFast.
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
     def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
@@ -139,7 +139,7 @@ class Lowering:
         return self._steps[node].name
 
     def path(self, node: NodeId, place: TemplatePlace) -> str:
-        """Return the index path of a task of this step, if a template at this place calls the task."""
+        """Return the index path (such as `0.3`) of a task of this step, if a template at this place calls the task."""
         return place.path(self._scopes[node])
 
 

@@ -1,6 +1,6 @@
-"""The place of tasks in a template: what the template needs to know to compute the index paths of its tasks (such as
-`0.3` for item 3 of a foreach). It consists of the index path that the template gets as input, and the loops around the
-tasks."""
+"""The place of tasks in a template: the information from which the template computes the index paths of its tasks (such
+as `0.3` for item 3 of a foreach). A place consists of the index path that the template gets as input, and the loops
+around the tasks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ROOT_PATH = "0"
 @dataclass(frozen=True, slots=True)
 class Round:
     """A loop around a place: `header` is the loop's first step, `template` is the loop's template. The template runs
-    several iterations and gets the number of the first one as input; the place is `offset` iterations after the first
-    one.
+    several iterations and gets the number of the first of them as input; the place is `offset` iterations after this
+    first iteration.
     """
 
     header: NodeId
@@ -46,8 +46,8 @@ class TemplatePlace:
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """Return the index path of a task; `scopes` are the foreach, gangs and loops around the task's step. The path
-        may contain expressions of Argo."""
+        """Return the index path of a task, such as `0.3`; `scopes` are the foreach, gangs and loops around the task's
+        step. The path may contain expressions of Argo."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 

@@ -21,7 +21,8 @@ PATIENCE: Final = 3
 
 
 def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[int]]:
-    """Return the layers with their places in an order in which few lines cross, never more than in the given order.
+    """Return the layers with their places in an order in which few lines cross. The number of crossings is never larger
+    than in the given order.
 
     For each place, `below` has its neighbours in the next layer, and `above` has its neighbours in the previous layer.
     """

@@ -122,11 +122,11 @@ class _Layout:
         self.weights = [_BOX] * len(sizes)
         self.below: list[list[int]] = [[] for _ in sizes]
         self.above: list[list[int]] = [[] for _ in sizes]
-        self.via: dict[tuple[int, int], list[int]] = {}  # the places of each line, without its boxes
+        self.via: dict[tuple[int, int], list[int]] = {}  # the places of each line, without the boxes at its ends
         # for each long line that ends at another line: the line that it joins
         self.into: dict[tuple[int, int], tuple[int, int]] = {}
         self._add_long_lines()
-        self.columns = self._columns()  # by the box to which their lines lead back
+        self.columns = self._columns()  # the columns, by the box to which their lines lead back
 
     def _order(self) -> list[int]:
         """Return the boxes in topological order, ignoring lines that lead back."""

@@ -88,7 +88,8 @@ def picture_of(analysis: Analysis) -> FlowPicture:
 
 
 def printable(text: str) -> str:
-    """Return the text in printable form: white space becomes one blank, other unprintable characters become `�`."""
+    """Return the text in printable form: each run of white space becomes one blank, and each other unprintable
+    character becomes `�`."""
     return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
 
 

@@ -76,8 +76,8 @@ def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence
     neighbours is at least their distance in `offsets`.
 
     If the offsets are subtracted from the positions, the condition only says that the results are in ascending order.
-    For this problem there is the pool-adjacent-violators algorithm: it merges positions in the wrong order into pools
-    with one mean.
+    The pool-adjacent-violators algorithm solves this problem: it merges positions in the wrong order into pools, whose
+    positions share one mean.
     """
     pools: list[tuple[float, float, int]] = []  # for each pool: its weight, its mean, and its number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):

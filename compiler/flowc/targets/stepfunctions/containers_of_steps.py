@@ -48,8 +48,8 @@ def variables(pairs: dict[str, str]) -> list[JsonObject]:
 
 
 def task_command(step: str, path: str) -> str:
-    """Return a JSONata expression of the command that makes one attempt of a task; `path` is the expression of the
-    task's index path."""
+    """Return a JSONata expression of the command that makes one attempt of a task; `path` is the JSONata expression of
+    the task's index path, such as `0.3`."""
     words = [*contract.COMMAND, *contract.task_arguments(step, "PATH", "RETRY")]
     shown = {"PATH": path, "RETRY": "$string($states.input.retry)"}
     return expression(f"[{', '.join(shown.get(word) or quoted(word) for word in words)}]")

@@ -40,6 +40,6 @@ INPUT = expression("$states.input")
 
 
 def path_of(counters: Sequence[str]) -> str:
-    """Return the expression of a task's index path. `counters` names the fields of the input that hold the iteration
-    numbers of the loops around the task."""
+    """Return the JSONata expression of a task's index path, such as `0.3`. `counters` names the fields of the input
+    that hold the iteration numbers of the loops around the task."""
     return " & ".join(["$states.input.path", *(f"'~' & $string($states.input.{counter})" for counter in counters)])

@@ -96,8 +96,8 @@ class _Machine:
         return {"StartAt": begin, "States": states}
 
     def _following(self, node: Node) -> tuple[NodeId, ...]:
-        """Return the steps that follow in the same graph of states. For a step that splits the flow, this is the
-        split's join, because the steps between are in other graphs of states."""
+        """Return the steps that follow a step in the same graph of states. After a step that splits the flow, the
+        split's join follows, because the steps between the split and the join are in other graphs of states."""
         if isinstance(node.next, Branch | Foreach | Gang):
             return (self._analysis.join_of[node.id],)
         return targets(node.next)

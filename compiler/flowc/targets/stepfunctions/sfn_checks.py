@@ -147,8 +147,8 @@ def _resource_problems(node: Node, settings: MachineSettings) -> Iterator[tuple[
 
 
 def _check_size(flow: Flow, node: Node, settings: MachineSettings, faults: Faults) -> None:
-    """Check the size of the environment variables with which the step's state starts the container, in addition to the
-    container's definition."""
+    """Check the size of the environment variables that the step's state adds to the variables in the container's
+    definition."""
     values = step_environment(flow, node, settings)
     size = sum(len(f"{name}{value}".encode("utf-8", "surrogatepass")) for name, value in values.items()) + _ROOM
     if size > MAX_OVERRIDES:

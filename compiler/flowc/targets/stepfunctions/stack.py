@@ -63,7 +63,7 @@ def stack(analysis: Analysis, settings: MachineSettings, digest: str) -> JsonObj
 
 
 def _definition_names(flow: Flow, settings: MachineSettings) -> dict[str, str]:
-    """Return the name of the container definition for each image; the first image is the one in the settings."""
+    """Return the name of the container definition for each image; the first image is the image of the settings."""
     images = [settings.image, *(node.kubernetes.image for node in flow.nodes if node.kubernetes)]
     distinct = dict.fromkeys(image for image in images if image)
     return {image: f"Containers{at + 1}" for at, image in enumerate(distinct)}

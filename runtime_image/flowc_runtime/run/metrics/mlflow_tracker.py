@@ -47,16 +47,16 @@ if TYPE_CHECKING:
         Param: Callable[[str, str], object]
 
 
-_METRICS: Final = 1000  # the maximum number of points in a request to MLflow
-_PARAMETERS: Final = 100  # the maximum number of parameters in a request to MLflow
+_METRICS: Final = 1000  # The maximum number of points in a request to MLflow.
+_PARAMETERS: Final = 100  # The maximum number of parameters in a request to MLflow.
 _STATUS: Final[Mapping[EndState, str]] = {
     "succeeded": "FINISHED",
     "failed": "FAILED",
     "interrupted": "KILLED",
     "killed": "KILLED",
 }
-_REFUSED: Final = late_pattern(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
-_LONGEST: Final = 250  # MLflow's limit for the characters of a name
+_REFUSED: Final = late_pattern(r"[^/\w.\- :]")  # Characters that MLflow does not allow in names.
+_LONGEST: Final = 250  # MLflow's limit for the characters of a name.
 # By default MLflow repeats a failed request for minutes. The time is limited, because a run waits for its tracker.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 

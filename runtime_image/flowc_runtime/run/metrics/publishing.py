@@ -1,8 +1,8 @@
 """The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for the tracker.
 
 Each line of its input is a JSON object: first a `PublishOrder`, then a `PublishMessage` for each task that has ended
-and for the end of the run. If the input ends without a message about the end of the run, the writer of the input was
-killed, or another process sends the run's end (`partial`). After a failure, the process prints one line.
+and for the end of the run. The input may end without a message about the end of the run: either its writer was killed,
+or another process reports the end of the run to the tracker (`partial`). After a failure, the process prints one line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ COMMAND: Final = (
 
 
 class PublishOrder(TypedDict):
-    """The first line: the setting `tracker`, the store, the run, and whether another process sends the run's end."""
+    """The first line of the input: the setting `tracker`, the store, the run, and whether another process reports the
+    run's end."""
 
     tracker: str
     store: str
@@ -49,7 +50,8 @@ class PublishOrder(TypedDict):
 
 
 class PublishMessage(TypedDict, total=False):
-    """A further line: a task that has ended (step, path, attempt); or, for the end of the run, its state and time."""
+    """A later line of the input: a task that has ended (step, path, attempt), or the end of the run (state and
+    time)."""
 
     task: tuple[str, str, int]
     end: EndState
@@ -59,7 +61,7 @@ class PublishMessage(TypedDict, total=False):
 def main() -> int:
     """Read the input and send the metrics. Return the exit code: 1 after a failure, which is printed."""
     out = os.dup(1)
-    with open(os.devnull, "w") as nothing:  # discards progress that trackers print
+    with open(os.devnull, "w") as nothing:  # stdout is discarded, because trackers print their progress to it
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
     order = cast("PublishOrder", next(lines))  # the parent process wrote the order, so its shape is not checked
@@ -98,10 +100,10 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
-    """Yield the lines of a descriptor until it ends.
+    """Yield the lines that are read from a file descriptor until its end.
 
-    Hazard: do not use a buffered stream such as `sys.stdin`. A thread may wait here when the interpreter ends, and the
-    interpreter aborts if such a thread holds the stream's lock.
+    Hazard: do not use a buffered stream such as `sys.stdin`. When the interpreter ends, a thread may still wait in this
+    function, and the interpreter aborts if that thread holds the lock of a buffered stream.
     """
     rest = b""
     while data := os.read(descriptor, _CHUNK):
@@ -146,7 +148,7 @@ def _text(value: object) -> str:
 
 
 def _metrics(run: RunStore, message: PublishMessage) -> Iterator[TrackedMetric]:
-    """Yield all points of the metrics of the task in a message."""
+    """Yield all points of the metrics of the task that a message names."""
     if "task" not in message:
         return
     step, path, attempt = message["task"]

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_ir.json_text import Json
     from flowc_runtime.run.nodes.programs import masking
-else:  # imported at first use: only tasks with secrets, and tasks whose other processes record metrics, need it
+else:  # imported at first use: only tasks with secrets, or with other processes that record metrics, need this module
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
-LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
-_LARGEST: Final = 2**63  # larger ints are stored as floats, since some readers of JSON do not support them
+LONGEST_NAME: Final = 250  # Characters; trackers such as MLflow accept no more.
+_LARGEST: Final = 2**63  # Larger ints are stored as floats, since some readers of JSON do not support them.
 
 
 class MetricError(ValueError):
@@ -44,9 +44,9 @@ def record(name: str, value: object, step: object = None) -> None:
             the first point.
 
     Raises:
-        MetricError: an argument is wrong or contains the value of a secret of the step, or the previous step is the
-            largest number.
-        OSError: this is a child process of the task, and it cannot write the file for metrics.
+        MetricError: an argument is wrong or contains the value of a secret of the step, or `step` is None and the
+            previous point has the largest allowed step.
+        OSError: the caller is a child process of the task, and cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
     name, number, at = check_name(name), number_of(name, value), step_of(name, step)
@@ -76,7 +76,7 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
     """Add a point to the metrics of a task. The caller has checked the values.
 
     Raises:
-        MetricError: `step` is None, and the step of the previous point is the largest number.
+        MetricError: `step` is None, and the previous point has the largest allowed step.
     """
     points = metrics.points.get(name, [])
     if step is None:

@@ -88,8 +88,8 @@ class TrackedMetric(NamedTuple):
 class Tracker(Protocol):
     """Receives the metrics of runs, in a separate process. An exception of a method becomes a warning of the run.
 
-    In a local run, one process calls all methods. On a cluster, a process in each task's pod calls the methods, so that
-    an object cannot rely on earlier calls.
+    In a local run, one process calls all methods. On a cluster, a process in each task's pod calls the methods, so a
+    tracker object cannot rely on earlier calls.
     """
 
     def begin(self, run: TrackedRun) -> str:
@@ -130,7 +130,8 @@ def _check_mlflow() -> None:
 
 
 def check_setting(setting: str | None) -> str | None:
-    """Check and return a value of the setting `tracker`; None if it names no tracker. The tracker is not imported.
+    """Check and return a value of the setting `tracker`, or None if the setting names no tracker. The tracker is not
+    imported.
 
     Raises:
         TrackerError: the tracker does not exist or needs a missing package, or the address contains a password.

@@ -1,4 +1,4 @@
-"""Calls a step's function: each argument gets the value of its name, converted to the argument's annotation."""
+"""Calls a step's function: each argument gets the task's value of the same name, converted to the annotated type."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class ArgumentError(TypeError):
 def call(callee: Callee, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
-    Each argument gets the value of the same name; without such a value it keeps its default. All other values, whose
-    names `names` returns, are passed as `**kwargs`, or as attributes of an argument with the annotation
-    `argparse.Namespace`.
+    Each argument gets the task's value of the same name, or its default if the task has no such value. If the function
+    has a `**kwargs` argument, it gets the values of all other names that `names` returns. An argument with the
+    annotation `argparse.Namespace` gets the same values as attributes.
 
     Raises:
         ArgumentError: an argument has neither a value nor a default, or a value of a wrong type.
@@ -76,7 +76,7 @@ def call(callee: Callee, task: Variables, names: Callable[[], Iterable[str]]) ->
 
 
 def _others(task: Variables, arguments: Container[str], names: Iterable[str]) -> dict[str, object]:
-    """Return the values whose names are not arguments of the function."""
+    """Return the task's values, by name, whose names are not arguments of the function."""
     return {name: getattr(task, name) for name in names if name not in arguments}
 
 
@@ -148,7 +148,7 @@ def _is_instance(value: object, wanted: type) -> bool:
     an int."""
     try:
         return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
-    except TypeError:  # the class is a TypedDict, or a protocol that is not checked at run time
+    except TypeError:  # `isinstance` refuses a TypedDict, and a protocol without run-time checks
         return True
 
 
@@ -227,7 +227,7 @@ def text_of(value: object) -> str:
 
 
 def _parser_of(wanted: type) -> Callable[[str], object] | None:
-    """Return the function that makes a value of a class from a text; None if there is no such function."""
+    """Return the function that makes a value of a class from a text, or None if there is no such function."""
     parse: Callable[[str], object] | None = getattr(wanted, "fromisoformat", None)
     if parse is None and (hasattr(wanted, "__fspath__") or _is_decimal(wanted) or _derives(wanted, "uuid", "UUID")):
         parse = wanted
@@ -262,7 +262,7 @@ def _member(value: object, wanted: type[Enum], what: str) -> object:
     for member in wanted:
         if member.value == value or member.name == value:
             return member
-    for member in wanted:  # on a command line, the text of a member may look like a number
+    for member in wanted:  # on a command line, the text of an enum member may look like a number
         if isinstance(member.value, str) and not isinstance(value, str) and member.value == str(value):
             return member
     options = ", ".join(repr(member.value) for member in wanted)

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from flowc_ir import Function
-else:  # imported at first use: only a task whose events a program reads needs it
+else:  # imported at first use: only a task that sends its events to a program needs this module
     socket = LateModule("socket")
 
 
 @final
 class EventStream:
-    """The connection of one task to the program that reads its events. Without such a program, events are discarded.
+    """The connection of one task to the program that reads its events. If no program reads the events, they are
+    discarded.
 
     Each event is a line of JSON. The fields in `what` (the step, the task's path) are added to events about the task.
     """
@@ -34,7 +35,7 @@ class EventStream:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 connection.connect(address)
-            except OSError:  # the program has ended
+            except OSError:  # the program that reads the events has ended
                 connection.close()
             else:
                 self._connection = connection
@@ -74,7 +75,8 @@ async def end_of_events(
 ) -> object:
     """Send the events that a generator yields; return the values of the end event, in the order of the returns.
 
-    Events are dicts with a key `type`. The type of the end event is `function.end_event`, or the default type.
+    Events are dicts with a key `type`. The end event is the event whose type is `function.end_event`, or the default
+    type if that is not set.
 
     Args:
         events: the generator that the user's function returned.

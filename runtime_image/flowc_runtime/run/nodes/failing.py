@@ -50,12 +50,13 @@ def check_value() -> None:
 
 
 def is_check(node: Node) -> bool:
-    """Return whether a node checks the value of the map or condition after it."""
+    """Return whether a node checks the value of the map or condition that follows the node."""
     return node.run == Function(module=CHECK_VALUE[0], name=CHECK_VALUE[1])
 
 
 def check_branch(task: Variables, node: Node, flow: Flow) -> None:
-    """Raise NoBranchError, with the value and the branches, if the node runs because a condition has no branch."""
+    """Raise NoBranchError, with the value and the branches, if the node runs because a condition has no branch for its
+    value."""
     if node.run != Function(module=NO_BRANCH[0], name=NO_BRANCH[1]):
         return
     for other in flow.nodes:
@@ -71,5 +72,5 @@ def unmatched(switch: Switch, value: object) -> str:
 
 
 def caught_as(flow: Flow) -> str | None:
-    """Return the name of the artifact that contains a step's caught failure; None if no step catches failures."""
+    """Return the name of the artifact that contains a step's caught failure, or None if no step catches failures."""
     return next((failure for node in flow.nodes if (failure := failure_of(node)) is not None), None)

@@ -1,4 +1,5 @@
-"""Executes joins without code: they merge artifacts of branches, and collect or reduce artifacts of a map's items."""
+"""Executes joins without code: such a join merges artifacts of branches, and collects or reduces artifacts of a map's
+items."""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ def merge(
         values = [getattr(each, name) for each in inputs if _has(each, name)]
         if name == failure:
             merged = caught
-        elif name not in reducers:  # an item without the value gets None, so that the list matches the items
+        elif name not in reducers:  # an item without the value gets None, so that the list has an entry for each item
             merged = [getattr(each, name) if _has(each, name) else None for each in inputs]
         elif mocked and not _all_patched(values):
             merged = None
@@ -80,7 +81,7 @@ def merge(
 
 
 def _first_failure(inputs: Inputs[Variables], failure: str) -> object:
-    """Return the first caught failure of a map's items; None if no item failed."""
+    """Return the first caught failure of a map's items, or None if no item failed."""
     values = (getattr(each, failure) for each in inputs if _has(each, failure))
     return next((value for value in values if value is not None), None)
 

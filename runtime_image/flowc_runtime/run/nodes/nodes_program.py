@@ -62,7 +62,8 @@ class NodesProgram:
     """Runs the functions, notebooks and commands of a flow. It implements `flowc_runtime.run.program.Program`.
 
     Args:
-        functions: the IR's `Function` → the Python function, if it is already known; other functions are imported.
+        functions: a map from the IR's `Function` to the Python function, for functions that are already loaded; other
+            functions are imported.
         cls: a class with the flow's parameters as attributes, which the command line reads.
     """
 
@@ -80,19 +81,19 @@ class NodesProgram:
 
     @property
     def directory(self) -> str:
-        """The directory of the user's code."""
+        """The directory that contains the user's code."""
         return self._root
 
-    # -- once in a process
+    # -- methods that are called once in a process
 
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
-        """Do nothing: the IR is complete."""
+        """Do nothing: the IR already contains everything that the program needs."""
 
     def begin(self, flow: Flow, root: str) -> None:
         """Import the functions and modules that the steps need, since tasks are forked from this process. Also read the
-        arguments of the functions: a task would copy more pages of memory to do this."""
+        functions' signatures here: if each forked task read them, each task would copy more pages of memory."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
@@ -120,21 +121,20 @@ class NodesProgram:
             self._callees[function] = callee_of(self.load(function))
         return self._callees[function]
 
-    # -- once in a run
+    # -- methods that are called once in a run
 
     def run_begins(self, run_id: str) -> None:
-        """Do nothing: no decorator has hooks."""
+        """Do nothing: flows without a class have no decorators with hooks."""
 
     def run_ended(self, error: BaseException | None) -> None:
-        """Do nothing: no decorator has hooks."""
+        """Do nothing: flows without a class have no decorators with hooks."""
 
-    # -- for a task
+    # -- methods that are called for each task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
         """Return the object with the values of a task, or of an input of a join.
 
-        An optional parameter that was not given is missing in this object, so that each function uses its own
-        default.
+        An optional parameter that was not set is missing in this object, so that each function uses its own default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)
         return Variables(state, parameters, self._around, absent)
@@ -162,8 +162,8 @@ class NodesProgram:
         self.imply(task, node.next, {})
 
     def _set_no_failure(self, task: Variables, node: Node) -> None:
-        """After a success, set the artifact with the step's failure to None: the switch after the step reads it. A join
-        without code is left unchanged: it has merged the failure of its inputs."""
+        """After a success, set the artifact for the step's failure to None, since the switch after the step reads this
+        artifact. A join without code keeps its artifact, which it has merged from the failures of its inputs."""
         if (failure := failure_of(node)) is not None and not isinstance(node.run, Merge):
             setattr(task, failure, None)
 
@@ -264,7 +264,7 @@ class NodesProgram:
         for choice, target in switch.arms:
             if type(choice) is type(value) and choice == value:
                 return target
-        for choice, target in switch.arms:  # no branch has the value itself; one may be named by the value's text
+        for choice, target in switch.arms:  # without an exact match, compare across types and as text
             if choice == value or (isinstance(choice, str) and choice == str(value)):
                 return target
         if switch.default is not None:
@@ -272,10 +272,10 @@ class NodesProgram:
         raise TransitionError(unmatched(switch, value))
 
     def finished(self, task: Variables, node: Node, *, ok: bool) -> None:
-        """Do nothing: no decorator has hooks."""
+        """Do nothing: flows without a class have no decorators with hooks."""
 
     def lost(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
-        """Do nothing: no decorator has hooks."""
+        """Do nothing: flows without a class have no decorators with hooks."""
 
     def timeout_error(self) -> type[StepTimeout]:
         """Return the exception class for a step that exceeds its timeout."""
@@ -286,28 +286,29 @@ class NodesProgram:
         return []
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
-        """Refuse: only steps of flow classes have cards. Raises ProtocolError."""
+        """Raise an error: only steps of flow classes have cards. Raises ProtocolError."""
         raise ProtocolError(f"step '{attempt[0]}' has a card, but only steps of flow classes can have cards")
 
     def warm_up_cards(self, flow: Flow, step: str) -> None:
         """Do nothing: only steps of flow classes have cards."""
 
-    # -- contents of the code
+    # -- methods that return parts of the user code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-        """Return nothing: only flow classes have constants."""
+        """Return an empty sequence: only flow classes have constants."""
         return ()
 
     def function(self, name: str) -> NoReturn:
-        """Refuse: only flow classes have exit hooks. Raises ProtocolError."""
+        """Raise an error: only flow classes have exit hooks. Raises ProtocolError."""
         raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can have exit hooks")
 
     def client_run(self, run: RunStore) -> NoReturn:
-        """Refuse: only exit hooks need a client object, and only flow classes have exit hooks. Raises ProtocolError."""
+        """Raise an error: only exit hooks need a client object, and only flow classes have exit hooks. Raises
+        ProtocolError."""
         raise ProtocolError(f"run {run.id} is not the run of a flow class")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of a node's function, without wrappers; None if the node runs no function."""
+        """Return the code object of a node's function, without wrappers, or None if the node runs no function."""
         if not isinstance(node.run, Function):
             return None
         code: CodeType | None = getattr(unwrapped(self.load(node.run)), "__code__", None)

@@ -83,12 +83,13 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
 
 
 def is_ours(node: Node) -> bool:
-    """Return whether a node runs only a function of flowc, which no patch of the user replaces."""
+    """Return whether a node runs only a function of flowc itself: patches of users do not replace such a function."""
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
 def fill(task: Variables, node: Node, nodes: Mapping[str, Node]) -> str:
-    """In a mocked run, supply a missing value on which the task's transition depends; return a remark about it.
+    """In a mocked run, supply a missing value on which the task's transition depends; return a remark about the
+    supplied value.
 
     A foreach without a list gets one item, None. A switch without a value chooses its default or its first target; a
     loop without a value ends.

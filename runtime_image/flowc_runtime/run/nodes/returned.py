@@ -1,4 +1,4 @@
-"""Converts the values that a step returns: each gets its name from the IR, and JSON's types unless it is pickled."""
+"""Names the values that a step returns as in the IR, and converts each value that is not pickled to JSON's types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
     """Assign the values in a function's result to the declared returns; yield the name and the value of each return.
 
     Args:
-        result: the result: for a single return its value, or a tuple with it; for several returns a tuple or list.
+        result: the function's result: for a single return, the value or a tuple with this value; for several returns, a
+            tuple or a list.
         returns: the declared returns, with their names and kinds.
         what: a description of the function for messages.
 
@@ -48,7 +49,7 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
 
 
 def as_returned(value: object, named: Return, what: str) -> object:
-    """Convert the value of one return for storing it: to JSON's types, unless its kind is `pickled`.
+    """Convert the value of one return to JSON's types for the store, unless the kind of the return is `pickled`.
 
     Args:
         value: the value.
@@ -85,7 +86,7 @@ def to_json(value: object, what: str, name: str) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         return dump(mode="json")
-    # The first condition avoids the import of `dataclasses`.
+    # The first condition avoids importing the module `dataclasses`.
     if hasattr(value, "__dataclass_fields__") and dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return to_json(fields, what, name)
@@ -115,7 +116,7 @@ def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
 
 
 def number_of(value: object) -> float | None:
-    """Convert a metric's value to a finite float; None if it is not a finite number."""
+    """Return a metric's value as a finite float, or None if the value is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)

@@ -29,13 +29,13 @@ VAR_KEYWORD: Final = "**"
 _VAR_POSITIONAL_FLAG, _VAR_KEYWORD_FLAG = (
     0x04,
     0x08,
-)  # flags of code objects, as the documentation of `inspect` has them
-_ASYNCHRONOUS_FLAGS: Final = 0x80 | 0x200  # the code is a coroutine, or an asynchronous generator
-_ABSTRACT_FLAG: Final = 1 << 20  # the flag of a class with abstract methods
+)  # Flags of code objects; the documentation of `inspect` lists them.
+_ASYNCHRONOUS_FLAGS: Final = 0x80 | 0x200  # The code is a coroutine, or an asynchronous generator.
+_ABSTRACT_FLAG: Final = 1 << 20  # The flag of a class with abstract methods.
 
 
 class Missing:
-    """The default of an argument that has no default, and the annotation of an argument without annotation."""
+    """Marks an argument without a default or without an annotation: the class stands for the missing object."""
 
 
 MISSING: Final = Missing
@@ -105,7 +105,7 @@ def _inspected(function: UserFunction) -> Mapping[str, Argument]:
 
 
 def _is_plain(function: object) -> typing.TypeGuard[FunctionType]:
-    """Return whether an object is a function without attributes of its own, which decorators may have set."""
+    """Return whether an object is a plain function on which no decorator has set attributes."""
     return type(function) is FunctionType and not function.__dict__
 
 
@@ -114,7 +114,7 @@ def annotations_of(function: UserFunction) -> Mapping[str, object]:
     plain = unwrapped(function)
     try:
         return typing.get_type_hints(plain)
-    except Exception:  # a name that exists only for type checkers
+    except Exception:  # the annotation contains a name that exists only for type checkers
         written = getattr(plain, "__annotations__", {})
         return {name: value for name, value in written.items() if not isinstance(value, str)}
 

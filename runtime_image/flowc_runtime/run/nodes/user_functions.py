@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_ir import PICKLES, Function, Merge
+from flowc_ir.late import LateModule
 from flowc_runtime.base.contract import FUNCTIONS
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.process.loader import load_module, module_name, put_first_on_path
 
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Iterator
 
     from flowc_ir import Flow
+else:  # imported at first use: only functions that cannot be imported need it
+    pickle = LateModule("pickle")
 
 
 class UserFunction(Protocol):

@@ -99,8 +99,8 @@ class ItemNames:
         }
 
     def of(self, state: TaskState) -> dict[str, Callable[[], object]]:
-        """Return, by name, functions that read the task's foreach items and loop counters; inner names hide outer
-        names."""
+        """Return, by name, functions that read the task's foreach items and loop counters; the name of an inner foreach
+        or loop hides an equal outer name."""
         found: dict[str, Callable[[], object]] = {}
         items = 0
         for scope, number in self._around(state):

@@ -80,7 +80,7 @@ def report(control: int, result: Result) -> None:
         OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # left out, since the record and the log contain it, and a pipe's buffer is small
+    error.pop("traceback", None)  # without the traceback, since a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,

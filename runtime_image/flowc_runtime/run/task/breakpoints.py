@@ -1,7 +1,7 @@
 """`breakpoint()` and pdb inside a task: they use a terminal, or raise a clear error if there is no terminal.
 
-A task's stdin is /dev/null and its output goes to its log. The process that started the task may lend it a terminal.
-The debugger uses the terminal only while it prompts, so that output of the step still goes to the log.
+A task's stdin is /dev/null and its output goes to its log. The process that started the task may lend a terminal to the
+task. The debugger uses the terminal only while it prompts, so that output of the step still goes to the log.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # not only for a prompt, because debuggers other than pdb do not report when a prompt ends
+            lease.keep()  # other debuggers than pdb do not report the end of a prompt
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -172,7 +172,7 @@ def _is_users(frame: FrameType) -> bool:
         if is_ours(here):
             if here.f_code.co_name == CALL:  # the method that calls the step's code
                 return True
-            if here.f_code.co_name == "run_code":  # the method that calls CALL and its wrappers
+            if here.f_code.co_name == "run_code":  # this method calls the method CALL
                 return False
         elif is_ours(inner):
             return False

@@ -1,4 +1,4 @@
-"""Calls the code of a step after setting the step's secrets and starting the step's timeout; ends forks that return
+"""Calls the code of a step after setting the step's secrets and starting its timeout; ends forked processes that return
 from the code."""
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
-        if (left := began + seconds - time.monotonic()) > 0:  # too early: the step set the timer for its own alarm
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # a value of 0 would stop the timer
+        if (left := began + seconds - time.monotonic()) > 0:  # Too early: the step set the timer for its own alarm.
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # A value of 0 would stop the timer.
             return
         raised.append(kind(f"step '{node.id}' took longer than its timeout of {seconds} s"))
         raise raised[-1]
@@ -90,14 +90,14 @@ def _timeout(node: Node, seconds: int, kind: type[StepTimeout], note: Callable[[
         replaced = signal.getsignal(signal.SIGALRM) is not expire
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
-        here = os.getpid() == process  # the timer works only in the process that has set it, not in forks
+        here = os.getpid() == process  # a timer works only in the process that has set it, not in forked processes
         overrun = f"step '{node.id}' ran for {took:.1f} s, although its timeout is {seconds} s"
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
                 note(f"{overrun}: its code caught the timeout's exception; let it propagate or end the step")
         elif (
             here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
-        ):  # the time at a debugger's prompt does not count
+        ):  # time that the user spends at a debugger's prompt does not count
             note(
                 f"{overrun}: its code used SIGALRM or its timer, which @timeout needs; "
                 "remove signal.alarm and signal.setitimer, or @timeout"

@@ -30,8 +30,8 @@ else:  # imported at first use, because the import costs start-up time
     traceback = LateModule("traceback")
     ast = LateModule("ast")
 
-_OURS = __file__.removesuffix("run/task/failures.py")  # the directory of flowc_runtime
-_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # the standard library of Python
+_OURS = __file__.removesuffix("run/task/failures.py")  # The directory of flowc_runtime.
+_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"  # The directory of Python's standard library.
 PROCESS_DIED = "flowc.ProcessDied"
 _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
@@ -51,7 +51,7 @@ class Caught(Exception):
         type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
             exception (by a signal or an exit), `type` is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
         exception: the exception's text, the result of `str`.
-        stacktrace: the whole traceback; `str` and `repr` of this object return it too.
+        stacktrace: the whole traceback; `str` and `repr` of this object return the traceback too.
     """
 
     def __init__(self, error: ErrorRecord) -> None:
@@ -109,9 +109,9 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
 def _clean(trace: traceback.TracebackException, root: str, *, timed_out: bool) -> list[traceback.FrameSummary]:
     """Remove flowc's frames from a traceback, and make file names relative to `root`; return the frames of user code.
 
-    Because of this, the record and the failure that @catch stores are the same on every machine. The frames through
-    which flowc calls user code are removed as well, for example frames of asyncio. After a timeout, the frames in which
-    flowc itself waited, for example for a command, are removed too.
+    Because the file names are relative, the record and the failure that @catch stores are the same on every machine.
+    The frames through which flowc calls user code are removed as well, for example frames of asyncio. After a timeout,
+    the frames in which flowc itself waited, for example for a command, are removed too.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
@@ -180,7 +180,7 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """Return the last line of the step's code that assigns `self.NAME`; None if no line does.
+    """Return the last line of the step's code that assigns `self.NAME`, or None if no line assigns it.
 
     The step's function is found by its first line (which may be a decorator), because several functions may share a
     name.
@@ -286,8 +286,8 @@ def mebibytes(size: int) -> str:
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return the error of a task's earlier attempts: the last recorded error, or an error which says that the process
-    vanished.
+    """Return the error of a task's earlier attempts: the last recorded error, or an error about a process that vanished
+    without a record.
 
     Args:
         run: the run.

@@ -50,7 +50,7 @@ def _execute(attempt: Attempt) -> Result:
         if isinstance(error, ArtifactError):
             return attempt.failed(error)
         raise
-    except BaseException as error:  # also SystemExit and KeyboardInterrupt
+    except BaseException as error:  # BaseException includes SystemExit and KeyboardInterrupt
         return attempt.failed(error)
 
 

@@ -34,7 +34,8 @@ class SecretSource(Protocol):
     """
 
     def read(self, names: Sequence[str], place: str) -> Mapping[str, str]:
-        """Return the values of secrets by name. flowc calls this in the process of a task, before the user code runs.
+        """Return the values of secrets by name. flowc calls this method in the process of a task, before the user code
+        runs.
 
         Args:
             names: the names of the secrets that the step declares. If the result lacks a name, flowc raises an error
@@ -117,8 +118,8 @@ class _Hint(Protocol):
 def _values(
     names: Sequence[str], setting: SecretSetting, environment: Mapping[str, str]
 ) -> tuple[Mapping[str, str], _Hint]:
-    """Return the values of the secrets that a source has, and a function that returns the hint of the error for a
-    missing name."""
+    """Return the values of the secrets that a source contains, and a function that returns the hint for an error about
+    a missing secret."""
     match setting.kind:
         case "env":
             return environment, lambda name: f"set the variable {name} before you start the run"

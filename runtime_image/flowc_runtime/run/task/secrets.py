@@ -65,7 +65,7 @@ def inject(
             set_by[name] = label
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
-                continue  # nothing to set: the variable already has this value
+                continue  # Nothing to set: the variable already has this value.
             # If the flow gives only the secret's name, the value comes from the configuration, and replaces a variable
             # that is already set.
             if name in os.environ and not source.allow_override and source.type != CONFIGURED:
@@ -199,7 +199,7 @@ def _known(options: Mapping[str, object], *names: str) -> None:
 
 def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping[str, str]:
     """Return the values whose names are in the option `names`; without the option, all values."""
-    names = cast("Sequence[str] | None", options.get("names"))  # `@secrets` checked the option
+    names = cast("Sequence[str] | None", options.get("names"))  # `@secrets` has already checked this option
     if names is None:
         return values
     if missing := [name for name in names if name not in values]:

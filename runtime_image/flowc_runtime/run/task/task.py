@@ -68,7 +68,7 @@ else:  # imported at first use: only patches, files and metrics need these modul
 def begin_cards(
     program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, forks: bool = True
 ) -> Cards | None:
-    """Create the cards of an attempt (step, index path, number); None if the step has no cards.
+    """Return the new cards of an attempt (step, index path, number), or None if the step has no cards.
 
     Hazard: this function forks, so call it before this process first uses the store or starts a thread. With
     `forks=False` the function does not fork, but the step can still use `current.card`.
@@ -82,8 +82,8 @@ def begin_cards(
 
 
 class Attempt:
-    """The stages of an attempt: `enter`, `run_code`, `done` or `failed`. Unit tests of steps call these methods
-    separately.
+    """One attempt of a task. Its stages are the methods `enter`, `run_code`, and `done` or `failed`. Unit tests of
+    steps call these methods separately.
 
     A stage may raise StoreError if the store fails, ProtocolError if a parent is not done or `self.next` does not match
     the IR, and ValueError if a foreach has more items than --max-num-splits allows.
@@ -102,12 +102,12 @@ class Attempt:
         self.arguments: tuple[object, ...] = ()
         self.situation: Situation | None = None  # None if the step has no @cache
         self.reads.others = self._see_all
-        self.constants: dict[str, ArtifactRef] = {}  # the flow's constants, which only the first task of the run stores
-        self._starting = False  # whether `program.start` is running; @catch does not apply to its exceptions
-        self.final = False  # whether the step's code has forbidden a retry
-        self.hopeless = False  # whether stored data is damaged, so that no retry helps
-        self.note = ""  # a remark for the task's record
-        self._hooked = False  # whether the decorators' hooks for the outcome must still be called
+        self.constants: dict[str, ArtifactRef] = {}  # The flow's constants; only the run's first task stores them.
+        self._starting = False  # Whether `program.start` is running; @catch does not apply to its exceptions.
+        self.final = False  # Whether the step's code has forbidden a retry.
+        self.hopeless = False  # Whether stored data is damaged, so that no retry helps.
+        self.note = ""  # A remark for the task's record.
+        self._hooked = False  # Whether the decorators' hooks for the outcome must still be called.
         self.cards = job.cards
         self.files = task_files.TaskFiles(job) if job.graph.has_files else None
         self.metrics: Mapping[str, float] = {}  # the last values of the metrics in the record
@@ -262,7 +262,7 @@ class Attempt:
         self._hooked = True
         try:
             self.job.program.lost(self.flow, self.job.node, self.arguments)
-        except Exception as error:  # raised by a hook
+        except Exception as error:  # a decorator's hook raised the error
             return self.failed(error)
         lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
         return self._end_failed(lost, keeps=False)
@@ -340,7 +340,8 @@ class Attempt:
         return self.state.transition.choice
 
     def _tell_finished(self, *, ok: bool) -> None:
-        """Call the decorators' hooks for the outcome, once, and only if their hooks for the start were called."""
+        """Call the decorators' hooks for the attempt's outcome, once, and only if the hooks for its start were
+        called."""
         if self._hooked:
             self._hooked = False
             self.job.program.finished(self.flow, self.job.node, ok=ok)
@@ -377,8 +378,8 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record. Afterwards the caller reports the end of the attempt, and renders the final cards, which
-        show the record."""
+        """Write the record. After this method, the caller reports the end of the attempt, and renders the final cards,
+        which show the record."""
         flush_streams()
         if self.constants:
             record["constants"] = self.constants

@@ -1,9 +1,9 @@
 """The files of a task: before the task's code runs, files are read from the task's catalog; afterwards, files are added
 to the catalog.
 
-The catalog of a task lists the files that the task and its ancestors have put; if several have put a file of the same
-name, the file of the nearest task is listed. The catalog is stored as one object, which the task's record names, so
-that a task does not read the records of all ancestors. A join merges the catalogs of its inputs.
+The catalog of a task lists the files that the task and its ancestors have put; if several of these tasks have put a
+file of the same name, the file of the nearest task is listed. The catalog is stored as one object, which the task's
+record names, so that a task does not read the records of all ancestors. A join merges the catalogs of its inputs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         path: str
 
     class CatalogFile(_CatalogFile, total=False):
-        """A file in a catalog, with the task that has put it. `place` is the file's path if it was not copied.
+        """A file in a catalog, with the task that has put the file there. `place` is the file's path if it was not
+        copied.
 
         If the catalog of a package, named `catalog`, stores the file, `place` is the file's address there.
         """
@@ -86,7 +87,7 @@ class TaskFiles:
         if self._catalog is not None:
             record["catalog"] = self._catalog
 
-    # -- before the step
+    # -- methods that are called before the step's code
 
     def get(self) -> None:
         """Write the files that match the step's `get` patterns into its data folder.
@@ -188,7 +189,7 @@ class TaskFiles:
             os.symlink(place, temporary)
             os.replace(temporary, target)
 
-    # -- after the step
+    # -- methods that are called after the step's code
 
     def put(self) -> None:
         """Store the files that match the step's `put` patterns, and add them to the catalog.
@@ -325,7 +326,7 @@ def _beside(target: str) -> str:
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    # an earlier process with the same process id has left this file when it was killed
+    # an earlier process with the same process id was killed, and has left this file
     with suppress(FileNotFoundError):
         os.unlink(temporary)
     return temporary

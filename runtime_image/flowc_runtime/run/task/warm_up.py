@@ -53,7 +53,7 @@ def warm_up() -> None:
             job = Assignment(
                 run=run, graph=graph, step=step, path=path, attempt=1, program=program, parameters={}, user=""
             )
-            attempt = Attempt(job)  # not `perform`, which would turn an interrupt into the failure of a task
+            attempt = Attempt(job)  # `perform` is not used, since it would record an interrupt as the failure of a task
             attempt.enter()
             attempt.recall()
             attempt.run_code()

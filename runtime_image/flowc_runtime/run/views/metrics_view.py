@@ -41,7 +41,7 @@ def measured(records: RunRecords, step: str | None = None, *, items: bool) -> It
 
     Args:
         records: the run.
-        step: the only step to include; None for all.
+        step: the only step to include, or None for all.
         items: whether to include the tasks inside a foreach.
     """
     for name in [step] if step is not None else records.steps():
@@ -50,7 +50,7 @@ def measured(records: RunRecords, step: str | None = None, *, items: bool) -> It
         view = StepView(records, name)
         for path in records.read_ahead(name, view.paths):
             with unreadable.skipping():
-                # either the record of the finished task, or that of the latest attempt that has ended
+                # the record of the finished task, or else of the latest attempt that has ended
                 record = records.done(name, path) or view.task(path).record
                 if record is not None and record.get("metrics"):
                     yield record

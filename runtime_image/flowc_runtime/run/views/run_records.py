@@ -1,4 +1,4 @@
-"""The records of a run for programs that read it, including records of tasks without a process, which are computed.
+"""The records of a run, for programs that read the run, with computed records for the tasks that have no process.
 
 Two kinds of tasks exist only for compatibility with Metaflow, and have neither a process nor a stored record: the only
 task of the step `_parameters`, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
@@ -43,7 +43,7 @@ class RunRecords:
 
     @property
     def known(self) -> RunRecord | None:
-        """The run's record if it was already read, else None."""
+        """The run's record, or None if no method has read the record yet."""
         return self._record
 
     @cached_property
@@ -98,7 +98,7 @@ class RunRecords:
             return False
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a finished task; None if the task is not finished.
+        """Return the record of a finished task, or None if the task is not finished.
 
         Args:
             step: the task's step.
@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the computed record of a control task; None if it is unfinished or not a control task."""
+        """Return the computed record of a control task, or None if the task is unfinished or not a control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):
@@ -149,7 +149,7 @@ class RunRecords:
         }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
-        """Return the record of an attempt; None if the attempt has not ended.
+        """Return the record of an attempt, or None if the attempt has not ended.
 
         Args:
             step: the task's step.
@@ -167,7 +167,7 @@ class RunRecords:
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if the attempt has not begun.
+        """Return the record of an attempt's start, or None if the attempt has not begun.
 
         Args:
             step: the task's step.
@@ -206,7 +206,8 @@ class RunRecords:
         return ATTEMPT if not number and self.is_control(step, path) else number
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """Return, like `RunStore.attempts`, the numbers of each task's attempts in a step, by the task's index path."""
+        """Return the numbers of the attempts of each task of a step, by the task's index path, like
+        `RunStore.attempts`."""
         if self.is_beside(step):
             return {ROOT: [ATTEMPT]}
         begun = self.store.attempts(step)
@@ -229,7 +230,8 @@ class RunRecords:
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the paths unchanged. A subclass can override this to read the records of several tasks at once."""
+        """Yield the index paths of tasks unchanged. A subclass can override this method to read the records of several
+        tasks at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:

@@ -52,7 +52,7 @@ class RunView:
 
     @property
     def record(self) -> RunRecord | None:
-        """The run's record; None if it is missing or cannot be read."""
+        """The run's record, or None if the record is missing or cannot be read."""
         return None if isinstance(self._begun, Exception) else self._begun
 
     @property
@@ -98,7 +98,7 @@ class RunView:
 
     @property
     def revision(self) -> RevisionRecord | None:
-        """The git revision of the run's code; None if the code is not in a repository."""
+        """The git revision of the run's code, or None if the code is not in a repository."""
         return self.record.get("revision") if self.record is not None else None
 
     @property
@@ -115,14 +115,14 @@ class RunView:
 
     @cached_property
     def tags(self) -> list[str]:
-        """The user's tags, sorted. If the tags cannot be read, this is reported."""
+        """The user's tags, sorted. Tags that cannot be read are reported and left out."""
         return sorted(self.records.store.user_tags())
 
     # -- its status
 
     @cached_property
     def status(self) -> StatusView:
-        """The run's status. If the run's record cannot be read, the status is not read."""
+        """The run's status. If the run's record cannot be read, this method does not read the status."""
         if isinstance(self.error, NotFound):
             return StatusView(state=BEGINNING, error=self.error)
         return self.own_status if self.error is None else unreadable_status(self.error)
@@ -139,17 +139,18 @@ class RunView:
 
     @property
     def ended(self) -> float | None:
-        """The time when the run ended, in seconds since the epoch; None if it has not ended or the time is unknown."""
+        """The time when the run ended, in seconds since the epoch, or None if the run has not ended or the time is
+        unknown."""
         return self.status.ended
 
     @property
     def seconds(self) -> float | None:
-        """The run's duration in seconds; None if the run has not ended or the duration is unknown."""
+        """The run's duration in seconds, or None if the run has not ended or the duration is unknown."""
         if self.ended is None or self.created is None:
             return None
         return self.ended - self.created
 
-    # -- its steps and tasks
+    # -- steps and tasks of the run
 
     @cached_property
     def steps(self) -> tuple[StepView, ...]:
@@ -176,7 +177,7 @@ class RunView:
 
     @property
     def task_metrics(self) -> Mapping[str, float]:
-        """The same values as `metrics`, always read from the records of the tasks."""
+        """The values of the property `metrics`, but always read from the records of the tasks."""
         return metrics_of(self.records, items=False)
 
     @cached_property

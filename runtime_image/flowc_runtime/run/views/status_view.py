@@ -27,7 +27,7 @@ class StatusView:
 
     Attributes:
         state: running, succeeded, failed, interrupted or killed; BEGINNING, or UNREADABLE.
-        changed: the time when this state began, in seconds since the epoch; None if it is unknown.
+        changed: the time when this state began, in seconds since the epoch, or None if the time is unknown.
         failed: the task that failed, as STEP/PATH.
         message: the reason of the state.
         tasks_ended: whether all tasks have ended: a run on a cluster may fail while tasks still run.
@@ -50,7 +50,8 @@ class StatusView:
 
     @property
     def ended(self) -> float | None:
-        """The time when the run ended, in seconds since the epoch; None if it has not ended or the time is unknown."""
+        """The time when the run ended, in seconds since the epoch, or None if the run has not ended or the time is
+        unknown."""
         return None if self.is_running else self.changed
 
     @property

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class AttemptView:
     """A snapshot of an attempt of a task. The attempt's record is read once, on first use.
 
-    Values from the record are None if there is no record yet, and also if the record cannot be read; in the second
-    case, `readable` raises the error.
+    Values from the record are None if the attempt has no record yet, or if the record cannot be read. For an unreadable
+    record, `readable` raises the error.
     """
 
     records: RunRecords
@@ -69,17 +69,17 @@ class AttemptView:
 
     @property
     def record(self) -> AttemptRecord | None:
-        """The attempt's record; None while the attempt runs, and if the record cannot be read."""
+        """The attempt's record, or None while the attempt runs or if its record cannot be read."""
         return None if isinstance(self._end, RecordError) else self._end
 
     @property
     def end_error(self) -> RecordError | None:
-        """The error of an attempt's record that cannot be read; None without an error."""
+        """The error that explains why the attempt's record cannot be read, or None if the record can be read."""
         return self._end if isinstance(self._end, RecordError) else None
 
     @property
     def error(self) -> RecordError | None:
-        """The error of the attempt's record, or of the record of its start if the attempt has no record; None without
+        """The error of reading the attempt's record, or the record of its start while the attempt runs, or None without
         an error."""
         if self._end is not None:
             return self.end_error
@@ -99,12 +99,12 @@ class AttemptView:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The outcome: `ok`, `caught` or `failed`; None without a record."""
+        """The outcome (`ok`, `caught` or `failed`), or None if the attempt has no record."""
         return self.record["outcome"] if self.record is not None else None
 
     @property
     def state(self) -> str | None:
-        """The outcome, or UNREADABLE; None if the attempt is running, or if its process vanished without a record."""
+        """The outcome, UNREADABLE if a record of the attempt cannot be read, or None if the attempt has no record."""
         return UNREADABLE if self.error is not None else self.outcome
 
     @property
@@ -130,7 +130,7 @@ class AttemptView:
         """The attempt's duration in seconds."""
         return self.record["ended"] - self.record["began"] if self.record is not None else None
 
-    # -- why it failed
+    # -- the attempt's failure
 
     @property
     def failure(self) -> ErrorRecord | None:
@@ -144,7 +144,7 @@ class AttemptView:
 
     @property
     def message(self) -> str | None:
-        """The error's message, and its note, which may differ between machines."""
+        """The error's message, followed by its note, whose text may differ between machines."""
         return failures.text_of(self.failure) if self.failure is not None else None
 
     @property
@@ -223,18 +223,18 @@ class TaskView:
 
     @cached_property
     def latest(self) -> AttemptView | None:
-        """The latest attempt with a record, even if the record cannot be read; None without such an attempt."""
+        """The latest attempt with a record, even an unreadable record, or None if no attempt has a record."""
         ended = (attempt for attempt in reversed(self.attempts) if attempt.record or attempt.end_error)
         return next(ended, None)
 
     @property
     def error(self) -> RecordError | None:
-        """The error of the latest attempt's record if it cannot be read; None without an error."""
+        """The error of reading the latest attempt's record, or None if the record can be read."""
         return self.latest.end_error if self.latest is not None else None
 
     @property
     def record(self) -> AttemptRecord | None:
-        """The record of the latest attempt that has ended; None if it is missing or cannot be read."""
+        """The record of the latest attempt that has ended, or None if the record is missing or cannot be read."""
         return self.latest.record if self.latest is not None else None
 
     @property

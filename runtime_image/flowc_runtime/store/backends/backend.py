@@ -37,11 +37,11 @@ class StoreBackend(ABC):
     """
 
     def __init__(self, url: str) -> None:
-        """Keep the address, without a slash at its end. A subclass finds its objects by `self.url`."""
+        """Set `self.url` to the address, without a slash at its end. A subclass finds its objects by `self.url`."""
         self.url = url.rstrip("/")
         self._chunks = Chunks(self.put)
 
-    # -- implemented by the subclass
+    # -- operations that a subclass implements
 
     @abstractmethod
     def get(self, key: str) -> bytes:
@@ -64,8 +64,8 @@ class StoreBackend(ABC):
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object, atomically; return False, without writing, if the key exists.
 
-        Of several writers, exactly one gets True: the numbers of attempts and the ids of runs are unique because of
-        this.
+        If several writers create the same key, exactly one gets True. This makes the numbers of attempts and the ids of
+        runs unique.
 
         Args:
             key: the key.
@@ -77,7 +77,8 @@ class StoreBackend(ABC):
 
     @abstractmethod
     def find(self, key: str) -> Listed | None:
-        """Return the object's key, its size in bytes and the time of its last write; None if it does not exist.
+        """Return the object's key, its size in bytes and the time of its last write, or None if the object does not
+        exist.
 
         Raises:
             StoreError: the store cannot be read.
@@ -88,8 +89,8 @@ class StoreBackend(ABC):
         """Return all objects whose keys begin with `prefix` and a slash, at any depth; for "", all objects.
 
         Returns:
-            For each object the rest of its key, its size in bytes and the time of its last write, in seconds since the
-            epoch.
+            For each object: its key without the prefix, its size in bytes, and the time of its last write in seconds
+            since the epoch.
 
         Raises:
             StoreError: the store cannot be read.
@@ -103,7 +104,7 @@ class StoreBackend(ABC):
             StoreError: the object cannot be deleted.
         """
 
-    # -- derived from the operations above
+    # -- operations that are derived from the six operations above
 
     def map(self, key: str) -> memoryview:
         """Return the object's bytes as private, writable memory. Raises NotFound, StoreError."""
@@ -151,7 +152,8 @@ class StoreBackend(ABC):
         return found is not None and size in (None, found.size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection.
+        """Return whether the object exists, like `exists`, and renew an old object's time, so that garbage collection
+        keeps it.
 
         Raises StoreError.
         """
@@ -187,11 +189,12 @@ class StoreBackend(ABC):
             self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
+        """Delete all objects under a prefix. The objects whose names are in `last` are deleted last. Raises
+        StoreError."""
         names = [name for name in self.names_below(prefix) if name not in last]
         self.delete_many([f"{prefix}/{name}" for name in (*names, *last)])
 
-    # -- a growing object is a series of chunks
+    # -- an object to which data is appended is a series of chunks
 
     def append(self, key: str, data: bytes) -> None:
         """Append to an object, now or at the next flush. Raises StoreError."""

@@ -1,8 +1,8 @@
 """Check objects that have a sha256: a reader gets bytes that match the digest, or the error `Damaged`.
 
-A store's `read_blob` and `map_blob` are the only readers of such objects, and each of them calls `checked`. A damaged
-object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them
-again. The module `sealed` checks the records of runs; logs and cards are not checked.
+A store reads these objects only by its methods `read_blob`, `map_blob` and `open_blob`, which all call `checked`. A
+damaged object is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores
+them again. The module `sealed` checks the records of runs; logs and cards are not checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ REMEDY = "run the step again that stored it (a new run, or `resume`); check the 
 
 
 class Movable(Protocol):
-    """The operations of a store that `checked` needs; a layered store passes its directory, without the store below."""
+    """The operations that `checked` needs from a store. A layered store passes only its directory, not the store
+    below."""
 
     @property
     def url(self) -> str:
@@ -82,7 +83,7 @@ def read_checked(objects: Readable, digest: str, size: int | None, key: str) -> 
     Args:
         objects: the store.
         digest: the expected sha256 in hex.
-        size: the expected size in bytes, for the message; None if it is not known.
+        size: the expected size in bytes, for the message, or None if the size is not known.
         key: the key of the object; empty for the key of a blob with this digest.
 
     Raises:
@@ -107,7 +108,7 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
         objects: the store.
         key: the key of the object.
         digest: the expected sha256 in hex.
-        size: the expected size in bytes, for the message; None if it is not known.
+        size: the expected size in bytes, for the message, or None if the size is not known.
         fetch: reads the object; returns the value, and the digest and number of its bytes.
 
     Raises:
@@ -141,11 +142,10 @@ _ON_THE_WAY = "check the network, the disk and the memory of this machine, then 
 
 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
-    """Move a damaged object aside; return two texts for the error message: what was done with the object, and the
-    remedy.
+    """Move a damaged object aside. Return two texts for the error message: the action on the object, and the remedy.
 
     After this process has read the object, another reader may have moved it, and a writer may have stored it again. So
-    the moved object is checked, and moved back if it is correct.
+    the object is checked after the move, and moved back if it is correct.
 
     Args:
         objects: the store.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLUSH_BYTES: Final = 1 << 20  # when this number of bytes was appended, they are written at once
-FLUSH_SECONDS: Final = 1.0  # appended bytes are written after this time at the latest
+FLUSH_BYTES: Final = 1 << 20  # When this number of bytes is pending, the bytes are written at once.
+FLUSH_SECONDS: Final = 1.0  # Pending bytes are written after this time at the latest.
 
 
 @final
@@ -19,8 +19,8 @@ class Chunks:
 
     def __init__(self, put: Callable[[str, bytes], None]) -> None:
         self._put = put
-        self._pending: dict[str, tuple[float, bytearray]] = {}  # unwritten data, and the time of its first byte
-        self._sent: dict[str, int] = {}  # number of stored chunks by key
+        self._pending: dict[str, tuple[float, bytearray]] = {}  # Unwritten data, and the time of its first byte.
+        self._sent: dict[str, int] = {}  # Number of stored chunks by key.
 
     def append(self, key: str, data: bytes) -> None:
         """Append to an object. Raises StoreError."""

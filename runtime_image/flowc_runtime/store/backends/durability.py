@@ -14,8 +14,8 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
+from _thread import allocate_lock, start_new_thread  # importing `threading` would make each fork slower
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, final
 
@@ -39,9 +39,9 @@ else:
 Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
 
-PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
-_HURRY: Final = 0.5  # seconds for which the wait continues after a signal, unless the line was already printed
-_WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
+PATIENCE: Final = 2.0  # Seconds of waiting for the disk before a line about the wait is printed.
+_HURRY: Final = 0.5  # Seconds for which the wait continues after a signal, unless the line about the wait was printed.
+_WRITTEN_BACK: Final = 3600.0  # Seconds after which every kernel has written pending data to the disk.
 # On macOS, fsync does not flush the drive's cache; this request does.
 _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))
 
@@ -59,9 +59,9 @@ def mode() -> Mode:
 @final
 class Disk:
     """The file system that contains a store's directory. A `Disk` reports only write errors that occur after its
-    creation, so create it early.
+    creation, so create the `Disk` early.
 
-    The class can also write single objects, like a store, and wait until they are on the disk.
+    Like a store, a `Disk` can also write single objects; it then waits until they are on the disk.
     """
 
     def __init__(self, objects: LocalObjects) -> None:
@@ -73,7 +73,7 @@ class Disk:
 
     @classmethod
     def of(cls, objects: Objects, mode: Mode) -> Disk | None:
-        """Return the disk to wait for; None if no wait is needed: in the mode `none`, and for a bucket.
+        """Return the disk to wait for, or None if no wait is needed: in the mode `none`, and for a bucket.
 
         Args:
             objects: the store.
@@ -102,18 +102,23 @@ class Disk:
         Raises:
             StoreError: the disk reports an error.
         """
-        timer = threading.Timer(PATIENCE, slow, [self.waiting])
-        timer.daemon = True
+        waiting = allocate_lock()
+        waiting.acquire()
+
+        def tell() -> None:
+            if not waiting.acquire(timeout=PATIENCE):
+                slow(self.waiting)
+
         with suppress(RuntimeError):  # no thread can start: wait without a message
-            timer.start()
+            start_new_thread(tell, ())
         try:
             self._flush()
         finally:
-            timer.cancel()
+            waiting.release()
 
     @property
     def waiting(self) -> str:
-        """The message about a long wait."""
+        """The message about a long wait for the disk."""
         return (
             f"waiting until all data of {self._root} is on the disk: "
             "the disk must also write the data of other programs on the same file system"
@@ -176,13 +181,13 @@ class Disk:
         except OSError as error:
             raise StoreError(f"cannot write all data of the store {self._url} to the disk: {error.strerror}") from error
 
-    # -- in a separate process
+    # -- waiting in a separate process
 
     def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
         """Flush, then call `then`, in a separate process that can be abandoned: a disk may not answer for minutes.
 
         Hazard: the separate process is a fork, which closes this process's streams and ignores the signals that end
-        this process. If no process can be created, this process waits itself.
+        this process. If no process can be created, the flush runs in this process.
 
         Args:
             then: the work after the flush, such as writing the record of the end.
@@ -208,7 +213,7 @@ class Disk:
             try:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
-                    # the parent handles these signals, and decides when this process ends
+                    # the parent process handles these signals, and decides when this child process ends
                     signal.signal(number, signal.SIG_IGN)
                 _let_go_of_streams()  # if the disk hangs, readers of the program's output still see the end of file
                 if prctl is not None:
@@ -237,7 +242,7 @@ _DONE: Final = b"done"
 
 
 def _fork() -> tuple[int, int, int] | None:
-    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if the fork or the pipe
+    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe, or None if the fork or the pipe
     fails."""
     try:
         read, write = os.pipe()
@@ -291,7 +296,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
             if until is None:
                 return cut
             poll.unregister(wakeup)
-            until = min(until, time.monotonic() + _HURRY)  # wait a moment longer: most disks finish by then
+            until = min(until, time.monotonic() + _HURRY)  # most disks finish within this time
         elif until is not None and time.monotonic() >= until:
             if cut is not None:
                 return cut
@@ -306,11 +311,11 @@ def _read(descriptor: int) -> bytes:
     return found
 
 
-# -- the system's calls
+# -- system calls and C functions
 
 
 def _load_syncfs() -> Callable[[int], int] | None:
-    """Return syncfs(2); None if the system has none."""
+    """Return syncfs(2), or None if the system has no such function."""
     if not sys.platform.startswith("linux"):
         return None
     call: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

@@ -29,7 +29,8 @@ SPIN_NAME = ".flowc_spin"
 
 @final
 class LayeredObjects(LocalObjects):
-    """A directory layered on the store at `below`; `opener` opens that store when an object is missing here."""
+    """A directory layered on the store at the address `below`. `opener` opens that store when the directory lacks an
+    object."""
 
     def __init__(self, root: str, below: str, opener: Callable[[str], Objects]) -> None:
         super().__init__(root)

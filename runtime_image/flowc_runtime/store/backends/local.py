@@ -6,7 +6,6 @@ import contextlib
 import errno
 import mmap
 import os
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,16 +20,17 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_o
 
 if TYPE_CHECKING:
     import shutil
+    import threading
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from flowc_runtime.store.backends.objects import Buffer
 else:  # imported at first use, because the import costs start-up time
-    shutil = LateModule("shutil")
+    shutil, threading = LateModule("shutil"), LateModule("threading")
 
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
-_RECORD_SIZE = 1 << 16  # bytes that the first read requests: enough for most records
-OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # Errors of a missing object.
+_RECORD_SIZE = 1 << 16  # The bytes that the first read requests: enough for most records.
+OVERLAP = 1 << 22  # Bytes: a larger blob is hashed by a second thread while it is written.
 
 
 class LocalObjects:
@@ -95,7 +95,7 @@ class LocalObjects:
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
-        if os.path.exists(self._path(key)):  # avoids writing an object that exists; the link below is the actual check
+        if os.path.exists(self._path(key)):  # this check only avoids a write; the link below is the actual check
             return False
         try:
             return self._link(self._write(parts), key)
@@ -112,7 +112,7 @@ class LocalObjects:
             digest, created = self._create_large(parts)
         key = blob_key(digest)
         while not created and not self.refresh(key, size):
-            if self._size(key) not in (None, size):  # truncated by a crash, such as a loss of power
+            if self._size(key) not in (None, size):  # the existing file was truncated by a crash
                 self.replace(key, parts)
                 break
             created = self.create(key, parts)  # garbage collection has deleted the blob meanwhile
@@ -141,7 +141,8 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
+        """Return whether the object exists, like `exists`, and renew an old object's time, so that garbage collection
+        keeps it."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -220,7 +221,7 @@ class LocalObjects:
         return os.path.isfile(self._path(key)) if size is None else self._size(key) == size
 
     def _size(self, key: str) -> int | None:
-        """Return the size of an object in bytes; None if it is missing."""
+        """Return the size of an object in bytes, or None if the object is missing."""
         try:
             return os.stat(self._path(key)).st_size
         except OSError:
@@ -235,7 +236,8 @@ class LocalObjects:
                 try:
                     write_all(descriptor, [data])
                 except OSError:
-                    # removes the part that was written: only this call's bytes, since each key has one writer
+                    # removes the bytes that this call has written; each key has only one writer, so no other bytes are
+                    # removed
                     os.ftruncate(descriptor, before)
                     raise
             finally:
@@ -274,7 +276,7 @@ class LocalObjects:
             os.replace(self._write(parts), self._parent(key))
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Return None: data is never pending."""
+        """Do nothing and return None, since appended data is never pending."""
         return None
 
     def names(self, prefix: str) -> list[str]:
@@ -337,7 +339,8 @@ class LocalObjects:
             self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
+        """Delete all objects under a prefix. The objects whose names are in `last` are deleted last. Raises
+        StoreError."""
         aside = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
         with self._deleting(prefix):
             self._make(f"{self.root}/tmp")

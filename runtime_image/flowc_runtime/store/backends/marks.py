@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
-NAME = "checked"  # the table's file in flowc's part of the user's cache directory
-SLOTS, SLOT = 1 << 15, 32  # number of slots, bytes of a slot: the table's size is 1 MiB
-SMALL = 1 << 18  # bytes: hashing a smaller file is faster than looking up its mark
+NAME = "checked"  # The table's file in flowc's part of the user's cache directory.
+SLOTS, SLOT = 1 << 15, 32  # The number of slots, and the bytes of a slot: the table's size is 1 MiB.
+SMALL = 1 << 18  # Bytes: hashing a smaller file is faster than looking up its mark.
 ALWAYS = "always"
 VARIABLE = "FLOWC_VERIFY"
-_PIECE = 1 << 18  # bytes: a piece that fits into the processor's cache
-_TICK = 0.02  # seconds: changes of a file within one tick of the kernel's clock have the same time
-_SLOWEST = 50 << 20  # bytes per second: other processes do not wait for a process that hashes more slowly
+_PIECE = 1 << 18  # The bytes of a piece that fits into the processor's cache.
+_TICK = 0.02  # Seconds of a tick of the kernel's clock: changes of a file within a tick have the same time.
+_SLOWEST = 50 << 20  # Bytes per second: other processes do not wait for a process that hashes more slowly.
 
 
 class _Place(NamedTuple):
@@ -81,7 +81,8 @@ def digest_of(descriptor: int, expected: str) -> str:
 
 
 def note(descriptor: int, digest: str) -> None:
-    """Write the mark of a file whose content this process has just written or checked.
+    """Write the mark of a file (see the module) after this process has written the file's content or checked its
+    digest.
 
     Args:
         descriptor: the file.
@@ -131,8 +132,8 @@ def _hash(descriptor: int) -> str:
 
 
 def _place(status: os.stat_result, digest: str) -> _Place | None:
-    """Return the mark of a file with this digest, and the mark's offset in the table; None if the machine has no boot
-    id."""
+    """Return the mark of a file with this digest, and the mark's offset in the table, or None if the machine has no
+    boot id."""
     if (boot := _boot()) is None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -42,7 +42,7 @@ class MemoryObjects:
         self._objects[key] = data
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object; return False, without writing, if the key exists here or below."""
+        """Create an object; return False, without writing, if the key exists in memory or in the store below."""
         if self.exists(key):
             return False
         self._objects[key] = b"".join(parts)
@@ -95,7 +95,7 @@ class MemoryObjects:
         return self._below is not None and self._below.exists(key, size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the result of `exists`: objects in memory are never garbage-collected."""
+        """Return whether the object exists; nothing is renewed, since objects in memory are never garbage-collected."""
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
@@ -118,7 +118,7 @@ class MemoryObjects:
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Return None: data is never pending."""
+        """Do nothing and return None, since appended data is never pending."""
         return None
 
     def names(self, prefix: str) -> list[str]:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-REQUESTS = 16  # the number of objects of a bucket that are read at the same time
-_AT_ONCE = 256  # number of objects that are passed to the threads together
+REQUESTS = 16  # The number of objects of a bucket that are read at the same time.
+_AT_ONCE = 256  # Number of objects that are passed to the threads together.
 
 
 class Streaming(Protocol):
-    """A store that returns an object in pieces, each by a separate request: a bucket."""
+    """A store that returns an object in pieces, such as a bucket; each piece is a separate request."""
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces.

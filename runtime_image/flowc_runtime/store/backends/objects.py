@@ -113,7 +113,8 @@ class Objects(Protocol):
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection.
+        """Return whether the object exists, like `exists`, and renew an old object's time, so that garbage collection
+        keeps it.
 
         Raises:
             StoreError: the store cannot be read or written.
@@ -123,7 +124,7 @@ class Objects(Protocol):
     def append(self, key: str, data: bytes) -> None:
         """Append to an object, now or at the next flush.
 
-        A reader always sees a first part of the appended data, perhaps not yet all of it.
+        A reader always sees a prefix of the appended data; the latest bytes may still be missing.
         """
         ...
 
@@ -135,7 +136,7 @@ class Objects(Protocol):
             start: the offset of the first byte to return.
 
         Raises:
-            NotFound: there is no such data; some backends return empty bytes instead.
+            NotFound: no data was appended under this key; some backends return empty bytes instead.
             StoreError: the object cannot be read.
         """
         ...

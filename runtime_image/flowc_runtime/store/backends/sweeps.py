@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable, Listed, Objects
     from flowc_runtime.store.records.record_types import LeaseRecord
 
-GRACE = 24 * 3600.0  # seconds: younger objects are never deleted, even if no record refers to them
-REFRESH = 6 * 3600.0  # seconds: the time of an older object is renewed when the object is used, long before GRACE ends
-LEASE = 300.0  # seconds for which a lease is valid: the deletions between two renewals take less time
-_SKEW = 60.0  # seconds by which the clocks of two machines may differ
+GRACE = 24 * 3600.0  # Seconds: younger objects are never deleted, even if no record refers to them.
+REFRESH = 6 * 3600.0  # Seconds: the time of an older object is renewed when it is used, long before GRACE ends.
+LEASE = 300.0  # Seconds for which a lease is valid: the deletions between two renewals take less time.
+_SKEW = 60.0  # Seconds by which the clocks of two machines may differ.
 _POLL = 0.1
 _SWEEPS = "gc/sweeps"
 
@@ -77,7 +77,7 @@ def _written(objects: Collectable, key: str) -> float:
 
 
 def left_over(objects: Collectable) -> list[Listed]:
-    """Return the files in `tmp/` that killed writers left: those older than GRACE.
+    """Return the files in `tmp/` that killed writers have left: all files that are older than GRACE.
 
     A huge object may be written for hours; the age of its temporary file is the time since the last write.
     """
@@ -87,8 +87,8 @@ def left_over(objects: Collectable) -> list[Listed]:
 
 @final
 class Sweep:
-    """The lease of one garbage collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each batch of
-    deletes."""
+    """The lease of one garbage collection. Use it as `with Sweep(objects) as sweep`, and call `sweep.renew()` before
+    each batch of deletions."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -51,7 +51,7 @@ class EndedCheck:
         self.missing: list[str] = []
 
     def note(self, key: str, data: bytes, record: object) -> None:
-        """Note a record that was read; threads may call this at the same time.
+        """Store the digest and size of a record that was read; several threads may call this method at the same time.
 
         Args:
             key: the record's key.

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def note_status(run: RunStore, status: StatusRecord) -> None:
-    """Write the entry and the pack of a run that has ended; without them, a run is only read more slowly.
+    """Write the entry and the pack of a run that has ended; a run without an entry or pack is only read more slowly.
 
-    So an error of the store is not raised: the run's status is already written.
+    So an error of the store is not raised, since the run's status is already written.
 
     Args:
         run: the run, in a bucket.

@@ -4,11 +4,12 @@ The entry of a run is the name of an empty object:
 
     ended/FLOW/listed/RUN/MILLISECONDS/PART/PART
 
-The parts together are `pack(run.json, status.json)`. An entry that is too long for a name is the content of
-`…/MILLISECONDS/content`; `…/MILLISECONDS/none` means that the run has no entry. The latest entry of a run counts.
-Sometimes a run that ends merges all entries of its flow into one object, `ended/FLOW/listed/=merged/NUMBER`.
+The PARTs, joined, are the result of `pack(run.json, status.json)`. An entry that is too long for a name is the content
+of `…/MILLISECONDS/content`; `…/MILLISECONDS/none` means that the run has no entry. If a run has several entries, the
+latest entry is used. Sometimes a run that ends merges all entries of its flow into one object,
+`ended/FLOW/listed/=merged/NUMBER`.
 
-Entries are copies: a run without an entry, or with a damaged one, is read from its records. They never decide which
+Entries are copies: a run without an entry, or with a damaged one, is read from its records. Entries never decide which
 runs exist. So each object below `ended/` may be deleted at any time.
 """
 
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Collectable
 
 TOP: Final = "ended"
-MERGED: Final = "=merged"  # differs from every quoted run id, since none begins with `=`
-# These names stand in a key where other objects have a PART, a piece of a run's packed records. No PART is equal to one
-# of them, because packed records are longer.
+MERGED: Final = "=merged"  # Differs from every quoted run id, since none begins with `=`.
+# A key with one of these names has the name in place of a PART, which is a piece of a run's packed records. No PART is
+# equal to one of these names, because packed records are longer.
 NONE, CONTENT = "none", "content"
-VERSION: Final = 1  # the version of the format of merged objects
-MERGES: Final = 256  # on average, one of this number of runs merges the entries of its flow when it ends
-_PART: Final = 200  # characters: a gateway on a file system limits a part of a key to 255 bytes
-_KEY: Final = 960  # bytes: services limit a key, with the store's prefix, to 1,024 bytes
+VERSION: Final = 1  # The version of the format of merged objects.
+MERGES: Final = 256  # On average, one of this number of ended runs merges the entries of its flow.
+_PART: Final = 200  # Characters of a PART: a gateway on a file system limits a part of a key to 255 bytes.
+_KEY: Final = 960  # Bytes of a key: services limit a key, with the store's prefix, to 1,024 bytes.
 _TRIES: Final = 5
 
 
@@ -58,8 +59,8 @@ class RunEntry(NamedTuple):
 
 class _Found(NamedTuple):
     entries: dict[str, RunEntry]
-    keys: list[str]  # keys of the entries that are separate objects
-    merged: list[int]  # numbers of the merged objects
+    keys: list[str]  # The keys of the entries that are separate objects.
+    merged: list[int]  # The numbers of the merged objects.
 
 
 def pack(run: bytes, status: bytes) -> str:
@@ -79,7 +80,7 @@ def pack(run: bytes, status: bytes) -> str:
 
 
 def unpack(packed: str) -> dict[str, bytes] | None:
-    """Return the records of an entry by their names, `run.json` and `status.json`; None if the entry is damaged."""
+    """Return the records of an entry by their names, `run.json` and `status.json`, or None if the entry is damaged."""
     try:
         text = zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     except (ValueError, zlib.error):
@@ -98,7 +99,7 @@ def read_entries(objects: Collectable, flow: str) -> dict[str, str]:
 
 
 def write_entry(objects: Collectable, flow: str, run: str, packed: str) -> None:
-    """Write the entry of a run, and delete its earlier ones.
+    """Write the entry of a run, and delete the run's earlier entries.
 
     Args:
         objects: the store.
@@ -125,17 +126,18 @@ def entries_of(flow: str, run: str) -> str:
 
 def merges(run: str) -> bool:
     """Return whether a run merges the entries of its flow when it ends; a digest of the run's id decides, so that on
-    average one of MERGES runs does it."""
+    average one of MERGES runs merges the entries."""
     return int(sha256([run.encode()])[:8], 16) % MERGES == 0
 
 
 def merge(objects: Collectable, flow: str, runs: Collection[str] | None = None) -> None:
-    """Merge the entries of a flow into one object. Of several processes that do so at a time, one succeeds.
+    """Merge the entries of a flow into one object. If several processes merge the entries at the same time, one of them
+    succeeds.
 
     Args:
         objects: the store.
         flow: the flow's name.
-        runs: the runs whose entries are kept; None for all.
+        runs: the runs whose entries are kept, or None for all.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -186,7 +188,7 @@ def _find(objects: Collectable, flow: str) -> _Found:
 
 
 def _add(entries: dict[str, RunEntry], objects: Collectable, place: str, names: Iterable[str]) -> None:
-    """Add the entries that are separate objects, given their names below `place`."""
+    """Add the entries that are separate objects and have the given names below the key `place`."""
     contents: list[str] = []
     for name in names:
         run, _, rest = name.partition("/")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 SUFFIX: Final = ".jsonl.gz"
-LARGEST: Final = 4000  # records: reading more of them would delay the end of the run
-_FRESH: Final = 5.0  # seconds after which the tasks are listed again, because a workflow may be retried
+LARGEST: Final = 4000  # Reading more records than this would delay the end of the run.
+_FRESH: Final = 5.0  # Seconds after which the tasks are listed again, because a workflow may be retried.
 
 
 def pack_key(flow: str, run: str) -> str:
@@ -91,10 +91,10 @@ def parse(data: bytes) -> dict[str, bytes]:
 
 @final
 class PackedObjects(RemoteObjects):
-    """A bucket in which the tasks of one run are read from the run's pack and from one listing of their keys. Without a
+    """A bucket that reads the tasks of one run from the run's pack and from one listing of the tasks' keys. Without a
     pack, everything is read from the bucket.
 
-    Threads may use it at the same time.
+    Several threads may use this object at the same time.
     """
 
     def __init__(self, bucket: RemoteObjects, flow: str, run: str, prefix: str) -> None:
@@ -102,8 +102,8 @@ class PackedObjects(RemoteObjects):
         self._key = pack_key(flow, run)
         self._tasks = f"{prefix}/tasks"
         self._lock = threading.Lock()
-        self._records: dict[str, bytes] | None = None  # the records of the pack; None before the pack was read
-        self._sizes: dict[str, int] = {}  # the sizes of all objects below the run's `tasks/`
+        self._records: dict[str, bytes] | None = None  # The records of the pack, or None before the pack was read.
+        self._sizes: dict[str, int] = {}  # The sizes of all objects below the run's `tasks/`.
         self._listed = 0.0
 
     def _refresh(self) -> bool:
@@ -120,7 +120,7 @@ class PackedObjects(RemoteObjects):
             return bool(self._records)
 
     def _name(self, key: str) -> str | None:
-        """Return a key's part below `tasks/`; None if it is another key, or if the run has no pack."""
+        """Return a key's part below `tasks/`, or None if the key is not below `tasks/`, or if the run has no pack."""
         if key != self._tasks and not key.startswith(f"{self._tasks}/"):
             return None
         return key[len(self._tasks) + 1 :] if self._refresh() else None

@@ -43,15 +43,15 @@ def versions(
 ) -> Iterator[ArtifactVersion]:
     """Yield the versions of an artifact of a flow, newest run first.
 
-    If several tasks of a run have the same value, only one version is yielded. If an earlier run has the same value,
-    each run's version is yielded. Unreadable records are reported and left out.
+    If several tasks of a run have the same value, only one version is yielded. If several runs have the same value, a
+    version is yielded for each run. Unreadable records are reported and left out.
 
     Args:
         store: the store.
         flow: the flow's name.
         name: the artifact's name.
-        run: the id of the only run to search; None for all runs.
-        step: the only step whose tasks are searched; None for all steps.
+        run: the id of the only run to search, or None for all runs.
+        step: the only step whose tasks are searched, or None for all steps.
     """
     runs = [run] if run is not None else list(reversed(store.runs(flow)))
     for id in runs:

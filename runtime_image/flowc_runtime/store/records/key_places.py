@@ -18,7 +18,7 @@ from flowc_runtime.store.records.stored import damaged, parse, parse_flow, parse
 if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
 
-ASIDE = blobs.DIRECTORY  # prefix of the keys of damaged objects that were moved
+ASIDE = blobs.DIRECTORY  # The prefix of the keys of damaged objects that were moved aside.
 # The name of a task's record: index path, attempt, and whether it is the record of the attempt's start.
 RECORD_NAME = late_pattern(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
 _ATTEMPT = late_pattern(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
@@ -97,7 +97,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 
 
 def check(key: str, data: bytes, url: str) -> object:
-    """Check an object, and return its record, flow or tag; None if objects of this kind are not checked.
+    """Check an object, and return its record, flow or tag, or None if objects of this kind are not checked.
 
     Args:
         key: the key of the object, which decides its kind.

@@ -39,7 +39,7 @@ def moved_aside(key: str, url: str, subject: str) -> MovedAside:
 
 
 def lost(key: str, url: str, subject: str) -> LostRecord:
-    """Return the error for a record of `NEEDED` that is missing although the run has tasks.
+    """Return the error for a record that every run needs (`NEEDED`) and that is missing although the run has tasks.
 
     Args:
         key: the key of the record.

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 
 class References(NamedTuple):
-    """The references of a record: blobs as (digest, pathspec that needs it), keys of records, and runs as (flow, run).
+    """The references of a record: blobs as pairs of a digest and the pathspec that needs the blob, keys of records, and
+    runs as (flow, run).
 
     `faults` lists, as (pathspec, fault), artifacts inside the record whose bytes do not match their digests.
     """

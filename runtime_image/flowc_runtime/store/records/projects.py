@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def values(flow: Flow) -> dict[str, object]:
-    """Return the values of the properties of `current` about the project; empty if the flow has no project.
+    """Return the values of the properties of `current` that describe the project; empty if the flow has no project.
 
     Returns:
         `project_name`, `branch_name`, `is_user_branch`, `is_production` and `project_flow_name`.

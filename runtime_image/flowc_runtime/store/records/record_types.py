@@ -1,5 +1,5 @@
-"""The types of the store's JSON records. Other programs read the records: fields may be added, but never change their
-meaning.
+"""The types of the store's JSON records. Other programs read the records: fields may be added, but the meaning of a
+field never changes.
 
 An added field needs a new version of the records; `flowc_ir.versions` lists all versions.
 """
@@ -77,7 +77,8 @@ class PackageRecord(TypedDict):
 
 
 class RevisionRecord(TypedDict, total=False):
-    """The git revision of the code. A detached head has no `branch`, a new repository no `commit`.
+    """The git revision of the code. `branch` is missing for a detached head, and `commit` for a repository without
+    commits.
 
     `dirty` lists the changes since the commit: `staged`, `unstaged` and `untracked`, or only `unknown`.
     """
@@ -142,7 +143,7 @@ class StatusRecord(TypedDict, total=False):
 
 
 class BeginRecord(TypedDict):
-    """`PATH-N.begin.json`: attempt N has started."""
+    """The record `PATH-N.begin.json`: attempt N of the task at PATH has started."""
 
     version: int
     began: float
@@ -176,7 +177,7 @@ class ErrorRecord(TypedDict, total=False):
 
 
 class Exit(TypedDict, total=False):
-    """How the process ended, as far as the writer of the record knows; `peak_rss` is in bytes."""
+    """The end of the process, as far as the writer of the record knows it; `peak_rss` is in bytes."""
 
     code: int
     signal: str
@@ -310,7 +311,8 @@ class AttemptRecord(_Attempt, total=False):
 
 
 class SpinRecord(TypedDict):
-    """`spun/….json` of a run: `spin` keeps a task that needs this run, in the directory `path` on machine `host`."""
+    """The object `spun/….json` of a run: the directory `path` on the machine `host` contains a task of `spin` that
+    needs this run."""
 
     version: int
     host: str
@@ -319,7 +321,8 @@ class SpinRecord(TypedDict):
 
 
 class LeaseRecord(TypedDict):
-    """`gc/sweeps/…`: `process` may delete the collected objects `until` this time, in seconds since the epoch."""
+    """The object `gc/sweeps/…`: the garbage collection in the process `process` may delete objects until the time
+    `until`, in seconds since the epoch."""
 
     version: int
     until: float
@@ -327,7 +330,8 @@ class LeaseRecord(TypedDict):
 
 
 class CardRecord(TypedDict):
-    """`….data.json` beside a card: the data of the latest refresh, and whether the page must reload."""
+    """The object `….data.json` beside a card: the data of the card's latest refresh, and a token that changes when the
+    page must reload."""
 
     version: int
     reload_token: str

@@ -20,7 +20,8 @@ DIRTY: Final = {
 
 
 def of_pod() -> RevisionRecord | None:
-    """Return the revision that was deployed, from the pod's environment; None if there is none."""
+    """Return the revision that was deployed, from the pod's environment, or None if the environment contains no
+    revision."""
     try:
         found = json.loads(os.environ.get(contract.REVISION) or "null")
     except ValueError:

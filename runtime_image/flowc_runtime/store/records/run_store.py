@@ -58,7 +58,7 @@ class RunStore:
         """The prefix of the keys of the run's tags."""
         return self._tags
 
-    # -- the run itself
+    # -- methods about the run as a whole
 
     def create(self, record: RunRecord, ir: str) -> bool:
         """Create the run; return False if its id exists. The IR (JSON text) is written first: every run has an IR."""
@@ -111,14 +111,15 @@ class RunStore:
         return self.written_status() or first_status(self.record())
 
     def written_status(self) -> StatusRecord | None:
-        """Return the recorded status; None if no status is recorded yet."""
+        """Return the recorded status, or None if no status is recorded yet."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status, given without `version`. With a `disk`, wait until the status is on the disk."""
+        """Replace the run's status. The argument has no `version`, which this method adds. With a `disk`, wait until
+        the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
         # if `objects` forwards its calls to an agent process, that process also writes the entry of an ended run
         if (note := getattr(self.objects, "note_status", None)) is not None:
@@ -134,7 +135,7 @@ class RunStore:
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
-    # -- tags: each is a separate object, so that concurrent changes never undo each other
+    # -- tags: each tag is a separate object, so that concurrent changes never undo each other
 
     def system_tags(self) -> set[str]:
         """Return the system tags of the run, which never change.
@@ -221,7 +222,7 @@ class RunStore:
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """Return the records of all completed tasks of a step, by path.
 
-        The result is None if the store cannot read several objects at once, so that `task` would be as fast.
+        The result is None if the store cannot read several objects at once: then `task` reads each record equally fast.
         The records are JSON text for `parse_task`; `at_once` records are requested together.
         """
         many = getattr(self.objects, "get_many", None)
@@ -238,12 +239,12 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that the records of all reused tasks are written. Call this method before any task of the run
-        starts."""
+        """Write a marker which shows that the records of all reused tasks are written. Call this method before any task
+        of the run starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:
-        """Return whether the records of all reused tasks are written."""
+        """Return whether the marker of `set_reused` exists: the records of all reused tasks are written."""
         return self.objects.exists(f"{self._prefix}/reused.json")
 
     def task_key(self, step: str, path: str) -> str:
@@ -267,7 +268,8 @@ class RunStore:
         return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """Return the record of an ended attempt; None if it has not started, is active, or its process vanished."""
+        """Return the record of an ended attempt, or None if the attempt has not started, is active, or its process
+        vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{name}", step, path))
@@ -278,7 +280,7 @@ class RunStore:
         return None
 
     def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if the attempt has not started."""
+        """Return the record of an attempt's start, or None if the attempt has not started."""
         try:
             name = f"tasks/{quote_name(step)}/{path}-{attempt}.begin.json"
             return cast("BeginRecord", self._load("begin", name, step, path))
@@ -380,7 +382,8 @@ class RunStore:
             raise
 
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error for a missing object of the run (or of a task); None if the run need not have the object."""
+        """Return the error for a missing object of the run (or of a task), or None if the run need not have the
+        object."""
         if self._aside is None:  # listed once: many unfinished tasks may be looked up
             self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)

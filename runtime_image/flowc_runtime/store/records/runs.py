@@ -85,7 +85,7 @@ def end_run(
     Args:
         run: the run.
         status: the run's last status.
-        disk: the disk to wait for; None to wait for none.
+        disk: the disk to wait for, or None to wait for no disk.
         wait: waits for the disk, then calls its second argument, which writes the status.
 
     Raises:
@@ -111,7 +111,7 @@ def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None
         run: the run.
         status: the run's last status.
         slow: called with a message if the wait takes long.
-        disk: the disk to wait for; None to wait for none.
+        disk: the disk to wait for, or None to wait for no disk.
 
     Raises:
         StoreError: the disk or the store failed.

@@ -199,7 +199,7 @@ SHAPES: Mapping[str, ObjectOf] = {
 
 
 def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, object]) -> str | None:
-    """Return the fault of a record, with the path of the faulty field; None if there is no fault.
+    """Return the fault of a record, with the path of the faulty field, or None if there is no fault.
 
     Args:
         kind: a key of SHAPES.
@@ -209,8 +209,8 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if not _check_of(kind)(record):
         return _fault(shape, record, "")
-    # A record of such a kind may lack any single field, but a record with only unknown fields besides `version` is
-    # faulty.
+    # If a kind has no required fields, its records may lack any single field, but a record with only unknown fields
+    # besides `version` is faulty.
     if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():

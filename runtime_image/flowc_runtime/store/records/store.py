@@ -107,7 +107,8 @@ class Store:
 
 
 def _began(run: RunStore) -> str:
-    """Return a run's start as sortable text: from an id made by flowc, or else (`argo submit`) from the record."""
+    """Return a run's start as sortable text, from the run's id if flowc made the id, or else from the run's record
+    (after `argo submit`)."""
     if said := _TIME.search(run.id):
         return said[0]
     try:

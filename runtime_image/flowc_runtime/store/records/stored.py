@@ -41,8 +41,8 @@ def parse(
         key: the object's key, for errors.
         url: the address of the store, for errors.
         subject: the object's description, such as `run Flow/1`.
-        identity: fields and the values that the object's key requires. Other values mean that another program has
-            written the object.
+        identity: fields and the values that the object's key requires. If the object has other values in these fields,
+            another program has written the object.
 
     Raises:
         FormatError: the object was written by a newer flowc.
@@ -144,7 +144,8 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
 
 
 def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag that an object represents; None if it was just removed or is not a tag. Raises RecordError."""
+    """Return the tag that an object represents, or None if the tag was just removed or the object is not a tag. Raises
+    RecordError."""
     if not name or "/" in name:
         return None
     try:

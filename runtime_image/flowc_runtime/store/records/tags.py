@@ -14,8 +14,8 @@ from flowc_runtime.base.version import FULL_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_LENGTH = 500  # characters
-_MAX_NAME = 200  # the largest number of bytes of a name: file systems allow 255
+MAX_LENGTH = 500  # The maximum number of characters of a tag.
+_MAX_NAME = 200  # The largest number of bytes of a name: file systems allow 255.
 
 
 def check_tags(tags: Iterable[object]) -> list[str]:

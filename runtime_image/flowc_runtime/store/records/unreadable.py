@@ -1,4 +1,4 @@
-"""Report unreadable records. Listings leave out a run or a task whose record is unreadable."""
+"""Report unreadable records: listings leave out a run or a task whose record is unreadable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tell(error: RecordError) -> None:
 
 @contextmanager
 def skipping() -> Iterator[None]:
-    """End a block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
+    """End the `with` block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 SENT = "files"
 EXTENSIONS = "extensions"
-SENT_SECONDS = 400 * 24 * 3600.0  # a flow with a yearly schedule still finds the file with which it was deployed
-SMALL = 1 << 20  # bytes: larger artifacts are not searched for run ids
+SENT_SECONDS = 400 * 24 * 3600.0  # A flow with a yearly schedule still finds its file.
+SMALL = 1 << 20  # Bytes: larger artifacts are not searched for run ids.
 
 
 @final
@@ -49,8 +49,8 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Keep those of the deletable objects whose names occur in a given object of a remaining run, or in a blob that
-        this object references.
+        """Keep each deletable object whose name occurs in the given object of a remaining run, or in a blob that this
+        object references.
 
         Args:
             objects: the store.
@@ -88,7 +88,7 @@ class Beside:
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
     """Find old uploaded files, and old files of extensions whose run is deleted or in `doomed`.
 
-    Afterwards the caller removes the files that are still needed from the result, by calls of `spare`.
+    The caller must then call the result's method `spare`, which removes the files that are still needed.
 
     Args:
         store: the store.

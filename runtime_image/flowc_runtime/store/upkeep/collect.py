@@ -1,7 +1,7 @@
 """Delete runs and unreferenced blobs while flows are running (docs/adr/0009-gc.md).
 
-`selection.choose` selects the runs to delete, and `find_garbage` the blobs that are then unreferenced; both only read.
-`sweep` deletes the runs and the blobs.
+`selection.choose` selects the runs to delete, and `find_garbage` selects the blobs that are unreferenced without these
+runs; both functions only read. `sweep` deletes the runs and the blobs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ _BATCH = 500  # number of objects that are deleted before the lease is renewed a
 @final
 @dataclass(slots=True)
 class Garbage:
-    """The blobs that no remaining run references: digest -> size in bytes. `young` are blobs too young to delete.
+    """The blobs that no remaining run references, as a map from digest to size in bytes. `young` are blobs too young to
+    delete.
 
     `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
     reference any blob. While there are such records, no blob is deleted, and `held` contains the blobs that would be
@@ -104,8 +105,8 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
                 continue
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
-                # Everything that looks like a digest counts: it is better to keep too many blobs than to delete a
-                # referenced blob.
+                # Every text that looks like a digest counts as a reference: it is better to keep too many blobs than to
+                # delete a referenced blob.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
@@ -225,8 +226,8 @@ def _is_needed(run: RunStore) -> bool:
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
-    """Yield the blobs to delete, after a second check of their times: blobs that were used in the meantime are young
-    and are kept."""
+    """Yield the blobs to delete, after a second check of their times: a blob that was used in the meantime is young,
+    and is kept."""
     digests = sorted(garbage.blobs)
     for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
         batch, now = digests[at : at + _BATCH], time.time()

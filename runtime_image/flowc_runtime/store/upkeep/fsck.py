@@ -58,9 +58,9 @@ _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG}
 @final
 @dataclass(slots=True, kw_only=True)
 class StoreFault:
-    """One fault. `touched` are the pathspecs of the affected runs, tasks and artifacts.
+    """One fault. `touched` lists the pathspecs of the affected runs, tasks and artifacts.
 
-    After `repair`, `moved` is the object's new key, and `removed` whether it was deleted.
+    After `repair`, `moved` is the object's new key, and `removed` is whether the object was deleted.
     """
 
     kind: str
@@ -111,9 +111,9 @@ class _Check:
         self._faults: dict[tuple[str, str], StoreFault] = {}
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
-        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
-        self._records: set[str] = set()  # keys of existing objects, damaged ones included
-        self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
+        self._named: dict[str, list[str]] = {}  # Digest -> the pathspecs that reference it.
+        self._records: set[str] = set()  # The keys of the existing objects, including damaged ones.
+        self._kept: dict[str, needed_blobs.References] = {}  # Key of a record -> the references that must be checked.
         self._complete = Completeness(store)
         # (flow, run) -> whether the run exists; emptied before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
@@ -289,7 +289,7 @@ class _Check:
         for key in self._absent(missing):
             self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
 
-    # -- changes since the listing
+    # -- checks for changes since the listing
 
     def _absent(self, keys: Iterable[str]) -> list[str]:
         """Return the keys that are still missing now."""
@@ -357,7 +357,7 @@ def repair(store: Store, report: FsckReport) -> None:
 
 
 def _move_run(objects: Collectable, place: KeyPlace) -> str:
-    """Move the remaining objects of a run and its tags to `damaged/`; return the new prefix of their keys."""
+    """Move the remaining objects of a run, and the run's tags, to `damaged/`; return the new prefix of their keys."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
         move_below(objects, prefix, f"{ASIDE}/{prefix}")
@@ -379,7 +379,8 @@ def _is_whole(objects: Collectable, key: str) -> bool:
 
 
 def runs_without_record(report: FsckReport) -> list[str]:
-    """Return the runs whose record is missing in the store and in `damaged/`; `repair` moves their other objects."""
+    """Return the runs whose record is missing in the store and in `damaged/`; `repair` moves the other objects of these
+    runs."""
     aside = {key_before(name) for name in report.aside}
     lost = [fault.key for fault in report.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
@@ -392,7 +393,7 @@ def counts(report: FsckReport) -> dict[str, int]:
 
 
 def _is_refused(error: RecordError) -> bool:
-    """Return whether an object could not be read for a reason that does not concern its content."""
+    """Return whether reading an object failed for another reason than its content, such as a missing permission."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
 

@@ -2,8 +2,8 @@
 truncated.
 
 A run that was reported as ended is complete (`durability`). A run that a power failure has interrupted may lack any
-object. Before results of such an interrupted run are reused, the sizes of the needed objects are checked, without
-reading them.
+object. Before results of an interrupted run are reused, the sizes of the needed objects are checked, without reading
+the objects.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """Return a description of a task's first missing or truncated object; None if all are whole; always None in a
-    bucket."""
+    """Return a description of a task's first missing or truncated object, or None if all objects are complete; in a
+    bucket the result is always None."""
     files = (what for what, file in file_blobs(record) if is_lost(objects, file))
     return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None) or next(files, None)
 
@@ -45,7 +45,7 @@ def is_lost(objects: Objects, ref: ArtifactRef | FileRecord | TaskFileRecord | P
         objects: the store.
         ref: the reference to an artifact, or the record of a file.
     """
-    if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always whole
+    if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always complete
         return False
     key = blob_key(ref["digest"])
     try:

@@ -21,8 +21,8 @@ _MARK = "[REDACTED runtime {}]"
 def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
     """Replace the output of the streams by a line that says that output was removed. A second call changes nothing.
 
-    A log in a directory is replaced atomically, a log in a bucket chunk by chunk. After an interruption, call the
-    function again.
+    A log in a directory is replaced atomically, a log in a bucket chunk by chunk. If the function is interrupted, it
+    must be called again.
 
     Args:
         objects: the store.

@@ -64,8 +64,8 @@ class Chosen:
 
     `live` are runs that may be active. `needed` maps a run to the run that has resumed it. `spun` maps a run to the
     directory in which `spin` stored a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow to
-    one of its runs whose record cannot be read. Such a run may have resumed any other run of the flow, so no run of the
-    flow is deleted. `kept` is the number of all runs that are kept.
+    one of its runs whose record cannot be read. A run with an unreadable record may have resumed any other run of its
+    flow, so no run of the flow is deleted. `kept` is the number of all runs that are kept.
     """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
@@ -78,13 +78,13 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. If a run remains, the run that it resumed is kept, too: it contains the logs of reused
-    tasks.
+    """Return the runs to delete. If a run that resumed another run remains, the other run is kept, too, because it
+    contains the logs of the reused tasks.
 
     Args:
         store: the store.
         selection: the options.
-        now: the time in seconds since the epoch; None is the current time.
+        now: the time in seconds since the epoch, or None for the current time.
 
     Raises:
         StoreError: the store cannot be read. An unreadable record of a run raises no error, but the run is kept.
@@ -154,7 +154,7 @@ def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) 
 
 
 def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
-    """Return those of the given tags that the run has, without reading objects of tags."""
+    """Return the given tags that the run has; no object of a tag is read."""
     names = set(run.tag_names()) if tags else set[str]()
     return {tag for tag in tags if name_of(tag)[0] in names}
 

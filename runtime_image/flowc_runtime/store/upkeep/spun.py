@@ -55,7 +55,7 @@ def need(run: RunStore, root: str) -> None:
 
 
 def needed_by(run: RunStore) -> str | None:
-    """Return an existing directory with results of `spin` that need the run; None if there is none.
+    """Return an existing directory with results of `spin` that need the run, or None if no such directory exists.
 
     A directory on another machine, HOST:PATH, is assumed to exist for 30 days.
 

@@ -116,7 +116,8 @@ def _in(module: ModuleType | None, name: str) -> object:
 
 
 def _modules(run: RunStore, record: RunRecord) -> StoredModules | None:
-    """Return the modules of the run's stored code, shared by runs with the same code; None without stored code."""
+    """Return the modules of the run's stored code, shared by runs with the same code, or None if the run has no stored
+    code."""
     code = record.get("sources") or record.get("package")
     if code is None:
         return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import copyreg
 import io
-import pickle
 import struct
 import sys
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     File: TypeAlias = "_Chunks | _Expected"
     Picklers: TypeAlias = Callable[[File, Callback], "Dumper"]
 else:
+    # `pickle` gets these classes and functions from the compiled `_pickle`, and adds slow ones in Python to them.
+    import _pickle as pickle
+
     # imported at first use: only cloudpickle and plugins need it
     picklers = LateModule("flowc_runtime.store.values.picklers")
 
@@ -52,17 +55,18 @@ BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
 # the values of `codec` in references; a name never changes its meaning
 CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)
-INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
-LARGE_PICKLE = 1 << 18  # bytes: larger pickles are read from a file, whose digest is computed once per machine
-_PIECE = 1 << 20  # bytes per comparison
+INLINE_LIMIT = 512  # Bytes: a smaller artifact is part of the record.
+LARGE_PICKLE = 1 << 18  # Bytes: a larger pickle is read from a file that is hashed once per machine.
+_PIECE = 1 << 20  # The bytes that are compared at a time.
 PAGE = 4096
 MAGIC = b"flowcbuf"
 
 
 class Encoded:
-    """An encoded value. `parts` are the parts of its blob: the pickle, and views (not copies) of the value's buffers.
+    """An encoded value. `parts` are the parts of the value's blob: the pickle, and views (not copies) of the value's
+    buffers.
 
-    `pickler` names the pickler that wrote the bytes; None for plain pickle.
+    `pickler` names the pickler that wrote the bytes, or None for plain pickle.
     """
 
     __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled", "pickler")
@@ -83,7 +87,7 @@ class Encoded:
         self._digest = ""
         self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes: smaller buffers are part of the pickle
         name = pickler or ambient().pickler
-        if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # readable by every reader
+        if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # every reader can read a plain pickle
             name = PICKLE
         self.pickled, self._pickler, self.pickler = self._pickle(value, name)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN if name in (PICKLE, CLOUDPICKLE) else PLUGIN
@@ -112,7 +116,7 @@ class Encoded:
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < self._least:
-            return True  # true: the buffer is written into the pickle
+            return True  # True means that the buffer is written into the pickle
         self.buffers.append(raw)
         return False
 
@@ -150,7 +154,8 @@ class Encoded:
         return self._digest
 
     def encodes(self, value: object) -> bool:
-        """Return whether `value` has the same encoding. Encoding stops at the first difference."""
+        """Return whether `value` has the same encoding as this object's value. Encoding stops at the first
+        difference."""
         expected = _Expected(self.pickled, self.buffers)
         try:
             self._pickler(expected, expected.buffer).dump(value)
@@ -332,7 +337,7 @@ class _Expected:
     __slots__ = ("_buffers", "_chunks")
 
     def __init__(self, chunks: Sequence[bytes], buffers: Sequence[memoryview]) -> None:
-        self._chunks = iter(chunks)  # written by the same pickler, which splits equal values into equal chunks
+        self._chunks = iter(chunks)  # the same pickler wrote these chunks: equal values give equal chunks
         self._buffers = iter(buffers)
 
     def write(self, chunk: bytes) -> None:

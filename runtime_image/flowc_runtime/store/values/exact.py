@@ -99,7 +99,7 @@ def _tagged(value: UserValue) -> UserValue:
     if cls in _GROUPS:
         inner = [_tagged(one) for one in value]
         return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
-    # In band: only blobs of artifacts have buffers outside of the pickle.
+    # The pickle contains its buffers: only blobs of artifacts have buffers outside of the pickle.
     data = base64.b64encode(Encoded(value, in_band=True).stream).decode("ascii")
     return {"$pickle": [type_name(cls), data]}
 

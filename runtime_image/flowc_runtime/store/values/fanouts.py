@@ -64,7 +64,7 @@ def store_items(
 
 
 def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
-    """Return one item of a foreach; for a gang, return the number of the member.
+    """Return one item of a foreach; for a gang, return the number of the task in the gang.
 
     Args:
         objects: the store.
@@ -83,7 +83,8 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
 @final
 @dataclass(slots=True)
 class ForeachFrame:
-    """One foreach or gang around a task. The task belongs to item `index`; `step` is the first step of the items."""
+    """A foreach or gang that contains a task. The task belongs to item `index`; `step` is the first step of the
+    items."""
 
     step: str
     index: int
@@ -101,7 +102,7 @@ class ForeachFrame:
 
     @property
     def num_splits(self) -> int | None:
-        """The number of items; None for a gang and an unbounded foreach, as in Metaflow."""
+        """The number of items, or None for a gang and an unbounded foreach, as in Metaflow."""
         bounded = "over" in self.fanout and not self.fanout.get("unbounded")
         return self.fanout["count"] if bounded else None
 

@@ -5,8 +5,8 @@ blob without any encoding. A file is stored in parts, so its size is not limited
 
 A run on a cluster gets the content in one of three ways: together with the name (`content`, in base64), from the code
 package (`packed`, the digest), or from an object `files/DIGEST` that was stored before the run (`sent`, the digest).
-This object is not a blob, because garbage collection would delete a blob that no run references yet (`beside` describes
-when such objects are deleted).
+The object `files/DIGEST` is not a blob, because garbage collection would delete a blob that no run references yet. The
+module `beside` describes when the objects below `files/` are deleted.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     hashlib = LateModule("hashlib")
 
-MAX_PACKED = 1 << 16  # bytes: after two encodings, a larger file would not fit into an environment variable of a pod
-PACKED_DIRECTORY = ".flowc-files"  # a directory of the code package, with a name that no Python package can have
+MAX_PACKED = 1 << 16  # Bytes: after two encodings, a larger file would not fit into an environment variable of a pod.
+PACKED_DIRECTORY = ".flowc-files"  # A directory of the code package, with a name that no Python package can have.
 GIVE_AGAIN = (
     "pass the file again to a new run or to `resume`, which then stores it; check the other objects with `flowc fsck`"
 )
@@ -75,7 +75,7 @@ def check_file(path: str, encoding: str | None) -> None:
 
     Args:
         path: the path of the file.
-        encoding: the encoding of the file's text; None for bytes.
+        encoding: the encoding of the file's text, or None for bytes.
 
     Raises:
         ParameterError: the file cannot be opened, or is not text in that encoding.
@@ -289,7 +289,7 @@ def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str
         Args:
             objects: the store.
             record: the record of the file.
-            encoding: the encoding of the text; None for bytes.
+            encoding: the encoding of the text, or None for bytes.
 
         Raises:
             UnicodeDecodeError: the content is not text in this encoding.

@@ -46,7 +46,7 @@ _RENAMED: Final = {
 }
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
-# Modules that have moved or were renamed since then.
+# Modules that have moved or were renamed since version 0.1.0.
 _MOVED: Final = {
     "flowc_runtime.base.given_files": "flowc_runtime.base.input_files",
     "flowc_runtime.pod.pods": "flowc_runtime.pod.coordination",  # GangError
@@ -94,7 +94,7 @@ _CLASSES: Final = {
 
 
 def new_place(module: str, name: str) -> tuple[str, str] | None:
-    """Return the current module and name of a class of an earlier flowc; None if they are unchanged.
+    """Return the current module and name of a class of an earlier flowc, or None if module and name are unchanged.
 
     Args:
         module: the module that a pickle names.

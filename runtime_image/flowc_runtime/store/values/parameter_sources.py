@@ -165,7 +165,7 @@ class MissingValue(ParameterError):
 
 
 def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, SourceValue] | None:
-    """Return the first source with a value for this parameter, and the value; None if no source has one."""
+    """Return the first source with a value for this parameter, and the value, or None if no source has a value."""
     return next(((origin, values[name]) for origin, values in sources.by_origin() if name in values), None)
 
 

@@ -84,7 +84,8 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
 
 
 def default_of(parameter: Parameter) -> Value:
-    """Return the value of a parameter that no source sets: its default, or an empty list or None."""
+    """Return the value of a parameter that no source sets: the parameter's default or, without a default, an empty list
+    or None."""
     if parameter.default is not None:
         return from_text(parameter.default)
     return [] if parameter.multiple else None
@@ -105,7 +106,7 @@ def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict
 
 
 def config_value(config: Config, find: Finder | None = None) -> UserValue:
-    """Return the value of a config; None if it has no value.
+    """Return the value of a config, or None if the config has no value.
 
     Args:
         config: the config of the IR.
@@ -234,8 +235,8 @@ def _check_json(value: object) -> Value:
         unchanged = same(back, value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
-    # Python writes a tuple as a list and the key 1 as "1": the step would get a value that differs from the one in the
-    # code.
+    # The module `json` writes a tuple as a list and the key 1 as "1", so the step would get another value than the
+    # value in the code.
     if not unchanged:
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)

@@ -37,7 +37,7 @@ BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
 class ValuePickler(Protocol):
     """A pickler of an installed package: an entry point of the group `flowc.picklers` names an instance, or a module.
 
-    The setting `pickler = "NAME"` selects it, where NAME is the name of the entry point. `dumps` must return equal
+    The setting `pickler = "NAME"` selects the pickler; NAME is the name of the entry point. `dumps` must return equal
     bytes for equal values: the store keeps equal bytes once, and recognizes an unchanged value by its bytes.
     """
 
@@ -87,7 +87,8 @@ def check(name: str) -> None:
 
 
 def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
-    """Return the pickler `name`, which is not pickle, and its record for references to artifacts.
+    """Return the pickler with this name (any pickler except pickle), and the pickler's record for references to
+    artifacts.
 
     Raises:
         PicklerError: the pickler is not installed, two packages register it, or its package is faulty.

@@ -26,7 +26,7 @@ _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None:
-    """Return a pickler's dispatch table with the reducers added; None if none of the libraries is loaded."""
+    """Return a pickler's dispatch table with the reducers added, or None if none of the libraries is loaded."""
     own: dict[type, _Reducer] = {}
     if array := getattr(sys.modules.get("numpy"), "ndarray", None):
         own[array] = _reduce_array

@@ -22,7 +22,7 @@ else:
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
-    """Return the texts of a run's Python files by path; None if the run stored none.
+    """Return the texts of a run's Python files by path, or None if the run stored none.
 
     Raises:
         NotFound: the blob with the files is missing.
@@ -51,7 +51,7 @@ def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> Packa
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes a JSON escape
     digest = sha256([data])
-    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the same files as the run before
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the same files as the preceding run
         objects.create_blob([data])
     return {"digest": digest, "size": len(data)}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import RLock  # importing `threading` would make each fork slower
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -21,7 +21,7 @@ from flowc_runtime.store.values.sources import text_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_lock = threading.RLock()  # held while `sys.modules` contains the modules of one run
+_lock = RLock()  # held while `sys.modules` contains the modules of one run
 
 
 def names_of(file: str) -> tuple[str, str]:
@@ -44,7 +44,7 @@ class StoredModules:
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType | None:
-        """Return a module; None if the run stored no file for it.
+        """Return a module, or None if the run stored no file for this module.
 
         Hazard: `sys.modules` contains the run's modules during the import, under a lock.
 
@@ -113,7 +113,7 @@ class StoredModules:
             return False
         file, known = getattr(sys.modules[name], "__file__", None), self._files.get(name)
         if known is None or file is None:
-            return known is None and file is None  # both are packages without a file
+            return known is None and file is None  # both versions of the package have no file
         return _has_text(file, known[1])
 
 

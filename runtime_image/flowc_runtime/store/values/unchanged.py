@@ -124,14 +124,16 @@ class ValueOrigin:
 
 @final
 class Mappings:
-    """Finds out which private mappings of this process were written to, by /proc/self/smaps, which is read once."""
+    """Finds the private memory mappings of this process that were written to, from /proc/self/smaps, which is read
+    once."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[tuple[int, bool]] | None = None  # (end of the mapping, whether a page was written to)
 
     def written(self, views: Sequence[memoryview]) -> bool | None:
-        """Return whether the process has written to a page of the mapping that contains the views; None if unknown.
+        """Return whether the process has written to a page of the mapping that contains the views, or None if this is
+        unknown.
 
         One file may have several mappings, since mprotect or madvise on a part splits a mapping. Source: proc(5),
         smaps.

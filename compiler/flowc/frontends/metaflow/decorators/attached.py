@@ -1,4 +1,5 @@
-"""Call the hooks of extensions' decorators when a flow is checked, and add what the hooks set to the IR."""
+"""Call the hooks of extensions' decorators when a flow is checked, and add the decorators and options that the hooks
+set to the IR."""
 
 from __future__ import annotations
 

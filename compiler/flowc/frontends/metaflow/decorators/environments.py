@@ -64,7 +64,7 @@ TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda
 
 
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
-    """Return the packages of the flow's class for all steps; None if it has none.
+    """Return the packages that the flow's class sets for all steps; None if the class sets no packages.
 
     If a class and its bases have the same decorator, the class nearest to the flow in the MRO has precedence.
 

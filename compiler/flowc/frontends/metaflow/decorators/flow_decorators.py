@@ -127,7 +127,7 @@ def read_flow(
         triggers=triggers,
         exit_hooks=exit_hooks,
         elsewhere=tuple(name for name in by_name if name in _SENSORS),
-        plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the innermost comes first
+        plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # innermost decorator first
     )
 
 

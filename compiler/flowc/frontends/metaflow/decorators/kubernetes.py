@@ -251,7 +251,7 @@ def largest(one: Resources | None, other: Resources) -> Resources | None:
     """Return, for each resource, the larger of the two amounts; None if no amount is set.
 
     Args:
-        one: the resources of `@resources`; None if the step does not have it.
+        one: the resources of `@resources`; None for a step without this decorator.
         other: the resources of `@kubernetes`.
     """
     if one is None:

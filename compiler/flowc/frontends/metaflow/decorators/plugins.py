@@ -42,7 +42,8 @@ def is_json(value: object) -> bool:
 
 
 def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugin | None:
-    """Convert one use of an extension's decorator to a `Plugin` of the IR; None if it has a fault, which is reported.
+    """Convert one use of an extension's decorator to a `Plugin` of the IR. Return None if the decorator has a fault,
+    which is reported.
 
     Args:
         reader: reads decorators of the class or step and collects their faults.

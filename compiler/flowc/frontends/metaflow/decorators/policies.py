@@ -132,8 +132,8 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 class Policies(TypedDict, total=False):
     """The fields of a step's node in the IR that decorators set; a missing field has its default.
 
-    `cache` is None if the step has `@cache`, and missing otherwise. The front end then replaces None by the digest
-    of the step's code.
+    The field `cache` is missing for a step without `@cache`. For a step with `@cache` it is None, until the front end
+    replaces None by the digest of the step's code.
     """
 
     retry: Retry
@@ -158,7 +158,7 @@ def policies(
 
     Args:
         method: the step.
-        transition: the step's transition; None if it could not be read.
+        transition: the step's transition; None if the transition could not be read.
         faults: collects the faults.
         added: decorators of `--with`; a decorator is added only if the step does not have it.
     """

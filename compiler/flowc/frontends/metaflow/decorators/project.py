@@ -50,7 +50,7 @@ class ProjectBranch:
 
 
 def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) -> Project | None:
-    """Convert one `@project` to a `Project` of the IR; None if it has a fault, which is reported.
+    """Convert one `@project` to a `Project` of the IR. Return None if the decorator has a fault, which is reported.
 
     Args:
         reader: reads decorators of the class and collects their faults.

@@ -1,4 +1,4 @@
-"""Read one use of a decorator: check its arguments, and find the place of each argument in the source."""
+"""Read one use of a decorator: check its arguments, and find the position of each argument in the source."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def is_texts(value: object) -> bool:
 
 
 def is_json(value: object) -> bool:
-    """Return whether writing a value as JSON and reading it again gives an equal value; a tuple becomes a list."""
+    """Return whether JSON preserves a value: decoding the encoded value must give an equal value. The result is false
+    for a tuple, because JSON decodes it as a list."""
     try:
         return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
@@ -129,7 +130,8 @@ class Reader:
         self.faults = faults
 
     def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, object] | None:
-        """Check the arguments of a decorator and return them; None if one has a fault, which is reported.
+        """Check the arguments of a decorator and return them. Return None if an argument has a fault, which is
+        reported.
 
         Args:
             applied: the decorator as it was applied, with its arguments.
@@ -184,8 +186,8 @@ class Reader:
         return next((node for node in self.tree.decorator_list if _name_of(node) == applied.name), None)
 
     def _origin(self, applied: Applied) -> str | None:
-        """Return a note that says which mutator or file applied the decorator; None if the decorator is in the step's
-        source."""
+        """Return a note for the fault of a decorator: the name of the mutator or file that applied the decorator.
+        Return None if the decorator is in the step's source."""
         place = f"{applied.file.rpartition('/')[2]}:{applied.line}"
         if applied.by:
             return f"@{applied.name} was added by {applied.by}{f' in {place}' if applied.line else ''}"

@@ -42,7 +42,7 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
-    """Return the schedule; None if it has a fault, which is reported, or if only `daily=False` is given.
+    """Return the flow's schedule; None if the decorator has a fault, which is reported, or sets only `daily=False`.
 
     Cron expressions in the result have Argo's five fields. An AWS expression, which has six fields, is converted if
     five fields can express the same times.
@@ -118,8 +118,8 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
 
     try:
         ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):  # an unknown name, an absolute path, or a directory
-        from flowc.cron import check_timezone  # imported only after an error: it compares the name with all time zones
+    except (KeyError, ValueError, OSError):  # the name is unknown, an absolute path, or a directory
+        from flowc.cron import check_timezone  # imported only after an error: it compares all time zones
 
         refusal = check_timezone(timezone)
     else:

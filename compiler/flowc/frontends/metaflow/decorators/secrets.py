@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "sources": ArgumentKind(
         "a list of sources", lambda value: True
-    ),  # `read_secrets` checks this argument, and does not show the value in errors: it may be a secret
+    ),  # `read_secrets` checks `sources`, and does not show its value in errors, because it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
@@ -83,7 +83,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
         if isinstance(source, tuple):
             return source
     if not isinstance(source, dict):
-        # The value is not shown: it may be the secret itself.
+        # The error does not show the value of `source`, because it may be the secret itself.
         return (
             f"a source must be a string or a dict, not of type {type(source).__name__}",
             'write {"type": "env", "id": "X"}',

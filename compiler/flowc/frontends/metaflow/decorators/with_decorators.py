@@ -45,7 +45,8 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
 
 
 def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
-    """Return the decorators of `--with` that are added to the class, where its mutators can see and change them.
+    """Return the decorators of `--with` that are added to the class, so that the class's mutators can see and change
+    them.
 
     Args:
         cls: the flow's class.
@@ -53,7 +54,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
         own: the user-defined decorators among `applied`. If the class has no mutators, only the decorators in `own` are
             added to the class; the other decorators are added to the steps' nodes.
     """
-    if "metaflow.user_decorators.common" not in sys.modules:  # before its import, no mutator can exist
+    if "metaflow.user_decorators.common" not in sys.modules:  # a mutator can exist only after this import
         return list(own)
     from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
     from metaflow.user_decorators._builtin import supported
@@ -76,7 +77,7 @@ def unknown(name: str) -> WithError:
 
 
 def _check_form(spec: str) -> None:
-    """Raise WithError, with a suggestion, if the decorator's name in a `--with` value is malformed."""
+    """Raise WithError with a suggestion if the decorator's name in a value of `--with` is malformed."""
     name = spec.partition(":")[0]
     if all(part.isidentifier() for part in name.split(".")):
         return

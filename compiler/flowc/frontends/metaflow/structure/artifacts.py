@@ -1,4 +1,5 @@
-"""Check the names of artifacts: an artifact may have the name of a method, but of no other attribute of the class."""
+"""Check the names of artifacts. An artifact may have the same name as a method, but not as any other attribute of the
+class."""
 
 from __future__ import annotations
 
@@ -66,10 +67,12 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node except the body of a `try` with handlers, and of a `with` that names AttributeError.
+    """Yield every node outside the bodies of `try` statements with handlers and of `with` statements that name
+    AttributeError.
 
-    A flow refuses some assignments, such as to a parameter, with an AttributeError; such a body may expect this error.
-    The target of `self.x: int` is also left out, because this statement assigns no value.
+    An assignment that a flow refuses, such as an assignment to a parameter, raises AttributeError. The bodies that are
+    left out may expect this error. The target of `self.x: int` is also left out, because this statement assigns no
+    value.
     """
     waiting = [tree]
     while waiting:

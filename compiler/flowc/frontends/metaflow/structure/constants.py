@@ -1,7 +1,7 @@
 """Evaluate string expressions of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
 
-The first part of a name is looked up in the step's module, or, after `self.`, in the flow's class. A part after a dot
-is looked up in the module or class that the parts before it name.
+The first part of a name is looked up in the step's module, or, after `self.`, in the flow's class. Each further part is
+looked up in the module or class that the preceding parts name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _UNKNOWN: Final = object()
 
 
 def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
-    """Return the constant string that an expression of a step evaluates to; None if running code determines it.
+    """Return the constant string that an expression of a step evaluates to; None if the string is known only when the
+    code runs.
 
     Args:
         method: the step's method.
@@ -25,7 +26,7 @@ def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
         node: the expression, such as the value of `foreach=`.
     """
     value = _value(method, members, node)
-    # Not `str(value)`: for a member of a str Enum, this would return another text.
+    # `str(value)` would return another text for a member of a str Enum.
     return str.__str__(value) if isinstance(value, str) else None
 
 
@@ -72,4 +73,4 @@ def _variable(method: StepMethod, name: str) -> object:
 
 def _of_class(members: Members, name: str) -> object:
     value, owner = members.get(name, (_UNKNOWN, object))
-    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # for a config, this returns its value
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # `getattr` returns a config's value

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
     """Return the names of the first and the last step; the caller reports a name that no step has.
 
-    As in Metaflow, these are the steps with `@step(start=True)` and `@step(end=True)`, or named `start` and `end`. The
-    only step of a flow is both.
+    As in Metaflow, these are the steps with `@step(start=True)` and `@step(end=True)`, or named `start` and `end`. If a
+    flow has only one step, this step is both the first and the last.
 
     Args:
         candidates: the methods that may be steps.
@@ -25,7 +25,8 @@ def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
         only = methods[0].name
-        if not {"start", "end"} & candidates.members.keys() - {only}:  # a method `start` or `end` may lack its @step
+        # A method named `start` or `end` is probably a step whose @step is missing.
+        if not {"start", "end"} & candidates.members.keys() - {only}:
             return only, only
     steps = [method for method in methods if method.is_step]
     return _one("start", steps, faults), _one("end", steps, faults)

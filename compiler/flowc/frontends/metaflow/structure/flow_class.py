@@ -24,8 +24,8 @@ def choose_class(
 ) -> tuple[str, type] | None:
     """Return the name and the class of the module's flow; None if no class can be chosen, which is reported.
 
-    Without `class_name`, the flow that the file calls under `if __name__ == "__main__":` is chosen; otherwise the flow
-    from which no other class derives, if there is only one.
+    Without `class_name`, the flow that the file calls under `if __name__ == "__main__":` is chosen. If the file calls
+    no flow, the only flow from which no other class derives is chosen.
 
     Args:
         module: the flow's module.

@@ -31,7 +31,8 @@ class DeclaredGraph:
     Attributes:
         start: the name of the first step.
         steps: the steps by name, in the order of the source.
-        next_of: the transition of each step; None if it could not be read, which was reported.
+        next_of: the transition of each step; None if the transition could not be read; such faults were already
+            reported.
         closes: the name of each join → the name of the split that it closes.
         mentions: for each step, the names of the steps in its `self.next`, with their spans.
     """
@@ -43,8 +44,8 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place where the `self.next` of step `name` names `target`, for the argument `also` of a fault: the
-        fault's message then shows this place, too.
+        """Return the place where the `self.next` of step `name` names `target`. A fault with this result as its
+        argument `also` shows this place in its message, too.
 
         The result is empty if there is no such place.
 
@@ -64,9 +65,8 @@ class Candidates:
 
     Attributes:
         methods: methods that look like steps: with a decorator of flowc, or with a `self.next`.
-        lost: names of steps whose source was not found, which was reported.
-        members: all attributes of the class. If a step leads to one that is a method without `@step`, this method is
-            treated as a step, too.
+        lost: names of steps whose source was not found; these faults were already reported.
+        members: all attributes of the class. A method without `@step` is treated as a step if another step leads to it.
         sources: the files of the methods.
     """
 
@@ -146,7 +146,8 @@ class _Steps:
             f"method '{method.name}' is used as a step but has no @step",
             hint="write @step above it",
         )
-        # Report only the missing @step: if self.next is also missing, this is reported once the method has @step.
+        # Report only the missing @step. If self.next is missing too, a later check reports this, after the user has
+        # added @step.
         self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
@@ -195,7 +196,7 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> N
         return
     last = [name for name, left in steps.left.items() if left.is_missing]
     hint = "add a step `def end(self):`, where every run ends"
-    if len(last) == 1:  # report one fault, not two: this step was probably meant to lead to the missing last step
+    if len(last) == 1:  # the step was probably meant to lead to the missing last step: report only one fault for both
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
         steps.left[last[0]] = Leaving(None)
     faults.add(codes.NO_END, where, f"flow '{flow_name}' has no step 'end'", hint=hint)

@@ -22,7 +22,7 @@ class Leaving:
     """The result of reading the `self.next` of one step.
 
     Attributes:
-        next: the transition; None if it could not be read.
+        next: the transition; None if the transition could not be read.
         mentions: the names of steps in the call, with their spans.
         faults: the faults of the call.
     """

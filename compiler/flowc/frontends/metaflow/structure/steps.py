@@ -1,4 +1,5 @@
-"""Find the methods of a flow's class that are steps, find their syntax trees, and check each step by itself."""
+"""Find the methods of a flow's class that are steps, find their syntax trees, and check each step independently of the
+other steps."""
 
 from __future__ import annotations
 
@@ -90,8 +91,8 @@ class StepMethod:
         return self._names_in_one_scope() or own_names(self.tree)
 
     def _names_in_one_scope(self) -> frozenset[ast.Name] | None:
-        """Return the value of `own_names`, computed without a walk over the tree; None if the walk is needed, as for a
-        method with inner scopes."""
+        """Return the same nodes as `own_names`, without walking the syntax tree; None if a walk is needed, for example
+        for a method with inner scopes."""
         nodes, first, arguments = self.nodes, self.tree.body[0], self.tree.args
         if not (arguments.posonlyargs or arguments.args) or not nodes.kinds.isdisjoint(_SCOPES):
             return None
@@ -147,7 +148,8 @@ def members_of(cls: type, base: type) -> Members:
 def find_methods(
     members: Members, sources: Sources, cls_span: Span, faults: Faults
 ) -> tuple[dict[str, StepMethod], set[str]]:
-    """Return the methods that look like steps, and the names of decorated methods whose source was not found.
+    """Return the methods of a class that look like steps, and the names of decorated methods whose source was not
+    found.
 
     A method looks like a step if it has a decorator of flowc, or a `self.next`.
 
@@ -183,8 +185,8 @@ def find_methods(
 
 
 def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
-    """Return the method of this name, whether it looks like a step or not; None if it is not a function or has no
-    source.
+    """Return the method of this name, whether it looks like a step or not. Return None if the attribute is not a
+    function or has no source.
 
     Args:
         name: the name of the method in the class.
@@ -232,7 +234,8 @@ def _holds(wrapper: FunctionType, node: Function, source: Source) -> bool:
 
 
 def _decorated_at(definitions: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
-    """Choose among definitions of the same name: return the one with a decorator on one of the lines in `applied`."""
+    """Choose among several definitions of a method: return the definition with a decorator on one of the lines in
+    `applied`."""
     lines = {each.line for each in applied if source.is_file(each.file)}
     for node in definitions:
         # For a decorator without arguments, Python 3.10 reports the line of the `def`.
@@ -265,7 +268,8 @@ def _no_source(name: str, span: Span, faults: Faults) -> None:
 
 
 def check_step(method: StepMethod, faults: Faults) -> None:
-    """Report faults of a step that can be found without the other steps: its name, its kind and its arguments."""
+    """Report the faults of a step that can be found without the other steps: a wrong name, a wrong kind of method,
+    wrong arguments."""
     name, where = method.name, method.where
     if name in FLOW_API or is_private(name):
         faults.add(

@@ -93,7 +93,7 @@ def _from_class(method: StepMethod, key: ast.expr) -> object:
             return getattr(_from_class(method, inner), name, _NOTHING)
         case ast.Subscript(value=inner, slice=ast.Constant(value=index)):
             try:
-                holder = cast("Mapping[object, object]", _from_class(method, inner))  # any value with items
+                holder = cast("Mapping[object, object]", _from_class(method, inner))  # any object with items
                 return holder[index]
             except (LookupError, TypeError):
                 return _NOTHING

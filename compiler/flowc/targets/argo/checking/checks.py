@@ -104,8 +104,8 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the place in the source of the switch whose arms begin with most of these tasks; if there is no such
-    switch, return the flow's place."""
+    """Return the place in the source of the switch with the most arms that begin with one of these tasks. If no switch
+    has such an arm, return the flow's place."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (

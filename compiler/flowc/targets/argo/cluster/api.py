@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.object_types import ApiRefusal, KubeContext, Object, Page
 
 MANAGER = "flowc"
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
+TIMEOUT = (10.0, 60.0)  # the maximum seconds to connect, and to wait for the next bytes
 PAGE = 500
 _APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -103,7 +103,7 @@ def _why(error: Exception) -> str:
 
 
 def _files(kubeconfig: str | None) -> str | None:
-    """Return the paths of the existing kubeconfig files, joined like in KUBECONFIG; None if there are none."""
+    """Return the paths of the existing kubeconfig files, joined like in KUBECONFIG; None if no such file exists."""
     if kubeconfig is not None:
         if not Path(kubeconfig).is_file():
             raise ClusterError(f"there is no kubeconfig {kubeconfig}")
@@ -114,7 +114,7 @@ def _files(kubeconfig: str | None) -> str | None:
 
 
 def _namespace(files: str, context: str | None) -> str | None:
-    """Return the namespace of the chosen context; None if the context has none."""
+    """Return the namespace of the chosen context; None if the context does not set a namespace."""
     from kubernetes.config import list_kube_config_contexts
 
     # The client declares a wrong return type for `list_kube_config_contexts`: it returns a tuple of all contexts and
@@ -327,13 +327,14 @@ def _status(data: bytes) -> ApiRefusal:
 def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str, message: str) -> ClusterError:
     verb = "list" if method == "GET" and name is None else _VERBS[method]
     if "cannot" in message and f'"{kind.plural}"' in message:
-        verb = message.partition("cannot ")[2].partition(" ")[0] or verb  # an apply may also need the verb `create`
+        # The server's message names the missing verb: an apply may also need `create`.
+        verb = message.partition("cannot ")[2].partition(" ")[0] or verb
         return ClusterError(
             f"you may not {verb} {kind.qualified} in namespace {namespace}",
             f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
             "docs/deploy.md has the whole Role",
         )
-    # for example, a quota or admission control refused the request
+    # another rule of the cluster, such as a quota or admission control, refused the request
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")
 
 

@@ -41,10 +41,10 @@ def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
     Args:
         cluster: the cluster.
         target: the run or the deployed flow.
-        on: whether to suspend it.
+        on: whether to suspend the target; if false, the target continues.
 
     Raises:
-        ClusterError: the run has ended, the flow has no schedule, or the cluster refuses.
+        ClusterError: the run has ended, the flow has no schedule, or the cluster refuses the request.
     """
     kind, name, item = _suspendable(target)
     before = bool((item.get("spec") or {}).get("suspend"))
@@ -84,7 +84,7 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
         now: whether to end the run without its exit handler, which records the run's end in the store.
 
     Raises:
-        ClusterError: the run has already ended, or the cluster refuses.
+        ClusterError: the run has already ended, or the cluster refuses the request.
     """
     seen = view(run.workflow)
     if not seen.active:
@@ -103,7 +103,7 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
     Raises:
         Missing: the run was deleted.
-        ClusterError: the cluster does not answer, or refuses.
+        ClusterError: the cluster does not answer, or refuses the request.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -118,8 +118,8 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
     """Record in the store that the run was terminated. Return None, or the reason why this machine cannot record it.
 
-    This function corrects the run's record: the exit handler records a terminated run as failed, and if the run was
-    ended with `now`, the exit handler does not run. The record of a run that succeeded is not changed.
+    The exit handler does not record a termination: it records a terminated run as failed, and it does not run at all if
+    the run was ended with `now`. The record of a run that succeeded is not changed.
 
     Args:
         cluster: the cluster.

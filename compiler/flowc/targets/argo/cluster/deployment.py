@@ -36,7 +36,8 @@ Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 @final
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change of one object: its content before the manifest is applied (None if it did not exist) and after."""
+    """The change of one object: its content before and after the manifest is applied. The content before is None for a
+    new object."""
 
     kind: ResourceKind
     name: str
@@ -45,8 +46,8 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """Whether applying creates, changes or does not change the object; if only the field managers change, the
-        object counts as unchanged."""
+        """The effect of applying the manifest on the object: it is created, changed or unchanged. If only the field
+        managers change, the object counts as unchanged."""
         if self.before is None:
             return "created"
         return "unchanged" if essence(self.before) == essence(self.after) else "changed"
@@ -72,7 +73,7 @@ def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) 
 
 
 def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
-    """Apply the manifests in their order: the code first, then the template that refers to it.
+    """Apply the manifests in their order: first the code, then the template that refers to the code.
 
     After creating a template, wait for `SETTLING` seconds.
 
@@ -166,8 +167,8 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs are included, since
-    they may be retried."""
+    """Return the ConfigMaps whose code is used by runs, each with the name of one of these runs. Ended runs are
+    included, because they may be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

@@ -29,7 +29,7 @@ def difference(before: Object | None, after: Object, names: tuple[str, str]) -> 
     """Return a unified diff of two objects, empty if they are equal.
 
     Args:
-        before: the older object; None if there is none, so that the diff adds all lines.
+        before: the older object; None for a new object, whose diff adds all lines.
         after: the newer object.
         names: the two file names in the header of the diff.
     """

@@ -20,9 +20,9 @@ def next_start(cron: Object, now: datetime) -> datetime | None:
     """Return the next time at which the controller starts a run of a CronWorkflow, in the schedule's time zone.
 
     The result is None if the schedule is suspended, has ended (the phase `Stopped`) or matches no time in the next five
-    years. The result is also None if the time is not known here: the controller counts `@every` from its own start, and
-    uses its own time zone if the schedule has none. The result is also None if one of several schedules is invalid,
-    because the controller then starts no run.
+    years. The result is also None if only the controller knows the time: it counts `@every` from its own start, and
+    uses its own time zone if the schedule has no time zone. The result is also None if one of several schedules is
+    invalid, because the controller then starts no run.
 
     Args:
         cron: the CronWorkflow.

@@ -30,7 +30,7 @@ def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: O
     Args:
         manifest: the manifest of the template or the run.
         revision: the revision of the flow's directory; None outside a repository.
-        deployed: the object on the cluster; None if there is none.
+        deployed: the object on the cluster; None if the object does not exist.
     """
     made = copy.deepcopy(manifest)
     value = None if revision is None else _text(revision)

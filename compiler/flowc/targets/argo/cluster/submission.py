@@ -48,7 +48,7 @@ FlowcError."""
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A parameter of a template. `declared` is the declaration of the parameter in the flow. If `declared` is None,
-    values are passed as the strings that the user writes."""
+    values are passed to the run as the strings that the user writes."""
 
     name: str
     argument: str
@@ -76,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # the object is not flowc's, or somebody has changed it
+        return None  # flowc did not create the object, or a user has changed the object
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
@@ -234,7 +234,7 @@ def submit(
         new_id: a function that returns a new id at each call; it is called at most five times.
 
     Raises:
-        ClusterError: all five names were taken, or the cluster refuses.
+        ClusterError: all five names were taken, or the cluster refuses the request.
     """
     for _ in range(5):
         name = run_name(name_of(template), new_id())

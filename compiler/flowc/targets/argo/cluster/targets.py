@@ -85,7 +85,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """Return the deployed flow whose template or class has the name `text`; None if it is not deployed.
+    """Return the deployed flow whose template or class has the name `text`; None if no such flow is deployed.
 
     Raises:
         ClusterError: a newer flowc deployed the flow, or the cluster does not answer.

@@ -37,8 +37,8 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
-    """The state of a run. Times are strings in the format of Kubernetes (RFC 3339, UTC); None if the event has not
-    happened.
+    """The state of a run. Times are strings in the format of Kubernetes (RFC 3339, UTC). The time of an event that has
+    not happened is None.
 
     Attributes:
         flow: the value of the label `flowc.dev/flow`; None for a workflow that flowc did not create.
@@ -119,7 +119,7 @@ def code_of(item: Object) -> str | None:
 
 
 def store_of(item: Object) -> str | None:
-    """Return the address of the store that the pods of a template or a run use; None if they have no store."""
+    """Return the address of the store that the pods of a template or a run use; None if the pods have no store."""
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
             if variable.get("name") == contract.STORE:
@@ -131,7 +131,8 @@ def store_of(item: Object) -> str | None:
 
 
 def _nodes(status: Status) -> tuple[Nodes, str | None]:
-    """Return the nodes of a run, and None. If the object does not contain the nodes, return no nodes and the reason."""
+    """Return the nodes of a run, and the reason why the object does not contain the nodes (None if it contains
+    them)."""
     if packed := status.get("compressedNodes"):
         nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
         assert isinstance(nodes, dict)

@@ -100,7 +100,8 @@ def _remark(change: Change) -> str:
 
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
-    """Delete the leftovers to which no run refers, if `prune` is true; otherwise report them."""
+    """Delete the objects of earlier deployments (leftovers) to which no run refers, if `prune` is true; otherwise
+    report these objects."""
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
         for leftover in free:

@@ -109,7 +109,7 @@ class _Deployments:
         return RunStatus(seen.phase, seen.asked == "suspended", seen.active)
 
     def suspend(self, run: str, *, on: bool) -> None:
-        """Suspend a run (`on`), or let it continue."""
+        """Suspend a run if `on` is true; otherwise let the run continue."""
         control.suspend(self.cluster, find_run(self.cluster, run), on=on)
 
     def terminate(self, run: str) -> bool:

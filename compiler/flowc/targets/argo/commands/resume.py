@@ -54,7 +54,8 @@ def resume_on_cluster(
 
     Raises:
         click.UsageError: an option is only for runs on this machine, or a parameter is wrong.
-        SystemExit: pods cannot read the store, Argo cannot run the flow, or the cluster refuses; the error is printed.
+        SystemExit: pods cannot read the store, Argo cannot run the flow, or the cluster refuses the Workflow; the error
+            is printed.
         FlowcError: the store cannot be read, or a file cannot be written.
     """
     for option, name in _LOCAL.items():

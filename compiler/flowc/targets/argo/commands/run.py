@@ -71,7 +71,7 @@ def run_on_cluster(
         try:
             end = _wait(cluster, name)
         except Interrupted as interruption:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # cancel the timer that ends the process `GRACE` after a signal
+            signal.setitimer(signal.ITIMER_REAL, 0)  # cancel the timer that a signal starts to end this process
             click.echo(f"{name} continues on the cluster: flowc status {name}, flowc terminate {name}", err=True)
             raise SystemExit(128 + interruption.number) from None
     print_tasks("failed", end.failed)

@@ -96,7 +96,8 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 
 def _part(failed: Sequence[NodeView]) -> str:
-    """Return the end of the failed task's pathspec, such as `/train/4`; empty unless exactly one task failed."""
+    """Return the end of the failed task's pathspec, such as `/train/4`; an empty text if no task or several tasks
+    failed."""
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
@@ -158,7 +159,8 @@ def _schedule(row: FlowRow) -> str:
 
 
 def _next(row: FlowRow) -> str:
-    """Return the next start in the schedule's time zone, empty if there is none or it is not known."""
+    """Return the next start in the schedule's time zone; an empty text if the next start does not exist or is
+    unknown."""
     if row["next_scheduled"] is None:
         return ""
     return f"{datetime.fromisoformat(row['next_scheduled']):%Y-%m-%d %H:%M:%S} {row['timezone']}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UnreadableModelError(Exception):
-    """Hera's source contains something that this package does not know, such as a validator."""
+    """Hera's source contains a construct that this package does not support, such as a validator."""
 
 
 class MismatchError(Exception):
@@ -79,7 +79,7 @@ def reader(declared: object, of_model: Callable[[type], Read]) -> Read:
         of_model: returns this function for a class that is not a built-in type.
 
     Raises:
-        UnreadableModelError: no field that flowc sets has such a type.
+        UnreadableModelError: the type is not supported, because no field that flowc sets has this type.
     """
     match declared:
         case UnionType():

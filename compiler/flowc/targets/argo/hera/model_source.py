@@ -69,7 +69,7 @@ class ModelSource:
 
         Raises:
             ModuleNotFoundError: Hera is not installed.
-            UnreadableModelError: Hera's source contains something unknown.
+            UnreadableModelError: Hera's source contains a construct that this package does not support.
         """
         found = self.namespace(INDEX).get(name)
         if not isinstance(found, _Reference):

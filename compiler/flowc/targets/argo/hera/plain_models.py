@@ -44,7 +44,7 @@ class ModelFields:
 
         Raises:
             TypeError: a required field is missing.
-            UnreadableModelError: the model contains something unknown.
+            UnreadableModelError: the model contains a construct that this package does not support.
         """
         plan = self._plans.get(given)
         if plan is None:
@@ -61,7 +61,7 @@ class ModelFields:
         """Return the annotation of each field.
 
         Raises:
-            UnreadableModelError: the model contains something unknown.
+            UnreadableModelError: the model contains a construct that this package does not support.
         """
         if self._read is None:
             self._read = _annotations(self._model)
@@ -123,7 +123,7 @@ def field_names(model: type[PlainModel]) -> KeysView[str]:
     """Return the names of a model's fields.
 
     Raises:
-        UnreadableModelError: the model contains something unknown.
+        UnreadableModelError: the model contains a construct that this package does not support.
     """
     return model._fields.annotations().keys()
 
@@ -144,7 +144,7 @@ def _annotations(model: type[PlainModel]) -> Mapping[str, str]:
     """Return the annotations of a model.
 
     Raises:
-        UnreadableModelError: the class or its base class has something else than fields that are None if not given.
+        UnreadableModelError: the class is more than a list of fields with the default None, or it inherits fields.
     """
     own = [base for base in model.__mro__ if base not in (PlainModel, PlainRootModel, object)]
     for base in own:

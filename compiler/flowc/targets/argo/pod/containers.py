@@ -29,9 +29,9 @@ _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNames:
-    """Which parts of a task's identity (the step's name, the index path) fit into labels and display names.
+    """The parts of a task's identity (the step's name, the index path) that fit into labels and display names.
 
-    `loops` is true if the flow has loops: then index paths contain `~`, which is not allowed in labels.
+    `loops` is true if the flow has loops. The index paths of such a flow contain `~`, which is not allowed in labels.
     """
 
     name: bool
@@ -163,8 +163,8 @@ def argo_containers() -> str:
 
 
 def _token(pod: Kubernetes) -> str | None:
-    """Return a patch that mounts the token of a step's own service account; None if the step has none. Argo applies
-    this patch after the patch that `argo_containers` returns for all pods."""
+    """Return a patch that mounts the token of a step's own service account; None if the step has no service account of
+    its own. Argo applies this patch after the patch that `argo_containers` returns for all pods."""
     return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 
@@ -252,14 +252,14 @@ def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:
-    pairs = [(name, value) for name, value in spec.environment if name not in spec.keys]  # a secret takes precedence
+    pairs = [(name, value) for name, value in spec.environment if name not in spec.keys]  # secrets take precedence
     values = {name: literal(value) for name, value in pairs}
     brace = {contract.BRACE: "{"} if any("{{" in value for _, value in pairs) else {}
     return [make(m.EnvVar, name=name, value=value) for name, value in {**brace, **values}.items()]
 
 
 def literal(value: str) -> str:
-    """Return the value in an escaped form: Argo does not expand it, and the kubelet turns it into the value."""
+    """Return the value in an escaped form that Argo does not expand and that the kubelet turns into the value."""
     # Argo expands `{{…}}`. After Argo, the kubelet expands `$(NAME)` and turns `$$` into `$`.
     return re.sub(r"\{(?=\{)", f"$({contract.BRACE})", value.replace("$", "$$"))
 

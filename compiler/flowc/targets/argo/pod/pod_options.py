@@ -20,7 +20,7 @@ TEMPDIR = "METAFLOW_TEMPDIR"
 
 
 def resources(amounts: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
-    """Return the requests and limits of a pod; None if it has none.
+    """Return the requests and limits of a pod; None if the pod has neither.
 
     Like in Metaflow, amounts are requests: a task may use more if its node has free resources. Only a pod with qos
     `guaranteed` is limited to its requests. For GPUs and other extended resources, request and limit are equal.
@@ -108,7 +108,7 @@ def named_secrets(names: Sequence[str], setting: str) -> list[m.EnvVar]:
 
 
 def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:
-    """Return the tolerations of a pod as Kubernetes writes them; None if it has none."""
+    """Return the tolerations of a pod as Kubernetes writes them; None for a pod without tolerations."""
     return [
         make(
             m.Toleration,

@@ -25,8 +25,8 @@ NO_OPTIONS = Kubernetes()
 class PodSpec:
     """The properties in which the pods of two steps can differ.
 
-    `retries` is the number of Argo's retries. It is the number that the user wrote, and one more if the step catches
-    failures: the additional attempt records the failure. If the step leads to the next iteration of a loop, `loops` is
+    `retries` is the number of Argo's retries: the number that the user wrote, plus one if the step catches failures,
+    because the additional attempt records the failure. If the step leads to the next iteration of a loop, `loops` is
     the limit of the iterations (see `loops.budgets`); for other steps it is empty. `meets` is true for the pods of a
     gang. `secrets` has the Secrets whose keys become variables. `keys` has the names of the secrets whose source the
     setting `secrets` chooses.

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.programs.masking import Masks
 
 _CHUNK: Final = 1 << 16
-_TAIL: Final = 10  # an error contains this number of stderr's last lines
-_LINE: Final = 400  # an error contains this number of characters of a line
+_TAIL: Final = 10  # The number of stderr's last lines that an error contains.
+_LINE: Final = 400  # The number of characters to which an error cuts a line.
 
 
 class CommandEnd(NamedTuple):
@@ -60,7 +60,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGALRM))
 
     def prepare() -> None:
-        # Hazard: this runs between fork and exec, and must only call functions that are already loaded.
+        # Hazard: this function runs between fork and exec, and must only call functions that are already loaded.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -84,7 +84,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
             _forward((out, err), process)
             code = process.wait()
     finally:
-        with process:  # closes the program's streams and reaps it
+        with process:  # closes the program's streams and reaps the process
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             end_group(process)
     return CommandEnd(code, err.last_lines())
@@ -126,7 +126,7 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
     """Copy the streams until they end, or until a grace period after the program's end is over.
 
     Background processes of the program may keep the streams open. A process that ends within the grace period, such
-    as a `tee` that empties its pipe, can finish; the others are killed.
+    as a `tee` that empties its pipe, can finish; the other processes are killed.
     """
     signals = [signal.SIGTERM, signal.SIGKILL]
     deadline: float | None = None
@@ -154,7 +154,7 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
 
 
 def _patience(deadline: float | None, death: int | None) -> float | None:
-    """Return how many seconds to wait for output; None to wait until there is output or the program has ended."""
+    """Return how many seconds to wait for output, or None to wait until there is output or the program has ended."""
     if deadline is not None:
         return max(0.0, deadline - time.monotonic())
     return None if death is not None else 0.1  # without a pidfd, poll for the program's end

@@ -1,4 +1,4 @@
-"""The values that a shell command returns: variables that it exports, and lines in the file `$FLOWC_RETURNS`.
+"""The values that a shell command returns: variables that the command exports, and lines in the file `$FLOWC_RETURNS`.
 
 An EXIT trap writes the exported returns to a file, with their names, when the shell ends. The trap also works with
 `exit`, `set -eu` and comments in the command, and writes no other variable. EXIT traps of the user's command are also
@@ -33,7 +33,7 @@ class CommandReturnError(ValueError):
 
 
 def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Path) -> str:
-    """Return the command with an EXIT trap before it, which writes the exported returns to a file.
+    """Return the command, preceded by an EXIT trap that writes the exported returns to a file.
 
     Args:
         command: the user's command.
@@ -51,15 +51,16 @@ def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Pa
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):
-        # The prelude is on the command's first line, so that line numbers in the shell's messages stay correct.
+        # The prelude and the command's first line are one line, so that line numbers in the shell's messages stay
+        # correct.
         return f"{prelude} {_IN_BASH} __flowc_trap '' EXIT; {command}"
     # In other shells no function can replace the builtin `trap`, but an alias can. The alias takes effect from the next
     # line on.
     return f"{prelude} __flowc_ending() {{ :; }}; __flowc_trap '' EXIT; alias trap=__flowc_trap\n{command}"
 
 
-# A replacement of `trap ACTION SIGNAL…`. For EXIT, the returns are written before the action, which may call `exit`,
-# and again after the action. In the action, `$?` has the same value as without flowc.
+# A shell function that replaces the builtin `trap ACTION SIGNAL…`. For EXIT, the returns are written before the action,
+# which may call `exit`, and again after the action. In the action, `$?` has the same value as without flowc.
 _CHAIN: Final = (
     "__flowc_trap() { "
     '[ "$#" -gt 1 ] || { command trap "$@"; return; }; '
@@ -134,7 +135,8 @@ def _exported(file: Path) -> dict[str, str]:
 
 
 def _written(file: Path, what: str) -> dict[str, str]:
-    """Parse the file: lines `NAME=value`, and `NAME<<WORD` followed by lines up to WORD."""
+    """Parse the file `$FLOWC_RETURNS`: it contains lines `NAME=value`, and `NAME<<WORD` followed by lines up to
+    WORD."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:  # the command has deleted the file

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = None) -> dict[str, Json]:
     """Return, by name, all values that the task can read and that JSON can represent.
 
-    Pickled values are left out without being read. Parameters without a value are left out too, and so are failure
-    artifacts without a failure. A failure becomes an object with `type`, `exception` and `stacktrace`.
+    Pickled values are left out without being read. Parameters without a value, and artifacts for failures that did not
+    occur, are left out too. A failure becomes a JSON object with the fields `type`, `exception` and `stacktrace`.
 
     Args:
         task: the values of the task.
         flow: the flow.
-        wanted: the names of the values to return; None for all.
+        wanted: the names of the values to return, or None for all.
     """
     state: TaskState = task.__dict__[STATE]
     pickled = pickled_names(flow)

@@ -1,4 +1,4 @@
-"""Replaces the values of a step's secrets by `***` in output, and finds them in what a step stores."""
+"""Replaces the values of a step's secrets by `***` in output, and finds such values in data that a step stores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MASK: Final = "***"
-_SHORT: Final = 4  # a secret of fewer characters is found only if it is the whole return value or the whole file
-_CHUNK: Final = 1 << 20  # bytes of a file that are searched at a time
+_SHORT: Final = 4  # A secret with fewer characters is only found if it is the whole return value or file.
+_CHUNK: Final = 1 << 20  # The number of bytes of a file that are searched at a time.
 
 
 @final
@@ -41,7 +41,8 @@ class Masks:
         return text
 
     def problem_of(self, name: str, value: object) -> str | None:
-        """Return the message that refuses a returned value because it contains a secret; None if it contains none.
+        """Return the message that refuses a returned value because the value contains a secret, or None without a
+        secret.
 
         Args:
             name: the name of the return.
@@ -55,20 +56,21 @@ class Masks:
         )
 
     def _found_in(self, value: object) -> str | None:
-        """Return the name of a secret that the JSON value or string contains; None if it contains none."""
+        """Return the name of a secret that the JSON value or string contains, or None if the value contains no
+        secret."""
         return secret_in_text(
             value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets
         )
 
     def stream(self) -> MaskedStream:
-        """Return an object that replaces the values in one stream of bytes."""
+        """Return an object that replaces the values of secrets in one stream of bytes."""
         return MaskedStream(self._pattern, self._encoded)
 
 
 @final
 class MaskedStream:
-    """Replaces the values in bytes that arrive in pieces. Bytes that may be the beginning of a value are held back
-    until the next piece arrives."""
+    """Replaces the values of secrets in a stream of bytes that arrives in pieces. Bytes that may be the beginning of a
+    secret's value are held back until the next piece arrives."""
 
     def __init__(self, pattern: re.Pattern[bytes] | None, forms: list[bytes]) -> None:
         self._pattern = pattern
@@ -76,7 +78,7 @@ class MaskedStream:
         self._waiting = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Add a piece; return the bytes that can be written now."""
+        """Add a piece of the stream; return the bytes that can be written now."""
         if self._pattern is None:
             return data
         data = self._waiting + data
@@ -84,7 +86,7 @@ class MaskedStream:
         at = 0
         for match in self._pattern.finditer(data):
             if self._begins(data[match.start() :]):
-                break  # may be the beginning of a longer value
+                break  # these bytes may be the beginning of a longer value
             written += [data[at : match.start()], MASK.encode()]
             at = match.end()
         rest = data[at:]
@@ -94,26 +96,25 @@ class MaskedStream:
         return b"".join([*written, rest[: len(rest) - held]])
 
     def end(self) -> bytes:
-        """Return the bytes that were held back, at the end of the stream."""
+        """At the end of the stream, return the bytes that were held back."""
         data, self._waiting = self._waiting, b""
         return self._pattern.sub(MASK.encode(), data) if self._pattern is not None else data
 
     def _begins(self, data: bytes) -> bool:
-        """Return whether these bytes are the beginning of a value, so that more bytes could complete it."""
+        """Return whether these bytes are the beginning of a secret's value, which later bytes could complete."""
         return any(len(data) < len(form) and form.startswith(data) for form in self._forms)
 
 
 def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping[str, object]) -> str | None:
-    """Return the message that refuses a point of a metric that contains the value of a secret; None if it contains
-    none.
+    """Return the message that refuses a point of a metric, or None if the point contains no value of a secret.
 
-    A number is only compared as a whole, since the digits of many numbers contain any short secret.
+    A number must equal a secret as a whole, since a short secret also occurs by chance in the digits of many numbers.
 
     Args:
         secrets: the values by the names of their variables; no value is empty.
         name: the name of the metric.
-        numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet; None for a number that is
-            not given.
+        numbers: the point's numbers by the keys `value`, `step` and `time`, not checked yet, or None for a number that
+            is not given.
     """
     if (secret := secret_in_text(_text(name), secrets)) is not None:
         why = f"contains the value of the secret {secret}, which is never stored"
@@ -131,7 +132,7 @@ def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping
 
 
 def secret_in_text(text: str, secrets: Mapping[str, str]) -> str | None:
-    """Return the name of a secret whose value a string contains; None if there is none."""
+    """Return the name of a secret whose value a string contains, or None if the string contains no secret."""
     for name, secret in secrets.items():
         forms = _forms(secret) if len(secret) >= _SHORT else []
         if (secret and secret == text) or any(form in text for form in forms):
@@ -140,7 +141,7 @@ def secret_in_text(text: str, secrets: Mapping[str, str]) -> str | None:
 
 
 def secret_in_file(path: str, secrets: Mapping[str, str]) -> str | None:
-    """Return the name of a secret whose value a file contains; None if it contains none.
+    """Return the name of a secret whose value a file contains, or None if the file contains no secret.
 
     A value is found in the forms that `Masks` finds. A short value is only compared with the whole file.
 

@@ -126,7 +126,8 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
 
 
 def _environment(root: str, action: Notebook, directory: str) -> dict[str, str]:
-    """Return the environment variables of the notebook's process; PYTHONPATH begins with the user's code."""
+    """Return the environment variables of the notebook's process; PYTHONPATH begins with the directory of the user's
+    code."""
     folders = [os.path.abspath(root), os.path.dirname(os.path.abspath(os.path.join(root, action.file)))]
     path = [*dict.fromkeys(folders), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     metrics = ambient().metrics
@@ -178,7 +179,7 @@ def _literal(value: Json) -> str:
 def _pickle(value: object, file: Path) -> None:
     try:
         data = pickle.dumps(value)
-    except Exception:  # such as a function that cannot be imported
+    except Exception:  # for example, the value is a function that cannot be imported
         data = cloudpickle.dumps(value)
     file.write_bytes(data)
 

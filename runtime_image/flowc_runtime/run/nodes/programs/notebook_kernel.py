@@ -1,8 +1,8 @@
 """The program of a process that executes one notebook in a kernel of this Python.
 
 The program does not import flowc, since it runs in the environment of the step. The program's argument is the path of a
-JSON file, the order. The order contains the paths `notebook`, `executed`, `status` and `directory`, and the Python
-sources `values`, which assigns the inputs, and `returns`, which writes the returns.
+JSON file, which is called the order. The order contains the paths `notebook`, `executed`, `status` and `directory`, and
+the Python sources `values`, which assigns the inputs, and `returns`, which writes the returns.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _LONGEST = 160  # the largest number of characters of a source line in an error
 
 
 def main() -> None:
-    """Read the order and execute its notebook."""
-    sys.path.pop(0)  # removes this file's directory, whose modules could hide others
+    """Read the order (a JSON file), and execute the notebook that the order names."""
+    sys.path.pop(0)  # removes this file's directory from `sys.path`, since its modules could hide other modules
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     status = asyncio.run(execute(order))
     # This program does not import flowc's modules.

@@ -33,12 +33,13 @@ class Default(NamedTuple):
 
 
 class NotebookSource(NamedTuple):
-    """The names in a notebook from which its inputs are derived.
+    """The names in a notebook's code. The inputs of the notebook are derived from these names.
 
     Attributes:
         defaults: the names that the parameters cell assigns, in order, with their defaults.
         used: the names that occur in the notebook's code.
-        own: the names that other cells assign before they read them. An input with such a name would have no effect.
+        own: the names that other cells assign before they read them. An input with one of these names would have no
+            effect, since a cell overwrites the variable.
     """
 
     defaults: dict[str, Default]
@@ -107,7 +108,7 @@ def _text(source: object) -> str:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Return the syntax tree of a cell without IPython magics; None if it is not valid Python."""
+    """Return the syntax tree of a cell without IPython magics, or None if the cell is not valid Python."""
     if text.lstrip().startswith("%%"):
         return None
     lines = text.split("\n")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _KEPT: Final = frozenset({"PATH", "HOME", "VIRTUAL_ENV", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PWD"})
 _KEPT_PREFIXES: Final = ("FLOWC_", "METAFLOW_", "LD_", "DYLD_")
-_LARGE: Final = 64 * 1024  # a value with more characters becomes a variable only if the command names it
-_LONGEST: Final = 100_000  # the maximum of bytes of an argument or a variable; Linux allows 128 KiB
+_LARGE: Final = 64 * 1024  # A value with more characters becomes a variable only if the command contains its name.
+_LONGEST: Final = 100_000  # The maximum of bytes of an argument or a variable; Linux allows 128 KiB.
 
 
 class CommandError(RuntimeError):
@@ -110,7 +110,7 @@ def _quoted(lines: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment variables; PATH begins with the programs of its virtual environment.
+    """Return this process's environment variables; PATH begins with the `bin` directory of the virtual environment.
 
     If a virtual environment is already active, PATH is not changed.
     """
@@ -141,7 +141,7 @@ def _variables(values: Mapping[str, Json], command: str, what: str) -> dict[str,
 
 
 def _unfit(text: str) -> str | None:
-    """Return the reason why a string cannot be the value of an environment variable; None if it can."""
+    """Return why a string cannot be the value of an environment variable, or None if the string is a possible value."""
     if "\0" in text:
         return "it contains a NUL character"
     try:

@@ -56,14 +56,13 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-# used after a request has failed in all its attempts: each further request has one attempt, until the store answers
-# again
+# after a request has failed in all of its attempts, each later request has one attempt, until the store answers again
 GIVEN_UP = Patience(0.0, (4.0,))
-TOLD = 4.0  # seconds without an answer before a line about it is printed
-LOOK = 3.0  # while a large object is sent: seconds between small requests, which check that the store still answers
-SLOW = 15.0  # seconds of sending before a line about it is printed
-SMALL = 1 << 20  # the largest number of bytes of a small object
-UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending may take: a small object, a large object
+TOLD = 4.0  # Seconds without an answer before a line about the wait is printed.
+LOOK = 3.0  # Seconds between the small requests that check, during a large upload, that the store answers.
+SLOW = 15.0  # Seconds of an upload before a line about the upload is printed.
+SMALL = 1 << 20  # The largest number of bytes of a small object.
+UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # The seconds that an upload may take: of a small object, of a large object.
 
 
 class Asker:
@@ -98,7 +97,8 @@ class Asker:
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
     def send(self, request: Callable[[ObjectStore], T], key: str, size: int, *, limit: float | None = None) -> T:
-        """Send a large object like `ask`. Meanwhile, small requests check that the store still answers.
+        """Send a large object, with the arguments and errors of `ask`. Meanwhile, small requests check that the store
+        still answers.
 
         Args:
             request: makes the request and returns its result.
@@ -210,7 +210,7 @@ class _Request(Generic[T]):
         self._done.set()
 
     def wait(self, look: Callable[[], None] | None = None) -> T:
-        """Return the answer, or raise the error; call `look` every LOOK seconds meanwhile."""
+        """Return the answer of the request, or raise its error; during the wait, call `look` every LOOK seconds."""
         while not self._done.wait(LOOK if look is not None else None):
             if look is not None:
                 look()

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 else:  # imported at first use, because the import costs start-up time
     shutil = LateModule("shutil")
 
-_PARTIAL: Final = ".partial"  # the end of the name of a file that is being written
-_ABANDONED: Final = 24 * 3600.0  # seconds after which such a file is deleted
+_PARTIAL: Final = ".partial"  # The suffix of a file that is being written.
+_ABANDONED: Final = 24 * 3600.0  # Seconds after which an unfinished file is deleted.
 # Files of fewer than _SMALL bytes are small. Listing the directory takes long, so space is made only before some small
 # files, chosen at random: _SOMETIMES of 256.
 _SMALL, _SOMETIMES = 1 << 20, 8
@@ -51,7 +51,7 @@ class BlobCache:
 
     @classmethod
     def of_user(cls) -> BlobCache | None:
-        """Return this user's cache; None if the process runs in a pod, the cache is switched off, or no private
+        """Return this user's cache, or None if the process runs in a pod, the cache is switched off, or no private
         directory is available.
 
         Raises:
@@ -71,7 +71,7 @@ class BlobCache:
         return cls(place, (configuration.lookup("blob-cache-size").number or 0) << 20)
 
     def open(self, digest: str) -> BinaryIO | None:
-        """Open the blob with this digest; None if the cache does not have it. A damaged file is deleted."""
+        """Open the blob with this digest, or None if the cache does not contain the blob. A damaged file is deleted."""
         path = f"{self._place}/{digest}"
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller closes it
@@ -79,7 +79,7 @@ class BlobCache:
             return None
         with suppress(OSError):
             if os.fstat(file.fileno()).st_uid == os.getuid() and marks.digest_of(file.fileno(), digest) == digest:
-                # the file was used now, so it is not among the oldest files
+                # sets the file's time to now, so that the file is not among the oldest files
                 os.utime(file.fileno() if os.utime in os.supports_fd else path)
                 # `utime` has changed the file's times, so the old mark no longer matches
                 marks.note(file.fileno(), digest)
@@ -91,7 +91,8 @@ class BlobCache:
         return None
 
     def begin(self, size: int) -> BinaryIO | None:
-        """Return a new file for a blob of this size, which `keep` adds to the cache; None if there is no space."""
+        """Return a new file for a blob of this size, which `keep` adds to the cache, or None if the cache has no space
+        for the blob."""
         try:
             if not self._make_space(size):
                 return None

@@ -46,16 +46,16 @@ else:
     obstore = LateModule("obstore")
 
 SCHEMES = ("s3", "gs", "az")
-LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
-PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
-COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-# seconds between attempts to create an object while the store reports both that the object exists and that it does not
+LARGE = 1 << 17  # Bytes: the upload of a larger object may take long, so its progress is shown.
+PART = 16 << 20  # Bytes per part of a large blob; at most 10,000 parts, so 160 GB.
+COPY = 5 << 30  # Bytes: the largest object that S3 copies in one request.
+# Seconds between attempts to create an object while the store reports both that the object exists and that it does not.
 _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended` tells that each run that ends writes an entry into the store
-    (`store.ended`)."""
+    """A store in a bucket, below a prefix. `lists_ended` is true, since each run that ends writes an entry into the
+    store (`store.ended`)."""
 
     lists_ended = True
 
@@ -216,7 +216,7 @@ class RemoteObjects:
         return found is not None and size in (None, found["size"])
 
     def _head(self, key: str) -> ObjectMeta | None:
-        """Return the metadata of an object; None if it is missing."""
+        """Return the metadata of an object, or None if the object is missing."""
 
         def request(client: ObjectStore) -> ObjectMeta | None:
             try:
@@ -238,7 +238,8 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return the same as `exists`, and renew the time of an old object, which keeps it from garbage collection."""
+        """Return whether the object exists, like `exists`, and renew an old object's time, so that garbage collection
+        keeps it."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -302,7 +303,8 @@ class RemoteObjects:
                 self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
+        """Delete all objects under a prefix. The objects whose names are in `last` are deleted last. Raises
+        StoreError."""
         names = [name for name in self.names_below(prefix) if name not in last]
         keys = [f"{prefix}/{name}" for name in names]
         for at in range(0, len(keys), 1000):
@@ -331,7 +333,8 @@ class RemoteObjects:
         return sorted(entry["path"][at:] for entry in self._entries(prefix))
 
     def has_below(self, prefix: str) -> bool:
-        """Return whether there are objects under a prefix, from the first page of a listing. Raises StoreError."""
+        """Return whether objects exist under a prefix; only the first page of a listing is requested. Raises
+        StoreError."""
         return self.asker.ask(lambda client: any(map(len, islice(obstore.list(client, f"{prefix}/"), 1))), prefix)
 
     def names_from(self, prefix: str, first: str) -> list[str]:
@@ -352,7 +355,7 @@ class RemoteObjects:
 
         self.asker.ask(request, key)
 
-    # -- a growing object is a sequence of chunks
+    # -- an object to which data is appended is a sequence of chunks
 
     def append(self, key: str, data: bytes) -> None:
         """Append to an object. Raises StoreError."""
@@ -383,7 +386,7 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
 
 
 def _fetch(client: ObjectStore, key: str) -> bytes | None:
-    """Return the bytes of an object; None if it is missing."""
+    """Return the bytes of an object, or None if the object is missing."""
     try:
         return bytes(obstore.get(client, key).bytes())
     except FileNotFoundError:

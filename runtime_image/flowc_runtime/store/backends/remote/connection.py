@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
-_WHOLE = 3600.0  # the seconds that a request may take while bytes still arrive, such as a large download
+_WHOLE = 3600.0  # The seconds that a request may take while bytes still arrive, such as a large download.
 # obstore itself repeats requests that fail quickly, so that a listing of many requests survives a few faults. Failures
 # that last longer are handled by `asking`. The backoff is random, so that pods that start together do not repeat
 # requests together.
@@ -83,6 +83,6 @@ def endpoint() -> str | None:
 
 
 def _take_endpoint() -> None:
-    """Use METAFLOW_S3_ENDPOINT_URL as the endpoint if the AWS variables name none."""
+    """Use METAFLOW_S3_ENDPOINT_URL as the endpoint if no AWS variable sets an endpoint."""
     if (named := settings.get("S3_ENDPOINT_URL")) and not endpoint():
         os.environ["AWS_ENDPOINT_URL"] = named

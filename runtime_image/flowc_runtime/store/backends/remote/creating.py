@@ -1,4 +1,4 @@
-"""Create an object only if its key is unused, although answers of the store may get lost."""
+"""Create an object only if its key is unused, even when answers of the store are lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def creation(
 
     Args:
         put: Sends the object through a client, on condition that the key is unused.
-        same: Returns whether the stored object has the same content; None if the key is unused.
+        same: Returns whether the stored object has the same content, or None if the key is unused.
         conflict: Returns the result if the key has another object, or another writer is creating one.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Download an object into a file: several ranges at the same time, and compute the digest meanwhile."""
+"""Download an object into a file: fetch several ranges at the same time, and compute the digest meanwhile."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 else:
     tempfile = LateModule("tempfile")  # imported at first use, because the import costs start-up time
 
-RANGE: Final = 8 << 20  # bytes of a range
-# number of ranges in memory at a time; small, because the decoded value may need as much memory as the object
+RANGE: Final = 8 << 20  # The number of bytes of a range.
+# Number of ranges in memory at a time; small, because the decoded value may need as much memory as the object.
 AT_ONCE: Final = 3
 
 
@@ -51,8 +51,8 @@ def downloaded(
     Args:
         bucket: the bucket.
         key: the object's key.
-        size: the expected size in bytes; None if it is unknown.
-        cache: the cache that gets the object; None for an unnamed temporary file.
+        size: the expected size in bytes, or None if the size is unknown.
+        cache: the cache that gets the object, or None for an unnamed temporary file.
         digest: the expected digest; only an object with this digest is added to the cache.
 
     Raises:

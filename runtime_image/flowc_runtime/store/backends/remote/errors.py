@@ -1,7 +1,7 @@
-"""Interpret errors of obstore: whether to repeat the request, and a one-line message for people.
+"""Interpret errors of obstore: decide whether to repeat the request, and make a one-line message for people.
 
-obstore has one class for most errors. These errors differ only in their texts: first a line for people, then the debug
-output of every layer.
+obstore has one class for most errors. Errors of this class differ only in their texts: the first line is for people,
+and the debug output of every layer follows.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def is_silence(error: Exception) -> bool:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Return whether the object to create existed, or another writer was creating it (409)."""
+    """Return whether an object was not created because it exists, or because another writer is creating it (409)."""
     return type(error).__name__ in ("AlreadyExistsError", "PreconditionError")
 
 
