@@ -1,6 +1,6 @@
-"""MkDocs' hooks: pages from outside of docs/, links between them, and Markdown as GitHub reads it.
+"""MkDocs hooks: add pages whose source is outside of docs/, and convert links and Markdown that are written for GitHub.
 
-The same files are read on GitHub, so they link to each other by their places in the repository.
+The same files are read on GitHub, so their links contain paths in the repository.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OUTSIDE = {
 }
 SOURCES = {name: source for source, name in OUTSIDE.items()}
 
-# Wider than the theme's column: lines of commands and tables have up to 120 characters.
+# The page's column is wider than the theme's default, because commands and tables have lines of up to 120 characters.
 STYLE = ".md-grid { max-width: 80rem; }\n"
 
 FENCED = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```$\n?", re.MULTILINE | re.DOTALL)
@@ -46,7 +46,7 @@ LIST_AFTER_TEXT = re.compile(rf"^(?!{ITEM}|\s)(.+)\n(?={ITEM})", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages from outside of docs/, and the style sheet."""
+    """Add the pages whose source is not in docs/, and the style sheet."""
     for source, name in OUTSIDE.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / source)))
     files.append(File.generated(config, "site.css", content=STYLE))
@@ -54,16 +54,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return the page's text with the links of the site, in the form that Python-Markdown reads."""
+    """Return the page's Markdown with links that are valid in the site, and in the form that Python-Markdown parses."""
     source = SOURCES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     markdown = CHECKED_FILE.sub(r'```\2 title="\1"', CHECKED_OUTPUT.sub("", markdown))
     return outside_of_code(markdown, lambda text: separate_lists(site_links(text, source, page.file.src_uri)))
 
 
 def outside_of_code(markdown: str, change: Callable[[str], str]) -> str:
-    """Return the text where `change` was applied to all but fenced code.
+    """Return the text with `change` applied to everything except fenced code blocks.
 
-    Code of an item is indented by four spaces, which Python-Markdown needs; GitHub needs two.
+    A code block in a list item is indented by four spaces, because Python-Markdown needs four; GitHub needs only two.
     """
     parts, end = [], 0
     for block in FENCED.finditer(markdown):
@@ -80,9 +80,10 @@ def separate_lists(text: str) -> str:
 
 
 def site_links(text: str, source: str, name: str) -> str:
-    """Return the text of the page `name`, made of the repository's file `source`, with links between pages of the site.
+    """Return the page `name`, whose source is the repository's file `source`, with links to other pages of the site.
 
-    A link to a file that is not in the site becomes plain text. A link that leads nowhere stays, and MkDocs reports it.
+    A link to a file that is not in the site becomes plain text. A link to a missing file is not changed, and MkDocs
+    reports it.
     """
 
     def link(found: re.Match[str]) -> str:

@@ -1,1 +1,2 @@
-"""The emulator: runs the IR on this machine, one process per attempt, with the same runtime code as a pod."""
+"""Run the IR of a flow on this machine (the emulator): each attempt of a task is a process with the runtime code of a
+pod."""

@@ -22,7 +22,7 @@ def call_exit_hooks(
 ) -> None:
     """Call the exit hooks for the run's outcome. If a hook fails, a note is shown and the outcome is unchanged.
 
-    The processes of hooks start like tasks of a step that sets no environment variables.
+    The process of a hook starts in the same way as a task of a step without environment variables.
 
     Args:
         flow: the flow.
@@ -48,5 +48,5 @@ def call_exit_hooks(
 
 
 def _job(hook: str) -> Job:
-    """Return the job under which the console shows the output of a hook."""
+    """Return a job with the hook's name, under which the console shows the output of the hook."""
     return Job(f"exit_hook {hook}", ROOT, 1, last=True)

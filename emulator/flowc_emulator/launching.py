@@ -31,15 +31,15 @@ else:  # imported at first use: only a run whose tasks are forks of this process
     warm_up = LateFunction("flowc_runtime.run.task.warm_up:warm_up")
 
 
-# Just before the fork with this number, flowc compiles the methods of dataclasses and named tuples that forks use. For
-# fewer forks, the compilation would take more time than it saves.
+# Before fork number `_MANY`, flowc compiles the methods of dataclasses and named tuples that forks use. For fewer
+# forks, the compilation would take more time than it saves.
 _MANY = 4
 
 
 @final
 class Preloaded(RunStore):
-    """A run's store that caches the record of one task: the record is read once before the forks, since all forks need
-    it. For example, all items of a foreach need the record of the split.
+    """A run's store that caches the record of one task: this process reads the record once, because all forks need it.
+    For example, all items of a foreach need the record of the split.
 
     The record of a completed task never changes.
     """
@@ -124,7 +124,7 @@ class Attempts:
         return ForkStart(body)
 
     def _prepare_fork(self, assignment: Assignment) -> None:
-        """Do work in this process once that each forked attempt would otherwise repeat."""
+        """Do work in this process before the fork, so that the forked attempts need not repeat the work."""
         self._forks += 1
         if self._forks == 1:
             prepare_streams()
@@ -139,6 +139,6 @@ class Attempts:
         # With an agent, nothing is preloaded: this process must not read the store itself, and asking the agent takes
         # longer than the attempt's own read.
         if plan.agent is None and plan.only is None and len(before) == 1 and isinstance(before[0].next, Foreach):
-            with suppress(StoreError):  # the attempt reports it
+            with suppress(StoreError):  # the attempt reports the error when it reads the record itself
                 depth = len(plan.graph.scopes(before[0].id))
                 self._run.preload(before[0].id, outer_path(assignment.path, depth))

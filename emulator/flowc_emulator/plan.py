@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """The single task of a run; its inputs are tasks of the run `inputs`, and `overrides` replaces some artifacts.
+    """The only task of a run, for `spin`: its inputs are tasks of the run `inputs`, and `overrides` replaces some
+    artifacts.
 
     If `bare` is true, the task runs without its step's decorators. The task's first attempt is already claimed: the
     store contains the record of its start.
@@ -44,18 +45,19 @@ class Only:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that the supervisor needs for a run.
+    """The plan of a run: all data that the supervisor needs to execute the run.
 
-    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor, which uses a
-    remote store through `agent`. At most `max_workers` tasks run in parallel, and at most `processors` of them compute
-    while the others wait (None sets no limit). `max_splits` is the largest number of tasks of a foreach; None sets no
-    limit. `isolation` contains the steps that run in their own interpreters. The supervisor reports the end of the run
-    when `disk` confirms that all data is on the disk; if `durable` is true, the end of each task waits for the disk,
-    too. `catalog` is the value of the setting `catalog`, which says where files of tasks are kept. `reuse` contains the
-    completed tasks of the run that this run resumes. `only` is set if the run executes a single task. `starts` decides
-    which tasks import the flow themselves, and starts their processes; other tasks are forks of this process. `patches`
-    contains the replacements for the code of steps (step -> patch). `secrets` and `pickler` are the values of the
-    settings with these names. `tracking` sends metrics to the tracker; None without a tracker.
+    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor, which sends
+    its requests to a remote store through `agent`. At most `max_workers` tasks run in parallel, and at most
+    `processors` of them compute while the others wait (None sets no limit). `max_splits` is the largest number of tasks
+    of a foreach; None sets no limit. `isolation` contains the steps that run in their own interpreters. The supervisor
+    reports the end of the run when `disk` confirms that all data is on the disk; if `durable` is true, the end of each
+    task waits for the disk, too. `catalog` is the value of the setting `catalog`, which selects the storage for files
+    of tasks. `reuse` contains the completed tasks of the run that this run resumes. `only` is set if the run executes a
+    single task. `starts` decides which tasks import the flow themselves, and starts their processes; other tasks are
+    forks of this process. `patches` contains the replacements for the code of steps (step -> patch). `secrets` and
+    `pickler` are the values of the settings with these names. `tracking` sends metrics to the tracker; None without a
+    tracker.
     """
 
     run: RunStore

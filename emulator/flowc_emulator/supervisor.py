@@ -1,4 +1,5 @@
-"""The supervisor: runs a flow's tasks on the engine in the scheduler's order, and records what tasks cannot record."""
+"""The supervisor of a run: runs a flow's tasks in the scheduler's order, and writes the records that tasks cannot
+write."""
 
 from __future__ import annotations
 
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.record_types import ErrorRecord, RunState
-else:  # imported at first use: the first output of a task needs it
+else:  # imported at first use: only the first output of a task needs this module
     logs = LateModule("flowc_runtime.process.logs")
 
 _KILLED = "the supervisor was killed"
-END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
-MOST_REMAINING = 32  # while this many ended tasks still render cards, no task starts
-REFRESH = 0.2  # seconds between updates of the progress line on a terminal
+END_LIMIT = 8.0  # Seconds to wait for the store to record that a run was interrupted.
+MOST_REMAINING = 32  # While this many ended tasks still render cards, no task starts.
+REFRESH = 0.2  # Seconds between updates of the progress line on a terminal.
 
 
 class Supervisor:
@@ -59,16 +60,16 @@ class Supervisor:
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
-        self._given_up = 0  # number of tasks that the run has stopped
-        self._broken: str | None = None  # why the run cannot continue, if no task is the reason
-        self._unsaved: str | None = None  # why the run's data may not be on the disk
-        self._cut: int | None = None  # the signal that ended the wait for the disk
+        self._given_up = 0  # The number of tasks that the run has stopped.
+        self._broken: str | None = None  # Why the run cannot continue, if the reason is not a failed task.
+        self._unsaved: str | None = None  # Why the run's data may not be on the disk.
+        self._cut: int | None = None  # The signal that ended the wait for the disk.
         self._told_unrecorded = False
         self._metrics: dict[str, float] = {}  # the latest value of each metric, without metrics of items of a foreach
         self._timeout_grace = timeout_grace
         self._attempts = Attempts(plan)
         self._places = Places(plan.max_workers, plan.processors)
-        self._hung: dict[Job, bytes] = {}  # hanging tasks whose stack was requested -> their output since
+        self._hung: dict[Job, bytes] = {}  # hanging tasks whose stack was requested -> their output since the request
         private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
@@ -119,7 +120,7 @@ class Supervisor:
         )
 
     def _reuse(self) -> None:
-        """Record the tasks that are reused from another run. If a task runs again, the tasks after it are never
+        """Record the tasks that are reused from another run. If a task runs again, the tasks that follow it are never
         reused."""
         reuse, run = self._plan.reuse, self._plan.records
         if reuse is None:
@@ -128,7 +129,7 @@ class Supervisor:
         taken: list[tuple[str, str, Result]] = []
 
         def reused(step: str, path: str) -> Result | None:
-            # the scheduler calls this function for each task: there may be many, so update the progress line meanwhile
+            # the scheduler calls this function for each task, so the progress line is updated here
             self._console.progress(self._scheduler, ())
             record = reuse.find(step, path)
             if record is None:
@@ -201,12 +202,12 @@ class Supervisor:
         self._console.task_began(job, pid)
 
     def _is_in_process(self, step: str) -> bool:
-        """Return whether a patch replaces the step's code by something that runs no user code."""
+        """Return whether the step's code is replaced by a patch that runs no user code."""
         patch = self._plan.patches.get(step)
         return patch is not None and patch["kind"] in patches.IN_PROCESS
 
     def _mock(self, job: Job) -> None:
-        """Run the attempt of a mocked task in this process, which is safe because no user code runs."""
+        """Run the attempt of a mocked task in this process, because the attempt runs no user code."""
         began = time.time()
         result, log = perform_mocked(replace(self._attempts.assignment(job), run=self._plan.records, last=True))
         if log:
@@ -220,7 +221,7 @@ class Supervisor:
             assert result.error is not None
             self._console.task_failed(job, result.error, None)
             self._failures.append(Failure(job, result.error))
-        for finished in self._engine.poll(0):  # handle signals, and other tasks that have ended
+        for finished in self._engine.poll(0):  # handle signals and the end of other tasks
             self._ended(finished)
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
@@ -269,7 +270,8 @@ class Supervisor:
             self._plan.tracking.task_ended(step, path, attempt)
 
     def _end_gang(self, job: Job) -> None:
-        """End the other members of a failed job's gang, since they may wait for the job, and report the reason."""
+        """End the other members of a failed job's gang, because they may wait for the job; give the failed job as the
+        reason."""
         gang = self._scheduler.gang(job)
         for other in self._engine.jobs if gang is not None else ():
             if self._scheduler.gang(other) == gang:
@@ -281,7 +283,7 @@ class Supervisor:
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why
         error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
-        # only appended to the log, not shown: the console itself reports the failed attempt
+        # the error is only appended to the log, because the console itself reports the failed attempt
         self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())
         return error
 
@@ -304,15 +306,15 @@ class Supervisor:
         self.output(job, "stderr", text.encode())
 
     def held(self, job: Job) -> None:
-        """Leave the terminal to a task's debugger."""
+        """Let a task's debugger use the terminal."""
         self._console.hold(job)
 
     def released(self) -> None:
-        """Take the terminal back from a task's debugger."""
+        """Use the terminal again after a task's debugger."""
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Report that a signal ends the run, and limit the time to wait for the store."""
+        """Report that a signal ends the run, and limit the time for which the run waits for the store."""
         if self._plan.agent is not None:
             self._plan.agent.limit = END_LIMIT
         self._console.interrupted(number, running, again=again)
@@ -328,16 +330,16 @@ class Supervisor:
     # -- ending
 
     def _end_others(self) -> None:
-        """End the processes that have left the sessions of their tasks; called in the guardian."""
+        """End the processes that have left the sessions of their tasks. The guardian process calls this method."""
         end_marked(self._plan.run.id)
 
     def _record_killed(self) -> None:
-        """Record that this process was killed; called in the guardian."""
+        """Record that the supervisor was killed. The guardian process calls this method."""
         run, status = self._plan.run, StatusRecord(state="killed", changed=time.time(), message=_KILLED)
         if self._plan.disk is None:
             run.set_status(status)
             return
-        with suppress(StoreError):  # the supervisor has ended: nothing can show the error
+        with suppress(StoreError):  # the supervisor has ended, so the error cannot be shown
             end_run_here(run, status, lambda told: None, Disk.of(run.objects, "run"))
 
     def _record_end_if_possible(self) -> None:
@@ -351,7 +353,8 @@ class Supervisor:
                 raise
 
     def _unrecorded(self, error: StoreError) -> None:
-        """Show a note, once, that the store did not record the end of a run that a signal ended."""
+        """Show a note that a signal has ended the run, but the store has not recorded the end. The note is shown only
+        once."""
         if not self._told_unrecorded:
             self._told_unrecorded = True
             self._console.note(f"how the run ended is not recorded: {error}")

@@ -1,4 +1,4 @@
-"""The supervisor's side of the process that sends the metrics of a local run to its tracker."""
+"""Start and control the process that sends the metrics of a local run to the run's tracker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _KEPT: Final = "but the store contains all metrics"
 
 @final
 class Tracking:
-    """Sends the metrics of a run's tasks to its tracker, in another process, which continues if this one is killed.
+    """Sends the metrics of a run's tasks to the run's tracker, in another process, which continues if this process is
+    killed.
 
     Hazard: create this object before the first task starts, since the tasks' processes must not keep its pipe open.
     """
@@ -55,7 +56,7 @@ class Tracking:
             seconds: how long to wait; then the process is killed.
 
         Returns:
-            A warning if the tracker lacks metrics of the run; else an empty text.
+            A warning if the tracker did not get all metrics of the run, otherwise an empty text.
         """
         self._send({"end": state, "ended": time.time()})
         try:
@@ -78,6 +79,6 @@ class Tracking:
 
     def _send(self, message: PublishOrder | PublishMessage) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the process has failed, and prints the reason at the end
+        with suppress(BrokenPipeError):  # the process has failed, and will print the reason when it ends
             self._process.stdin.write(json_text.dumps(message).encode() + b"\n")
             self._process.stdin.flush()

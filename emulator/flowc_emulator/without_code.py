@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def perform_mocked(job: Assignment) -> tuple[Result, str]:
-    """Run an attempt of a task whose patch runs no user code, and restore this process's state afterwards.
+    """Run an attempt of a mocked task, whose patch runs no user code, and restore this process's state afterwards.
 
     Returns:
         The result, and the text for the task's log.

@@ -63,7 +63,7 @@ class DigitsFlow(FlowSpec):
         if not self.results:
             raise RuntimeError(f"no setting works: {self.failures}")
         self.best = max(self.results, key=lambda name: report.mean(self.results[name]))
-        # Keep the artifacts of `start`, without reading or copying them; drop those of single settings.
+        # Keep the artifacts of `start`, without reading or copying them; drop the artifacts of the single settings.
         self.merge_artifacts(inputs, include=["images", "digits", "test_images", "test_digits"])
         self.model = make_classifier(self.models[self.best], self.seed).fit(self.images, self.digits)
         self.next(self.measure, self.draw)

@@ -1,6 +1,6 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
-All other values come from environment variables, which `flowc_runtime.base.contract` lists.
+The commands read all other values from environment variables, which `flowc_runtime.base.contract` lists.
 """
 
 from __future__ import annotations

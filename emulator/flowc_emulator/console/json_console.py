@@ -68,7 +68,7 @@ class JsonConsole:
         return
 
     def hold(self, job: Job) -> None:
-        return  # a program reads the JSON lines, so the lines do not disturb a debugger's prompt on the terminal
+        return  # programs read the JSON lines, so these lines do not disturb a debugger's prompt on the terminal
 
     def release(self) -> None:
         return

@@ -44,7 +44,7 @@ class _Plain:
 class LineCutter:
     """Splits the output of each task into lines.
 
-    In `shortened` streams, only the last state of a progress bar becomes a line.
+    In the streams `shortened`, only the last state of a progress bar becomes a line.
     """
 
     def __init__(self, *shortened: Stream) -> None:
@@ -68,7 +68,7 @@ class LineCutter:
 
     @property
     def unsettled(self) -> bool:
-        """Whether some lines are not final yet, so that `settle` has to be called again."""
+        """Whether some lines can still change, so that `settle` has to be called again."""
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from flowc_emulator.console.sink import Sink
     from flowc_emulator.scheduling.scheduler import Job, Scheduler
 
-_OFTEN = 0.05  # least seconds between two drawings; hundreds of tasks may end per second
-_NARROW = 60  # a terminal with fewer columns shows the run's line without a bar
-_MOST = 8  # the largest number of tasks' progress bars that are shown
+_OFTEN = 0.05  # The least number of seconds between two drawings, because hundreds of tasks may end per second.
+_NARROW = 60  # A terminal with fewer columns shows the run's progress line without a bar.
+_MOST = 8  # The largest number of tasks' progress bars that are shown.
 
 
 @final
@@ -32,18 +32,18 @@ class ProgressLine:
         self._sink = sink
         self._began = time.monotonic()
         self._drawn = 0.0
-        self._last = b""  # the last drawn state
-        self._height = 0  # the number of drawn lines that are on the screen
+        self._last = b""  # The bytes of the last drawing.
+        self._height = 0  # The number of drawn lines that are on the screen.
         self.bars: dict[Job, Sequence[str]] = {}
         """The texts of each task's progress bars, set by the caller."""
 
     def draw(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
-        """Show the run's progress; it is drawn at most 20 times a second.
+        """Draw the run's progress, at most 20 times a second.
 
         Args:
             scheduler: provides the numbers of tasks.
             running: the active attempts, whose bars are shown above the line.
-            stops: whether the run starts no further task.
+            stops: whether the run starts no further tasks.
         """
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:
@@ -65,7 +65,7 @@ class ProgressLine:
 
     def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float, *, stops: bool) -> list[bytes]:
         size = shutil.get_terminal_size()
-        self._rich.width = width = max(10, size.columns - 1)  # the last column stays empty: some terminals wrap there
+        self._rich.width = width = max(10, size.columns - 1)  # some terminals wrap a line that fills the last column
         bars = [f"[{job.task}] {bar}" for job in running for bar in self.bars.get(job, ())]
         most = max(1, min(_MOST, size.lines // 2))
         if len(bars) > most:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Console(Protocol):
-    """Shows a run. The supervisor calls the methods in the order of the events. A closed output stream is not an
-    error."""
+    """Shows a run. The supervisor calls the methods in the order of the events. If an output stream is closed, the
+    methods raise no error."""
 
     @property
     def live(self) -> bool:
-        """Whether the supervisor should also call `progress` between events, several times a second."""
+        """Whether the supervisor has to call `progress` several times a second, even if no event occurs."""
         ...
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -29,7 +29,8 @@ class Console(Protocol):
             pathspec: the run, FLOW/RUN.
             workers: the largest number of tasks that run in parallel.
             store: the address of the store.
-            exact: if false, as many as `workers` tasks run only while some of them wait and use no processor.
+            exact: whether `workers` tasks can always run in parallel; if false, they can only while some of them wait
+                without using a processor.
         """
         ...
 
@@ -70,7 +71,7 @@ class Console(Protocol):
         Args:
             job: the attempt.
             error: the reason.
-            follow: the next attempt of the task; None if there is none.
+            follow: the next attempt of the task; None if no attempt follows.
             stops: whether the next attempt is omitted because the run has failed.
         """
         ...
@@ -95,7 +96,7 @@ class Console(Protocol):
         Args:
             scheduler: provides the numbers of tasks.
             running: the active attempts.
-            stops: whether no further task starts.
+            stops: whether the run starts no further tasks.
         """
         ...
 
@@ -104,15 +105,15 @@ class Console(Protocol):
         ...
 
     def hold(self, job: Job) -> None:
-        """Leave the terminal to the debugger of an attempt, and hold back all output until `release`."""
+        """Let the debugger of an attempt use the terminal, and hold back all output until `release` is called."""
         ...
 
     def release(self) -> None:
-        """Take the terminal back, and show the output that was held back."""
+        """Use the terminal again after a debugger, and show the output that was held back."""
         ...
 
     def note(self, text: str) -> None:
-        """Show a remark about the run, in one line."""
+        """Show a note about the run, in one line."""
         ...
 
     def run_ended(self, pathspec: str, state: str, tally: Tally, seconds: float) -> None:

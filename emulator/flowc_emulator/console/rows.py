@@ -1,4 +1,4 @@
-"""Output lines that a task overwrites, such as progress bars, as a terminal would show them.
+"""Reduce a task's output with overwritten lines, such as progress bars, to the lines that a terminal would show.
 
 A progress bar ends each drawing with a carriage return. Nested bars also move the cursor up (`ESC [ A`), so a line
 above the cursor can still change. `Rows` keeps the lines that can still change, and returns a line when its text is
@@ -16,9 +16,9 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 16  # the largest number of bytes of an unfinished line that are held back
-SETTLED = 1.0  # a progress bar's line is final when the cursor was below it for this many seconds
-_MOST = 100  # the largest number of rows that are kept because the cursor can return to them
+PIECE = 1 << 16  # The largest number of bytes of an unfinished line that are held back.
+SETTLED = 1.0  # A progress bar's line is final when the cursor was below it for this many seconds.
+_MOST = 100  # The largest number of rows that are kept because the cursor can return to them.
 _TOKEN = late_pattern(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
 _CUT = late_pattern(rb"\x1b(\[[0-9;?]*)?\Z")  # an incomplete escape sequence at the end of the received data
 _STYLES = late_pattern(r"\x1b\[[0-9;]*m")
@@ -32,13 +32,13 @@ class _Row:
 
 @final
 class Rows:
-    """The rows of one output stream of a task. `clock` returns seconds."""
+    """The screen rows of one output stream of a task. `clock` returns the current time in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rows = [_Row()]
-        self._at = 0  # the index of the row with the cursor
-        self._fresh = False  # the cursor is at the row's beginning: further output replaces the row
+        self._at = 0  # The index of the row with the cursor.
+        self._fresh = False  # Whether the cursor is at the row's beginning, so that further output replaces the row.
         self._rest = b""
         self._since = 0.0  # the time at which the cursor reached its row
 
@@ -94,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # an empty row is no progress bar any more: the bar has erased its text
+                self._rows[self._at] = _Row()  # an empty row is not a progress bar: the bar has erased its text
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -141,7 +141,8 @@ class Rows:
     # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Return the final lines: each row above the cursor that is no progress bar, and all rows above such a row."""
+        """Return the final lines: the last row above the cursor that is no progress bar, and all rows above that
+        row."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

@@ -1,4 +1,4 @@
-"""Write to an output stream that its reader may close during the run."""
+"""Write to an output stream of the run, even if the reader of the stream closes it during the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sink:
     """An output stream that its reader may close. The run continues if the reader closes the stream or the disk is
     full.
 
-    `lost` is called with the reason of an error, except when the reader has closed the stream. Hazard: after an error,
+    If a write fails for another reason than a closed reader, `lost` is called with this reason. Hazard: after an error,
     the stream's descriptor is replaced by /dev/null, so that Python's flush of the standard streams at exit does not
     fail.
     """
@@ -45,7 +45,8 @@ class Sink:
             held.close()
 
     def write(self, data: bytes) -> None:
-        """Write and flush the data. Errors of the stream are not raised; after an error, all output is discarded."""
+        """Write and flush the data. The method does not raise errors of the stream. After an error, all output is
+        discarded."""
         if self._held is not None:
             self._held.write(data)
         elif self._file is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The numbers of a run's tasks by outcome. Each task is counted once, whatever the number of its attempts.
+    """The numbers of a run's tasks by outcome. A task with several attempts is counted once.
 
     `failed`: tasks that failed without a further attempt; `ended`: tasks that the run stopped, because the run was
     interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if `exact`
@@ -43,7 +43,7 @@ class Tally:
         return {"tasks": numbers.pop("done"), **numbers, "total": self.total if exact else None}
 
     def words(self, state: str, seconds: float) -> str:
-        """Return the numbers as the text after a run's state, such as `1 task in 2.0 s; 3 done` for a failed run.
+        """Return the numbers as text that follows a run's state, such as `1 task in 2.0 s; 3 done` for a failed run.
 
         Args:
             state: `succeeded`, `failed` or `interrupted`.
@@ -53,7 +53,7 @@ class Tally:
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
-        if not mine:  # no task failed: for example, all are done, but the run's data may not be on the disk
+        if not mine:  # no task has this outcome: for example, only the run's data is not on the disk
             return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 

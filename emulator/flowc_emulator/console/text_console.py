@@ -1,6 +1,6 @@
-"""Show a run as text: the tasks' output on the stream to which the task wrote it, everything about the run on stderr.
+"""Show a run as text: print tasks' stdout to stdout, and tasks' stderr and all messages about the run to stderr.
 
-Events are lines; on a terminal there is also a progress line. `--log-format json` prints JSON lines on stdout.
+Each event is a line of text; a terminal also shows a progress line. `--log-format json` prints JSON lines on stdout.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ _NAMED = 8  # the largest number of steps that a message names
 
 
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
-    """Return the console for a command's options; the kind of console also depends on whether stdout and stderr are
-    terminals.
+    """Return the console for a command's options, and for stdout and stderr, which may be terminals.
 
     Args:
         log_format: the value of `--log-format`: `text` or `json`.
@@ -66,14 +65,14 @@ class TextConsole:
             from flowc_emulator.console.progress_line import ProgressLine
 
             self._progress = ProgressLine(self._err, color=color)
-        self._bars_due: dict[tuple[Job, Stream], float] = {}  # when the next line about a task's bars is printed
-        self._bars_new: set[tuple[Job, Stream]] = set()  # bars that were not shown yet
+        self._bars_due: dict[tuple[Job, Stream], float] = {}  # When the next line about a task's bars is printed.
+        self._bars_new: set[tuple[Job, Stream]] = set()  # Bars that were not shown yet.
         self._held = False
         self._debugged: Job | None = None
 
     @property
     def live(self) -> bool:
-        """Whether output may have to be printed without an event, so that `progress` has to be called regularly."""
+        """Whether `progress` has to be called regularly, because output may be due although no event occurs."""
         return self._progress is not None or self._lines.unsettled or bool(self._bars_new)
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -161,9 +160,9 @@ class TextConsole:
             self._progress.draw(scheduler, running, stops=stops)
 
     def hold(self, job: Job) -> None:
-        """Leave the terminal to a debugger until `release`."""
+        """Let a debugger use the terminal until `release` is called."""
         self._show(self._lines.end(job), job)
-        if job != self._debugged:  # printed once per session of the debugger, not before each prompt
+        if job != self._debugged:  # this note is printed once per session of the debugger, not before each prompt
             self._say(f"{self._paint('debugger', 33)} {job.task}")
             self._debugged = job
         self._clear()

@@ -1,4 +1,4 @@
-"""Environments with their own interpreter for tasks that require packages: each is built once and shared by runs."""
+"""Build environments with their own Python interpreter for tasks that require packages; runs share them."""
 
 from flowc_emulator.environments.build import ensure
 from flowc_emulator.environments.interpreters import BuildError

@@ -1,8 +1,8 @@
-"""The cache of environments, `~/.cache/flowc/envs/DIGEST`: each is built once, by one process at a time.
+"""Build environments in the cache `~/.cache/flowc/envs/DIGEST`: an environment is built once, by one process at a time.
 
-An environment is built in its final directory, because its scripts contain the full path of their interpreter. An
-environment is complete when its mark file exists, which is written last. If a process gets the lock and finds no mark
-file, no other process is building the environment, so the process builds it. The kernel releases the lock of a killed
+An environment is built in its final directory, because its scripts contain the full path of their interpreter. The
+marker file of an environment is written last, so an environment with this file is complete. A process builds an
+environment if it holds the environment's lock and finds no marker file. The kernel releases the lock of a killed
 process.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc_emulator.environments.spec import Spec
 
 _MARK = "flowc.json"
-_TOLD = 8  # an error shows this number of the failed installer's last lines
+_TOLD = 8  # The number of last lines of a failed installer that an error shows.
 # Environment variables of pip -> the equivalent variables of uv, to which flowc passes the same values.
 _PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",

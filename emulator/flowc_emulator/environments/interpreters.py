@@ -43,7 +43,8 @@ def this_version() -> str:
 def find(allowed: str | None) -> Interpreter:
     """Return an interpreter with an allowed version; the running interpreter takes precedence.
 
-    Other interpreters are searched on PATH, then under pyenv, then with `uv python find`.
+    If the running interpreter's version is not allowed, the function looks for other interpreters on PATH, then in
+    pyenv, then with `uv python find`.
 
     Args:
         allowed: a version such as `3.12` or `3.12.4`, or a range; None allows every version.
@@ -105,7 +106,8 @@ def _candidates(allowed: str) -> Iterator[str]:
 
 @cache
 def _version(path: str) -> str | None:
-    """Return an interpreter's version; None if it cannot run, as a shim of pyenv for an unselected version."""
+    """Return an interpreter's version; None if the interpreter cannot run, such as pyenv's shim for an unselected
+    version."""
     try:
         done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
     except (OSError, subprocess.TimeoutExpired):
@@ -131,7 +133,7 @@ def pip() -> Sequence[str] | None:
 
 
 def conda() -> str | None:
-    """Return the path of micromamba, mamba or conda; None if none of them is installed."""
+    """Return the path of micromamba, mamba or conda; None if none of these programs is installed."""
     return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
 
 

@@ -1,5 +1,5 @@
-"""Run a task in another interpreter: the forked child replaces itself with that interpreter (exec), which keeps the
-child's pipes and session."""
+"""Run a task in another interpreter: the forked child executes that interpreter (exec), which keeps the child's pipes
+and session."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Isolation:
         return job.step in self.interpreters and not job.only_catch
 
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
-        """Execute the step's interpreter, in the forked child of one attempt; exec replaces this process.
+        """Replace this process, the forked child of one attempt, with the step's interpreter (exec).
 
         Hazard: only the standard streams and `control` are inheritable, so exec closes all other descriptors.
 

@@ -1,4 +1,5 @@
-"""The Python versions that a step's `python=` allows: `3.11`, `3.11.*`, `3.12.4`, or a range such as `>=3.10,<3.13`."""
+"""Check which Python versions a step's `python=` allows: `3.11`, `3.11.*`, `3.12.4`, or a range such as
+`>=3.10,<3.13`."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from flowc_ir.late.pattern import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
-_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched on PATH
+LEAST: Final = (3, 10)  # The oldest version that flowc's runtime supports.
+_NEWEST: Final = (3, 15)  # The newest version whose executable, such as `python3.15`, is looked up on PATH.
 _PART = late_pattern(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 

@@ -1,4 +1,4 @@
-"""The packages of an environment, and their digest, which names the environment."""
+"""Describe an environment by its packages; their digest is the environment's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor's side of a fork server: start the server, request branches, and start tasks in branches."""
+"""Start a fork server, request its branch processes, and start the processes of tasks as forks of a branch process."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
 
-_KILLED = 9  # the reported wait status of a process whose branch has ended: killed by SIGKILL
+_KILLED = 9  # the wait status of a process whose branch process has ended: killed by SIGKILL
 
 
 @final
 class ForkServer:
-    """The fork server: a process that is started by exec and only forks branches."""
+    """The fork server: a process that is started by exec and only forks branch processes."""
 
     def __init__(self, root: str, environment: Mapping[str, str], directory: str | None) -> None:
         """Start the server with exactly these environment variables, without waiting for it. Raises OSError.
@@ -73,10 +73,10 @@ class ForkServer:
         _send(self._link, setup, ())
 
     def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> ServerBranch:
-        """Request a branch, without waiting for it.
+        """Request a branch process, without waiting for it.
 
         Args:
-            environment: additional variables for the branch and its tasks.
+            environment: additional variables for the branch process and its tasks.
             modules: modules to import before tasks are forked.
             debugger: whether to import the debugger too.
 
@@ -90,14 +90,14 @@ class ForkServer:
         return ServerBranch(ours)
 
     def close(self) -> None:
-        """End the server, and wait for its end; its branches end when their sockets are closed."""
+        """End the server, and wait for its end; the server's branch processes end when their sockets are closed."""
         _end(self._link)
         self._process.wait()
 
 
 @final
 class ServerBranch:
-    """A branch of the server: a process that forks the processes of tasks and reports how they ended."""
+    """A branch process of the fork server, which forks the processes of tasks and reports how they ended."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
@@ -107,10 +107,11 @@ class ServerBranch:
         self._closed = False
 
     def wait(self) -> UnsafeImport | None:
-        """Wait until the branch has imported its modules.
+        """Wait until the branch process has imported its modules.
 
         Returns:
-            The package whose import forks must not share, and the branch has ended; None if all imports can be shared.
+            The package whose import forks must not share, after which the branch process has ended; None if forks can
+            share all imports.
 
         Raises:
             FlowcError: the branch or its server has ended.
@@ -120,7 +121,7 @@ class ServerBranch:
         return answer if isinstance(answer, UnsafeImport) else None
 
     def start(self, order: StartTask | StartHook, descriptors: Sequence[int]) -> Child:
-        """Make the branch fork a process, and return the process with the reading ends of its pipes.
+        """Make the branch process fork a process; return the new process with the reading ends of its pipes.
 
         Args:
             order: the attempt or the exit hook.
@@ -147,36 +148,36 @@ class ServerBranch:
         return readers.of(answer.pid)
 
     def close(self) -> None:
-        """Close the socket, so that the branch ends."""
+        """Close the socket, so that the branch process ends."""
         _end(self._link)
         self._closed = True
 
     @property
     def broken(self) -> bool:
-        """Whether the branch has ended."""
+        """Whether the branch process has ended."""
         return self._closed
 
-    # -- reaping its children
+    # -- reaping the children of the branch process
 
     def fileno(self) -> int:
-        """Return the descriptor of the socket."""
+        """Return the descriptor of the socket to the branch process."""
         return self._link.fileno()
 
     @property
     def queued(self) -> bool:
-        """Whether `ended` would yield a child now."""
+        """Whether a call of `ended` would yield a child now."""
         return bool(self._exited)
 
     @property
     def gone(self) -> bool:
-        """Whether the branch and all its children have ended, and `ended` has yielded all these children."""
+        """Whether the branch process and its children have ended, and `ended` has yielded all these children."""
         return self._closed and not self._exited
 
     def ended(self) -> Iterator[tuple[int, int, int]]:
         """Yield the children that have ended, without waiting: pid, wait status, and peak RSS in bytes.
 
-        If the branch itself has ended, its remaining children count as killed, since the kernel kills children when
-        their branch ends.
+        If the branch process itself has ended, its remaining children count as killed, since the kernel kills the
+        children of a branch process that ends.
         """
         while not self._closed:
             try:
@@ -206,7 +207,8 @@ class ServerBranch:
                 return answer
 
     def _take(self, data: bytes) -> list[Reply] | None:
-        """Keep received reports of ended children; return the other replies, or None if the branch has ended."""
+        """Keep received reports of ended children; return the other replies, or None if the branch process has
+        ended."""
         if not data:
             self._exited.extend(Exited(pid, _KILLED, 0) for pid in self._alive)
             self._closed = True
@@ -222,7 +224,7 @@ class ServerBranch:
 
 @final
 class TaskLauncher:
-    """Starts the process of an attempt as a fork of a branch."""
+    """Starts the process of an attempt as a fork of a branch process."""
 
     def __init__(self, branch: ServerBranch, assignment: Assignment, tasks: int) -> None:
         self._branch = branch
@@ -230,7 +232,7 @@ class TaskLauncher:
         self._tasks = tasks
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Make the branch fork the process.
+        """Make the branch process fork the process of the attempt.
 
         Raises:
             OSError: the fork failed.

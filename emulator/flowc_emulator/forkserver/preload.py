@@ -29,8 +29,8 @@ class UnsafePackage:
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
     """Import the modules and discard their output; return the first package whose import left unshareable state.
 
-    An exception during an import is ignored: the task that imports the module later reports it. Hazard: after an unsafe
-    package was imported, this process must not be forked.
+    An exception during an import is ignored: the task that imports the module later reports the exception. Hazard:
+    after an unsafe package was imported, this process must not be forked.
 
     Args:
         modules: names such as `numpy`, `numpy.array` (an attribute that may be imported lazily) and `numpy.*`.

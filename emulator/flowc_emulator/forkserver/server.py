@@ -1,4 +1,5 @@
-"""The process of a fork server, and its branches: single-threaded, so that they may fork at any time.
+"""The process of a fork server, and its branch processes. All of them are single-threaded, so they may fork at any
+time.
 
 Only the processes of tasks import user code. Like a pod, each process of a task imports the flow itself, with the
 environment variables of its step.
@@ -73,7 +74,7 @@ def main() -> NoReturn:
     of the interpreter would run in each of these processes.
     """
     link = socket.socket(fileno=int(sys.argv[1]))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # unblocked: the starter of the run may have blocked signals
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the process that started the run may have blocked signals
     prctl = load_prctl()
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -95,7 +96,7 @@ def main() -> NoReturn:
 
 
 class _Server:
-    """Serves the requests of one socket. The first server forks branches, which are servers as well."""
+    """Serves the requests of one socket. The fork server forks branch processes, which serve sockets of their own."""
 
     def __init__(self, link: socket.socket, run: _Run, prctl: Callable[[int, int], None] | None) -> None:
         self._link, self._run, self._prctl = link, run, prctl
@@ -156,14 +157,14 @@ class _Server:
                 return
             self._reply(Exited(pid, status, peak_rss(usage)))
 
-    # -- a branch
+    # -- functions of a branch process
 
     def _fork_branch(self, request: NewBranch, link: int) -> None:
-        """Fork a branch, which serves the socket `link`.
+        """Fork a branch process, which serves the socket `link`.
 
-        Hazard: the branch closes this server's socket and wakeup pipe. Otherwise the client would not notice the end of
-        the server, and signals of the branch would wake the server. The branch never returns to the caller: it ends in
-        `finally`.
+        Hazard: the branch process closes this server's socket and wakeup pipe. Otherwise the client would not notice
+        the end of the server, and signals of the branch process would wake the server. The branch process never returns
+        to the caller: it ends in `finally`.
         """
         parent = os.getpid()
         if os.fork():
@@ -189,9 +190,9 @@ class _Server:
         if any(name == "TZ" for name, _ in request.environment):
             time.tzset()
         if self._run.setup.coverage is not None:
-            import_module("coverage")  # imported here once; otherwise each task would import it
+            import_module("coverage")  # imported here once, so that tasks need not import it
         if request.debugger:
-            import_module("pdb")  # imported here once; otherwise each debugged task would import it
+            import_module("pdb")  # imported here once, so that debugged tasks need not import it
         unsafe = preload(request.modules)
         if unsafe is not None:
             self._reply(UnsafeImport(unsafe.package, unsafe.why, unsafe.seconds))
@@ -206,7 +207,7 @@ class _Server:
         gc.freeze()
         self._reply(Ready())
 
-    # -- a process
+    # -- functions of a task's process
 
     def _start(self, descriptors: Sequence[int], body: Callable[[int], int]) -> None:
         close = (self._link.fileno(), self._wake_read, self._wake_write)

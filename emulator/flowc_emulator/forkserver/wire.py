@@ -25,8 +25,8 @@ class Setup:
     """The first message to a server: the run, its flow, and the directory of the flow's code.
 
     `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
-    `functions` is the directory with the run's pickled functions; None if the run has none.
-    `coverage` is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
+    `functions` is the directory with the run's pickled functions; None if the run has no pickled functions. `coverage`
+    is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
     """
 
     store: str
@@ -44,9 +44,9 @@ class Setup:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBranch:
-    """A request to fork a branch: a child server that sets these variables, imports these modules and forks tasks.
+    """A request to fork a branch process, which sets these variables, imports these modules and forks tasks.
 
-    The socket of the branch is sent along with the request.
+    The socket of the branch process is sent along with the request.
     """
 
     environment: tuple[tuple[str, str], ...]
@@ -72,8 +72,8 @@ class StartTask:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartHook:
-    """A request to fork the process of the flow's exit hook with this index. The writing ends of the process's pipes
-    are sent along."""
+    """A request to fork the process of an exit hook, given by its index in the flow. The writing ends of the process's
+    pipes are sent along."""
 
     number: int
 
@@ -110,14 +110,14 @@ class Exited:
 @final
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The reply that a branch has imported its modules."""
+    """The reply that a branch process has imported its modules."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """The reply that the import of this package has left state in the process that forks must not share. The branch has
-    ended."""
+    """The reply that the import of this package has left state in the process that forks must not share. The branch
+    process has ended."""
 
     package: str
     why: str
@@ -136,7 +136,7 @@ def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ())
         descriptors: at most 16 descriptors, which the receiver gets as copies.
 
     Raises:
-        OSError: the other end is closed.
+        OSError: the receiver has closed its end of the socket.
     """
     data = pickle.dumps(request, pickle.HIGHEST_PROTOCOL)
     message = memoryview(_LENGTH.pack(len(data)) + data)
@@ -160,8 +160,8 @@ def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     data = bytearray()
     while len(data) < length:
         data += _take(link, length - len(data))
-    # Hazard: received descriptors are inheritable. If they stayed so, a program that a task starts would keep the
-    # task's pipes open.
+    # Hazard: received descriptors are inheritable. If they stayed inheritable, a program that a task starts would keep
+    # the task's pipes open.
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     request: Request = pickle.loads(data)
@@ -203,7 +203,7 @@ class Replies:
     rest: bytes = field(default=b"")
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """Yield the replies that this data completes."""
+        """Yield the replies that are complete with this data."""
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             what, _, rest = line.decode().partition(" ")

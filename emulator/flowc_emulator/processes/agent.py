@@ -37,16 +37,17 @@ if TYPE_CHECKING:
     from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
-else:  # imported at first use: only the end of a run needs it
+else:  # imported at first use: only the end of a run needs this module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
-THREADS = 16  # the most parallel requests
-HURRY = 3.0  # seconds to wait for an answer of the store after a signal has ended the run
+THREADS = 16  # The largest number of parallel requests.
+HURRY = 3.0  # Seconds to wait for an answer of the store after a signal has ended the run.
 _HEAD = struct.Struct("<Q")
 
 
 class Agent:
-    """The supervisor's side: implements the operations of `Objects` that the supervisor needs as requests to the agent.
+    """The client of the agent process: implements the operations of `Objects` that the supervisor needs by requests to
+    the agent.
 
     Every request raises StoreError if the agent has died, or if the store does not answer within `limit` seconds or,
     after a signal that ends the run, within `HURRY`. Each request also raises the errors of the store; an error of
@@ -61,10 +62,10 @@ class Agent:
         returns to the caller.
         """
         self.url = url
-        self.wakeup: Wakeup | None = None  # set by the supervisor; shows whether a signal ends the run
-        self.limit: float | None = None  # timeout of each answer in seconds
-        self._number = 0  # number of the latest request
-        self._answered = 0  # number of the latest request that was answered or needs no answer
+        self.wakeup: Wakeup | None = None  # Set by the supervisor; shows whether a signal ends the run.
+        self.limit: float | None = None  # The timeout of each answer in seconds.
+        self._number = 0  # The number of the latest request.
+        self._answered = 0  # The number of the latest request that was answered or needs no answer.
         self._unsent, self._unread = bytearray(), bytearray()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
@@ -77,7 +78,7 @@ class Agent:
         theirs.close()
 
     def descriptor(self) -> int:
-        """Return the descriptor that a forked child must close: the agent ends when no process holds this descriptor
+        """Return the descriptor that a forked child must close, because the agent ends only when no process holds it
         open."""
         return self._socket.fileno()
 
@@ -87,7 +88,8 @@ class Agent:
         os.waitpid(self.pid, 0)
 
     def leave(self) -> None:
-        """Stop sending requests, without waiting for the agent. The agent ends when no forked child holds its socket.
+        """Close the socket to the agent, without waiting for the agent. The agent ends when no forked child holds its
+        socket.
 
         If an answer is still missing, kill the agent: it could keep waiting for a store that does not answer.
         """
@@ -150,7 +152,8 @@ class Agent:
         return answer
 
     def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
-        """If the store is a bucket, write the two objects (entry and pack) that make reading an ended run faster."""
+        """If the store is a bucket, write the two objects (entry and pack) from which programs read an ended run with
+        few requests."""
         self._ask("note_status", flow, run, status)
 
     def exists(self, key: str, size: int | None = None) -> bool:
@@ -189,7 +192,7 @@ class Agent:
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
-        if now:  # the agent writes due chunks of logs without a request
+        if now:  # the agent writes log chunks that are due without a request
             self._ask("flush_all")
         return None
 
@@ -237,7 +240,7 @@ class Agent:
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
         """Wait for the agent until the deadline; a signal that ends the run makes the deadline earlier. Return the
-        deadline that applied."""
+        deadline that was used."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:
@@ -260,7 +263,7 @@ class Agent:
 def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # these signals end the supervisor, and this process must end after it
+        signal.signal(number, signal.SIG_IGN)  # these signals must not end the agent before the supervisor
     failed: FlowcError | None = None
     while True:
         due: float | None = None
@@ -322,7 +325,7 @@ def _packed(message: object) -> bytes:
 
 
 def _unpacked(data: bytearray) -> Any:
-    """Remove and return the first received message; None if it is incomplete."""
+    """Remove the first message from the received bytes and return it; None if the first message is incomplete."""
     if len(data) < _HEAD.size:
         return None
     end = _HEAD.size + _HEAD.unpack_from(data)[0]

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
 
-MOST_GUARDIANS = 10  # the largest number of killed guardians that are replaced
-GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
+MOST_GUARDIANS = 10  # The largest number of killed guardian processes that are replaced.
+GRACE = 5.0  # Seconds between SIGTERM and SIGKILL when jobs are ended.
 
 J = TypeVar("J")
 
@@ -50,7 +50,7 @@ class Inherited:
 
     guardian: Guardian
     terminal: Terminal | None
-    close: tuple[int, ...]  # the engine's descriptors, which a forked process must not hold
+    close: tuple[int, ...]  # the engine's descriptors, which a forked process must close
     prctl: Callable[[int, int], None] | None
 
     def lease(self) -> breakpoints.Lease | None:
@@ -79,7 +79,8 @@ class ForkStart:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """The end of a job, reported after its output: the job's process has ended, or has sent its complete report.
+    """The end of a job: the job's process has ended, or has sent its complete report. The end is reported after the
+    job's output.
 
     `why` is the reason if the engine ended the process. `by_caller` is true if `Engine.end` was called for the job.
     """
@@ -102,7 +103,8 @@ class _Running(Generic[J]):
 
 
 class _Own(frozenset[int]):
-    """The processes that belong to no job: the given pids, and all of this process's session; a job has its own."""
+    """The processes that belong to no job: the given pids and all processes in this process's session. Each job has a
+    session of its own."""
 
     def __contains__(self, pid: object) -> bool:
         if super().__contains__(pid):
@@ -131,10 +133,10 @@ class Engine(Generic[J]):
         self._lender: Lender | None = None
         self._hangs = Hangs()
         self._prctl = load_prctl()
-        self._children: frozenset[int] = frozenset()  # children of this process before the first job
-        self._adopted = False  # whether this process already adopted orphans before the first job
-        self._replaced = 0  # number of guardians that were replaced
-        self._hurried = False  # whether a second signal has arrived
+        self._children: frozenset[int] = frozenset()  # The children of this process before the first job.
+        self._adopted = False  # Whether this process already adopted orphans before the first job.
+        self._replaced = 0  # The number of guardians that were replaced.
+        self._hurried = False  # Whether a second signal has arrived.
         self.remaining = 0
         """The number of processes that continue after the end of their jobs."""
         self.signal: int | None = None
@@ -150,7 +152,7 @@ class Engine(Generic[J]):
 
     @property
     def wakeup(self) -> Wakeup:
-        """The object that records the signals that have arrived and are not reported yet."""
+        """The object that records signals that have arrived but are not reported yet."""
         return self._watcher.wakeup
 
     # -- beginning and end
@@ -158,8 +160,8 @@ class Engine(Generic[J]):
     def begin(self, *, forks: bool = True) -> None:
         """Begin to handle signals, adopt orphaned processes, and fork the guardian.
 
-        Hazard: call this after everything that tasks share is imported. The garbage collector ignores the objects that
-        exist now until `close` is called.
+        Hazard: call this method only after all modules that tasks share are imported. The garbage collector ignores the
+        objects that exist now until `close` is called.
 
         Args:
             forks: whether jobs may be forks of this process. If not, the buffered output of this process is not flushed
@@ -200,8 +202,8 @@ class Engine(Generic[J]):
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End active jobs and the programs that jobs have left running, except for the processes in `keep`.
 
-        Programs get a grace period, which a second interrupt ends. Children that this process started itself, before
-        the first job or later (such as a pool of `multiprocessing`), are not ended.
+        Each program gets a grace period after SIGTERM; a second interrupt by the user ends this period. Children that
+        this process started itself, before the first job or later (such as a pool of `multiprocessing`), are not ended.
         """
         for running in self._running.values():  # jobs are still active only if the caller raised an exception
             kill_child(running.child.pid, signal.SIGKILL)
@@ -244,7 +246,7 @@ class Engine(Generic[J]):
         return child.pid
 
     def end(self, job: J, why: str) -> None:
-        """Ask a job's process to end, and kill it after the grace period.
+        """Ask a job's process to end, and kill the process after the grace period.
 
         `why` becomes `Finished.why`; a job that is already ending keeps its first reason.
         """
@@ -294,7 +296,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Return the seconds until the next deadline or check; None if there is neither."""
+        """Return the seconds until the next deadline or check; None if no deadline and no check is due."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))
@@ -303,7 +305,7 @@ class Engine(Generic[J]):
         return min(waits, default=None)
 
     def _descriptors(self) -> Sequence[int]:
-        """Return the descriptors that a forked process must not hold."""
+        """Return the engine's descriptors, which a forked process must close."""
         return [*self._watcher.descriptors(), *self._close]
 
     def _reported(self, running: _Running[J], report: bytes) -> list[Finished[J]]:

@@ -22,7 +22,8 @@ _DONE = b"done\n"
 
 
 class Guardian:
-    """The supervisor's side of the guardian: forks it, and registers the sessions of tasks with it."""
+    """The supervisor's object for the guardian process: forks the guardian, and registers the sessions of tasks with
+    it."""
 
     def __init__(
         self,
@@ -44,8 +45,8 @@ class Guardian:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # the inherited descriptor reports only signals of the supervisor
-                os.setsid()  # a session of its own, so that Ctrl-C in the terminal does not reach the guardian
+                signal.set_wakeup_fd(-1)  # The inherited wakeup descriptor is only for signals of the supervisor.
+                os.setsid()  # In a session of its own, the guardian does not get Ctrl-C from the terminal.
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
                 _guard(end_others, record, read, set(sessions))
@@ -60,7 +61,7 @@ class Guardian:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
                 self._status = status if pid else None
-            except ChildProcessError:  # user code in this process has already reaped the guardian
+            except ChildProcessError:  # user code in this process has already waited for the guardian
                 self._status = 0
         return self._status is not None
 
@@ -81,7 +82,7 @@ class Guardian:
 
     def reaped(self, pid: int) -> None:
         """Tell the guardian that a child and its process group have ended, since the child's pid may be reused."""
-        with suppress(BrokenPipeError):  # the guardian was killed; the next guardian is told the remaining sessions
+        with suppress(BrokenPipeError):  # the guardian was killed; the next guardian gets the remaining sessions
             os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:
@@ -95,7 +96,7 @@ class Guardian:
 
 
 def register(descriptor: int) -> None:
-    """Register this process's session with the guardian at the other end of the pipe, then close the pipe."""
+    """Register this process's session with the guardian, which reads the pipe, and close the pipe."""
     with suppress(BrokenPipeError):  # the guardian was killed; the supervisor registers the session with the next one
         os.write(descriptor, b"+%d\n" % os.getpid())
     os.close(descriptor)
@@ -122,7 +123,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
 
 
 def _lines(read: int) -> Iterable[bytes]:
-    """Yield the lines until the end of file."""
+    """Yield the lines that arrive in the pipe, until the end of file."""
     rest = b""
     while data := os.read(read, 1 << 16):
         *whole, rest = (rest + data).split(b"\n")

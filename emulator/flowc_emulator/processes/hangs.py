@@ -20,8 +20,8 @@ from flowc_runtime.process.process import STACK_SIGNAL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 30.0  # a process that uses no CPU time for this long may be hanging
-_EVERY = 10.0  # seconds between two checks
+SECONDS = 30.0  # A process that uses no CPU time for this long may be hanging.
+_EVERY = 10.0  # Seconds between two checks.
 # The number of the system call futex(2), which /proc/PID/syscall shows while a process waits in it.
 _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221", "s390x": b"238"}.get(
     os.uname().machine
@@ -30,8 +30,8 @@ _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221
 
 @dataclass(slots=True)
 class _Seen:
-    ticks: int  # the CPU time used, in clock ticks
-    since: float  # when the process was first seen with this CPU time
+    ticks: int  # The CPU time used, in clock ticks.
+    since: float  # When the process was first seen with this CPU time.
     told: bool = False
 
 
@@ -60,7 +60,7 @@ class Hangs:
         return max(0.0, self._next - time.monotonic()) if self._seen else None
 
     def look(self) -> Iterator[int]:
-        """Yield the processes that hang, each once; ask each of these processes to print its stack on stderr."""
+        """Yield each process that hangs, once, and ask it to print its stack on stderr."""
         now = time.monotonic()
         if not self._seen or now < self._next:
             return
@@ -77,7 +77,7 @@ class Hangs:
 
 
 def note_about(task: str, stack: bytes) -> str | None:
-    """Return the note about a hanging task; None if its stack is still incomplete.
+    """Return the note about a hanging task; None if the task's stack is still incomplete.
 
     Args:
         task: the task's name.
@@ -86,7 +86,7 @@ def note_about(task: str, stack: bytes) -> str | None:
     place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
     if place is None:
         return None
-    file, line, function = place.groups()  # the innermost frame comes first
+    file, line, function = place.groups()  # `faulthandler` prints the innermost frame first
     package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
     where = f"{function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
     return (

@@ -1,4 +1,4 @@
-"""The protocols of the objects that the engine calls: the observer of its events, and the launchers of processes."""
+"""Protocols of the objects that the engine calls: an observer of the engine's events, and launchers of processes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Observer(Protocol[J_contra]):
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle the signal `number`, which ends `running` jobs; `again`: this is the second signal, which kills the
-        jobs."""
+        """Handle the signal `number`, which ends `running` jobs; if `again` is true, this is the second signal, which
+        kills the jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
@@ -51,5 +51,6 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process; return it and its `Reaper` (None for a child of this process). Raises OSError."""
+        """Start the process; return the process and its `Reaper`, which is None for a child of this process. Raises
+        OSError."""
         ...

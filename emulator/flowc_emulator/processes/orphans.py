@@ -1,5 +1,5 @@
-"""End processes that a run has left behind. An environment variable with the run's id identifies such a process, even
-if its parent has ended."""
+"""End processes that still run after the end of a run. An environment variable with the run's id identifies such a
+process, even if its parent has ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def end_marked(run: str) -> None:
     """End the processes that were executed with the run's id in their environment: SIGTERM, and SIGKILL after a grace
     period.
 
-    The processes are found in /proc; on systems other than Linux none is ended. Processes of other users are not ended.
+    The function finds the processes in /proc, so on systems other than Linux it ends none. Processes of other users are
+    not ended.
 
     Args:
         run: the run's id, the value of the variable `FLOWC_RUN`.
@@ -40,6 +41,6 @@ def _marked(run: str) -> set[int]:
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdecimal() and int(name) != os.getpid():
             with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as environ:
-                if marker in environ.read():  # empty for a zombie
+                if marker in environ.read():  # the file is empty for a zombie
                     found.add(int(name))
     return found

@@ -1,8 +1,9 @@
-"""Facts about well-known packages: which must not be imported before a fork, and which leave only harmless state.
+"""Tables of well-known packages: packages that must not be imported before a fork, and packages that leave only
+harmless state.
 
-Other packages are tested when they are imported: `process_state` compares the process before and after the import. The
-versions are those that were tested; docs/starts.md lists all versions. `python -m flowc_emulator.processes.try_imports
-MODULE …` tests the modules again.
+Other packages are tested when they are imported: `process_state` compares the state of the process before and after the
+import. The version in each entry is the tested version; docs/starts.md lists all tested versions. `python -m
+flowc_emulator.processes.try_imports MODULE …` tests the modules again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from flowc_ir.late.namedtuple import NamedTuple
 
 
 class ForkHazard(NamedTuple):
-    """The reason why a package must not be imported before a fork; `why` continues a sentence after "importing it "."""
+    """The reason why a package must not be imported before a fork; `why` completes a sentence that begins with
+    "importing it "."""
 
     why: str
     version: str
@@ -31,9 +33,10 @@ class Harmless(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Threads that a package starts on first use.
+    """Threads that a package starts when it is first used.
 
-    A forked process lacks these threads; only its copy of the global variable `flag` shows that they were started.
+    A forked process does not have these threads, but its copy of the global variable `flag` shows that they were
+    started.
     """
 
     why: str

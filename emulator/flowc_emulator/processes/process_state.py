@@ -1,4 +1,4 @@
-"""State of a process that a fork must not share, compared before and after an import.
+"""Compare a process before and after an import, to find state that a fork must not share.
 
 A fork copies only memory. Threads do not exist in the copy; the two processes share the file offsets of open
 descriptors; a child process has only one of them as its parent; and functions that are registered for the process's end
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 else:  # imported at first use: only processes with several threads need it
     threading = LateModule("threading")
 
-# Exit handlers that modules of the standard library register on import. These handlers concern only objects that a fork
-# copies completely; objects with a finalizer are checked separately.
+# Exit handlers that modules of the standard library register when they are imported. These handlers concern only
+# objects that a fork copies completely; objects with a finalizer are checked separately.
 _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
@@ -66,7 +66,8 @@ class State(NamedTuple):
         return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
-        """Return phrases about the added state, which continue "importing it "; none if a fork may share the state.
+        """Describe the added state by phrases that complete a sentence with "importing it "; return none if forks may
+        share the state.
 
         Args:
             before: the state before the import.
@@ -96,7 +97,7 @@ def is_debugged() -> bool:
     """Return whether a debugger traces this process. A debugger also traces forks, but not newly executed processes."""
     tracer = sys.gettrace()
     if tracer is not None:
-        # coverage is no debugger, and each task starts it itself
+        # coverage.py is not a debugger, and each task starts its own measurement
         return not getattr(tracer, "__module__", "").startswith("coverage")
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
@@ -120,7 +121,7 @@ def _threads() -> tuple[str, ...]:
 
 
 def _native(python: set[int | None]) -> tuple[str, ...]:
-    """Return the names of the native threads, without those that a forked process does not need."""
+    """Return the names of the native threads, except the threads that a forked process does not need."""
     try:
         tasks = [int(name) for name in os.listdir("/proc/self/task")]
     except OSError:  # not Linux
@@ -154,7 +155,7 @@ def _descriptors() -> frozenset[tuple[int, str]]:
     for name in os.listdir(directory):
         try:
             path = os.readlink(f"{directory}/{name}") if directory.startswith("/proc") else f"descriptor {name}"
-        except OSError:  # the descriptor that listed the directory is already closed
+        except OSError:  # this descriptor was only open to list the directory
             continue
         if int(name) > 2 and path not in _HARMLESS_FILES and not path.endswith("/fd"):
             found.add((int(name), path))
@@ -172,12 +173,12 @@ def _children() -> frozenset[int]:
     try:
         with open(f"/proc/self/task/{get_native_id()}/children", encoding="ascii") as file:
             return frozenset(map(int, file.read().split()))
-    except OSError:  # not Linux, or a kernel that does not list children
+    except OSError:  # the system is not Linux, or its kernel does not list children
         return frozenset()
 
 
 class _Finalizer(Protocol):
-    """An entry of `weakref.finalize._registry`."""
+    """The type of the entries of `weakref.finalize._registry`."""
 
     func: object
     atexit: bool
@@ -190,7 +191,7 @@ def _finalizers() -> tuple[str, ...]:
 
 
 class _Spy:
-    """An object that equals no other object and records the objects with which it was compared."""
+    """An object that is not equal to any other object, and records the objects with which it was compared."""
 
     def __init__(self) -> None:
         self.seen: list[object] = []
@@ -203,7 +204,7 @@ class _Spy:
 
 
 def _handlers() -> tuple[str, ...]:
-    """Return the dotted names of the functions called at the end of the process, without the harmless ones."""
+    """Return the dotted names of the functions that are called at the end of the process, except harmless functions."""
     spy = _Spy()
     atexit.unregister(spy)  # type: ignore[arg-type]  # unregister compares each function with its argument
     # `threading` has a list of its own: the interpreter calls the functions in it earlier, when it joins threads.

@@ -1,4 +1,4 @@
-"""How the processes of a run's tasks start: as forks of the process that has imported the flow, or with a fresh import.
+"""Start the processes of tasks: as forks of the process that has imported the flow, or with an import of their own.
 
 Forking can replace an import in the task only if the import left no state that must not be shared
 (docs/adr/0015-starts.md). The caller that starts the run decides how its tasks start, and passes a `Rule`.
@@ -35,7 +35,8 @@ _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which tasks import the flow themselves: `all`, or those of steps with environment variables (`in_environments`).
+    """Decides which tasks import the flow themselves: `all` tasks, or the tasks of steps with environment variables
+    (`in_environments`).
 
     `modules` are the third-party modules that the user's modules and the cards import, in order. flowc imports these
     modules once for all tasks, unless that is unsafe.
@@ -52,7 +53,8 @@ class Rule:
 
 @final
 class Starts:
-    """Starts tasks that import the flow themselves, with fork servers that are started when they are first needed."""
+    """Starts tasks that import the flow themselves. Their processes are forks of fork servers, which are started at
+    first use."""
 
     def __init__(
         self,
@@ -72,13 +74,13 @@ class Starts:
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # key: the variables that the server must have at its start
+        self._servers: dict[Environment, ForkServer] = {}  # by the variables with which the server starts
         self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:
             self._servers[()] = server
         if rule.all:
-            self._server(())  # started early: the server imports modules while the run is prepared
+            self._server(())  # the server is started early, so that it imports modules while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object], functions: str | None = None) -> None:
         """Set the run, before any task is started.
@@ -87,7 +89,7 @@ class Starts:
             run: the run.
             ir: the flow's IR as JSON.
             parameters: the values of the run's parameters, encoded as in a record.
-            functions: the directory with the run's pickled functions; None if the run has none.
+            functions: the directory with the run's pickled functions; None if the run has no pickled functions.
 
         Raises:
             FlowcError: a fork server has ended.
@@ -122,7 +124,7 @@ class Starts:
         return self._rule.fresh(node)
 
     def launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """Return the launcher of an attempt's process; a branch for the attempt's environment is started if none
+        """Return the launcher of an attempt's process; start a branch process for the attempt's environment if none
         exists.
 
         Args:
@@ -136,11 +138,11 @@ class Starts:
         return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
 
     def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
-        """Start the process of an exit hook; return the process, and the branch, which reports the end of the process.
+        """Start the process of an exit hook; return the process, and the branch process, which reports its end.
 
         Args:
             number: the index of the hook in the flow.
-            close: not used. The process is forked from a branch, which has no descriptors of this process.
+            close: not used. The process is a fork of a branch process, which has no descriptors of this process.
 
         Raises:
             FlowcError: a fork server or the branch has ended.

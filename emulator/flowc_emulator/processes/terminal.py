@@ -38,7 +38,7 @@ _WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"
 
 @final
 class Terminal:
-    """The supervisor's side of the terminal: lends it to tasks and takes it back."""
+    """The terminal in the supervisor's process: lends the terminal to one task at a time, and takes it back."""
 
     def __init__(self, tty: int) -> None:
         self._tty = tty
@@ -47,9 +47,9 @@ class Terminal:
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
-        self._suspend: SignalHandler = None  # the handler of SIGTSTP to restore
-        self.holder: int | None = None  # the task's process
-        self._typist = 0  # the process at the prompt: the task's, or one that the task forked
+        self._suspend: SignalHandler = None  # The handler of SIGTSTP that is restored afterwards.
+        self.holder: int | None = None  # The pid of the task that holds the terminal.
+        self._typist = 0  # The pid of the process that shows the prompt: the task's process, or a fork of it.
 
     @classmethod
     def find(cls) -> Terminal | None:
@@ -97,7 +97,7 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # raised if this process has another controlling terminal or none
+        with contextlib.suppress(OSError):  # raised if this is not the controlling terminal of the process
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False
@@ -108,9 +108,10 @@ class Terminal:
         return True
 
     def take_back(self) -> None:
-        """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
+        """Take the terminal back from a task and restore the terminal's modes, because the task may have disabled the
+        echo."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z can stop the run again
+        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z suspends the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 
@@ -141,7 +142,7 @@ class Terminal:
 
 @final
 class Borrowed:
-    """The task's side of the terminal, a `Lease`: borrows the terminal for a debugger's prompt."""
+    """The terminal in a task's process, a `Lease`: borrows the terminal from the supervisor for a debugger's prompt."""
 
     def __init__(self, tty: int, lock: int, requests: int, answers: int) -> None:
         self._tty, self._lock, self._requests, self._answers = tty, lock, requests, answers
@@ -189,7 +190,7 @@ class Borrowed:
         self._say(_QUIT)
 
     def _borrow(self) -> Callable[[], None]:
-        for stream in (sys.stdout, sys.stderr):  # flush, so that earlier output is shown before the prompt
+        for stream in (sys.stdout, sys.stderr):  # flushed, so that earlier output is shown before the prompt
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)
@@ -213,7 +214,7 @@ class Borrowed:
                 stream.flush()
             sys.stdin, sys.stdout, sys.stderr = streams
             for descriptor, copy in enumerate(saved):
-                if copy is None:  # the step had closed this descriptor
+                if copy is None:  # the step has closed this standard stream
                     os.close(descriptor)
                 else:
                     os.dup2(copy, descriptor)
@@ -228,7 +229,7 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process; answers to processes that have died may arrive before it."""
+        """Wait for the answer to this process; answers to processes that have died may arrive before this answer."""
         line = b""
         while True:
             line += os.read(self._answers, 1)
@@ -259,7 +260,7 @@ class Lender:
     ) -> None:
         """`hold(task)` is called before the terminal is lent, `release(task, seconds)` afterwards.
 
-        `hold` returns whether the task exists. `seconds` is the time for which the task's clock was paused.
+        `hold` returns whether the task still runs. `seconds` is the time for which the task's clock was paused.
         """
         self._terminal = terminal
         self._hold, self._release = hold, release
@@ -283,7 +284,7 @@ class Lender:
         return quitted
 
     def interrupt(self) -> bool:
-        """Forward Ctrl-C to the task that shows a prompt; return False if there is none."""
+        """Forward Ctrl-C to the task that shows a prompt; return False if no task shows a prompt."""
         if self._terminal.holder is None:
             return False
         self._terminal.interrupt()

@@ -39,7 +39,7 @@ def main() -> int:
 
 
 class ImportReport(TypedDict):
-    """The result of importing a module, printed as a line of JSON.
+    """The result of importing a module, which is printed as a line of JSON.
 
     `faults` are the reasons why forks must not share the module; `error` is why the import failed; `version` is the
     version of the module's distribution; `seconds` is the duration of the import.

@@ -1,6 +1,7 @@
-"""Decide which task starts next. Pure: without clock, processes and store, so that any history can be replayed.
+"""Decide which task starts next. The module uses no clock, no processes and no store, so a test can replay any sequence
+of events.
 
-Fan-outs are not expanded: the queue has a single entry for all items of a foreach.
+The queue contains a single entry for all items of a foreach that are not started yet.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt of a task. `last`: no retry follows; `only_catch`: only record the failure, run no user code."""
+    """One attempt of a task. If `last` is true, no retry follows. If `only_catch` is true, the attempt only records the
+    failure and runs no user code."""
 
     step: str
     path: str
@@ -41,7 +43,7 @@ class Job:
 
 @dataclass(slots=True)
 class _Items:
-    """The items of a foreach, or the members of a gang, that are not started yet."""
+    """A queue entry for the items of a foreach, or the members of a gang, that are not started yet."""
 
     split: str
     step: str
@@ -56,10 +58,10 @@ class Scheduler:
     start; `succeeded` and `failed` record how jobs ended."""
 
     def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
-        """Begin with the flow's first step, or with the single task `only`, given as step and path."""
+        """Begin with the flow's first step, or with the only task of the run, `only`, given by its step and path."""
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
-        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> number of tasks for which the join still waits
+        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> number of tasks that the join still needs
         self.totals = Totals(graph, only[0] if only else None)
         self.done = 0
         self.finished = False
@@ -81,14 +83,15 @@ class Scheduler:
         return job
 
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
-        """Mark each task with a result of an earlier run as ended, and continue with its successors.
+        """Record each task whose result is reused from an earlier run as completed, and continue with the tasks that
+        follow it.
 
         Call this method before the first `take`.
 
         Args:
             reused: returns the result of a task, by step and index path; None if the task has to run. The function is
-                called when all tasks before the task have ended; for a gang, it must return results for all members or
-                for none.
+                called when all preceding tasks have ended. For a gang, it must return results for all members or for
+                none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
@@ -100,7 +103,7 @@ class Scheduler:
                 else:
                     self.succeeded(entry, result.count, result.choice)
                 continue
-            first = None  # the number of the first of consecutive items that have to run
+            first = None  # the index of the first item in a sequence of items that have to run
             for number in range(entry.next, entry.count):
                 path = self._graph.following(entry.split, entry.path, entry.step, number)
                 result = reused(entry.step, path)
@@ -113,16 +116,16 @@ class Scheduler:
                 self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
             if first is not None:
                 items.append(replace(entry, next=first))
-        self._ready = jobs + items  # jobs are queued before fan-outs, as in `_start`
+        self._ready = jobs + items  # jobs are queued before the entries of foreaches and gangs, as in `_start`
 
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
 
-        The members of a gang start together, when there are enough free slots for all of them or all slots are free. A
-        retried member starts even without a free slot, because the other members run and may wait for it.
+        The members of a gang start together, as soon as the free slots suffice for all of them, or all slots are free.
+        A retried member starts even without a free slot, because the other members run and may wait for it.
 
         Args:
-            free: the number of free slots for tasks; negative if more jobs run than there are slots.
+            free: the number of free slots for tasks; the number is negative if more jobs run than slots exist.
             places: the number of all slots.
         """
         if not self._ready:
@@ -134,7 +137,7 @@ class Scheduler:
         return 1 if free > 0 or urgent else 0
 
     def gang(self, job: Job) -> tuple[str, str] | None:
-        """Return the key of a job's gang; None if it is in no gang."""
+        """Return the key of a job's gang; None if the job is in no gang."""
         before = self._graph.predecessors[job.step]
         if before and isinstance(before[0].next, Gang):
             return job.step, outer_path(job.path, len(self._graph.scopes(before[0].id)))
@@ -184,11 +187,10 @@ class Scheduler:
         Args:
             job: the attempt.
             died: whether the attempt's process ended without catching the failure itself.
-            retryable: whether retries are allowed; an attempt that only catches the failure may follow even if they are
-                not.
+            retryable: whether a retry is allowed. Even if not, an attempt that only catches the failure may follow.
 
         Returns:
-            The next attempt; None if there is none, and the run has failed.
+            The next attempt; None if no attempt follows, so that the run has failed.
         """
         follow = None
         if not job.last and retryable:
@@ -200,7 +202,8 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        # A job is queued before the fan-outs, so that an item of a foreach is completed before the next item starts.
+        # A job is queued before the entries of foreaches and gangs, so that an item is completed before the next item
+        # starts.
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:

@@ -67,7 +67,7 @@ class Seeds:
 
     def enter_child(self) -> None:
         """Restore the seeded generators and reseed the others, in a forked child."""
-        if self._seeded:  # Python reseeds `random` itself after a fork
+        if self._seeded:  # otherwise nothing to do: Python itself reseeds `random` after a fork
             sys.modules["random"].setstate(self._state)
         numpy = sys.modules.get("numpy.random")
         # A generator that the flow seeded by np.random.seed has no seed sequence; a generator that numpy seeded itself

@@ -18,7 +18,7 @@ CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Threads:
-    """The pools of the libraries that the flow has loaded; none if threadpoolctl is not installed."""
+    """The native thread pools of the libraries that the flow has loaded; empty if threadpoolctl is not installed."""
 
     def __init__(self) -> None:
         self._controller: ThreadpoolController | None = None

@@ -1,4 +1,5 @@
-"""Count the tasks of a run, as far as the number is known before the tasks have run. Pure, like the scheduler.
+"""Count the tasks of a run, as far as the number is known before the tasks have run. Like the scheduler, this module
+uses no clock, no processes and no store.
 
 The number of items of a foreach, and the target of a switch, are known when the task that opens the foreach or the
 switch is done. Until then the total is a lower bound, and `exact` is false. The total never decreases.
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @final
 class Totals:
-    """The least number of tasks of a run, and how many open decisions (of a foreach or a switch) may increase it."""
+    """The smallest possible number of tasks of a run, and the number of foreaches and switches that may still increase
+    it."""
 
     def __init__(self, graph: Graph, only: str | None = None) -> None:
         self._graph = graph
@@ -30,7 +32,7 @@ class Totals:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
-        while sum(map(self._improve, order)):  # only a graph with loops needs several rounds
+        while sum(map(self._improve, order)):  # without loops in the graph, the second round changes nothing
             continue
         for _ in order:
             if not sum(map(self._count_open, order)):
@@ -40,7 +42,7 @@ class Totals:
 
     @property
     def exact(self) -> bool:
-        """Whether `least` is the exact number: no decision of a foreach or a switch is open."""
+        """Whether `least` is the exact number: the items of every foreach and the target of every switch are known."""
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
@@ -59,11 +61,11 @@ class Totals:
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- numbers of a step: they count its own task and the tasks after it, up to the join of its split ----
+    # -- the numbers of a step count the step's own task and the tasks after it, up to the join of its split
 
     def _need(self, step: str) -> int:
         need = self._needs[step]
-        return int(need) if math.isfinite(need) else 1  # infinite: a loop without an exit; 1 is the step's own task
+        return int(need) if math.isfinite(need) else 1  # a loop without an exit: only the step's own task is certain
 
     def _need_of(self, target: str) -> int:
         """Return the number of tasks that an edge to `target` adds: 0 if the target is a join."""
@@ -76,7 +78,8 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Compute a step's least number of tasks from its successors' numbers; return whether it has decreased."""
+        """Compute a step's smallest number of tasks from the numbers of its successors; return whether the number has
+        decreased."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:
@@ -98,12 +101,14 @@ class Totals:
         return True
 
     def _count_open(self, step: str) -> bool:
-        """Compute a step's number of open decisions from its successors' numbers; return whether it has changed."""
+        """Compute a step's number of open decisions from the numbers of its successors; return whether the number has
+        changed."""
         count, self._open[step] = self._open[step], self._find_open(step)
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count the open decisions after a step; decisions after an open switch are counted only when it has chosen."""
+        """Count the open decisions after a step. Decisions after a switch are counted only when the target of the
+        switch is known."""
         following = self._graph.nodes[step].next
         match following:
             case End():
@@ -132,7 +137,7 @@ def _after(graph: Graph, step: str) -> Iterator[str]:
 
 
 def _last_first(graph: Graph) -> Iterator[str]:
-    """Return the steps in reverse topological order, ignoring the edges that close loops."""
+    """Return the steps in reverse topological order, without regard to the edges that lead back in loops."""
     seen = {graph.flow.start}
     waiting = [(graph.flow.start, _after(graph, graph.flow.start))]
     while waiting:

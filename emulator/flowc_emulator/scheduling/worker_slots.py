@@ -1,8 +1,9 @@
 """Decide how many tasks run in parallel: as many as there are processors, and one more for each waiting task.
 
-Tasks that wait, for each other or for a service, use no processor, so further tasks can start. More computing tasks
-than processors would only slow each other down and use memory. So while tasks are held back, flowc checks the running
-processes: how much they computed since the last check, and whether one of their threads wants a processor (/proc).
+Tasks that wait, for each other or for a service, use no processor, so further tasks can start. If more tasks compute
+than processors exist, the tasks only slow each other down and use more memory. So while tasks are held back, flowc
+checks in /proc how much CPU time each running process has used since the last check, and whether one of its threads
+needs a processor now.
 
 A task that polls without a pause looks like a computing task. If the task polls for the result of a task that is held
 back, no task would ever end. So if no task ends for a long time, one more task starts.
@@ -23,20 +24,20 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-AT_ONCE = 16  # the largest number of parallel tasks (Metaflow's default), unless there are more processors
-INTERVAL = 0.1  # least number of seconds between two checks
-_PAUSES = 20  # pause between checks as a multiple of a check's duration; a check of thousands of threads takes long
-PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
-# a process that computes for a smaller share of an interval is regarded as waiting, because it may only be polling
+AT_ONCE = 16  # The largest number of parallel tasks (Metaflow's default), unless the machine has more processors.
+INTERVAL = 0.1  # The least number of seconds between two checks.
+_PAUSES = 20  # The pause after a check, as a multiple of the check's duration, which is long for many threads.
+PATIENCE = 4.0  # Seconds without an ended task until one more task starts; the n-th such task waits n times as long.
+# A process that computes for a smaller share of an interval is regarded as waiting, because it may only be polling.
 _SHARE = 0.5
-_TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
-_WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
+_TICKS = os.sysconf("SC_CLK_TCK")  # Ticks of CPU time per second.
+_WANTS = (b"R", b"D")  # States of a process that needs a processor: R (runs or could run), D (waits for a disk).
 
 
 class Activity(NamedTuple):
-    """The activity of a process and its descendants: ticks of CPU time, and whether one of them wants a processor.
+    """The activity of a process and its descendants: ticks of CPU time, and whether one of them needs a processor now.
 
-    If a process wants a processor, the ticks may be incomplete.
+    If a process needs a processor, the ticks may be incomplete.
     """
 
     ticks: int
@@ -47,13 +48,13 @@ class Activity(NamedTuple):
 class _Task:
     kind: Hashable
     waits: bool
-    looked: float  # time of the last check, or of the task's start
-    ticks: int = 0  # CPU time at the last check
+    looked: float  # The time of the last check, or of the task's start.
+    ticks: int = 0  # The CPU time in ticks at the last check.
 
 
 @final
 class Places:
-    """Decides how many tasks of a run may run in parallel."""
+    """The slots for tasks: decides how many tasks of a run may run in parallel."""
 
     def __init__(
         self,
@@ -73,8 +74,8 @@ class Places:
         # For each kind, the number of tasks that were waiting when they ended and were not replaced by a new task.
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
-        self._quiet = clock()  # when the last task ended, or the last extra slot was added
-        # extra slots for tasks, because running tasks that seem to compute may wait for a held-back task
+        self._quiet = clock()  # When the last task ended, or the last extra slot was added.
+        # Extra slots for tasks, because running tasks that seem to compute may wait for a task that is held back.
         self._extra = 0
 
     @property
@@ -89,7 +90,7 @@ class Places:
 
         Args:
             pid: the process.
-            kind: a key that is equal for tasks that probably behave alike: the step.
+            kind: a key, such as the step, that is equal for tasks that probably behave in the same way.
         """
         if not self._tasks:
             self._quiet = self._clock()
@@ -104,23 +105,23 @@ class Places:
         self._quiet, self._extra = self._clock(), 0
 
     def wait(self) -> float | None:
-        """Return the seconds until a check can find room for a task that is held back; None if no check can."""
+        """Return the seconds until the next check may allow another task to start; None if no check can allow this."""
         if len(self._tasks) >= self._most or self.computing == self._most:
             return None
         return max(0.0, self._next - self._clock())
 
     def look(self) -> None:
-        """Check which tasks wait, if the pause since the last check is over. Call this method when a task is held
-        back."""
+        """Check which running tasks wait, if the pause since the last check is over. Call this method when a task is
+        held back."""
         now = self._clock()
         if now < self._next:
             return
         for pid, task in self._tasks.items():
             seconds, activity = now - task.looked, self._activity(pid)
-            # so short a time after the last check, the process has too few ticks for a decision
+            # too little time has passed since the last check of the process for a decision
             if activity is None or seconds < INTERVAL / 2:
                 continue
-            if activity.wants:  # the process computes; its ticks may be incomplete, and are not needed
+            if activity.wants:  # the process computes; its number of ticks is not needed
                 task.waits = False
                 continue
             # the difference is negative if children have ended between checks
@@ -150,7 +151,7 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
 
 
 def activity_of(pid: int) -> Activity | None:
-    """Return the activity of a process and its descendants; None if it has ended.
+    """Return the activity of a process and its descendants; None if the process has ended.
 
     Source: proc(5), the files `stat` and `children`.
     """
@@ -159,7 +160,7 @@ def activity_of(pid: int) -> Activity | None:
     for process in processes:  # the loop also appends the children of each process
         try:
             fields = _stat(f"/proc/{process}/stat")
-            ticks += sum(map(int, fields[11:15]))  # the CPU time of the process and of its ended children
+            ticks += sum(map(int, fields[11:15]))  # the CPU time of the process and of its children that have ended
             for thread in os.listdir(f"/proc/{process}/task"):
                 place = f"/proc/{process}/task/{thread}"
                 if _stat(f"{place}/stat")[0] in _WANTS:

@@ -1,1 +1,1 @@
-"""The base of the runtime, imported by its other packages: errors, settings, the contract of pods, addresses."""
+"""Modules that all other packages of the runtime import: errors, settings, the contract of pods, addresses."""

@@ -12,7 +12,7 @@ NO_TRACKER = "none"
 
 
 def fault(url: str) -> str | None:
-    """Return what is wrong with the address of a bucket, without quoting secrets; None for a valid address.
+    """Return a description of the fault in a bucket's address, without quoting secrets; None for a valid address.
 
     The path of a directory is always valid, since it may contain any character.
     """
@@ -30,8 +30,8 @@ def fault(url: str) -> str | None:
 
 
 def fault_of_tracker(setting: str) -> str | None:
-    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None for a valid
-    address.
+    """Return a description of the fault in the address of a setting `NAME:ADDRESS`, without quoting secrets; None for a
+    valid address.
 
     The setting is printed and written into manifests.
     """

@@ -35,7 +35,7 @@ class Parallel(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """The facts about one attempt of a task, which `metaflow.current` shows.
+    """The data of one attempt of a task, which `metaflow.current` provides to the step's code.
 
     Attributes:
         attempt: the number of the attempt, from 1.
@@ -83,12 +83,12 @@ class TaskMetrics:
     @classmethod
     def begin(cls) -> TaskMetrics:
         """Return the empty metrics of an attempt that this process begins."""
-        directory = os.environ.get("TMPDIR") or "/tmp"  # `tempfile` costs start-up time
+        directory = os.environ.get("TMPDIR") or "/tmp"  # importing `tempfile` would cost start-up time
         return cls(os.getpid(), f"{directory}/flowc-metrics-{os.getpid()}-{time.time_ns()}")
 
 
 class Starting(NamedTuple):
-    """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
+    """A flow that is about to run or be deployed. `project` has the same meaning as in `TaskContext`."""
 
     flow: str
     project: Mapping[str, object]
@@ -120,8 +120,9 @@ class Ambient:
         report_progress: called with a description of the work, the number of finished items and the number of all
             items, if known.
         keeps_terminal: whether a debugger holds the terminal until this process ends; timeouts do not apply then.
-        namespace: the namespace that the program has set for the client; False if it has set none.
-        store_url: the address of the store that the program has set for the client; None if it has set none.
+        namespace: the namespace that the program has set for the client; False if the program has set no namespace.
+        store_url: the address of the store that the program has set for the client; None if the program has set no
+            store.
         configuration_file: the configuration file on the command line of this process, as it was typed, which printed
             commands repeat; None without this option.
         harmless_modules: the names of the user's modules whose import was found to have no effect besides definitions,
@@ -159,7 +160,8 @@ def ambient() -> Ambient:
 
 @contextmanager
 def apart() -> Iterator[Ambient]:
-    """Give the block its own state, as in a process that has run no task; restore the outer state afterwards.
+    """Give the code in the `with` block its own state, as in a process that has run no task; restore the outer state
+    afterwards.
 
     The new state copies only the attributes that belong to the process: `loading`, `report_unreadable`, `open_bucket`,
     `report_progress`, `keeps_terminal`, `namespace` and `store_url`.
@@ -191,7 +193,8 @@ def set_variables(variables: Iterable[tuple[str, str]]) -> None:
 
 
 def environment_of_run() -> dict[str, str]:
-    """Return the environment in which the run, or the pod, was started: without the variables of the step."""
+    """Return the environment variables with which the run, or the pod, was started, without the variables of the
+    step."""
     found: dict[str, str | None] = {**os.environ, **ambient().replaced}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -178,11 +178,11 @@ END_PATIENCE: Final = 120.0
 
 
 def retries(node: Node) -> int:
-    """Return the number of attempts of the user's code after the first."""
+    """Return how many times the user's code may be retried after the first attempt."""
     return node.retry.times if node.retry else 0
 
 
 def attempts_limit(node: Node) -> int:
-    """Return the largest number of attempts after the first: the retries and, for a step with @catch, one more attempt,
-    which catches the failure if the process of the last retry was lost."""
+    """Return the largest number of attempts after the first attempt. A step with @catch gets one more attempt after its
+    retries, which records the failure if the process of the last retry was lost."""
     return retries(node) + (1 if node.catch else 0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FlowcError(Exception):
-    """Base of the errors that are printed in one line, without a traceback.
+    """Base class of the errors that flowc prints in one line, without a traceback.
 
     `passing` is true if another attempt may succeed.
     """
@@ -20,7 +20,7 @@ class FlowcError(Exception):
 
 
 class HintedError(Exception):
-    """Base of errors with two parts: `message` says what is wrong, and `hint` says what to do."""
+    """Base class of errors with two parts: `message` describes the fault, and `hint` describes the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -76,13 +76,14 @@ class DamagedRecord(RecordError):
 
 
 class LostRecord(RecordError):
-    """An object of the store is missing although it existed: it was moved aside, or another object refers to it."""
+    """An object of the store is missing although it existed: it was moved to `damaged/`, or another object refers to
+    it."""
 
     passing = False
 
 
 class MovedAside(LostRecord):
-    """An object of the store was moved aside by `flowc fsck --repair`; it can be restored."""
+    """An object of the store was moved to `damaged/` by `flowc fsck --repair`; it can be restored."""
 
 
 class ArtifactError(FlowcError):
@@ -110,7 +111,7 @@ class SettingsError(FlowcError):
 
 
 class ConfigurationFault(NamedTuple):
-    """One fault of a configuration: `message` says what is wrong and where, `hint` what to do."""
+    """One fault of a configuration: `message` describes the fault and its location, `hint` the remedy."""
 
     message: str
     hint: str

@@ -1,8 +1,8 @@
 """Match files below a directory by patterns: `*`, `?` and `[…]` within a name, `**` for any number of directories.
 
 A name that begins with a dot matches only a part of the pattern that begins with a dot. If the last part of a pattern
-is a directory's name without wildcards, the pattern matches all files in the directory, at any depth and also with
-dots, except in stores of flowc.
+is a directory's name without wildcards, the pattern matches all files in the directory, at any depth, including names
+that begin with a dot, but no files in stores of flowc.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STORE = ".flowc"
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Return why a text is not a valid pattern of files below a directory; None if it is valid."""
+    """Return why a text is not a valid pattern of files below a directory; None if the pattern is valid."""
     if not pattern.strip() or "\0" in pattern:
         return "is empty"
     if pattern.startswith(("/", "~")):
@@ -124,7 +124,7 @@ def _matches(names: Sequence[str], parts: Sequence[str], *, whole: bool) -> bool
 
 
 def may_match_same(one: str, other: str) -> bool:
-    """Return whether a file may match both patterns; false only if no file can."""
+    """Return whether a file may match both patterns. The result is false only if no file can match both."""
     for left, right in zip(parts_of(one), parts_of(other), strict=False):
         if "**" in (left, right):
             return True

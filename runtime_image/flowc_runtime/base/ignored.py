@@ -1,4 +1,4 @@
-"""Directories that flowc creates beside a user's code: their `.gitignore` hides them from git."""
+"""Create the directories of flowc beside a user's code, with a `.gitignore` that hides them from git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index paths and task ids, which identify a run's tasks; paths of following tasks are computed from the IR alone.
+"""Index paths and task ids, which identify a run's tasks. The path of the next task is computed from the IR alone.
 
 The path of a task is `0` at the root. Each foreach and gang appends `.i`, each loop `~n`: `0.3.1` is item 1 of item 3,
 `0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task is `STEP-PATH`,
@@ -93,7 +93,7 @@ def path_of(step: str, task: str) -> str:
 
 def split_id(task: str) -> tuple[str, ...]:
     """Return the step and the id if the text is a task's id; return any other text as one part."""
-    step, hyphen, path = task.partition("-")  # no step's name has a hyphen
+    step, hyphen, path = task.partition("-")  # names of steps contain no hyphen
     return (step, task) if hyphen and _PATH.fullmatch(path) else (task,)
 
 
@@ -117,8 +117,8 @@ def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 class Graph:
-    """The graph of a flow for the code that runs its tasks: nodes, their predecessors, and the foreaches, gangs and
-    loops around them."""
+    """The graph of a flow, as needed to run its tasks: nodes, their predecessors, and the foreaches, gangs and loops
+    around them."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -148,7 +148,8 @@ class Graph:
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """Return the split of the innermost foreach or gang around the node; None if there is none."""
+        """Return the split of the innermost foreach or gang around the node; None if no foreach and no gang contains
+        the node."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 

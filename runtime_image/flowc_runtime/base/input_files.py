@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import tempfile
     from collections.abc import Iterator
 else:
-    tempfile = LateModule("tempfile")  # imported at first use: every process reads settings, but few read a pipe
+    tempfile = LateModule("tempfile")  # imported at first use: only few processes read a pipe
 
 PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16
-_contents: dict[str, bytes] = {}  # the content of pipes, by the pipe's path
-_files: dict[str, str] = {}  # files with the content of pipes, by the pipe's path
+_contents: dict[str, bytes] = {}  # The content of pipes, by the pipe's path.
+_files: dict[str, str] = {}  # The paths of files with the content of pipes, by the pipe's path.
 
 
 def content(path: str) -> bytes:
@@ -85,7 +85,7 @@ class _Opened:
             number = re.fullmatch(r"/dev/(?:fd/)?(\d+|stdin)", path) if error.errno == errno.ENXIO else None
             if number is None:
                 raise
-            self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses a socket
+            self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses the path of a socket
         status = os.fstat(self._descriptor)
         self.lasts, self.size = stat.S_ISREG(status.st_mode), status.st_size
         """Whether the file can be read again, and its size in bytes; kernel files such as /proc/stat report 0."""

@@ -9,7 +9,7 @@ _MOUNTS = "/proc/self/mountinfo"
 
 
 def volume_fault(path: str, mounts: str | None = None) -> str | None:
-    """Return why a file does not outlive the pod; None if it is on a volume.
+    """Return the reason why a file is lost when the pod ends; None if the file is on a volume.
 
     Source: proc(5), the format of mountinfo.
 

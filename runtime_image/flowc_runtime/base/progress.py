@@ -1,5 +1,5 @@
-"""Report the progress of long work to the process's listener. Only commands on a terminal set a listener, which shows
-the progress."""
+"""Report the progress of an operation that may take long to the process's listener. Only commands on a terminal set a
+listener, which shows the progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]
     Args:
         items: the items of the work.
         what: the work, for the line on the terminal.
-        total: the number of items; None if it is not known.
+        total: the number of items; None if the number is not known.
     """
     for number, item in enumerate(items):
         doing(what, number, total)

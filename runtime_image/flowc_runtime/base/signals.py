@@ -1,4 +1,4 @@
-"""Signals that end a program: code that waits is woken by a pipe, other code is ended by an exception."""
+"""Handle signals that end a program: a pipe wakes code that waits, and an exception ends other code."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def heeded() -> list[signal.Signals]:
 class Wakeup:
     """A pipe into which the interpreter writes the number of each signal that has a Python handler.
 
-    Every such signal makes the pipe readable, including signals that user code handles. Several functions may wait on
-    the pipe: `has_ending` looks for signals of ENDING and keeps all numbers until `take` returns them.
+    Each signal with a Python handler makes the pipe readable, even if user code handles the signal. Several functions
+    may wait on the pipe: `has_ending` only checks whether a signal of ENDING has arrived; the numbers are kept until
+    `take` returns them.
     """
 
     def __init__(self) -> None:
@@ -66,8 +67,7 @@ class Wakeup:
         return self._read
 
     def has_ending(self) -> bool:
-        """Return whether a signal of ENDING has arrived that `take` has not returned yet. The method empties the
-        pipe."""
+        """Return whether a signal of ENDING has arrived since the last call of `take`. The method empties the pipe."""
         self._fill()
         return any(number in ENDING for number in self._numbers)
 
@@ -80,7 +80,7 @@ class Wakeup:
 
     @property
     def seen(self) -> bool:
-        """Whether signals were read from the pipe that `take` has not returned yet; such signals no longer make the
+        """Whether signals were read from the pipe, but not yet returned by `take`. These signals no longer make the
         pipe readable."""
         return bool(self._numbers)
 

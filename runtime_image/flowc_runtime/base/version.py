@@ -1,4 +1,4 @@
-"""The implemented version of Metaflow's API, and the version of flowc."""
+"""The version of Metaflow whose API flowc implements, and the version of flowc."""
 
 from flowc import __version__
 

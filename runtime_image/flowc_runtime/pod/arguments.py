@@ -1,10 +1,10 @@
 """Convert between the values of flow parameters and the text of Argo parameters.
 
-Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
-`strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default value contains
-neither `{{` nor such characters. A string that contains neither is not changed, so that `argo submit -p name=Bob`
-works. The pod receives all values together in base64, because text that people type at submission is not encoded and
-has to arrive unchanged.
+Argo damages text in two ways: `{{` starts a template tag, even in a value that was inserted by another tag, and a
+character that Go's `strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default
+value contains neither `{{` nor unprintable characters. A string without `{{` and unprintable characters is not changed,
+so that `argo submit -p name=Bob` works. A pod gets all values together in base64, because text that a person types at
+submission is not encoded, and base64 protects it from Argo.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def encode(kind: Kind, value: object) -> str:
     ):
         return value
     if kind == "float" and isinstance(value, float) and not math.isfinite(value):
-        return repr(value)  # `inf` and `nan`, which people type and JSON does not have
+        return repr(value)  # `inf` or `nan`: JSON has no such numbers
     text = _json(value)
     marked = not json_text.is_plain(text) if kind in ("json", "any") else kind == "str" or value is None
     return f"{MARKER if marked else ''}{text}"
@@ -101,7 +101,7 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
-        # the text of the default was not changed: return the default itself, whose type may differ from the parameter's
+        # the text is the encoded default: return the default itself, because its type may differ from the parameter's
         return from_text(parameter.default)
     # For a user-defined type, encoded text is decoded as JSON, and text that a person typed stays unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
@@ -149,7 +149,7 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentText:
-    """The text that Argo passes for one parameter of the flow. `place` describes the argument in errors."""
+    """The text that Argo passes for one parameter of the flow. In errors, `place` describes the argument."""
 
     text: str
     place: str
@@ -220,9 +220,9 @@ def _is_safe(text: str) -> bool:
 
 def _json(value: object) -> str:
     text = json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # In compact JSON these characters only occur inside strings, where every character has an escape. All characters
-    # beyond the BMP are escaped: whether Go considers such a character printable depends on Go's Unicode version, and
-    # the escape that Go would write is invalid JSON.
+    # In compact JSON, unprintable characters only occur inside strings, where every character has an escape. All
+    # characters beyond the BMP are escaped: whether Go considers such a character printable depends on Go's Unicode
+    # version, and the escape that Go would write is invalid JSON.
     return "".join(
         char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
     )

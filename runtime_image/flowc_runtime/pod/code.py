@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord
-else:  # imported at first use: the compiler imports this module, too, but packs no code
+else:  # imported at first use: the compiler also imports this module, but needs neither gzip nor tarfile
     gzip = LateModule("gzip")
     tarfile = LateModule("tarfile")
 

@@ -1,8 +1,8 @@
 """Run one attempt in a pod's container, with two processes.
 
-The container's main process forks a child for the user's code and only watches it. So the logs and a record with the
-reason exist even if the child is killed. The child imports the user's code while the parent claims the attempt's
-number.
+The container's main process forks a child that runs the user's code, and only watches the child. So the logs and a
+record with the reason exist even if the child is killed. The child imports the user's code while the parent claims the
+attempt's number.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_child(child.pid, signal.SIGKILL)  # the child has run no step yet, only imported the flow
+                    kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow and run no step
                     self._measured = bool(reused.metrics)
                     code = self._kept(self._outputs(reused))
                     self._track(1)
@@ -100,7 +100,7 @@ class ContainerTask:
                 if self.retry > contract.attempts_limit(self.node):
                     kill_child(child.pid, signal.SIGKILL)
                     return self._kept(self._give_up(attempt, began))
-                with contextlib.suppress(BrokenPipeError):  # the child has already ended: `_watch` finds out why
+                with contextlib.suppress(BrokenPipeError):  # the child has already ended; `_watch` finds the reason
                     os.write(number_in, f"{attempt} {self.retry}".encode())
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
@@ -128,7 +128,8 @@ class ContainerTask:
 
         Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
         `argo retry`, Argo also counts from 0, but the run's state is already `failed` in this case, and the method does
-        nothing. If the task has succeeded, no attempt was lost: the code runs again, and Argo gets the outputs.
+        nothing. If an earlier attempt has succeeded, it was not lost, so nothing is counted: the code runs again, and
+        Argo gets the outputs.
         """
         if attempt - 1 <= self.retry or self.run.is_done(self.node.id, self.path):
             return
@@ -179,7 +180,7 @@ class ContainerTask:
             self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
-            if ended.code == DISALLOW_RETRY:  # the step itself has ended the process with this code, by os._exit
+            if ended.code == DISALLOW_RETRY:  # the step itself has called os._exit with this code
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
@@ -201,7 +202,7 @@ class ContainerTask:
         """Write the outputs of a finished task for Argo; return the exit code."""
         if problem := coordination.too_far(self.graph, self.node, self.path, result.choice):
             print(f"flowc: {problem}", file=sys.stderr)
-            self._fail_run(problem)  # the task succeeded, but its successor cannot run
+            self._fail_run(problem)  # the task succeeded, but the next task cannot run
             return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output(contract.COUNT, str(result.count))
@@ -240,7 +241,7 @@ class ContainerTask:
             failure = failures.describe(error, root)
         words = os.read(numbers, 32).split()
         if not words:
-            return INFRASTRUCTURE  # the parent could not claim a number, and reports the reason
+            return INFRASTRUCTURE  # the parent could not claim an attempt number, and reports the reason itself
         attempt, self.retry = map(int, words)
         try:
             if program is not None:
@@ -286,7 +287,8 @@ class ContainerTask:
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:
-    """Write to the pod's log. If that fails, for example on a full disk, only the store contains the output."""
+    """Write output to the pod's log. If the write fails, for example on a full disk, only the store contains the
+    output."""
     # A buffered stream is not used: after a failure, Python would try to write the buffer's content again at exit.
     left = memoryview(data)
     with contextlib.suppress(OSError):

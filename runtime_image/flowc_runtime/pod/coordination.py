@@ -1,4 +1,5 @@
-"""Find the address of a gang's first task, and check whether a loop may continue, for the task of a pod.
+"""Functions for a task in a pod: find the address of the first task of its gang, and check whether its loop may
+continue.
 
 The tasks of a gang are pods, and each pod starts when the cluster has room for it. When the first task starts, it
 writes a record with its pod's address; the other tasks wait for this record.
@@ -69,7 +70,7 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
 
 
 def _address(run: RunStore, step: str, path: str) -> str | None:
-    """Return the address of a task's last attempt; None if the attempt has not begun or has failed."""
+    """Return the address of the pod of a task's last attempt; None if the attempt has not begun or has failed."""
     attempt, found = 1, None
     while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")

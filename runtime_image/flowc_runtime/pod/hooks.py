@@ -72,7 +72,7 @@ def _run(
     output: Callable[[str, Stream, bytes], None],
     start: Callable[[Sequence[int]], tuple[Child, Reaper | None]],
 ) -> str | None:
-    """Start a hook's process and wait for its end; return why it failed, or None."""
+    """Start a hook's process and wait for its end; return the reason if the hook failed, otherwise None."""
     others = set(leftovers.children())
     with Watcher() as watcher:
         watcher.add(*start(watcher.descriptors()))
@@ -97,10 +97,10 @@ def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int
 
     Args:
         hook: the hook.
-        run: the run that has ended; a hook with a parameter `run` gets it as an object of the client.
+        run: the run that has ended; a hook with a parameter `run` gets the run as an object of the client.
         load: returns the flow's program.
     """
-    # The client uses this store in the hook, and so do flows that the hook starts.
+    # The client in the hook, and flows that the hook starts, use this store.
     os.environ[STORE] = run.objects.url
     try:
         program = load()

@@ -23,7 +23,8 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     parts: list[bytes] = []
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        # each name and content follows its length, so that different sets of files never give the same bytes to hash
+        # each name and content is preceded by its length, so that different sets of files never give the same bytes to
+        # hash
         parts += [b"%d:%b%d:" % (len(encoded), encoded, len(content)), content]
     return f"sha256:{sha256(parts)}"
 

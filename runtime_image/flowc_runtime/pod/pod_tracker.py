@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import publishing
     from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
     from flowc_runtime.store.records.run_store import RunStore
-else:  # imported at first use: only pods with a tracker need it
+else:  # imported at first use: only pods with a tracker need this module
     publishing = LateModule("flowc_runtime.run.metrics.publishing")
 
 _PATIENCE: Final = 60.0  # seconds to wait for the tracker
@@ -24,11 +24,11 @@ _PATIENCE: Final = 60.0  # seconds to wait for the tracker
 def send(run: RunStore, *messages: PublishMessage) -> None:
     """Send messages to the tracker that the pod's environment names; a failure is only printed to the pod's log.
 
-    Without a message, the tracker only creates its entry for the run.
+    If no messages are given, the tracker only creates its entry for the run.
 
     Args:
         run: the run.
-        messages: the task of this pod, or the end of the run.
+        messages: the messages about the task of this pod, or about the end of the run.
     """
     setting = os.environ.get(contract.TRACKER)
     if not setting:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # imported at first use: only the pod that ends the run needs it
+else:  # imported at first use: only the pod that records the end of the run needs this module
     run_view = LateModule("flowc_runtime.run.views.run_view")
 
 
@@ -77,7 +77,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         if order is not None:
             run.hold(order.origin)
     except ValueError as error:
-        _create(run, graph, {})  # create the run first, so that users see that it has failed
+        _create(run, graph, {})  # the run is created first, so that users see that it has failed
         _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
         raise ProtocolError(str(error)) from error
 
@@ -159,15 +159,15 @@ def _apart(record: Callable[[], None]) -> None:
 def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
     """Record the end of the run. A failure is only printed, since a failing exit handler would fail the workflow.
 
-    `problem` is the fault of the code package; it becomes the message of a failed run for which no other reason is
-    known.
+    `problem` describes a fault of the code package. If no other reason is known for a failed run, it becomes the run's
+    message.
     """
     try:
-        if not run.exists():  # the first pod never ran, for example because its image is missing
+        if not run.exists():  # the workflow's first pod never ran, for example because its image is missing
             _create(run, graph, {})
         now = time.time()
         status: StatusRecord = {"state": "running", "changed": now}
-        with suppress(RecordError):  # a status that cannot be read is replaced below
+        with suppress(RecordError):  # if the status cannot be read, it is replaced below
             status = run.status()
         if phase == "Succeeded":
             status = {"state": "succeeded", "changed": now, "ended": now}

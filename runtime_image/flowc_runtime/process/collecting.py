@@ -1,7 +1,8 @@
-"""Set how often Python's garbage collector runs: rarely while a command starts, as usual when tasks run.
+"""Set how often Python's garbage collector runs: rarely while a command starts, at the usual rate while tasks run.
 
-Imports make many objects and few cycles. With Python's default threshold of 700 new objects, 70 collections took 7 % of
-a run of three steps. Objects that a flow's file creates when it is imported are still collected, only less often.
+Imports create many objects, but few reference cycles. With Python's default threshold of 700 new objects, 70
+collections took 7 % of a run of three steps. Objects that a flow's file creates when it is imported are still
+collected, only less often.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _usual: int | None = None
 
 
 def collect_rarely() -> None:
-    """Make collections rare, unless the program already has a higher threshold or has disabled collections."""
+    """Make garbage collections rare, unless the program has already set a higher threshold or disabled collections."""
     global _usual
     first, *others = gc.get_threshold()
     if 0 < first < RARE:

@@ -38,30 +38,31 @@ class _Measurement(Protocol):
     def save(self) -> None: ...
 
 
-_inherited: list[object] = []  # objects of the forking process, kept so that their finalizers are not called
-_settled: list[weakref.ref[writers.OpenFile]] = []  # files of the forking process that were flushed
-_coverage: _Measurement | None = None  # the coverage measurement that runs in the forking process
+_inherited: list[object] = []  # Objects of the forking process, kept so that their finalizers are not called.
+_settled: list[weakref.ref[writers.OpenFile]] = []  # Files of the forking process that were flushed.
+_coverage: _Measurement | None = None  # The coverage measurement that runs in the forking process.
 _ended = False
 
 
 class _Mark:
-    """A class for one object, which the child creates after all inherited objects: if the garbage collector does not
-    list this object, the step's code has called `gc.freeze()`."""
+    """The class of a single object, which a forked child creates after `gc.freeze()`. If the garbage collector does not
+    list this object at the end, the step's code has called `gc.freeze()`, too."""
 
 
 _mark: _Mark | None = None
 
 
-# -- in the process that forks -----------------------------------------------------------------------------------------
+# -- functions for the process that forks ------------------------------------------------------------------------------
 
 
 def settle() -> None:
-    """Flush the buffers of the forking process, once, before its first fork; otherwise children would write them again.
+    """Flush the buffers of the forking process, once, before its first fork; otherwise children would write the
+    buffered data again.
 
-    Each child can then flush these files and logging handlers, since the buffers only contain the child's own lines. An
-    error of a stream is reported on stderr, and children do not flush this stream.
+    Each child can then flush these files and logging handlers, since the buffers only contain the child's own lines. If
+    flushing a stream fails, the error is reported on stderr, and children do not flush the stream.
 
-    If only known modules are loaded, there are no other files than the standard streams, which `flush` flushes.
+    If only known modules are loaded, only the standard streams are open, and `flush` flushes them.
     """
     logging: Any = sys.modules.get("logging")
     for each in list(getattr(logging, "_handlerList", ())):
@@ -77,7 +78,7 @@ def settle() -> None:
 
 
 def flush() -> None:
-    """Flush all files before a fork; otherwise the child would write their buffers a second time.
+    """Flush all files before a fork; otherwise the child would write the buffered data a second time.
 
     Hazard: a standard stream whose terminal or reader does not exist any more is replaced by /dev/null.
 
@@ -101,7 +102,7 @@ def flush() -> None:
     writers.flush_native()
 
 
-# -- in the child ------------------------------------------------------------------------------------------------------
+# -- functions for the child -------------------------------------------------------------------------------------------
 
 
 def begin() -> None:
@@ -151,7 +152,7 @@ def measured() -> dict[str, object] | None:
     if coverage is None or (current := coverage.Coverage.current()) is None:
         return None
     config = current.config
-    names = {"include": "run_include", "omit": "run_omit"}  # arguments of `Coverage` whose attributes have other names
+    names = {"include": "run_include", "omit": "run_omit"}  # argument of `Coverage` -> attribute of another name
     names |= {name: name for name in ("branch", "concurrency", "config_file", "data_file", "source", "source_pkgs")}
     settings = {name: getattr(config, attribute) for name, attribute in names.items()}
     return {**settings, "data_file": os.path.abspath(settings["data_file"]), "directory": os.getcwd()}
@@ -176,7 +177,8 @@ def measure(settings: dict[str, Any]) -> None:
 
 
 def _forget_threads(threading: Any) -> None:
-    """Remove the forking process's hooks and executors from `threading`: their threads do not exist in this child."""
+    """Remove the forking process's exit hooks and executors from `threading`, because their threads do not exist in
+    this child."""
     hooks: Any = threading._threading_atexits
     _inherited.append(list(hooks))
     hooks.clear()
@@ -188,7 +190,8 @@ def _forget_threads(threading: Any) -> None:
 
 
 def end() -> None:
-    """End the user's part of this process, once: threads, exit handlers, files, coverage.
+    """Perform the exit steps of the interpreter, once: join threads, call exit handlers, complete files and save
+    coverage.
 
     Errors in these steps are reported on stderr and not raised, as in Python. Hazard: if an exit handler forks and its
     child returns to this function, this function ends the child.
@@ -224,11 +227,12 @@ def in_main_thread() -> bool:
 
 
 def _finish_files() -> None:
-    """Complete the files that the task left open, and the forking process's files that the task may have written to."""
+    """Flush and close the files that the task left open, and flush the forking process's files, to which the task may
+    have written."""
     objects = gc.get_objects()
-    # The step may have called gc.freeze(), so that `gc.get_objects` does not return the task's objects. `gc.unfreeze`
-    # makes them visible again, but the inherited objects too: the task's files cannot be distinguished from inherited
-    # files, which must stay open. So all files are flushed, but none is closed.
+    # The step may have called gc.freeze(), so that `gc.get_objects` does not return the task's objects. After
+    # `gc.unfreeze`, `gc.get_objects` returns both the task's objects and inherited objects. The task's files cannot be
+    # distinguished from inherited files, which must stay open. So all files are flushed, but none is closed.
     frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()
@@ -246,7 +250,7 @@ def _finish_files() -> None:
 
 
 def _still_open() -> list[writers.OpenFile]:
-    """Return the forking process's files that are still open; the buffer of a text file is listed too."""
+    """Return the forking process's files that are still open, including the buffers of text files."""
     return [stream for each in _settled if (stream := each()) is not None and writers.is_open(stream)]
 
 
@@ -260,7 +264,8 @@ def _save_coverage() -> None:
 
 
 def guard(call: Callable[[], object], what: object) -> bool:
-    """Call `call` and return whether it raised no exception; report an exception like Python does at its exit."""
+    """Call `call` and return whether it succeeded; report an exception in the format in which Python reports it at
+    exit."""
     try:
         call()
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""Tells whether loaded modules may have objects, such as open files, that must be closed or finalized when the process
+"""Check whether loaded modules may have objects, such as open files, that must be closed or finalized when the process
 ends."""
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from flowc_runtime.base.own_packages import OWN_PACKAGES
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# flowc's own packages, the packages that it imports, and those that Python imports when it starts in an environment
-# with setuptools or virtualenv. None of them leaves files open or has objects with finalizers.
+# flowc's own packages, packages that flowc imports, and packages that Python imports when it starts in an environment
+# with setuptools or virtualenv. None of these packages leaves files open or has objects with finalizers.
 _KNOWN: Final = frozenset({*OWN_PACKAGES, "click", "cloudpickle", "_distutils_hack", "_virtualenv"})
 _PROGRAM: Final = "flowc.__main__"
 _OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the global names of the script `flowc`, as installers write it
@@ -22,8 +22,8 @@ _OF_SCRIPT: Final = frozenset({"main", "re", "sys"})  # the global names of the 
 def only_known_modules() -> bool:
     """Return whether no loaded module has open files or objects with finalizers.
 
-    This holds for the standard library, for flowc, and for the user's modules in `ambient().harmless_modules`; other
-    modules are unknown.
+    The standard library, flowc, and the user's modules in `ambient().harmless_modules` have none. Any other module is
+    unknown, so the result is False.
     """
     harmless = ambient().harmless_modules
     for name in list(sys.modules):
@@ -37,7 +37,8 @@ def only_known_modules() -> bool:
 
 
 def is_of_others(name: str) -> bool:
-    """Return whether a module is neither of the standard library, nor of flowc, nor of a package that flowc uses."""
+    """Return whether a module belongs to another package than the standard library, flowc and the packages that flowc
+    uses."""
     top = name.partition(".")[0]
     return not (top in sys.stdlib_module_names or top in _KNOWN)
 

@@ -51,12 +51,12 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
         asked.update(found)
         if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
             if late:
-                return  # the process belongs to another user, or waits for a lost disk: init reaps it later
+                return  # the process cannot be killed: it belongs to another user, or waits for a lost disk
             deadline = time.monotonic()
 
 
 def _reap(pids: Iterable[int]) -> list[int]:
-    """Reap the processes that have ended; return the others."""
+    """Reap the processes that have ended; return the processes that still run."""
     running = []
     for pid in pids:
         with contextlib.suppress(ChildProcessError):
@@ -74,8 +74,8 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
         hurry: records signals; a signal that ends the program stops the wait.
 
     Returns:
-        True if a process has ended. On systems without pidfd, the function waits for a moment and returns whether the
-        deadline has not passed yet.
+        True if a process has ended. On systems without pidfd, the function only waits for a moment, and returns False
+        if the deadline has passed.
     """
     if not HAS_PIDFD:
         return _pause(deadline)
@@ -86,7 +86,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
                 descriptor = os.pidfd_open(pid)
             except ProcessLookupError:  # a child of another process, which has already reaped the child
                 return True
-            # this process has too many open descriptors, which may even be why it ends the other processes
+            # this process has too many open descriptors, which may also be the reason why it ends the other processes
             except OSError:
                 return _pause(deadline)
             opened.callback(os.close, descriptor)
@@ -101,7 +101,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
 
 def _pause(deadline: float) -> bool:
-    """Wait a moment, because no event reports the end of a process; return whether the deadline has not passed yet."""
+    """Wait a moment, because no event reports the end of a process; return False if the deadline has passed."""
     left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

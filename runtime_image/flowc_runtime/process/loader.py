@@ -48,8 +48,8 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """A loader without .pyc files: if an edit keeps the length of a file and comes within the same second, Python would
-    use the outdated .pyc file."""
+    """A loader that ignores .pyc files. Python would use an outdated .pyc file if an edit within the same second does
+    not change the length of the source file."""
 
     source = b""  # the executed source
 
@@ -82,19 +82,20 @@ def module_name(file: str | Path) -> str:
 
 
 def is_taken(name: str) -> bool:
-    """Return whether the name belongs to a module of Python or is in the list `_TAKEN`."""
+    """Return whether the name is the name of a module in the standard library, or is in the list `_TAKEN`."""
     return name in _TAKEN or name in sys.stdlib_module_names
 
 
 def package_place(name: str, path: str) -> tuple[str, str] | None:
-    """Return the root of a packaged module and its file relative to the root: `/x` and `pkg/module.py`.
+    """Return the root directory of a module in a package, and the module's file relative to the root: `/x` and
+    `pkg/module.py`.
 
     Args:
         name: the dotted name of the module.
         path: the path of its file.
 
     Returns:
-        None for a file outside packages.
+        The root and the file; None for a module outside of packages.
     """
     stem, _ = os.path.splitext(path)
     parts = name.split(".")
@@ -108,7 +109,7 @@ def package_place(name: str, path: str) -> tuple[str, str] | None:
 
 
 def code_root(cls: type) -> str:
-    """Return the directory that a class's module was imported from: the root of the flow's code."""
+    """Return the directory from which a flow's module was imported: the root of the flow's code."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
     place = package_place(cls.__module__, file)
     return place[0] if place else file.rpartition("/")[0]
@@ -193,7 +194,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
     parent = None
     if above := module_name(file).rpartition(".")[0]:
         put_first_on_path(root)
-        parent = import_module(above)  # importing the package may already import the flow's module
+        parent = import_module(above)  # the import of the package may have imported the flow's module already
         _check_parent(parent, os.path.dirname(path.removesuffix("/__init__.py")))
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
@@ -237,8 +238,8 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile a file without running it, for processes that are forked later. These processes also report errors of the
-    file.
+    """Compile a file without running it, for processes that are forked later. If the file has errors, these processes
+    report them.
 
     Args:
         root: the root of the flow's code.
@@ -257,7 +258,8 @@ def _free_name(file: str, path: str) -> str:
     """Return a name for the module of a flow's file: `module_name(file)`, or another name if a loaded module that is
     not a flow has this name. (A loaded flow with this name is replaced.)
 
-    Raises ImportError if the file is in a package: its modules import each other by their names.
+    If the name is taken and the file is in a package, the function raises ImportError, because the modules of a package
+    import each other by their names.
     """
     name = module_name(file)
     other = sys.modules.get(name)
@@ -305,7 +307,8 @@ def adopt_main(name: str | None = None) -> ModuleType:
     pickles equal those of a pod. Call this function when the file has reached its `if __name__ == "__main__":`.
 
     Args:
-        name: the name; None derives it from the file. In an interactive session, which has no file, nothing is renamed.
+        name: the name; None derives the name from the file. In an interactive session, which has no file, nothing is
+            renamed.
 
     Raises:
         ImportError: the file is in a package, and another module is loaded under its name.

@@ -1,7 +1,8 @@
-"""The format of logs: frames with the bytes of both streams of an attempt, in order, in one object.
+"""Write and read logs: one object contains the output of an attempt on stdout and stderr, in order, as a sequence of
+frames.
 
-A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending a frame needs no lock. A
-reader of a growing log finds whole frames, and perhaps an incomplete last frame, at which it stops.
+A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n`, followed by the bytes. Appending a frame needs no
+lock. A reader of a growing log finds whole frames, and perhaps an incomplete last frame, at which it stops.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 Stream: TypeAlias = Literal["stdout", "stderr"]
 _LETTER = {"stdout": b"o", "stderr": b"e"}
 _STREAM: dict[bytes, Stream] = {b"o": "stdout", b"e": "stderr"}
-_HEAD = 64  # bytes that certainly contain the first line of a frame
+_HEAD = 64  # the first line of a frame is shorter than this number of bytes
 
 
 class Chunk(NamedTuple):
-    """The bytes of one read of a stream, not necessarily a line; `when` is the time of the read (since the epoch)."""
+    """The bytes of one read from a stream, not necessarily a line; `when` is the time of the read, in seconds since the
+    epoch."""
 
     when: float
     stream: Stream
@@ -53,7 +55,8 @@ def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
 
 
 def whole(log: bytes) -> tuple[list[Chunk], int]:
-    """Return the chunks of the complete frames, and the offset at which to continue when the log has grown."""
+    """Return the chunks of the complete frames, and the offset at which the next call has to start after the log has
+    grown."""
     found: list[Chunk] = []
     last = 0
     for chunk, end in _frames(log):
@@ -95,7 +98,7 @@ class Lines(Generic[Of]):
         self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield the lines, with their line ends, that the chunk completes.
+        """Yield the lines that are complete with this chunk, with their line ends.
 
         Args:
             of: any key that identifies the stream.

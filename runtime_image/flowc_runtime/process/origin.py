@@ -29,7 +29,7 @@ class ProcessOrigin(NamedTuple):
         return cls(dict(os.environ), directory)
 
     def follow(self, before: ProcessOrigin, after: ProcessOrigin) -> ProcessOrigin:
-        """Return this state with the differences between two other states applied.
+        """Return this state, changed by the differences between two other states.
 
         Args:
             before: the earlier state.
@@ -62,8 +62,8 @@ def defined() -> None:
 def of_program() -> ProcessOrigin:
     """Return the state with which tasks of the program `python flow.py` begin.
 
-    The result is the initial state of the program with the changes made after the flow was defined, that is, below `if
-    __name__ == "__main__"`.
+    The result is the initial state of the program, with those changes that code below `if __name__ == "__main__"` made
+    after the flow was defined.
     """
     # the process is not `python flow.py`: another program has imported the flow's file
     if _defined is None or _program is None or _program != _main():

@@ -1,6 +1,6 @@
 """Find outside modules: modules that are neither beside the flow, nor installed, nor part of Python or flowc.
 
-The results of a step with @cache also depend on these modules, but code packages do not contain them.
+The results of a step with @cache also depend on these modules, but the code package of a run does not contain them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ else:  # imported at first use, because the import costs start-up time
 Modules: TypeAlias = dict[str, list[str]]
 """Module name -> [path of its file, digest of the file's content]."""
 
-# None of these is an outside module: the started program, such as `flowc`, flowc's own packages, and extensions, which
-# code packages contain.
+# These are not outside modules: the started program, such as `flowc`; flowc's own packages; and extensions, because
+# code packages contain extensions.
 _OWN = ("__main__", "__mp_main__", *OWN_PACKAGES, EXTENSIONS_PACKAGE)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Return the imported modules outside of the flow, of installed packages, of Python and of flowc, with digests.
+    """Return the imported outside modules with digests: modules that belong neither to the flow, nor to installed
+    packages, Python or flowc.
 
     Args:
         directory: the directory of the flow's code.
@@ -68,7 +69,7 @@ def _file(name: str) -> str | None:
 
 
 def _find(name: str) -> str | None:
-    """Return the file that an import of the module would load."""
+    """Return the path of the file that an import of the module would load."""
     parts, path, spec = name.split("."), None, None
     for depth in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:depth]), path)

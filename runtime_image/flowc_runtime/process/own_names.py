@@ -42,7 +42,8 @@ def first_argument(method: FunctionDef) -> str:
 
 
 def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
-    """Yield those children of a node in which the name refers to the same variable as in the code around the node."""
+    """Yield the children of a syntax node in which the name refers to the same variable as in the code around the
+    node."""
     yield from _same_scope(node)
     if isinstance(node, _FUNCTIONS):
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
@@ -59,7 +60,7 @@ def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the children of a node that are evaluated in the node's surrounding scope."""
+    """Yield the children of a syntax node that are evaluated in the scope around the node."""
     if isinstance(node, _FUNCTIONS):
         yield from (default for default in (*node.args.defaults, *node.args.kw_defaults) if default is not None)
         if not isinstance(node, ast.Lambda):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
-# The functions of `signal` convert each argument and result to enumerations. In a forked process, whose memory is
-# copied page by page on first use, the conversion costs ten times as much as the system call.
+# `_signal` is used because the functions of `signal` convert each argument and result to enumerations. In a forked
+# process, whose memory is copied page by page on first use, the conversion costs ten times as much as the system call.
 _signals = import_module("_signal")
 # the functions of `_signal` require plain integers, not enumerations
 _DEFAULT, _IGNORED = int(signal.SIG_DFL), int(signal.SIG_IGN)
@@ -59,7 +59,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
-    ip: str  # empty except for pods of a gang
+    ip: str  # the address of the pod; empty except for pods of a gang
 
 
 @final
@@ -96,19 +96,20 @@ def load_prctl() -> Callable[[int, int], None] | None:
 
 
 def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Become the parent of processes that descendants leave behind, in order to find and end them (Linux only)."""
+    """Make this process the parent of processes that its descendants leave running, in order to find and end them
+    (Linux only)."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def leave_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Undo `adopt_orphans`, because a program that continues would never reap its adopted children."""
+    """Undo `adopt_orphans`: if the program continues, nothing would reap adopted children."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 def adopts_orphans() -> bool:
-    """Return whether this process becomes the parent of processes that descendants leave behind."""
+    """Return whether this process becomes the parent of processes that its descendants leave running."""
     if not sys.platform.startswith("linux"):
         return False
     import ctypes
@@ -228,17 +229,17 @@ def fork(
         _signals.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     if pid == 0:
-        code = contract.NOT_STARTED  # the exit code if the lines below fail
+        code = contract.NOT_STARTED  # the exit code if the code below fails
         try:
-            # The child must reset the inherited wakeup descriptor first, since it reports the child's signals to the
-            # parent.
+            # The child must reset the inherited wakeup descriptor first, because the descriptor would report the
+            # child's signals to the parent.
             signal.set_wakeup_fd(-1)
             _signals.signal(signal.SIGTERM, _DEFAULT)
             os.setsid()
             ending.begin()
             if prctl is not None:
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                if os.getppid() != parent:  # the parent died before the line above, so the kernel sends no signal
+                if os.getppid() != parent:  # the parent died before the call of prctl, so the kernel sends no signal
                     os._exit(code)
             for descriptor in close:
                 os.close(descriptor)
@@ -272,7 +273,8 @@ _replaced: list[object] = []  # the standard streams of the process that forked 
 
 
 def prepare_streams() -> None:
-    """In the process that forks: create the stream objects of its children, so that each child need not create them.
+    """Create the stream objects for forked children in the process that forks, so that the children need not create
+    them.
 
     The objects remember properties of their descriptors. So the objects are created while descriptors 0, 1 and 2 are
     /dev/null and a pipe, as in a child. Hazard: output that another thread writes at that time would go to the pipe and
@@ -301,14 +303,15 @@ def prepare_streams() -> None:
 
 
 def prepared_streams() -> tuple[TextIOWrapper, ...]:
-    """Return the streams that `prepare_streams` has created. Nothing is written to them in this process."""
+    """Return the streams that `prepare_streams` has created. This process itself writes nothing to these streams."""
     return _prepared or ()
 
 
 def open_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
     streams = _prepared or _make_streams()
-    # The replaced streams stay alive: their deallocation writes to memory that a fork would have to copy first.
+    # The replaced streams are kept, because their deallocation would write to memory pages that the fork shares with
+    # its parent.
     _replaced.extend((sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__))
     sys.stdin, sys.stdout, sys.stderr = streams
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
@@ -335,8 +338,8 @@ def _reset_signals() -> None:
         _signals.signal(signal.SIGHUP, _DEFAULT)
     _signals.signal(signal.SIGCHLD, _DEFAULT)
     _signals.signal(signal.SIGINT, signal.default_int_handler)
-    _signals.signal(signal.SIGPIPE, _IGNORED)  # Python's default: writing to a closed pipe raises OSError
-    # unblocks all signals, also those that the caller of this program blocked
+    _signals.signal(signal.SIGPIPE, _IGNORED)  # Python's default: writing to a closed pipe raises OSError.
+    # Unblock all signals, including signals that the caller of this program has blocked.
     _signals.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
@@ -361,7 +364,7 @@ def leave(code: int) -> NoReturn:
         os._exit(code)
 
 
-# -- which process -----------------------------------------------------------------------------------------------------
+# -- the identity of processes -----------------------------------------------------------------------------------------
 
 
 def this_process() -> Process:
@@ -383,8 +386,8 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None if it does not run. The pid and the start time
-    together identify a process.
+    """Return when a process started, in clock ticks since boot; None if the process does not run. The pid and the start
+    time together identify a process.
 
     A process that has ended but was not reaped counts as not running: the init process of many containers reaps seldom,
     so the entry of an ended process may remain for minutes.
@@ -394,8 +397,8 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     try:
-        stat = os.read(descriptor, 4096)  # one read is enough: the file is shorter, and one call returns all of it
-    except ProcessLookupError:  # the process has just ended
+        stat = os.read(descriptor, 4096)  # The file is shorter than this, and one call returns all of it.
+    except ProcessLookupError:  # The process has just ended.
         return None
     finally:
         os.close(descriptor)
@@ -406,7 +409,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Return whether a recorded process still runs; None if this machine cannot find out."""
+    """Return whether a recorded process still runs; None if this machine cannot check the process."""
     if process.get("host") != os.uname().nodename or "pod" in process:
         return None
     pid = process.get("pid", 0)

@@ -1,8 +1,8 @@
 """Ends a process without freeing its memory, if nothing can observe the difference.
 
 When the interpreter ends, it collects garbage and frees every module, function and class. In a run of three steps this
-took a seventh of the CPU time, for memory that the kernel frees anyway. `end` does the rest of what the interpreter
-does: it joins threads, calls exit handlers and flushes streams.
+took a seventh of the CPU time, for memory that the kernel frees anyway. `end` performs the interpreter's other exit
+steps: it joins threads, calls exit handlers and flushes streams.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ else:
 _COMPILED: Final = (".so", ".pyd")
 # Modules of Python whose objects have no `__del__`, but write data or restore the terminal when they are freed.
 _WRITING: Final = frozenset({"_curses", "_dbm", "_gdbm", "_sqlite3", "_tkinter"})
-# The attribute with the frame of a generator or coroutine; it is None when the code has ended.
+# Type -> the attribute with the frame of a generator or coroutine. The attribute is None when the code has ended.
 _FRAMES: Final[Mapping[type, str]] = {
     GeneratorType: "gi_frame",
     CoroutineType: "cr_frame",
@@ -61,14 +61,14 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
         return
     ending.join_threads()
     ending.guard(atexit._run_exitfuncs, atexit)
-    if "ctypes" in sys.modules:  # without ctypes, no code has written to the streams of C
+    if "ctypes" in sys.modules:  # only if ctypes is loaded, code may have written to the streams of C
         writers.flush_native()
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
                 stream.flush()
     except (OSError, ValueError):
-        return  # the interpreter reports it
+        return  # the interpreter reports the error when it flushes the stream itself
     os._exit(status & 0xFF)
 
 
@@ -78,7 +78,7 @@ def _has_other_compiled_code() -> bool:
     for name, module in list(sys.modules.items()):
         if name in _WRITING:
             return True
-        file = getattr(module, "__dict__", {}).get("__file__")  # not getattr, which may import a submodule
+        file = getattr(module, "__dict__", {}).get("__file__")  # `getattr(module, "__file__")` could import a submodule
         if is_of_others(name) and isinstance(file, str) and file.endswith(_COMPILED):
             return True
     return False
@@ -122,7 +122,7 @@ def _standard_streams() -> Iterator[object]:
 
 
 def _is_last(frame: FrameType | None) -> bool:
-    """Return whether no frame from this one outwards has an exception handler, a `finally` or a `with`.
+    """Return whether this frame and all its callers have no exception handler, no `finally` and no `with`.
 
     The outermost frame must be the program's module.
     """

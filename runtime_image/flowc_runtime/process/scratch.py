@@ -17,7 +17,7 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     import shutil
     import tempfile
-else:  # imported at first use: the two modules import twelve others, and most runs need none of them
+else:  # imported at first use: shutil and tempfile import twelve other modules, and most runs need none of them
     shutil, tempfile = LateModule("shutil"), LateModule("tempfile")
 
 PREFIX: Final = "flowc-tmp-"
@@ -65,7 +65,7 @@ def remove_left(parent: str | None = None) -> None:
     """Remove the directories of this user's processes that were killed.
 
     Args:
-        parent: the directory with the temporary directories; None for the system's.
+        parent: the directory with the temporary directories; None for the system's directory for temporary files.
     """
     place = parent or temporary_directory()
     with suppress(OSError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.process.logs import Stream
 
-READ = 1 << 16  # the bytes to read at once: the capacity of a pipe
+READ = 1 << 16  # the number of bytes to read at once, equal to the capacity of a pipe
 
 
 @final
@@ -76,7 +76,8 @@ Event: TypeAlias = "Output | Reported | Ended | Signalled | Called"
 
 
 class Reaper(Protocol):
-    """Another process that forks children, waits for them and reports how they end, since only a parent can wait."""
+    """Another process that forks children, waits for them and reports how they end, because only a parent can wait for
+    its children."""
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when a report has arrived."""
@@ -92,12 +93,12 @@ class Reaper(Protocol):
 
     @property
     def queued(self) -> bool:
-        """Whether a report was already read from the descriptor, but `ended` has not returned it yet."""
+        """Whether a report was already read from the descriptor, but not yet returned by `ended`."""
         ...
 
     @property
     def gone(self) -> bool:
-        """Whether no further report will arrive."""
+        """Whether the reaper has sent its last report."""
         ...
 
 
@@ -111,12 +112,14 @@ class _Watched:
 
 
 class Watcher:
-    """A watcher of children and signals. As a context manager, it restores the signal handlers that it replaced."""
+    """Waits for events of children and for signals. As a context manager, it restores the signal handlers that it
+    replaced."""
 
     def __init__(self, signals: Iterable[int] = (), *, use_pidfd: bool = HAS_PIDFD) -> None:
         self._use_pidfd = use_pidfd
         self._signals = [*signals, *([] if use_pidfd else [signal.SIGCHLD])]
-        # poll(2) costs less per child than `selectors`: a child has three pipes and a pidfd for a short time.
+        # poll(2) is used instead of `selectors`, because it costs less for the three pipes and the pidfd of a
+        # short-lived child.
         self._poll = select.poll()
         self._sources: dict[int, _Watched | Reaper | Wakeup | None] = {}
         self.woken = False
@@ -126,8 +129,8 @@ class Watcher:
         self._listened: int | None = None
         self._waking: int | None = None
         self._reapers: dict[int, Reaper] = {}
-        self._early: list[Event] = []  # events that occurred outside of poll()
-        self._left: dict[int, float] = {}  # process groups that children left behind -> the time to kill them
+        self._early: list[Event] = []  # Events that occurred outside of poll().
+        self._left: dict[int, float] = {}  # Process groups that children left running -> the time to kill them.
         self._undo = ExitStack()
         self._wakeup = Wakeup()
 
@@ -142,7 +145,7 @@ class Watcher:
             # Python writes to the wakeup descriptor only for signals that have a Python handler. So each signal gets a
             # handler that does nothing, and `poll` reports the signal.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # if SIGCHLD is ignored, or its handler reaps children, exit codes would be lost
+        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose exit codes
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         # signals that arrived while they were blocked are delivered now
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
@@ -150,7 +153,7 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        # a process that adopts orphans has already ended such groups, so rarely any group is left
+        # these groups are rarely left: a process that adopts orphans has already ended them
         for group in self._left:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
@@ -186,10 +189,10 @@ class Watcher:
         """
         if reaper is not None and reaper not in self._reapers.values():
             self.attach(reaper)
-        if child.pid in self._children:  # the pid was reused: the end of the earlier child is already reported
+        if child.pid in self._children:  # the pid is reused: the reaper has already reported the earlier child
             for other in self._reapers.values():
                 self._take_report(other, self._early)
-        self._left.pop(child.pid, None)  # the pid was reused
+        self._left.pop(child.pid, None)  # the pid is reused
         own = reaper is None
         watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd and own else None, own)
         self._children[child.pid] = watched
@@ -215,7 +218,8 @@ class Watcher:
         self._register(descriptor, None)
 
     def wake(self, pid: int) -> None:
-        """Make `poll` return, without an event, when this child ends; only the child of the last call is watched."""
+        """Make `poll` return without an event when this child ends. Only the child of the last call of this method is
+        watched."""
         self._forget_waking()
         if self._use_pidfd:  # on a system without pidfd, SIGCHLD ends the wait
             self._waking = os.pidfd_open(pid)
@@ -313,7 +317,8 @@ class Watcher:
                 self._end(watched, status, peak, events)
 
     def _kill_left(self, timeout: float | None) -> float | None:
-        """Kill leftover process groups whose grace period after SIGTERM is over; return the next timeout."""
+        """Kill the process groups that children left running and whose grace period after SIGTERM is over; return the
+        next timeout."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
             with suppress(ChildProcessError):  # the group has no processes, or none is a child of this process
@@ -380,7 +385,8 @@ class Watcher:
 
 
 def kill_child(pid: int, number: int) -> None:
-    """Signal the process group of a child that is not yet reaped, or the child alone if it leads no group yet.
+    """Send a signal to the process group of a child that is not yet reaped, or only to the child if it leads no group
+    yet.
 
     Hazard: after a child was reaped, its pid may belong to another process.
     """
@@ -390,7 +396,8 @@ def kill_child(pid: int, number: int) -> None:
 
 
 def kill_group(pid: int, number: int) -> bool:
-    """Signal the process group of a child that leads its own session; return whether the group has a process."""
+    """Send a signal to the process group of a child that leads its own session; return whether the group has a
+    process."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):  # for zombies, macOS raises PermissionError

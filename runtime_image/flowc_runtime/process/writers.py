@@ -1,6 +1,6 @@
 """Find the open files among a process's objects, and complete each of them by a flush or a close.
 
-When an interpreter ends, it completes open files, because it finalizes the modules that refer to them.
+When a Python interpreter ends, it flushes and closes open files, because it finalizes the modules that refer to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable
 else:
-    # imported at first use: the import costs start-up time, and only forks and the end of a task need it
+    # imported at first use: the import costs start-up time, and only forks and the end of a task need ctypes
     ctypes = LateModule("ctypes")
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
@@ -63,7 +63,8 @@ class OpenWriters(NamedTuple):
 
 
 def find(objects: list[Any]) -> OpenWriters:
-    """Find the open files among objects. Only the attribute `closed` is read, since other accesses may have effects.
+    """Find the open files among objects. The function reads only the attribute `closed`, because other accesses may
+    have side effects.
 
     Args:
         objects: any objects, such as those of `gc.get_objects`.
@@ -88,14 +89,14 @@ def _candidates(objects: list[Any]) -> list[Any]:
     if plain:
         files = {kind for kind in kinds if _kind(kind) is not None}
         return [each for each in objects if type(each) in files]
-    # by id: a class may be unhashable, or equal to another class
+    # the keys are ids, because a class may be unhashable or equal to another class
     kept = {id(type(each)): type(each) for each in objects}
     wanted = {number for number, kind in kept.items() if _kind(kind) is not None}
     return [each for each in objects if id(type(each)) in wanted]
 
 
 def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:
-    """Order files so that a file comes before the file into which it writes; the given order is arbitrary."""
+    """Return the files, which are in any order, so that each file precedes the file into which it writes."""
     ordered: list[OpenFile] = []
     while files:
         inner = {id(each) for file in files for each in _held(file) if each is not file}
@@ -134,13 +135,13 @@ def is_open(stream: OpenFile) -> bool:
 
 
 def is_standard(stream: OpenFile) -> bool:
-    """Return whether this is a standard stream or its buffer, to which code after the task's end still writes."""
+    """Return whether the file is a standard stream or its buffer, to which flowc still writes after the task's end."""
     standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
     return any(stream is each or stream is getattr(each, "buffer", None) for each in standard if each is not None)
 
 
 def complete(stream: OpenFile) -> None:
-    """Complete an open file like Python does when it finalizes the file."""
+    """Close an open file, or finalize an archive or a shelf, like Python does at the end of the interpreter."""
     if isinstance(stream, _io._IOBase):
         stream.close()
     else:

@@ -1,2 +1,2 @@
-"""Execute the tasks of a run: find a task's parents, choose the tasks that follow it, read and store artifacts and
-metrics, and reuse results."""
+"""Execute the tasks of a run: find the parents of a task, choose the next tasks, read and store artifacts and metrics,
+and reuse results."""

@@ -23,8 +23,8 @@ _OWN = ("run", "graph", "program", "parameters", "cards")
 
 
 class AssignmentFields(TypedDict):
-    """The fields that are sent to a process that is not forked from the sender. The process creates the other fields
-    itself."""
+    """The fields that are sent to a process that is not a fork of the sender. The receiving process creates the other
+    fields itself."""
 
     step: str
     path: str
@@ -63,7 +63,7 @@ class Assignment:
         parameters: the values of the run's parameters, by name.
         user: the name of the user who started the run.
         last: whether no retry follows this attempt.
-        only_catch: whether the attempt only applies @catch, without running the step's code.
+        only_catch: whether the attempt only performs the action of @catch, without running the step's code.
         claimed: whether the attempt's number is already claimed in the store.
         tags: the user's tags at the start of the run.
         namespace: the namespace of the run, such as `user:ada`.
@@ -72,11 +72,11 @@ class Assignment:
         origin: the id of the run that this run resumes.
         cache: whether steps with @cache use the cache.
         durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
-        catalog: the value of the setting `catalog`: where the files of the step are stored.
-        inputs: for `spin`, the id of the run with the parent tasks; None if they are in this run.
+        catalog: the value of the setting `catalog`, which selects the storage for the files of the step.
+        inputs: for `spin`, the id of the run with the parent tasks; None if the parent tasks are in this run.
         overrides: for `spin`, artifacts that replace artifacts of the parents, or of each input of a join.
         bare: whether the step's code runs without its decorators.
-        patch: the patch that replaces the step's code; None if the code runs.
+        patch: the patch that replaces the step's code; None if the step's own code runs.
         secrets: the value of the setting `secrets`, with an absolute path.
         pickler: the value of the setting `pickler`.
     """

@@ -7,8 +7,9 @@ with the results of a task; VALUES is the digest of the values that the task rea
 An entry also lists the modules that the task imported from outside the code package: the entry is used only if these
 modules are unchanged.
 
-STEP is a digest of JSON without fields that have default values, so that a field added to the IR does not change STEP.
-STEP does not depend on the format version of the entries, so that entries of older releases stay valid.
+STEP is the digest of a JSON text that describes the step. The text contains no fields with default values, so a field
+that a later release adds to the IR does not change STEP. STEP does not depend on the format version of the entries, so
+that entries of older releases stay valid.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # this entry in a list of artifact names stands for all artifacts
-MOST_SETS = 8  # the largest number of `reads` objects of a step; more objects are replaced by their union
+EVERY = "*"  # In a list of artifact names, this entry means all artifacts.
+MOST_SETS = 8  # The largest number of `reads` objects of a step; more objects are replaced by their union.
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
@@ -71,8 +72,8 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """The results of a task: artifacts that it `assigned`, names that it `deleted`, and digests of the `blobs` of these
-    artifacts."""
+    """The results of a task: artifacts that the task `assigned`, names that it `deleted`, and the digests of the
+    `blobs` of these artifacts."""
 
     fanout: Fanout
     choice: str
@@ -102,12 +103,12 @@ class Situation:
             [frame.index, frame.num_splits, sha256(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        # the error if a newer flowc wrote an entry: this task then runs, and writes no entry
+        # the error if a newer flowc wrote a cache entry; this task then runs, and writes no entry
         self.refused: FormatError | None = None
         self.unreadable: list[RecordError] = []  # errors of damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[object]:
-        """Return the parts of the flow that must be unchanged so that results can be reused; the values that the task
+        """Return the parts of the flow that must be unchanged so that results can be reused. The values that the task
         reads are compared separately."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
@@ -124,8 +125,8 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """Find the entry of an earlier task with equal inputs; return the entry with the names that the earlier task
-        read, or None.
+        """Find the cache entry of an earlier task with equal inputs; return the entry and the names that the earlier
+        task read, or None.
 
         If no entry is found, the entries that flowc's first release wrote are looked up too, because their keys differ.
         Errors of damaged entries are collected in `unreadable`. If a newer flowc has written an entry, the error is
@@ -205,8 +206,8 @@ class Situation:
         found: list[ReadsRecord] = []
         for name in self._objects.names(f"{prefix}/reads"):
             try:
-                reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # garbage collection has deleted the object since the listing
+                reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checks the fields
+            except NotFound:  # `flowc gc` has deleted the object since the listing
                 continue
             except RecordError as error:
                 self._note(error)
@@ -215,7 +216,7 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Record that an object is damaged. Raises FormatError if a newer flowc wrote the object."""
+        """Record that an object of the cache is damaged. Raises FormatError if a newer flowc wrote the object."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -241,8 +242,8 @@ class Situation:
     def _of_inputs(self, names: Sequence[str]) -> list[object]:
         """Return, for each input of the join, the input's step and the digests of the artifacts in `names`.
 
-        If `names` is empty, return only the number of inputs, unless the inputs may come from different steps, which
-        the code can see.
+        If `names` is empty and all inputs come from the same step, return only the number of inputs. If the inputs may
+        come from different steps, return their steps, too, because the code can see the steps.
         """
         assert self._inputs is not None
         if not names and not self._inputs._flowc_differ():

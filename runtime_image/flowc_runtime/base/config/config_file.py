@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     # imported at first use, because few configuration files have tables about pods
     PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")
-    # imported at first use: needed only if something sets `secrets`
+    # imported at first use: only a value of `secrets` needs this module
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
 
 OWN: Final = "flowc.toml"
@@ -79,7 +79,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         start: the directory; None is the working directory.
 
     Returns:
-        The file; None if there is none, or the working directory was deleted.
+        The file; None if no configuration file exists, or the working directory was deleted.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults, or one directory has two configuration files.
@@ -143,8 +143,8 @@ def _mentions_us(path: str, *stamp: int) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
-    """Return values that change when the file is written, so that long-lived programs (notebooks) read the file
-    again."""
+    """Return the file's modification time, size and inode. If one of them changes, long-lived programs (notebooks) read
+    the file again."""
     try:
         status = os.stat(path)
     except OSError:
@@ -205,8 +205,8 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # imported here: needed only if there is a file, and the import is slow
-    except ModuleNotFoundError:  # tomli may be missing in the interpreter of a step's environment under Python 3.10
+        toml = import_module(name)  # Imported here, because only a file needs it, and the import is slow.
+    except ModuleNotFoundError:  # The environment of a step with Python 3.10 may lack tomli.
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -216,8 +216,8 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
-        # the number of the last line with text: the error's line if the parser reports "at end of document" instead of
-        # a line number
+        # If the parser reports "at end of document" instead of a line number, the error's line is the last line with
+        # text.
         last = text.rstrip("\n").count("\n") + 1
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting per line, with quotes around strings: image = "registry/flows:1"'
@@ -295,7 +295,7 @@ def normal(setting: Setting, value: object) -> object:
 
 
 def wrong(setting: Setting, value: object) -> str | None:
-    """Return what is wrong with a value, such as `must be a string, not 3`; None if the value is valid.
+    """Return a description of a value's fault, such as `must be a string, not 3`; None if the value is valid.
 
     Args:
         setting: the setting.

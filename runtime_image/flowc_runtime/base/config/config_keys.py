@@ -27,14 +27,14 @@ class Setting(NamedTuple):
         key: the name in `flowc.toml`.
         type: the type of the value: `text`, `number` (a whole number of at least 1), `place` (a URL or a directory), or
             `source` (of secrets, see `secret_setting`).
-        variable: the environment variable that sets it.
-        option: the option that sets it, and the commands that have the option.
+        variable: the environment variable that sets the value.
+        option: the option that sets the value, and the commands that have the option.
         help: the description.
-        default: the value if nothing sets it; None if `without` describes the default behaviour.
+        default: the value if no source sets one; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
         choices: the allowed strings; empty if every string is allowed.
-        metaflow: METAFLOW_* variables that also set it. The setting's own variable takes precedence over METAFLOW_*
-        variables, which take precedence over a file.
+        metaflow: METAFLOW_* variables that also set the value. The setting's own variable takes precedence over
+            METAFLOW_* variables, which take precedence over a file.
     """
 
     key: str
@@ -298,6 +298,6 @@ PLUGIN_SETTINGS: Final = ("catalog", "secrets", "pickler", "tracker")
 
 
 def shown_value(value: object) -> str:
-    """Return a value as errors show it: as it is written in TOML, and cut to 60 characters."""
+    """Return a value for an error message: in TOML's notation, cut to 60 characters."""
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return shown[:60]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
 """The variable that names a configuration file to read instead of the nearest file."""
 
-_DIGITS = 19  # longer numbers are not converted, so that the function `wrong` refuses them
+_DIGITS = 19  # a longer number is not converted, so that the function `wrong` refuses it
 
 SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
@@ -45,12 +45,12 @@ class SettingValue(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The value of a text setting; None if nothing sets it."""
+        """The value of a text setting; None if no source sets the setting."""
         return None if self.value is None else str(self.value)
 
     @property
     def number(self) -> int | None:
-        """The value of a number setting; None if nothing sets it."""
+        """The value of a number setting; None if no source sets the setting."""
         assert self.value is None or isinstance(self.value, int)
         return self.value
 
@@ -66,7 +66,7 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
         ConfigurationError: a variable or the configuration file is invalid.
         SettingsError: Metaflow's configuration file cannot be read, or names an unsupported store.
     """
-    if key == "store":  # several METAFLOW_* variables together set the store
+    if key == "store":  # the store is set by several METAFLOW_* variables together
         from flowc_runtime.base.config.whereabouts import locate
 
         return locate(file=named)
@@ -75,7 +75,7 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
 
 
 def text(key: str, named: str | None = None) -> str | None:
-    """Return the value of a text setting; None if nothing sets it and it has no default. See `lookup`.
+    """Return the value of a text setting; None if no source sets the setting and it has no default. See `lookup`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -85,7 +85,7 @@ def text(key: str, named: str | None = None) -> str | None:
 
 
 def from_variable(key: str) -> SettingValue | None:
-    """Return the value of a setting's `FLOWC_*` variable; None if it is unset or empty.
+    """Return the value of a setting's `FLOWC_*` variable; None if the variable is unset or empty.
 
     Raises:
         ConfigurationError: the value is invalid.
@@ -118,14 +118,14 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
 
 def current_file(named: str | None = None) -> ConfigFile | None:
-    """Return the configuration file, after checks: the file that `FILE_VARIABLE` names, or else the nearest
+    """Read, check and return the configuration file: the file that `FILE_VARIABLE` names, or else the nearest
     configuration file.
 
     Args:
         named: the path of the file to read instead.
 
     Returns:
-        The file; None in a pod, or if there is none.
+        The file; None in a pod, or if there is no configuration file.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
@@ -137,8 +137,8 @@ def current_file(named: str | None = None) -> ConfigFile | None:
 
 
 def _read(setting: Setting, written: str) -> str | int:
-    """Convert the text of a variable to a value. Text that is not a number stays text, which the function `wrong` then
-    refuses."""
+    """Convert the text of a variable to a value. If the text of a number setting is not a number, the function returns
+    the text, which `wrong` then refuses."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
     return int(written) if is_number else str(normal(setting, written))
 

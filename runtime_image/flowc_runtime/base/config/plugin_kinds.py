@@ -1,7 +1,7 @@
 """The kinds of plugins, each with the group of entry points in which installed packages register their plugins.
 
-flowc's own plugins are in the table of the module that uses the kind. Installed packages are searched only for names
-that are not in this table.
+For each kind, the module that uses it contains a table of flowc's own plugins. Only if this table does not contain a
+name, flowc looks for a plugin with the name in installed packages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Plugins: objects of installed packages, found by entry points. Each group of entry points is one kind of plugin."""
+"""Load plugins: objects that installed packages register as entry points. Each group of entry points is one kind of
+plugin."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class PluginKind(NamedTuple):
 
     Attributes:
         group: the group of entry points in which packages register such plugins.
-        word: the noun for a plugin of this kind in errors, such as `target`.
+        word: the noun that errors use for a plugin of this kind, such as `target`.
         public: the public name of the class of these plugins, for errors.
     """
 
@@ -41,7 +42,7 @@ class PluginKind(NamedTuple):
     public: str
 
     def names(self) -> list[str]:
-        """Return the names of the installed plugins, sorted, without importing them. Takes about 50 ms."""
+        """Return the names of the installed plugins, sorted, without importing them. The call takes about 50 ms."""
         if not _is_used(self.group):
             return []
         return sorted({entry.name for entry in entry_points(group=self.group)})
@@ -66,7 +67,7 @@ class PluginKind(NamedTuple):
         return self._load(entries[0], type_)
 
     def check_alone(self, own: Sequence[str]) -> None:
-        """Check that no package has a plugin with the same name as one of flowc's own plugins.
+        """Check that no package registers a plugin under the name of one of flowc's own plugins.
 
         Raises:
             PluginError: a package registers such a plugin.
@@ -81,7 +82,8 @@ class PluginKind(NamedTuple):
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
     def distribution(self, name: str) -> str | None:
-        """Return the name of the distribution that registers the plugin; None if no distribution does."""
+        """Return the name of the distribution that registers the plugin; None if no distribution registers the
+        plugin."""
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:
@@ -101,7 +103,7 @@ class PluginKind(NamedTuple):
         what = self._what(entry)
         try:
             found: object = entry.load()
-        except Exception as error:  # the package's code may raise any exception
+        except Exception as error:  # the import runs the package's code, which may raise any exception
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
         # The plugin must be an instance. For a protocol, `isinstance` is also true for a class that has the protocol's

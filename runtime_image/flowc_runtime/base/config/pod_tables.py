@@ -1,4 +1,5 @@
-"""The tables of a configuration file about tasks and their pods: `[defaults]`, `[overrides.NAME]`, `[steps.FLOW.STEP]`.
+"""Read the tables of a configuration file that configure tasks and their pods: `[defaults]`, `[overrides.NAME]`,
+`[steps.FLOW.STEP]`.
 
 Each table has the same keys (`KEYS`). The values are kept as objects of the IR; None or an empty value means that the
 table lacks the key.
@@ -36,8 +37,8 @@ it."""
 
 
 class PodTable(NamedTuple):
-    """The values in one of the tables. `override` is the name of another table; only a table `[steps.FLOW.STEP]` can
-    contain this key."""
+    """The values in one of the tables. `override` names a table `[overrides.NAME]`; only a table `[steps.FLOW.STEP]`
+    can contain this key."""
 
     pod: Kubernetes = Kubernetes()
     limits: TaskLimits = NO_LIMITS
@@ -220,7 +221,7 @@ KEYS: Final[Mapping[str, PodKey]] = {**LIMITS, **POD}
 
 
 class PodReader:
-    """Reads the tables of one file, and collects all their faults in `faults`.
+    """Reads the tables of one file, and collects all faults of the tables in `faults`.
 
     Args:
         place: returns the file and line of a key, such as `flowc.toml:3`, given the key's path.

@@ -1,4 +1,4 @@
-"""The value of the setting `secrets`: the source of the values of the secrets that a flow names."""
+"""The value of the setting `secrets`: the source from which flowc reads the secrets that a flow names."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ OBJECT_NAME: Final = late_pattern(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.
 
 
 def metaflow_type() -> str | None:
-    """Return METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, the type of sources that name no type; None if FLOWC_SECRETS is set
-    or the variable is unset.
+    """Return the variable METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, the type of secret sources that name no type; None if
+    FLOWC_SECRETS is set or the variable is unset.
 
     FLOWC_SECRETS takes precedence over this variable.
     """
@@ -52,7 +52,8 @@ class SecretSetting(NamedTuple):
 
     @staticmethod
     def is_valid(text: str) -> bool:
-        """Return whether a text is a value of the setting. Whether the plugin is installed is not checked."""
+        """Return whether a text is a valid value of the setting `secrets`. The function does not check whether a plugin
+        is installed."""
         kind, colon, place = text.partition(":")
         if not _KIND.fullmatch(kind) or not text.isprintable() or (colon and not place):
             return False
@@ -73,12 +74,12 @@ class SecretSetting(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value of the setting."""
+        """This source as a value of the setting `secrets`."""
         return f"{self.kind}:{self.place}" if self.place else self.kind
 
     @property
     def is_plugin(self) -> bool:
-        """Whether a package provides the source."""
+        """Whether the source is a plugin, which an installed package provides."""
         return self.kind not in BUILT_IN
 
     def below(self, directory: str) -> SecretSetting:

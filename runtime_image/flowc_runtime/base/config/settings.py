@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import getpass
     from collections.abc import Mapping
 else:
-    getpass = LateModule("getpass")  # imported at first use: needed only if no environment variable names the user
+    getpass = LateModule("getpass")  # imported at first use: only needed if no variable names the user
 
 PREFIX = "METAFLOW_"
 
@@ -37,7 +37,7 @@ CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "DEFAULT_MONITOR": (("nullSidecarMonitor",), "flowc has no monitors; use its records and logs instead"),
 }
 
-# The other settings that flowc reads.
+# Other settings that flowc reads, besides those in `CHOICES`: setting -> description.
 READ: Mapping[str, str] = {
     "DATASTORE_SYSROOT_AZURE": "Store in Azure, with `METAFLOW_DEFAULT_DATASTORE=azure`.",
     "DATASTORE_SYSROOT_GS": "Store in Google's cloud, with `METAFLOW_DEFAULT_DATASTORE=gs`.",
@@ -137,7 +137,8 @@ def _read(path: str, needed: bool) -> Mapping[str, str]:
 
 
 def user_name() -> str:
-    """Return the user: METAFLOW_USER, else SUDO_USER, USERNAME or USER if not root, else the login or user id.
+    """Return the user's name: METAFLOW_USER, or else SUDO_USER, USERNAME or USER unless it is root, or else the login
+    name or the user id.
 
     Raises:
         SettingsError: Metaflow's configuration file cannot be read.
@@ -190,7 +191,7 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
 
 
 def store_variable() -> str | None:
-    """Return the environment variable that names a store or its kind; None if none does.
+    """Return the environment variable that names a store or its kind; None if no variable names a store.
 
     Raises:
         SettingsError: Metaflow's configuration file cannot be read.

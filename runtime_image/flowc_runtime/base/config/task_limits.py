@@ -18,7 +18,7 @@ from flowc_ir.suggestion import closest, did_you_mean
 if TYPE_CHECKING:
     import datetime
     import decimal
-else:  # imported at first use: only some values need them
+else:  # imported at first use: only some values need these modules
     datetime, decimal = LateModule("datetime"), LateModule("decimal")
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -14,7 +14,7 @@ from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     import shlex
-else:  # imported at first use: needed for the first printed command
+else:  # imported at first use: only printed commands need this module
     shlex = LateModule("shlex")
 
 LOCAL_NAME = ".flowc"
@@ -42,7 +42,8 @@ def store_words(url: str, typed: str | None = None) -> list[str]:
 
 
 def configuration_words() -> list[str]:
-    """Return the option `--configuration-file` for a printed command; empty if this process was not given one."""
+    """Return the option `--configuration-file` for a printed command; empty if this process was started without the
+    option."""
     file = ambient().configuration_file
     return [] if file is None else ["--configuration-file", file]
 
