@@ -23,9 +23,9 @@ PATH = ROOT / "compiler/flowc/completion/command_table.py"
 HEAD = '''"""The commands, options and arguments of `flowc`, for tab completion. `make generate` writes this module.
 
 `GROUPS` maps each group to its commands and their lines of help. `OPTIONS` maps each command to its options: the names,
-the help, the completion of the value (None: the option has no value), and click's name of the parameter. An option that
-is already on the command line is not offered again; if an option may be repeated, its name is empty. `ARGUMENTS` maps
-each command to the completion of each argument, and whether there may be several.
+the help, the completion of the value (None: the option has no value), and click's name of the parameter. Completion
+offers an option only once, unless this name is empty: then the option may be repeated. `ARGUMENTS` maps each command to
+the completion of each argument, and whether there may be several.
 
 A completion is a tuple of choices, or a text: empty for nothing, `file` and `dir` for the shell's own completion,
 `other` for values that only the command's module can complete, `several` for an option with several values, or a kind
