@@ -1,6 +1,7 @@
-"""Write the pages of this directory from the tables that the programs themselves use.
+"""Generate the Markdown pages of this directory from the tables of options, decorators, settings and error codes in the
+code.
 
-`make reference` runs it. A test compares the pages with what it writes.
+`make reference` runs this program. A test compares the committed pages with the pages that this program generates.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ NOTE = "<!-- Made by docs/reference/generate.py: `make reference` writes this pa
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown; a column without any text is left out."""
+    """Return a Markdown table; columns whose cells are all empty are omitted."""
     found = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     kept = [at for at in range(len(heads)) if any(row[at] for row in found)]
     lines = [[heads[at] for at in kept], ["---"] * len(kept), *([row[at] for at in kept] for row in found)]
@@ -48,7 +49,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """Return a string as code, and nothing for nothing."""
+    """Return a text as Markdown code, in backticks; return an empty string for None or an empty text."""
     return f"`{text}`" if text not in ("", None) else ""
 
 
@@ -56,7 +57,7 @@ def code(text: object) -> str:
 
 
 def commands_page() -> str:
-    """Return the page of the commands, of `flowc` and of a flow's own file."""
+    """Return the page about the commands of `flowc` and the commands of a flow's own file, `python flow.py COMMAND`."""
     texts = [
         f"# Commands\n\n{NOTE}",
         "`flowc COMMAND --help` (or `-h`) prints the same. A variable in a table sets the option, and so can\n"
@@ -79,7 +80,7 @@ def commands_page() -> str:
 
 
 def command_texts(program: str, group: click.Group, name: str, level: int) -> Iterator[str]:
-    """Yield the texts of one command and of those below it."""
+    """Yield the Markdown texts about a command and about its subcommands."""
     context = context_of(group, name=program, flow=None if program == "flowc" else type)
     command = group.get_command(context, name)
     assert command is not None
@@ -101,7 +102,7 @@ def command_texts(program: str, group: click.Group, name: str, level: int) -> It
 
 
 def _help(command: click.Command) -> str:
-    """Return what a command does, without the layout of a terminal."""
+    """Return the help text of a command as Markdown, without the line breaks that it has in a terminal."""
     text = textwrap.dedent(command.help or "").strip()
     return "\n\n".join(
         f"```\n{part.removeprefix(chr(8)).strip()}\n```" if part.startswith("\b") else " ".join(part.split())
@@ -110,12 +111,12 @@ def _help(command: click.Command) -> str:
 
 
 def _params(command: click.Command, context: click.Context, *, own: bool) -> list[click.Parameter]:
-    """Return the parameters of a command of a flow's own file, or of `flowc`."""
+    """Return the click parameters of a command: as a command of a flow's own file (`own`), or of `flowc`."""
     return command.known_params(own=own) if isinstance(command, RunCommand) else command.get_params(context)
 
 
 class Option(NamedTuple):
-    """The cells of one option."""
+    """The cells of the row that describes one command-line option."""
 
     names: str
     value: str
@@ -125,7 +126,7 @@ class Option(NamedTuple):
 
 
 def options_table(params: Sequence[click.Parameter]) -> str:
-    """Return the tables of a command's options: its own, then those that only Metaflow needs."""
+    """Return a table of a command's options, followed by a table of the options for compatibility with Metaflow."""
     options = (param for param in params if isinstance(param, click.Option) and not param.hidden)
     shown = [param for param in options if not {"--help", "--version"}.intersection(param.opts)]
     of_run = any(param.name == "pylint" for param in params)
@@ -152,7 +153,7 @@ def _option(param: click.Option) -> Option:
 
 
 def _taken(text: str, pattern: str) -> tuple[str, str]:
-    """Take what a pattern finds out of a string; the text and what was found."""
+    """Return a text without the first match of a pattern, and the first group of this match."""
     found = re.search(pattern, text)
     return (text, "") if found is None else (text[: found.start()] + text[found.end() :], found[1])
 
@@ -176,18 +177,18 @@ SOURCES = ("sdk/metaflow/decorators.py", "sdk/metaflow/_flow_decorators.py", "sd
 
 
 class Decorator(NamedTuple):
-    """A decorator as its module declares and describes it."""
+    """A decorator of the API, as its module declares it: name, docstring, targets, arguments and their types."""
 
     name: str
     module: str
     about: str
     targets: Mapping[str, str]
     arguments: Mapping[str, str]
-    types: Mapping[str, tuple[str, str]]  # of each argument: its type and its default
+    types: Mapping[str, tuple[str, str]]  # the type and the default of each argument, by its name
 
 
 def declared() -> Iterator[Decorator]:
-    """Yield the decorators of the API's modules, in their order."""
+    """Yield the decorators that the modules `SOURCES` declare, in the order of their declarations."""
     for source in SOURCES:
         typed: dict[str, dict[str, tuple[str, str]]] = {}
         for node in ast.parse((ROOT / source).read_text(encoding="utf-8")).body:
@@ -213,7 +214,7 @@ def _types(arguments: ast.arguments) -> dict[str, tuple[str, str]]:
 
 
 def _section(text: str, name: str) -> dict[str, str]:
-    """Return the entries of a section of a docstring."""
+    """Return the entries of a section of a docstring, such as `Args`: descriptions by name."""
     found = re.search(rf"^{name}:\n((?: .*\n?|\n(?= ))*)", text, re.MULTILINE)
     entries: dict[str, str] = {}
     for line in textwrap.dedent(found[1]).splitlines() if found else ():
@@ -226,12 +227,12 @@ def _section(text: str, name: str) -> dict[str, str]:
 
 
 def kinds(name: str) -> Mapping[str, ArgumentKind]:
-    """Return what the front end takes for each argument of a decorator."""
+    """Return the kinds of values that the front end accepts for the arguments of a decorator, by argument name."""
     return {**STEP_DECORATORS, **TABLES, **FLOW_TABLES}.get(name.removesuffix("_base"), {})
 
 
 def decorators_page() -> str:
-    """Return the page of the decorators."""
+    """Return the page about the decorators."""
     found = [*declared()]
     texts = [
         f"# Decorators\n\n{NOTE}",
@@ -265,7 +266,7 @@ def decorators_page() -> str:
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence of a string."""
+    """Return the first sentence of a text, or its part before the first colon or semicolon."""
     return re.split(r"(?<=\.) |[:;] ", " ".join(text.split()))[0].removesuffix(".") + "."
 
 
@@ -273,12 +274,13 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-# How the words of a kind begin that say more than the type of the argument.
+# If the description of an argument's kind begins with one of these texts, the page shows the description, because it
+# has more information than the argument's type.
 TELLING = ("one of", "a dict", "a list of dicts", "a value that JSON", "'nvidia'")
 
 
 def _argument(decorator: Decorator, name: str, kind: str, default: str) -> list[str]:
-    known = kinds(decorator.name).get(name)  # None: the argument is for a class that an extension may replace
+    known = kinds(decorator.name).get(name)  # None: not checked, since an extension may replace the class
     words = known.words if known is not None else "anything"
     text = decorator.arguments[name]
     if words.startswith(TELLING):
@@ -293,7 +295,7 @@ CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
 
 
 def setting_row(setting: Setting) -> list[str]:
-    """Return the cells of one setting."""
+    """Return the cells of the row about one setting."""
     value = ", ".join(map(code, setting.choices)) or VALUES[setting.type]
     default = setting.without if setting.default is None else code(setting.default)
     names = ", ".join(map(code, (setting.variable, *setting.metaflow)))
@@ -301,12 +303,12 @@ def setting_row(setting: Setting) -> list[str]:
 
 
 def pod_row(name: str, key: PodKey) -> list[str]:
-    """Return the cells of one key of the tables about pods."""
+    """Return the cells of the row about one key of the configuration tables `[defaults]` and `[overrides.NAME]`."""
     return [code(name), "yes" if key.merged else "", code(key.example), key.help]
 
 
 def settings_page() -> str:
-    """Return the page of the settings and of the environment variables."""
+    """Return the page about the settings and the environment variables."""
     metaflow = {
         **{f"{name}": f"One of {', '.join(map(code, values))}." for name, (values, _) in settings.CHOICES.items()},
         **settings.READ,
@@ -336,7 +338,10 @@ def settings_page() -> str:
 
 
 def documented(kind: type, begins: str = "") -> Iterator[list[str]]:
-    """Yield a row for each constant of a type in the contract of a pod, with the text below it."""
+    """Yield a row for each constant of a type in `flowc_runtime/base/contract.py`: its value and its description.
+
+    The description of a constant is the string literal below the constant.
+    """
     for node, after in itertools.pairwise(ast.parse(CONTRACT.read_text("utf-8").partition("\n# -- times")[0]).body):
         match node, after:
             case ast.AnnAssign(value=ast.Constant(value=value)), ast.Expr(value=ast.Constant(value=str(text))):
@@ -351,7 +356,7 @@ ERRORS = ROOT / "docs/errors.md"
 
 
 def errors_page() -> str:
-    """Return the page of the codes of errors and warnings."""
+    """Return the page about the codes of errors and warnings."""
     meanings = dict(
         re.findall(r"^## ([a-z-]+)\n+(.*?)(?=\n\n|\n## |\Z)", ERRORS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     )
@@ -368,7 +373,7 @@ def errors_page() -> str:
 
 
 def grouped_codes() -> Iterator[tuple[str, list[str]]]:
-    """Yield the titles of the groups of codes, as comments have them, each with its codes."""
+    """Yield the groups of error codes: the title, from the comment above the group in codes.py, and the codes."""
     for part in re.split(r"^# ", CODES.read_text("utf-8"), flags=re.MULTILINE)[1:]:
         title = part.partition("\n")[0].partition(":")[0].strip()
         if found := re.findall(r'^[A-Z_]+: Final = "([a-z-]+)"', part, re.MULTILINE):
@@ -376,7 +381,7 @@ def grouped_codes() -> Iterator[tuple[str, list[str]]]:
 
 
 def example(name: str) -> str:
-    """Return the message of the code's case in tests/errors; nothing where it has none."""
+    """Return an example of an error's message from tests/errors; an empty string if no test has this error code."""
     for path in sorted((ROOT / "tests/errors").glob("*.txt")):
         found = re.search(rf"^(?:error|warning)\[{name}\]: (.*)$", path.read_text("utf-8"), re.MULTILINE)
         if path.stem.partition("+")[0] == name and found:
@@ -395,7 +400,7 @@ PAGES = {
 
 
 def main(directory: Path = HERE) -> None:
-    """Write the pages into a directory."""
+    """Generate all pages of the reference and write them to a directory."""
     for name, page in PAGES.items():
         (directory / name).write_text(page(), encoding="utf-8")
 
