@@ -370,7 +370,7 @@ class Parameter:
             is the file's content.
         default: the default as canonical JSON text; None if there is no default.
         computed: whether a user's function computes the default. The function is called once: when a run starts or, for
-            a cluster, when the flow is compiled. Before this call, `default` is None.
+            a cluster, when the flow is compiled. `default` is None until the function has been called.
         multiple: whether the value is a list of values of the type.
         separator: the string that splits a value, which is a string, into a list; None if values are not split.
         choices: the allowed strings; if it is empty, all strings are allowed.

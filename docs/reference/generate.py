@@ -64,13 +64,13 @@ def commands_page() -> str:
         "`flowc.toml`: [settings](settings.md). Words in capitals are placeholders for values: FLOW is a\n"
         "Python file or a module, FLOW/RUN is a run as `flowc runs` prints it.\n",
         f"## Exit codes\n\n{table(['code', 'meaning'], EXIT_CODES.items())}",
-        "Where a command gives a code a narrower meaning, its section says so.\n",
+        "If an exit code has a more specific meaning for a command, the section of the command describes it.\n",
     ]
     for name in COMMANDS:
         texts += command_texts("flowc", flowc_group(), name, 2)
     texts.append(
-        "## A flow's own file\n\n`python flow.py COMMAND` runs the commands of the flow in the file. Without a\n"
-        "command it checks the flow. Options may stand before the command:\n"
+        "## A flow's own file\n\n`python flow.py COMMAND` runs the commands of the flow in the file. Without\n"
+        "COMMAND, `python flow.py` checks the flow. These options may precede COMMAND:\n"
     )
     group = flow_group()
     texts.append(options_table(group.params))
@@ -237,7 +237,7 @@ def decorators_page() -> str:
     texts = [
         f"# Decorators\n\n{NOTE}",
         "Arguments are given by their names. `local` is a run on this machine, `argo` a flow that is compiled for\n"
-        "Argo Workflows. [Decorators](../decorators.md) says how to write one's own.\n",
+        "Argo Workflows. [Decorators](../decorators.md) describes how to write a decorator.\n",
         table(
             ["decorator", "of", *(f"`{target}`" for target in ("local", "argo")), "what it does"],
             (
@@ -316,7 +316,7 @@ def settings_page() -> str:
     }
     return "\n".join([
         f"# Settings and environment variables\n\n{NOTE}",
-        "Which value counts where several are given, and what the file looks like: [settings](../configuration.md).\n",
+        "[Settings](../configuration.md) describes the configuration file, and the order of precedence.\n",
         "## Settings\n",
         table(["setting", "value", "default", "variable", "option", "what it does"], map(setting_row, SETTINGS)),
         "## Defaults and overrides of steps\n",
@@ -325,12 +325,13 @@ def settings_page() -> str:
         "other tables and of the step.\n",
         table(["key", "merged", "example", "what it does"], map(pod_row, KEYS, KEYS.values())),
         "## Variables of Metaflow\n",
-        "A variable of Metaflow that has no effect is named in a line on stderr; one that asks for what flowc does\n"
-        "not support is an error. Most can stand in Metaflow's configuration file too.\n",
+        "If a variable of Metaflow is set but has no effect, a command prints a line on stderr that names it. If a\n"
+        "variable requests a feature that flowc does not support, the command fails. Most of these variables can also\n"
+        "be set in Metaflow's configuration file.\n",
         table(["variable", "what it does"], ([code(f"METAFLOW_{name}"), metaflow[name]] for name in sorted(metaflow))),
         "## Variables of pods\n",
-        "The compiler writes these into manifests, and the runtime reads them. Users set only `FLOWC_CACHE` and, for\n"
-        "commands on their machine, `FLOWC_STORE`.\n",
+        "The compiler writes these variables into manifests, and the runtime reads them. Users set only\n"
+        "`FLOWC_CACHE` and, for commands on their machine, `FLOWC_STORE`.\n",
         table(["variable", "what it is"], documented(str, "FLOWC_|MF_")),
         "## Exit codes of a task's process\n",
         table(["code", "meaning"], documented(int)),

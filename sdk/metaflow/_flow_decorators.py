@@ -83,7 +83,7 @@ def trigger(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: checked; `--trigger FLOW/RUN` starts a run as if that run had just ended
-        argo: refuses it
+        argo: compiling the flow is an error
 
     Args:
         event: The event: its name, or a dict with `name` and `parameters`. `parameters` maps the flow's parameters to
@@ -109,7 +109,7 @@ def trigger_on_finish(*args: object, **kwargs: object) -> object:
 
     Targets:
         local: checked; `--trigger FLOW/RUN` starts a run as if that run had just ended
-        argo: refuses it
+        argo: compiling the flow is an error
 
     Args:
         flow: The flow: its name, or a dict with `name`, `project` and `project_branch`.

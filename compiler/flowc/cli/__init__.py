@@ -223,7 +223,7 @@ class LazyGroup(click.Group):
 class MainGroup(LazyGroup):
     """The group of all commands of `flowc`.
 
-    The help of this group names the system, such as Argo Workflows, that flows are compiled to.
+    The help of this group names the system that flows are compiled to.
     """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -126,7 +126,7 @@ class Source:
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> Span:
-        """Return the span of an expression or statement; the span ends with its first line."""
+        """Return the span of an expression or statement, from its start to the end of its first line at most."""
         column = self._column(node.lineno, node.col_offset)
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = self._column(node.lineno, node.end_col_offset or 0) if one_line else 0

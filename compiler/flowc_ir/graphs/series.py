@@ -27,8 +27,8 @@ class Size(NamedTuple):
     """The size of a block: how many tasks and nested calls it needs. The size of each block is computed only once, from
     the sizes of the blocks inside it.
 
-    Several series may share a block. Computing the size again for each use of a block would take time exponential in
-    the number of switches that share arms.
+    The same block may be part of several series. Computing the size again for each use of a block
+    would take time exponential in the number of switches that share arms.
 
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.

@@ -29,8 +29,8 @@ class Console(Protocol):
             pathspec: the run, FLOW/RUN.
             workers: the largest number of tasks that run in parallel.
             store: the address of the store.
-            exact: whether `workers` tasks can always run in parallel; if false, they can only while some of them wait
-                without using a processor.
+            exact: whether `workers` tasks can always run in parallel. If false, this number is only reached while some
+                tasks wait without using a processor.
         """
         ...
 

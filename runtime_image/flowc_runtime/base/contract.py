@@ -23,7 +23,7 @@ NOT_STARTED: Final = 70
 INFRASTRUCTURE: Final = 75
 """The store or the machine failed, not the flow (EX_TEMPFAIL in sysexits.h): retried if retries are left."""
 NO_RETRY: Final = 79
-"""A retry would fail in the same way, so none follows."""
+"""The task has failed and is not retried, because a retry would fail in the same way."""
 DISALLOW_RETRY: Final = 202
 """The user's code forbids a retry: Metaflow's `METAFLOW_EXIT_DISALLOW_RETRY`. The child process in a pod exits with
 this code, and the pod itself exits with NO_RETRY."""
@@ -92,9 +92,9 @@ TAGS: Final = "FLOWC_TAGS"
 REVISION: Final = "FLOWC_REVISION"
 """The revision of a new run's code, a JSON object. Written by `deploy` for the start step, read by its task."""
 LOOPS: Final = "FLOWC_LOOPS"
-"""How far the loops around a task may go on, as `LEFT:SIZE,…`: LEFT is the number of nested template calls that Argo
-still allows, and each SIZE is the number of iterations of one loop that fit into one call. Written by the compiler,
-read by tasks in loops."""
+"""The limits of the loops around a task, as `LEFT:SIZE,…`: LEFT is the number of nested template calls that Argo still
+allows, and each SIZE is the number of iterations of one loop that fit into one call. Written by the compiler, read by
+tasks in loops."""
 POD: Final = "FLOWC_POD"
 """The pod's name, only set in pods. Written by the compiler (downward API), read by the runtime."""
 POD_UID: Final = "FLOWC_POD_UID"
@@ -104,7 +104,7 @@ NODE: Final = "FLOWC_NODE"
 POD_IP: Final = "FLOWC_POD_IP"
 """The pod's IP address. Written by the compiler for the tasks of a gang, read by the runtime."""
 RESUME: Final = "FLOWC_RESUME"
-"""The run to resume and what to reuse of it, as `flowc_runtime.run.reuse.Order.text` returns it.
+"""The run to resume, and the tasks to reuse from this run, as `flowc_runtime.run.reuse.Order.text` returns it.
 
 Written by `resume --target argo`, read by each task.
 """
@@ -123,7 +123,9 @@ CACHE: Final = "FLOWC_CACHE"
 OUT: Final = "FLOWC_OUT"
 """A directory for the output files that replaces `OUT_DIRECTORY`. Written by tests, read by the runtime."""
 BRACE: Final = "FLOWC_BRACE"
-"""The text `{`, to which the kubelet expands `$(FLOWC_BRACE)`. Written by the compiler, read only by the kubelet."""
+"""The character `{`. The kubelet replaces `$(FLOWC_BRACE)` in commands by this character.
+
+Written by the compiler, read only by the kubelet."""
 
 PARALLEL_MAIN_IP: Final = "MF_PARALLEL_MAIN_IP"
 """The address of a gang's first task, under Metaflow's name. Written by the runtime, or by whoever started the gang."""

@@ -284,7 +284,8 @@ class Watcher:
         """Wait, and return the readable descriptors. If only control pipes are readable, this method reads them itself,
         and returns when the data has led to an event.
 
-        A child reports twice before its end, and returning to the caller costs as much as reading the report.
+        This method does not return after each piece of data: a child writes two reports before its end, and a return to
+        the caller costs as much time as reading a report.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:

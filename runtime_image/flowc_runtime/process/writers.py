@@ -107,7 +107,7 @@ def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:
 
 
 def _held(file: OpenFile) -> list[OpenFile]:
-    """Return the objects to which a file refers, directly or by its attributes."""
+    """Return the objects that a Python file object references, directly or by its attributes."""
     direct = gc.get_referents(file)
     return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
 

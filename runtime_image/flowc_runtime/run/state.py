@@ -72,7 +72,7 @@ class TaskState:
         """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # Inherited artifacts that were read; "*" for all.
-        self.place: set[str] = set()  # The read properties of the foreach: "index", "item", "stack".
+        self.place: set[str] = set()  # The properties of the foreach that the step has read: "index", "item", "stack".
         self.assigned: dict[str, ArtifactRef] = {}  # The artifacts that the step assigned; set by `store`.
         self.read_only = read_only
         self.transition: NextCall | None = None

@@ -92,7 +92,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
 
 RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--local"], is_flag=True,
-                 help="Run on this machine, one process per attempt, whatever the setting `executor` is."),
+                 help="Run on this machine, one process per attempt, even if the setting `executor` differs."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
                      help="Run at most N tasks at once [default: the number of CPUs; up to 16 while tasks are idle]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",

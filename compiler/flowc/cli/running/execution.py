@@ -277,7 +277,7 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
 
 
 def _tell_failures(result: RunResult, run: RunStore, checked: Checked, options: Mapping[str, object]) -> None:
-    """Print the error of a failed run, problems with the disk, and command lines for its logs and for resuming it."""
+    """Print why a run failed or could not be saved, and the commands that print the run's logs and resume the run."""
     sys.stdout.flush()
     if result.unsaved is not None:
         tell_error(result.unsaved, "when the disk works again, `flowc resume` runs the incomplete tasks")

@@ -16,8 +16,8 @@ MAX_FLOW = 52  # the limit of a CronWorkflow's name, since its runs are named `<
 MAX_LABEL = 63
 
 # Argo evaluates `depends` in an expression language. If the name of a task is a word of this language, the template
-# passes validation, but the run fails. Words of the language with capital letters (startsWith) are not listed, because
-# names of tasks have no capital letters.
+# passes validation, but the run fails. The list below leaves out the language's words with
+# capital letters (startsWith), because names of tasks have no capital letters.
 RESERVED = frozenset({"let", "nil", "true", "false", "contains", "matches", "if", "else", "not", "in", "and", "or"})
 
 STEPS = Naming(plain=re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII), longest=MAX_STEP, reserved=RESERVED)

@@ -23,8 +23,8 @@ ROOT_PATH = "0"
 @dataclass(frozen=True, slots=True)
 class Round:
     """A loop around a place: `header` is the loop's first step, `template` is the loop's template. The template runs
-    several iterations and gets the number of the first of them as input; the place is `offset` iterations after this
-    first iteration.
+    several iterations. The number of the first one is an input of the template, and the place belongs to the
+    iteration that is `offset` iterations later.
     """
 
     header: NodeId

@@ -164,7 +164,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="number",
         variable="FLOWC_BLOB_CACHE_SIZE",
         option="none",
-        help="The most MiB of these artifacts. They never take more than a tenth of the disk's free space.",
+        help="The largest total size of the cached artifacts, in MiB; at most a tenth of the free disk space is used.",
         default=4096,
     ),
     Setting(
@@ -288,7 +288,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_CONTEXT",
         option="`--context` of the commands for a cluster",
         help="The context of the kubeconfig.",
-        without="its current one",
+        without="the current context",
     ),
 )
 

@@ -59,7 +59,7 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
         step: the name of the step, for messages.
 
     Raises:
-        ReturnError: the value does not match the returns.
+        ReturnError: the value does not have the names or types that the step must return.
     """
     names = [each.name for each in returns]
     if len(names) == 1:

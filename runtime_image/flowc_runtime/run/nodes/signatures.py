@@ -34,11 +34,11 @@ _ASYNCHRONOUS_FLAGS: Final = 0x80 | 0x200  # The code is a coroutine, or an asyn
 _ABSTRACT_FLAG: Final = 1 << 20  # The flag of a class with abstract methods.
 
 
-class Missing:
+class NoValue:
     """Marks an argument without a default or without an annotation: the class stands for the missing object."""
 
 
-MISSING: Final = Missing
+MISSING: Final = NoValue
 
 
 class Argument(NamedTuple):

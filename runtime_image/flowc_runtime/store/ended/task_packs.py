@@ -67,7 +67,7 @@ def write_pack(objects: Collectable, flow: str, run: str, prefix: str) -> None:
 
 
 def dump(records: dict[str, bytes]) -> bytes:
-    """Return the bytes of a pack; a record with several lines, which was edited by hand, is left out.
+    """Return the bytes of a pack. Records with several lines are left out: somebody has edited such a record.
 
     Args:
         records: the records by their names, STEP/FILE.

@@ -33,8 +33,8 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Return the store at an address. Nothing is created or read, except the address of a lower store in a
-        directory.
+        """Return the store at an address. This method creates nothing. It reads at most one file: the file in a
+        store's directory that names a second store, whose objects are visible in this store too.
 
         Args:
             url: a directory, `file://…`, or the address of a bucket.

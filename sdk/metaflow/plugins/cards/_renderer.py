@@ -123,7 +123,7 @@ class OwnRenderer:
         except _LateError:
             return _late(self.card)
         except BaseException as error:
-            # for example, a signal handler raises SystemExit; the end of the attempt is already reported
+            # The error may be SystemExit, for example from a signal handler. The attempt's end is already reported.
             return Failure.from_error(error)
         return None
 

@@ -314,7 +314,7 @@ RETRY = _kind(
 )
 
 
-@run_like(RETRY, "[FLOW|FLOW/RUN] [STEP]", f"{RETRY.about} It has the options of resume.")
+@run_like(RETRY, "[FLOW|FLOW/RUN] [STEP]", f"{RETRY.about} `retry` has the same options as `resume`.")
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     given = words_of(ctx, words, RETRY)

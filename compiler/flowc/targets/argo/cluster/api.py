@@ -38,7 +38,7 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
-        context: a context of the file, instead of its current one.
+        context: a context of the file, instead of the file's current context.
         namespace: a namespace, instead of the context's namespace or (in a pod without kubeconfig) the pod's own
             namespace.
 

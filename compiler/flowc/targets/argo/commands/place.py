@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., object])
 
 CONTEXT = ConfiguredOption(
-    ["--context"], key="context", metavar="NAME", help="Use this context of the kubeconfig [default: its current one]."
+    ["--context"],
+    key="context",
+    metavar="NAME",
+    help="Use this context of the kubeconfig [default: the current context].",
 )
 KUBECONFIG = click.Option(["--kubeconfig"], metavar="FILE", help="Read the cluster's address from FILE [$KUBECONFIG].")
 NAMESPACE = ConfiguredOption(

@@ -20,8 +20,8 @@ _CHUNK: Final = 1 << 20  # The number of bytes of a file that are searched at a 
 class Masks:
     """Finds and replaces the values of secrets in text.
 
-    A value is found in these forms: the plain text, the text as JSON or a shell's `set -x` writes it, and each line of
-    a value with several lines.
+    A value is found in four forms: as plain text, escaped as in JSON, quoted as a shell's `set -x` quotes it, and line
+    by line if the value has several lines.
 
     Args:
         secrets: the secrets' values by the names of their environment variables.
