@@ -41,7 +41,7 @@ class NoValue:
 MISSING: Final = NoValue
 
 
-class Argument(NamedTuple):
+class FunctionArgument(NamedTuple):
     """An argument of a function: its kind (one of this module's constants) and its default, or `MISSING`."""
 
     kind: str
@@ -52,7 +52,7 @@ class Callee(NamedTuple):
     """A function, its arguments by name, and their annotations, evaluated."""
 
     function: UserFunction
-    arguments: Mapping[str, Argument]
+    arguments: Mapping[str, FunctionArgument]
     annotations: Mapping[str, object]
 
 
@@ -65,7 +65,7 @@ def callee_of(function: UserFunction) -> Callee:
     return Callee(function, arguments_of(function), annotations_of(function))
 
 
-def arguments_of(function: UserFunction) -> Mapping[str, Argument]:
+def arguments_of(function: UserFunction) -> Mapping[str, FunctionArgument]:
     """Return the arguments of a function by name, in the order of its signature.
 
     Raises:
@@ -79,27 +79,27 @@ def arguments_of(function: UserFunction) -> Mapping[str, Argument]:
     defaults = dict(zip(reversed(names[:positional]), reversed(function.__defaults__ or ()), strict=False))
     for at, name in enumerate(names[:positional]):
         kind = POSITIONAL_ONLY if at < code.co_posonlyargcount else NAMED
-        found[name] = Argument(kind, defaults.get(name, MISSING))
+        found[name] = FunctionArgument(kind, defaults.get(name, MISSING))
     if code.co_flags & _VAR_POSITIONAL_FLAG:
-        found[names[end]] = Argument(VAR_POSITIONAL, MISSING)
+        found[names[end]] = FunctionArgument(VAR_POSITIONAL, MISSING)
         last = end + 1
     else:
         last = end
     for name in names[positional:end]:
-        found[name] = Argument(NAMED, (function.__kwdefaults__ or {}).get(name, MISSING))
+        found[name] = FunctionArgument(NAMED, (function.__kwdefaults__ or {}).get(name, MISSING))
     if code.co_flags & _VAR_KEYWORD_FLAG:
-        found[names[last]] = Argument(VAR_KEYWORD, MISSING)
+        found[names[last]] = FunctionArgument(VAR_KEYWORD, MISSING)
     return found
 
 
-def _inspected(function: UserFunction) -> Mapping[str, Argument]:
+def _inspected(function: UserFunction) -> Mapping[str, FunctionArgument]:
     kinds: dict[object, str] = {
         inspect.Parameter.POSITIONAL_ONLY: POSITIONAL_ONLY,
         inspect.Parameter.VAR_POSITIONAL: VAR_POSITIONAL,
         inspect.Parameter.VAR_KEYWORD: VAR_KEYWORD,
     }
     return {
-        name: Argument(kinds.get(each.kind, NAMED), MISSING if each.default is each.empty else each.default)
+        name: FunctionArgument(kinds.get(each.kind, NAMED), MISSING if each.default is each.empty else each.default)
         for name, each in inspect.signature(function).parameters.items()
     }
 
