@@ -25,8 +25,11 @@ def bring_forward(flow: object) -> None:
     """Load the inherited artifacts that have the name of a step; otherwise attribute access would return the step's
     method."""
     state = flow.__dict__[STATE]
-    for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
-        state.load(flow, name)
+    # There may be 100,000 artifacts, but a class has few attributes.
+    of_class = {name for cls in type(flow).__mro__ for name in vars(cls)}
+    for name in sorted(of_class & state.inherited.keys()):
+        if name not in flow.__dict__ and _is_step(flow, name):
+            state.load(flow, name)
 
 
 def _is_step(flow: object, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.late.digest import LITTLE, TINY, blake2b, sha256
 from flowc_ir.late.late_table import LateTable
 from flowc_ir.late.pattern import late_pattern
@@ -39,6 +39,17 @@ def test_a_pattern_is_compiled_once_at_its_first_use(monkeypatch: pytest.MonkeyP
     assert late.match("1")
     assert late.match("2")
     assert compiled == ["[0-9]+"]
+
+
+def test_a_late_module_and_function_use_the_attributes_that_the_module_has_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late, function = LateModule("math"), LateFunction[[float], int]("math:floor")
+    assert (late.floor(1.5), function(1.5)) == (1, 1)
+    monkeypatch.setattr("math.floor", lambda value: -1)
+    assert (late.floor(1.5), function(1.5)) == (-1, -1)
+    with pytest.raises(AttributeError, match="import math to set floor"):
+        late.floor = None
 
 
 def test_a_wrong_pattern_is_an_error_at_the_first_use() -> None:

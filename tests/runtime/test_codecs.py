@@ -21,13 +21,18 @@ from hypothesis import strategies as st
 from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
 from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, store_value
+from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, small_ref, store_value
 from flowc_runtime.store.values.descriptions import short_repr, type_name
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class SmallText(str):
+    __slots__ = ()
 
 
 @pytest.fixture
@@ -45,6 +50,26 @@ VALUES = st.recursive(
 def test_any_value_comes_back(value: Any) -> None:
     encoded = Encoded(value)
     assert pickle.loads(encoded.stream) == value
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text() | st.binary())
+def test_the_reference_of_a_small_value_is_the_one_of_any_value(value: Any) -> None:
+    ref = store_value(MemoryObjects(), value)
+    assert small_ref(value) == (ref if ref["size"] <= INLINE_LIMIT else None)
+
+
+@pytest.mark.parametrize("value", [
+    "x" * INLINE_LIMIT, b"x" * INLINE_LIMIT, 1 << (8 * INLINE_LIMIT), (), [1], {"a": 1}, True.__class__, SmallText("a"),
+])  # fmt: skip
+def test_other_values_have_no_small_reference(value: Any) -> None:
+    assert small_ref(value) is None
+
+
+def test_a_large_number_has_a_short_description() -> None:
+    for number in (2**128 - 1, -(2**128) + 1, 2**128, -(2**128), 10**400):
+        assert short_repr(number) == (repr(number) if len(repr(number)) <= 40 else short_repr(number))
+        assert len(short_repr(number)) <= 40
+    assert small_ref(10**400) == store_value(MemoryObjects(), 10**400)
 
 
 def test_a_small_value_stands_in_the_record(local: LocalObjects) -> None:

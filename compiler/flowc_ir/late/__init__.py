@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, ParamSpec, TypeVar, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,11 +35,14 @@ class LateFunction(Generic[Arguments, Result]):
 
     def __init__(self, target: str) -> None:
         self.target: Final = target
+        self._module: ModuleType | None = None  # the module, once it is imported
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Import the function and call it."""
         module, _, name = self.target.partition(":")
-        function: Callable[Arguments, Result] = getattr(import_module(module), name)
+        if self._module is None:
+            self._module = import_module(module)
+        function: Callable[Arguments, Result] = getattr(self._module, name)
         return function(*args, **kwargs)
 
 
@@ -58,7 +62,11 @@ class LateModule:
         vars(self)["_name"] = name
 
     def __getattr__(self, name: str) -> object:
-        return getattr(import_module(self._name), name)
+        known = vars(self)
+        module = known.get("_module")
+        if module is None:
+            module = known["_module"] = import_module(known["_name"])
+        return getattr(module, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"import {self._name} to set {name}: only the importing module would get the value")

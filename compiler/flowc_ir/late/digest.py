@@ -7,6 +7,7 @@ so `hashlib` is imported.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -27,9 +28,10 @@ TINY: Final = 1 << 13
 _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 
 
-def _built_in() -> Callable[[], hashlib._Hash]:
+@cache
+def _built_in() -> Callable[[Buffer], hashlib._Hash]:
     try:
-        found: Callable[[], hashlib._Hash] = import_module(_MODULE).sha256
+        found: Callable[[Buffer], hashlib._Hash] = import_module(_MODULE).sha256
     except ImportError:  # some builds of Python lack this module
         return hashlib.sha256
     return found
@@ -50,10 +52,13 @@ def sha256(parts: Iterable[Buffer]) -> str:
             large = hashlib.sha256(b"".join(waiting))
         large.update(part)
     if large is None:
-        large = _built_in()()
-        for each in waiting:
-            large.update(each)
+        large = _built_in()(b"".join(waiting))
     return large.hexdigest()
+
+
+def sha256_of_tiny(data: bytes) -> str:
+    """Return the sha256 (hex) of at most `TINY` bytes."""
+    return _built_in()(data).hexdigest()
 
 
 def blake2b(data: bytes, *, key: bytes, size: int) -> bytes:

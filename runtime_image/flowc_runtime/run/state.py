@@ -169,6 +169,9 @@ class TaskState:
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
+            if origin is None and (ref := codecs.small_ref(value)) is not None:
+                refs[name] = self.assigned[name] = ref
+                continue
             try:
                 left = Left(codecs.Encoded(value), True) if origin is None else origin.left(value, mappings)
                 if left is None:

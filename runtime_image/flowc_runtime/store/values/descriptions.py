@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import reprlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,8 @@ _SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
 IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
+_SHORT_NUMBERS = frozenset({float, bool, type(None)})  # types whose objects have a short repr
+_SHORT_INT = 128  # bits: the repr of such a number has at most 40 characters
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _BUILTIN = IMMUTABLE | set(_CONTAINERS)
 # Packages whose attributes `shape` and `dtype` are cheap and have no side effects.
@@ -51,6 +53,8 @@ def short_repr(value: object) -> str:
     Only the repr of builtin types is called: the repr of a user's class may be slow, fail or contain a secret.
     """
     cls = type(value)
+    if cls in _SHORT_NUMBERS or (cls is int and cast("int", value).bit_length() <= _SHORT_INT):
+        return repr(value)
     if cls in _BUILTIN:
         if isinstance(value, _CONTAINERS) and not _all_builtin(value, _SHORT.maxlevel):
             return f"<{type_name(cls)} of {len(value)}>"
