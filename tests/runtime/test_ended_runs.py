@@ -305,7 +305,7 @@ def test_fsck_finds_and_rewrites_copies(small: Store) -> None:
 
 
 def test_a_store_of_an_earlier_version(small: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RemoteObjects, "lists_ended", False)
+    monkeypatch.setattr(RemoteObjects, "ended_listing", None)
     for id in ("1", "2"):
         run_of(small, id).set_status({"state": "succeeded", "changed": 2.0})
     small.run("F", "1").add_tags(["good"])

@@ -30,12 +30,11 @@ from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flowc_runtime.base.signals import Wakeup
-    from flowc_runtime.store.backends.objects import Buffer, Listed, Objects
+    from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing, Listed, Objects
     from flowc_runtime.store.ended import ended_runs
-    from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.values.files import FileRecord
 else:  # imported at first use: only the end of a run needs this module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
@@ -53,6 +52,13 @@ class Agent:
     after a signal that ends the run, within `HURRY`. Each request also raises the errors of the store; an error of
     `append` is raised by the next request that has an answer.
     """
+
+    ended_listing: EndedListing | None = None  # The agent process writes entries of ended runs, see `note_status`.
+
+    @property
+    def agent_process(self) -> AgentProcess | None:
+        """This object."""
+        return self
 
     def __init__(self, url: str) -> None:
         """Fork the agent for the store at `url`; no request is sent yet. Raises OSError if the fork fails.
@@ -151,7 +157,7 @@ class Agent:
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
 
-    def note_status(self, flow: str, run: str, status: StatusRecord) -> None:
+    def note_status(self, flow: str, run: str, status: Mapping[str, object]) -> None:
         """If the store is a bucket, write the two objects (entry and pack) from which programs read an ended run with
         few requests."""
         self._ask("note_status", flow, run, status)
@@ -306,7 +312,7 @@ def _answer(objects: Objects, operation: str, arguments: tuple[Any, ...]) -> Any
         return store_file(objects, *arguments)
     if operation == "note_status":
         flow, run, status = arguments
-        return ended_runs.note_status(RunStore(objects, flow, run), status) if hasattr(objects, "lists_ended") else None
+        return ended_runs.note_status(RunStore(objects, flow, run), status) if objects.ended_listing else None
     if operation in ("get_many", "create_many"):
         with ThreadPoolExecutor(THREADS) as pool:
             if operation == "get_many":

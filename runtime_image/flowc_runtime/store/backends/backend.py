@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from flowc_runtime.store.backends.objects import Buffer
+    from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing
 
 # seconds between attempts to create an object while the store reports both that the object exists and that it does not
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -35,6 +35,9 @@ class StoreBackend(ABC):
     Hazard: the process that creates the backend may fork before it calls the first operation. So the constructor must
     not open a connection or start a thread.
     """
+
+    ended_listing: EndedListing | None = None
+    agent_process: AgentProcess | None = None
 
     def __init__(self, url: str) -> None:
         """Set `self.url` to the address, without a slash at its end. A subclass finds its objects by `self.url`."""

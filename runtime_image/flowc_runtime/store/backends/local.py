@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-    from flowc_runtime.store.backends.objects import Buffer
+    from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing
 else:  # imported at first use, because the import costs start-up time
     shutil, threading = LateModule("shutil"), LateModule("threading")
 
@@ -35,6 +35,9 @@ OVERLAP = 1 << 22  # Bytes: a larger blob is hashed by a second thread while it 
 
 class LocalObjects:
     """A store in a directory. Temporary files are in its `tmp/`, so that they can be renamed within one file system."""
+
+    ended_listing: EndedListing | None = None
+    agent_process: AgentProcess | None = None
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)

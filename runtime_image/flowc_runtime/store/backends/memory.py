@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from flowc_runtime.store.backends.objects import Buffer, Objects
+    from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing, Objects
 
 
 class MemoryObjects:
     """A store that keeps its objects in memory. Missing objects are looked up in the store `below`, if there is one."""
+
+    ended_listing: EndedListing | None = None
+    agent_process: AgentProcess | None = None
 
     def __init__(self, below: Objects | None = None) -> None:
         self.url = below.url if below else "memory:"

@@ -11,7 +11,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.file_parts import FileParts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import BinaryIO
 
 Buffer = bytes | bytearray | memoryview
@@ -30,6 +30,17 @@ class Objects(Protocol):
     """The operations of every backend."""
 
     url: str
+
+    @property
+    def ended_listing(self) -> EndedListing | None:
+        """This store, if each ended run leaves an entry in one of its listings (`flowc_runtime.store.ended`); else
+        None."""
+        ...
+
+    @property
+    def agent_process(self) -> AgentProcess | None:
+        """The process that performs the operations of this store; None if the calling process performs them."""
+        ...
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes.
@@ -199,6 +210,47 @@ class Collectable(Objects, Protocol):
         Raises:
             StoreError: an object cannot be deleted.
         """
+        ...
+
+
+class EndedListing(Collectable, Protocol):
+    """The further operations of a bucket, for listings of ended runs."""
+
+    def has_below(self, prefix: str) -> bool:
+        """Return whether objects exist under a prefix, with a single request.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ...
+
+    def names_from(self, prefix: str, first: str) -> list[str]:
+        """Return the same keys as `names_below`, without keys that sort before `first`.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        ...
+
+
+class AgentProcess(Protocol):
+    """Operations that a process performs for another process. Each call raises StoreError if the store or the process
+    fails."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """Return the contents of existing objects, which are read in parallel. Raises NotFound."""
+        ...
+
+    def create_many(self, written: Sequence[tuple[str, bytes]]) -> None:
+        """Create objects in parallel; no other process may create the same objects."""
+        ...
+
+    def store_file(self, path: str) -> Mapping[str, object]:
+        """Store a file, and return its record (`flowc_runtime.store.values.files.FileRecord`)."""
+        ...
+
+    def note_status(self, flow: str, run: str, status: Mapping[str, object]) -> None:
+        """Write the entry of a run that has ended, if the store has an `ended_listing`."""
         ...
 
 

@@ -121,16 +121,15 @@ class RunStore:
         """Replace the run's status. The argument has no `version`, which this method adds. With a `disk`, wait until
         the status is on the disk."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
-        # if `objects` forwards its calls to an agent process, that process also writes the entry of an ended run
-        if (note := getattr(self.objects, "note_status", None)) is not None:
-            note(self.flow, self.id, status)
-        elif getattr(self.objects, "lists_ended", False):
+        if (agent := self.objects.agent_process) is not None:
+            agent.note_status(self.flow, self.id, status)
+        elif self.objects.ended_listing is not None:
             _note_status(self, status)
 
     def delete(self) -> None:
         """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
         objects = cast("Collectable", self.objects)
-        if getattr(objects, "lists_ended", False):
+        if objects.ended_listing is not None:
             _forget(self)
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
@@ -212,12 +211,14 @@ class RunStore:
 
     def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
         """Call `reuse` for several records, in parallel if the store is remote."""
-        many = getattr(self.objects, "create_many", None)
-        if many is None:
+        agent = self.objects.agent_process
+        if agent is None:
             for record in records:
                 self.reuse(record)
         else:
-            many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
+            agent.create_many(
+                [(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records]
+            )
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """Return the records of all completed tasks of a step, by path.
@@ -225,13 +226,13 @@ class RunStore:
         The result is None if the store cannot read several objects at once: then `task` reads each record equally fast.
         The records are JSON text for `parse_task`; `at_once` records are requested together.
         """
-        many = getattr(self.objects, "get_many", None)
-        if many is None:
+        agent = self.objects.agent_process
+        if agent is None:
             return None
         paths = [path for path, attempt, _ in self._names(step) if attempt is None]
         found: list[bytes] = []
         for at in range(0, len(paths), at_once):
-            found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
+            found += agent.get_many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
         return dict(zip(paths, found, strict=True))
 
     def parse_task(self, step: str, path: str, data: bytes) -> AttemptRecord:

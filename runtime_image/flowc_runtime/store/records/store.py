@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flowc_ir.late import LateModule
@@ -17,7 +17,6 @@ from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import tag_at
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.backends.remote.bucket import RemoteObjects
     from flowc_runtime.store.ended import ended_runs
 else:  # imported at first use: only a store in a bucket needs the module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
@@ -59,7 +58,7 @@ class Store:
         In a bucket, a listing returns the records of ended runs, too: these objects need no request to read them.
         """
         runs = self.run_ids(flow)
-        if getattr(self.objects, "lists_ended", False):
+        if self.objects.ended_listing is not None:
             found = ended_runs.listed(self.objects, flow, runs)
         else:
             found = [self.run(flow, run) for run in runs]
@@ -71,8 +70,8 @@ class Store:
 
     def has_runs(self, flow: str) -> bool:
         """Return whether the flow has run."""
-        if getattr(self.objects, "lists_ended", False):
-            return cast("RemoteObjects", self.objects).has_below(f"flows/{quote_name(flow)}/runs")
+        if (listing := self.objects.ended_listing) is not None:
+            return listing.has_below(f"flows/{quote_name(flow)}/runs")
         return bool(self.run_ids(flow))
 
     def tagged(self, flow: str, *, first: str = "") -> dict[str, set[str]]:
@@ -89,8 +88,8 @@ class Store:
         """
         prefix = f"flows/{quote_name(flow)}/tags"
         found: dict[str, set[str]] = {}
-        if first and getattr(self.objects, "lists_ended", False):
-            names = cast("RemoteObjects", self.objects).names_from(prefix, quote_name(first))
+        if first and (listing := self.objects.ended_listing) is not None:
+            names = listing.names_from(prefix, quote_name(first))
         else:
             names = self.objects.names_below(prefix)
         for key in names:

@@ -182,7 +182,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
             objects.delete_many([blob_key(digest) for digest in batch])
             blobs += len(batch)
             freed += sum(garbage.blobs[digest] for digest in batch)
-        if getattr(objects, "lists_ended", False):
+        if objects.ended_listing is not None:
             for flow in {flow for flow, _ in chosen.doomed}:
                 lease.renew()
                 ended_runs.clean(objects, flow, store.run_ids(flow))

@@ -117,7 +117,7 @@ class _Check:
         self._complete = Completeness(store)
         # (flow, run) -> whether the run exists; emptied before each check for missing objects
         self._runs_there: dict[tuple[str, str], bool] = {}
-        self._ended = ended_check.EndedCheck(store) if getattr(store.objects, "lists_ended", False) else None
+        self._ended = ended_check.EndedCheck(store) if store.objects.ended_listing is not None else None
         # runs of `spin`: such a run has one task, whose parents are in another run
         self._spun: set[tuple[str, str]] = set()
 
@@ -349,7 +349,7 @@ def repair(store: Store, report: FsckReport) -> None:
             fault.removed = True
     stale = [name for fault in report.faults if fault.kind == STALE_COPY for name in fault.touched]
     # the entry of a run whose record was moved is written anew: listings would still show the old record
-    if getattr(objects, "lists_ended", False):
+    if objects.ended_listing is not None:
         moved = [place_of(fault.key) for fault in report.faults if fault.moved]
         stale += [place.pathspec for place in moved if place.kind in ("run", "status")]
     if stale or report.unlisted:

@@ -16,7 +16,7 @@ import codecs
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from flowc_ir.late import LateModule
 from flowc_ir.late.digest import sha256
@@ -112,8 +112,8 @@ def store_file(objects: Objects, path: str) -> FileRecord:
         StoreError: the store cannot be written.
         OSError: the file cannot be read.
     """
-    if asked := getattr(objects, "store_file", None):  # the store is an agent process, which reads and stores the file
-        record: FileRecord = asked(lasting(path))
+    if (agent := objects.agent_process) is not None:
+        record = cast("FileRecord", agent.store_file(lasting(path)))
         return {**record, "file": path}
     with open(lasting(path), "rb") as file:
         content = FileParts(file.fileno(), path)

@@ -161,7 +161,7 @@ class RunRow(_Row, total=False):
 def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str], set[str]] | None:
     """Return the user tags of runs, by flow and id. Return None for a store in a directory, in which reading each run's
     tags is fast."""
-    if not getattr(store.objects, "lists_ended", False):
+    if store.objects.ended_listing is None:
         return None
     oldest: dict[str, str] = {}
     for run in runs:

@@ -54,7 +54,7 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
             raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, without --json")
         code_diff.show_difference(store, run, other)
         return
-    view = RunView.of(with_pack(run) if getattr(store.objects, "lists_ended", False) else run)
+    view = RunView.of(with_pack(run) if store.objects.ended_listing is not None else run)
     if step is None:
         shown = _run(view.begun())
     elif path is None:

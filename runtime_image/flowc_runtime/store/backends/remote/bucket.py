@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from obstore import ListResult, ObjectMeta
     from obstore.store import ObjectStore
 
+    from flowc_runtime.store.backends.objects import AgentProcess, EndedListing
     from flowc_runtime.store.backends.remote import blob_cache, downloads
 
     T = TypeVar("T")
@@ -54,15 +55,19 @@ _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class RemoteObjects:
-    """A store in a bucket, below a prefix. `lists_ended` is true, since each run that ends writes an entry into the
-    store (`store.ended`)."""
+    """A store in a bucket, below a prefix."""
 
-    lists_ended = True
+    agent_process: AgentProcess | None = None
 
     def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
         self.asker = asker or Asker(self.url)
         self._chunks = Chunks(self.put)
+
+    @property
+    def ended_listing(self) -> EndedListing | None:
+        """This store: each run that ends writes an entry into it (`flowc_runtime.store.ended`)."""
+        return self
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes. Raises NotFound, StoreError."""
