@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import os
 import pickle
 import resource
 import struct
@@ -11,7 +13,8 @@ import threading
 import tracemalloc
 import types
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,15 +23,20 @@ from hypothesis import strategies as st
 
 from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
-from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.local import OVERLAP, LocalObjects
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, small_ref, store_value
+from flowc_runtime.store.values.codecs import (
+    BUFFERS,
+    INLINE_LIMIT,
+    LARGE_PICKLE,
+    Encoded,
+    load_value,
+    small_ref,
+    store_value,
+)
 from flowc_runtime.store.values.descriptions import short_repr, type_name
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class SmallText(str):
@@ -113,6 +121,49 @@ def test_a_mapped_array_costs_nothing_until_it_is_touched(local: LocalObjects) -
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert array.nbytes == 64 << 20
     assert faults < 1000  # the array has 16,384 pages
+
+
+@pytest.mark.parametrize("size", [LARGE_PICKLE - 20, LARGE_PICKLE, OVERLAP - 9, OVERLAP - 8, OVERLAP + 1])
+def test_large_bytes_come_back(local: LocalObjects, size: int) -> None:
+    value = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    ref = store_value(local, value)
+    assert load_value(local, ref) == load_value(local, ref) == value
+    assert load_value(MemoryObjects(local), ref) == value
+
+
+@pytest.mark.parametrize("at", [0, 5, 100, -1])
+def test_damaged_large_bytes_are_not_returned(local: LocalObjects, at: int) -> None:
+    ref = store_value(local, b"x" * OVERLAP)
+    path = Path(local.root, blob_key(ref["digest"]))
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+    with pytest.raises(Damaged, match="is damaged"):
+        load_value(local, ref)
+    assert Path(local.root, "damaged", blob_key(ref["digest"])).exists()
+
+
+def test_other_pickles_are_not_read_as_bytes() -> None:
+    texts = [pickle.dumps(value, 5) for value in ("x" * 300_000, bytearray(300_000), [b"x" * 300_000], b"")]
+    texts += [pickle.dumps(b"x" * 300_000, protocol) for protocol in (3, 4)]
+    texts += [pickle.dumps(b"x" * 300_000, 5)[:-1] + b"x", pickle.dumps(b"x" * 300_000, 5) + b"."]
+    assert [codecs._plain_bytes(io.BytesIO(text), len(text)) for text in texts] == [None] * len(texts)
+    huge = b"\x80\x05\x8e" + (5 << 32).to_bytes(8, "little")
+    assert codecs._plain_bytes(io.BytesIO(huge), (5 << 32) + len(huge) + 2) is None
+    long = b"\x80\x05\x8e" + (3).to_bytes(8, "little") + b"abc\x94."
+    assert codecs._plain_bytes(io.BytesIO(long), len(long)) == b"abc"
+
+
+def test_a_blob_that_is_replaced_while_it_is_read_is_read_again(
+    local: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of the two opened files may be a damaged blob, and the second the blob that replaces it."""
+    ref = store_value(local, b"x" * OVERLAP)
+    answers = [False, True]
+    monkeypatch.setattr(os.path, "sameopenfile", lambda *files: answers.pop(0))
+    assert load_value(local, ref) == b"x" * OVERLAP
+    assert answers == []
 
 
 def test_a_large_pickle_is_read_without_a_second_copy_in_memory(local: LocalObjects) -> None:

@@ -30,12 +30,16 @@ from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing, Listed, Objects
     from flowc_runtime.store.ended import ended_runs
     from flowc_runtime.store.values.files import FileRecord
+
+    T = TypeVar("T")
+
 else:  # imported at first use: only the end of a run needs this module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
 
@@ -131,6 +135,10 @@ class Agent:
 
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         return io.BytesIO(self.read_blob(digest, size))
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        with self.open_blob(digest, size) as file:
+            return read(file)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
         """Return the contents of existing objects, which are read in parallel.

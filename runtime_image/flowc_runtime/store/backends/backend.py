@@ -16,10 +16,12 @@ from flowc_runtime.store.backends.chunks import Chunks
 from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TypeVar
 
     from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing
+
+    T = TypeVar("T")
 
 # seconds between attempts to create an object while the store reports both that the object exists and that it does not
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -148,6 +150,12 @@ class StoreBackend(ABC):
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
         """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
         return io.BytesIO(self.read_blob(digest, size))
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read` for the checked bytes of a blob; see `Objects.read_with`. Raises Damaged,
+        NotFound, StoreError."""
+        with self.open_blob(digest, size) as file:
+            return read(file)
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""

@@ -18,9 +18,11 @@ from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeVar
 
     from flowc_runtime.store.backends.objects import Objects
+
+    T = TypeVar("T")
 
 BELOW = "below.url"
 SPIN_NAME = ".flowc_spin"
@@ -86,6 +88,13 @@ class LayeredObjects(LocalObjects):
             return self._own.open_blob(digest, size)
         except NotFound:
             return self._below.open_blob(digest, size)
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read` for a blob of this directory or the store below, like `Objects.read_with`."""
+        try:
+            return self._own.read_with(digest, size, read)
+        except NotFound:
+            return self._below.read_with(digest, size, read)
 
     def appended(self, key: str, start: int = 0) -> bytes:
         """Return the appended data from byte `start`."""

@@ -21,10 +21,13 @@ from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, size_o
 if TYPE_CHECKING:
     import shutil
     import threading
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO, TypeVar
 
     from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing
+
+    T = TypeVar("T")
+
 else:  # imported at first use, because the import costs start-up time
     shutil, threading = LateModule("shutil"), LateModule("threading")
 
@@ -79,6 +82,40 @@ class LocalObjects:
                 file_size = os.fstat(file.fileno()).st_size
                 file.seek(0)
                 return file, found, file_size
+
+        return checked(self, key, digest, size, fetch)
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read` for a blob, whose digest is computed at the same time; see `Objects.read_with`.
+        Raises Damaged, NotFound."""
+        if size < OVERLAP:
+            with self.open_blob(digest, size) as file:
+                return read(file)
+        key = blob_key(digest)
+
+        def fetch() -> tuple[T, str, int]:
+            found: list[str] = []
+            failed: list[BaseException] = []
+
+            def compute() -> None:
+                try:
+                    found.append(marks.digest_of(hashed.fileno(), digest))
+                except BaseException as error:  # raised again in the calling thread
+                    failed.append(error)
+
+            with self._reading(key), open(self._path(key), "rb") as file, open(self._path(key), "rb") as hashed:
+                # Hashing and copying release the interpreter's lock, so together they take as long as hashing.
+                hashing = threading.Thread(target=compute)
+                hashing.start()
+                try:
+                    result = read(file)
+                finally:
+                    hashing.join()
+                if failed:
+                    raise failed[0]
+                status = os.fstat(hashed.fileno())
+                same = os.path.sameopenfile(file.fileno(), hashed.fileno())  # else a damaged blob was just replaced
+                return result, found[0] if same else "", status.st_size
 
         return checked(self, key, digest, size, fetch)
 

@@ -10,10 +10,12 @@ from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends.objects import PIECE, blob_key, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TypeVar
 
     from flowc_runtime.store.backends.objects import AgentProcess, Buffer, EndedListing, Objects
+
+    T = TypeVar("T")
 
 
 class MemoryObjects:
@@ -90,6 +92,11 @@ class MemoryObjects:
         if blob_key(digest) in self._objects or self._below is None:
             return io.BytesIO(self.get(blob_key(digest)))
         return self._below.open_blob(digest, size)
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read` for the checked bytes of a blob; see `Objects.read_with`."""
+        with self.open_blob(digest, size) as file:
+            return read(file)
 
     def exists(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists and, if a size in bytes is given, has this size."""

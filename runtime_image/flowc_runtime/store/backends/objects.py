@@ -11,8 +11,10 @@ from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.file_parts import FileParts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO, TypeVar
+
+    T = TypeVar("T")
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 20  # the number of bytes that are read at once from an object
@@ -116,6 +118,15 @@ class Objects(Protocol):
 
         If the store is a directory, the bytes are read from the object's file, so that a program that decodes them does
         not hold all of them in memory.
+        """
+        ...
+
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read`, which gets a blob as a file; the arguments and errors are those of `open_blob`.
+
+        If the store is a directory, the blob's digest may be computed while `read` runs. `read` must therefore accept
+        any bytes: it must only copy them, and must not unpickle them. Its result is returned only if the digest is
+        right.
         """
         ...
 

@@ -15,6 +15,7 @@ import struct
 import sys
 from binascii import b2a_base64
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowc_ir.late import LateModule
@@ -56,6 +57,8 @@ BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
 # the values of `codec` in references; a name never changes its meaning
 CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)
+_FIRST = b"\x80\x05"  # The first operation of a pickle: its protocol.
+_LAST = b"\x94."  # The last operations of a pickle of a single object: memoize the object, return the object.
 _SIZED = frozenset({str, bytes})
 INLINE_LIMIT = 512  # Bytes: a smaller artifact is part of the record.
 LARGE_PICKLE = 1 << 18  # Bytes: a larger pickle is read from a file that is hashed once per machine.
@@ -260,8 +263,30 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
         return Decoded(_value(_inline(ref["data"], ref), ref, find), memoryview(b""), [])
     if ref["size"] < LARGE_PICKLE:
         return Decoded(_value(objects.read_blob(ref["digest"], ref["size"]), ref, find), memoryview(b""), [])
+    if ref["type"] == "bytes" and ref["codec"] == PLAIN:
+        plain = objects.read_with(ref["digest"], ref["size"], partial(_plain_bytes, size=ref["size"]))
+        if plain is not None:
+            return Decoded(plain, memoryview(b""), [])
     with objects.open_blob(ref["digest"], ref["size"]) as file:
         return Decoded(_value(file, ref, find), memoryview(b""), [])
+
+
+def _plain_bytes(file: BinaryIO, size: int) -> bytes | None:
+    """Return the object from the pickle of a bytes object, without unpickling; None for any other pickle.
+
+    Such a pickle consists of the protocol (2 bytes), an operation with the length of the object, the object, and two
+    operations. Unpickling would need checked bytes, but this function accepts any bytes.
+    """
+    for operation, length in ((b"B", 4), (b"\x8e", 8)):  # the length of the object is a little-endian number
+        count = size - len(_FIRST) - len(operation) - length - len(_LAST)
+        if count >= 1 << (8 * length):
+            continue
+        head = _FIRST + operation + count.to_bytes(length, "little")
+        file.seek(0)
+        if file.read(len(head)) == head:
+            content = file.read(count)
+            return content if file.read() == _LAST else None
+    return None
 
 
 def _value(source: bytes | BinaryIO, ref: ArtifactRef, find: Finder | None) -> UserValue:

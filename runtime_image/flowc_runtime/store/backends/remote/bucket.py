@@ -158,6 +158,12 @@ class RemoteObjects:
         """Open the checked bytes of a blob; see `Objects.open_blob`. Raises Damaged, NotFound, StoreError."""
         return self._open(digest, size, "")
 
+    def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
+        """Return the result of `read` for the checked bytes of a blob; see `Objects.read_with`. Raises Damaged,
+        NotFound, StoreError."""
+        with self.open_blob(digest, size) as file:
+            return read(file)
+
     @cached_property
     def _cache(self) -> blob_cache.BlobCache | None:
         return blob_cache.BlobCache.of_user()
