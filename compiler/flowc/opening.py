@@ -136,7 +136,7 @@ def parse(text: str) -> CodeWords:
 def names_code(text: str) -> bool:
     """Return whether FLOW names code on this machine, rather than a deployed flow or a flow with runs.
 
-    File names, paths, arguments with a colon and dotted names of existing modules name code.
+    FLOW names code if it is a file name, a path, a text with a colon, or the dotted name of an existing module.
     """
     if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True

@@ -284,8 +284,11 @@ class Shell:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
-    """A reducer of a foreach. The function `function` gets the list of the values that the items of the foreach return
-    as `name`, and its result becomes the value of `name`."""
+    """A reducer of a foreach, which computes a single value of an artifact from the artifact's values in all items.
+
+    The artifact is called `name`. `function` gets the list of the values from the items, and the result of `function`
+    is the artifact's value after the foreach.
+    """
 
     name: Annotated[ArtifactName, NotEmpty()]
     function: Function

@@ -111,7 +111,8 @@ def _help(command: click.Command) -> str:
 
 
 def _params(command: click.Command, context: click.Context, *, own: bool) -> list[click.Parameter]:
-    """Return the click parameters of a command: as a command of a flow's own file (`own`), or of `flowc`."""
+    """Return the click parameters of a command. If `own` is true, the command is one of `python flow.py …`, otherwise
+    of `flowc`."""
     return command.known_params(own=own) if isinstance(command, RunCommand) else command.get_params(context)
 
 

@@ -42,11 +42,11 @@ class Map(Step):
 
     Args:
         branch: the pipeline that runs for each item.
-        iterate_on: the name of the list: a parameter, or a return of an earlier step.
+        iterate_on: the name of the list, which is a parameter, or a value that an earlier step returned.
         iterate_as: the name by which steps in the branch read the item.
         reducer: a function that is applied to the list: a callable, a lambda as text, the dotted path of a function, or
-            a mapping with one of these for each return. A function that takes `*values` gets the values as separate
-            arguments.
+            a mapping from the names of returned values to such functions. A function that takes `*values` gets the
+            values as separate arguments.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
@@ -97,7 +97,7 @@ class Conditional(Step):
     """A step that runs one of several pipelines (branches), which a value chooses.
 
     Args:
-        parameter: the name of the value: a parameter, or a return of an earlier step.
+        parameter: the name of the value, which is a parameter, or a value that an earlier step returned.
         branches: for each value, the pipeline that it chooses. A string such as "3" or "True" also chooses the branch
             for the number 3 or the truth value True.
         default: the pipeline for all other values; if there is none, another value is an error.

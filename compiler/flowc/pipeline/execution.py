@@ -97,7 +97,8 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
 
 
 def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteOptions:
-    """Return the options of a run with the executor that the configuration chooses.
+    """Read the name of the executor from the configuration. Return the run's options with `local` and `mock` set
+    according to this name.
 
     Args:
         options: the arguments of the call.

@@ -1,4 +1,4 @@
-"""The returns of a task: the names and the kinds of the values that its function returns."""
+"""The names and the kinds of the values that a task returns."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ if TYPE_CHECKING:
 
 
 class TaskReturn(NamedTuple):
-    """The name and the kind of one return of a task. The functions `json`, `pickled` and `metric` make instances."""
+    """The name and the kind of one value that a task returns. The functions `json`, `pickled` and `metric` make
+    instances."""
 
     name: str
     kind: ReturnKind
 
 
 def json(name: str) -> TaskReturn:
-    """Declare a return of the kind `json`: its value consists of JSON's types; models and dataclasses become dicts. A
-    plain string in `returns` also declares a return of this kind."""
+    """Declare a returned value of the kind `json`, which consists of JSON's types; models and dataclasses become dicts.
+    A plain string in `returns` also declares a value of this kind."""
     return TaskReturn(name, "json")
 
 
 def pickled(name: str) -> TaskReturn:
-    """Declare a return of the kind `pickled`: its value may be any object that pickle can store, such as a data
+    """Declare a returned value of the kind `pickled`, which may be any object that pickle can store, such as a data
     frame."""
     return TaskReturn(name, "pickled")
 
 
 def metric(name: str) -> TaskReturn:
-    """Declare a return of the kind `metric`: its value is a number, which is also recorded as a metric of the task."""
+    """Declare a returned value of the kind `metric`: a number, which is also recorded as a metric of the task."""
     return TaskReturn(name, "metric")
 
 

@@ -282,8 +282,8 @@ def _override_of(given: object, what: str) -> str:
 
 
 class PythonTask(UserTask):
-    """A step that calls a Python function. Each argument of the function gets the parameter or return that has the
-    argument's name.
+    """A step that calls a Python function. For each argument, the function gets the value with the argument's name: a
+    parameter of the pipeline, or a value that an earlier step returned.
 
     Args:
         function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. If `name` is
@@ -395,12 +395,14 @@ class Stub(Step):
 
 
 class Success(Fields):
-    """Marks the successful end of a pipeline; accepted as the last step, but not needed."""
+    """The successful end of a pipeline, written as the last item of its steps. A pipeline without this item also ends
+    successfully."""
 
     name: str = "success"
 
 
 class Fail(Fields):
-    """Marks that the pipeline fails at its end; accepted as the last step."""
+    """The failure of a pipeline at its end, written as the last item of its steps: the steps before this item run, and
+    then the pipeline fails."""
 
     name: str = "fail"

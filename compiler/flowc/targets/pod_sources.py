@@ -21,15 +21,15 @@ _ENVIRONMENT: Final = "environment"
 def source_of(flow: str, step: str, field: str, part: object) -> str:
     """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
 
-    The IR does not say from which source a value was taken, so the tables are searched for it in the order of their
+    The IR does not contain the source of a value, so the tables are searched for the value in the order of their
     precedence.
 
     Args:
         flow: the name of the flow.
         step: the name of the step.
         field: a field of `Kubernetes`, or `environment`.
-        part: the value of the field, or a part of it: an item of a list, or a key or a value of pairs. If the field is
-            a `SecurityContext`, the part may also be the name of an attribute of it.
+        part: the field's value or a part of this value. A part of a list is an item. A part of a list of pairs is a
+            pair, a key or a value. A part of a `SecurityContext` is the name of an attribute.
     """
     file = current_file()
     if file is not None and file.pods is not None:

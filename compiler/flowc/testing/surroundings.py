@@ -68,8 +68,8 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Set the position of the task: the item of each foreach around the task. In each loop around the task, the
-        task belongs to iteration 0.
+        """Set the position of the task: the item of each foreach around the task. If the task is in loops of the flow,
+        it is in iteration 0 of each loop.
 
         Args:
             item: the item of the innermost foreach.

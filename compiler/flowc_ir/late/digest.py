@@ -1,7 +1,7 @@
 """Digests of small data without `hashlib`: the import of `hashlib` loads OpenSSL, and this takes 2 ms.
 
-For small data, modules that are built into Python compute the digests. For large data, OpenSSL is five times as fast,
-so `hashlib` is imported.
+The digests of small data are computed by modules that are built into Python. For the digests of large data, `hashlib`
+is imported, because OpenSSL is five times as fast as these modules.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 else:
     hashlib = LateModule("hashlib")
 
-LITTLE: Final = 1 << 19  # bytes; for larger data, OpenSSL is faster, including the time of its import
-# Bytes; for smaller data, such as a record, OpenSSL is not used even if it is imported: in a forked process, the first
-# use would read 200 pages of OpenSSL's code.
+LITTLE: Final = 1 << 19  # A number of bytes: for larger data, OpenSSL is faster, even including the time of its import.
+# A number of bytes: for data of at most this size, such as a record, OpenSSL is not used even if it is imported. In a
+# forked process, the first use of OpenSSL would read 200 pages of its code.
 TINY: Final = 1 << 13
 _MODULE: Final = "_sha256" if sys.version_info < (3, 12) else "_sha2"  # the built-in module with `sha256`
 

@@ -61,7 +61,8 @@ class Totals:
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- the numbers of a step count the step's own task and the tasks after it, up to the join of its split
+    # -- `_needs` and `_open` have one number for each step: it counts tasks, or foreaches and switches, from this step
+    # to the join of the split around the step
 
     def _need(self, step: str) -> int:
         need = self._needs[step]
@@ -78,8 +79,8 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Compute a step's smallest number of tasks from the numbers of its successors; return whether the number has
-        decreased."""
+        """Compute the smallest number of tasks from a step on, from the same numbers of the next steps. Return
+        whether the number has decreased."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:
@@ -101,14 +102,14 @@ class Totals:
         return True
 
     def _count_open(self, step: str) -> bool:
-        """Compute a step's number of open decisions from the numbers of its successors; return whether the number has
-        changed."""
+        """Count the foreaches and switches from a step on that may still increase the number of tasks. Return whether
+        the count has changed."""
         count, self._open[step] = self._open[step], self._find_open(step)
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count the open decisions after a step. Decisions after a switch are counted only when the target of the
-        switch is known."""
+        """Compute the same count as `_count_open` from the counts of the next steps. Foreaches and switches after a
+        switch are counted only when the target of this switch is known."""
         following = self._graph.nodes[step].next
         match following:
             case End():

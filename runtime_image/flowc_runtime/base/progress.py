@@ -1,5 +1,5 @@
-"""Report the progress of an operation that may take long to the process's listener. Only commands on a terminal set a
-listener, which shows the progress."""
+"""Report the progress of a long operation to a listener, which shows the progress. Only commands on a terminal set a
+listener."""
 
 from __future__ import annotations
 

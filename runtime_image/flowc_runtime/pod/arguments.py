@@ -179,7 +179,7 @@ def read(
     Args:
         text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
         parameters: the flow's parameters.
-        names: the names of the parameters set at submission; None means all.
+        names: the names of the parameters that were set at submission. None means that all parameters were set.
         before: the values of the resumed run, if there is one. A parameter that is not in `names` gets its value from
             `before`, since its argument is only a default.
 

@@ -40,7 +40,7 @@ class _Measurement(Protocol):
 
 _inherited: list[object] = []  # Objects of the forking process, kept so that their finalizers are not called.
 _settled: list[weakref.ref[writers.OpenFile]] = []  # Files of the forking process that were flushed.
-_coverage: _Measurement | None = None  # The coverage measurement that runs in the forking process.
+_coverage: _Measurement | None = None  # The measurement of code coverage that `_save_coverage` saves.
 _ended = False
 
 

@@ -1,4 +1,5 @@
-"""Extensions' decorators in the older form: the lookup of classes by name, and a flow's initialised decorators."""
+"""Extensions' decorators that are classes with hooks: the lookup of classes by name, and a flow's initialised
+decorators."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ _begun: dict[type, Sequence[Any]] = {}
 
 
 def legacy(name: str, kind: str) -> type[Any] | None:
-    """Return the class of an extension's decorator in the older form.
+    """Return the class of an extension's decorator, if it derives from `StepDecorator` or `FlowDecorator`.
 
     Args:
         name: the name of the decorator.
         kind: `step` or `flow`.
 
     Returns:
-        None if no extension has such a decorator, or if the decorator is not of the older form.
+        None if no extension has a decorator of this name and kind, or if its class has another base class.
 
     Raises:
         ExtensionError: the class cannot be loaded.

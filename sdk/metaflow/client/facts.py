@@ -62,8 +62,8 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
     last.
 
     Args:
-        task: the client's task. If its `_attempt` is not None, only the facts about this attempt are returned.
-        reader: the task's run.
+        task: the client's task. If `task._attempt` is not None, only the facts about this attempt are returned.
+        reader: the reader of the task's run.
 
     Raises:
         RecordError: the record of an attempt cannot be read.

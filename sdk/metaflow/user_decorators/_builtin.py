@@ -101,7 +101,8 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
 
 
 def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
-    """Return whether an extension's decorator is of the older form; print a warning if it cannot be loaded."""
+    """Return whether an extension's decorator derives from `StepDecorator` or `FlowDecorator`. If the decorator cannot
+    be loaded, print a warning."""
     from metaflow._extensions.discover import ExtensionError
 
     try:

@@ -40,8 +40,8 @@ def find_user_decorator(name: str) -> UserDecoratorMeta | None:
     """Return the user-written class of a step decorator or step mutator, or None if the name is unknown.
 
     Args:
-        name: the full name of a class or the last parts of it, if the class is already defined; or `module.name`, and
-            the module is imported.
+        name: the full name of a class, such as `package.module.Class`, or the end of this name, such as `Class`. If no
+            such class is defined yet, the part of `name` before the last dot is imported as a module.
 
     Raises:
         DecoratorImportError: the module cannot be imported.

@@ -55,8 +55,8 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
         secrets: whether to include files that contain the word `secrets`; they may contain secret values.
 
     Returns:
-        Relative paths, each with the file's content, or None if git does not report the ignored files within two
-        seconds.
+        The relative path and the content of each file that the record may contain. The result is None if git does not
+        report the ignored files within two seconds.
     """
     try:
         package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)

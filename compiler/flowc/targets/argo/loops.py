@@ -30,8 +30,8 @@ def iterations(loop: SeriesLoop) -> int:
 
 
 def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
-    """Return the limit of iterations (the "budget") of each step that starts the next iteration of a loop. The step
-    fails if it would exceed its limit.
+    """Return the limit of iterations (the "budget") of each step that starts the next iteration of a loop. A step that
+    would start an iteration beyond its limit fails.
 
     A limit is a text such as `95:10,4`. For a step in two nested loops, this text means: the calls of templates can be
     nested 95 levels deeper, and each level has 10 iterations of the outer loop or 4 iterations of the inner loop.

@@ -31,8 +31,9 @@ LINE_GAP: Final = 18.0
 """The space between long lines, which pass at least one layer."""
 LAYER_GAP: Final = 48.0
 """The space between layers, where lines bend."""
-# Weights of places. A place with a large weight moves little: points of long lines move little, so these lines become
-# straight, and columns move most.
+# The weights of boxes, of points of long lines, and of points of vertical columns. If two objects in a layer overlap,
+# the layout moves the lighter one further. Points of long lines have the largest weight, so that these lines become
+# straight.
 _BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001
 
 

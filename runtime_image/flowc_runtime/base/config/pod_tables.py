@@ -224,7 +224,7 @@ class PodReader:
     """Reads the tables of one file, and collects all faults of the tables in `faults`.
 
     Args:
-        place: returns the file and line of a key, such as `flowc.toml:3`, given the key's path.
+        place: a function that takes the path of a key and returns the key's file and line, such as `flowc.toml:3`.
     """
 
     def __init__(self, place: Place) -> None:

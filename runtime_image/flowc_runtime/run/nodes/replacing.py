@@ -31,7 +31,7 @@ def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, obje
         new: the patch: a value, or a function, which is called like a step's function.
 
     Raises:
-        ReturnError: the values of the patch do not match the step's returns.
+        ReturnError: the values of the patch do not match the step's declared return values.
         BaseException: any exception of the function.
     """
     returns = returns_of(node.run)
@@ -51,11 +51,12 @@ def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, obje
 
 
 def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[object, ...]:
-    """Convert the value of a patch to the values of the step's returns, in their order.
+    """Convert the value of a patch to the values that the patched step returns, in the declared order.
 
     Args:
-        value: for a single return, its value; for several returns, a dict by name or a list in their order.
-        returns: the declared returns of the step.
+        value: if the step declares one return value, this value; if it declares several, a dict by name, or a list in
+            the declared order.
+        returns: the declared return values of the step.
         step: the name of the step, for messages.
 
     Raises:

@@ -23,12 +23,12 @@ class ReturnError(TypeError):
 
 
 def named_values(result: object, returns: Sequence[Return], what: str) -> Iterator[tuple[str, object]]:
-    """Assign the values in a function's result to the declared returns; yield the name and the value of each return.
+    """Yield the name of each declared return value of a function, together with the value from the function's result.
 
     Args:
-        result: the function's result: for a single return, the value or a tuple with this value; for several returns, a
-            tuple or a list.
-        returns: the declared returns, with their names and kinds.
+        result: the function's result: if one return value is declared, the value or a tuple with this value; if several
+            are declared, a tuple or a list.
+        returns: the names and kinds of the declared return values.
         what: a description of the function for messages.
 
     Raises:
@@ -49,11 +49,11 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
 
 
 def as_returned(value: object, named: Return, what: str) -> object:
-    """Convert the value of one return to JSON's types for the store, unless the kind of the return is `pickled`.
+    """Convert one returned value to JSON's types for the store, unless its declared kind is `pickled`.
 
     Args:
         value: the value.
-        named: the declared return, with its name and kind.
+        named: the declared name and kind of the value.
         what: a description of the function or command for messages.
 
     Raises:

@@ -1,5 +1,5 @@
-"""A directory layered on another store, which is only read. `spin` keeps its tasks in such a directory, and reads the
-original runs from the store below.
+"""A store in a directory, layered on a lower store that is only read. `spin` keeps its tasks in such a directory, and
+reads the original runs from the lower store.
 
 The directory contains a file with the address of the lower store. An object that is missing in the directory is looked
 up in the lower store. Listings only show the objects of the directory, not the runs of the lower store. `spin` also

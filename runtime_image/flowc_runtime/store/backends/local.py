@@ -32,8 +32,8 @@ else:  # imported at first use, because the import costs start-up time
     shutil, threading = LateModule("shutil"), LateModule("threading")
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # Errors of a missing object.
-_RECORD_SIZE = 1 << 16  # The bytes that the first read requests: enough for most records.
-OVERLAP = 1 << 22  # Bytes: a larger blob is hashed by a second thread while it is written.
+_RECORD_SIZE = 1 << 16  # The number of bytes that the first read requests: enough for most records.
+OVERLAP = 1 << 22  # A blob of at least this size, in bytes, is hashed by a second thread while it is written.
 
 
 class LocalObjects:
@@ -426,7 +426,8 @@ class LocalObjects:
 
 
 def _why(error: OSError) -> str:
-    """Return why a write failed. If a name is too long for the file system, the text contains the name."""
+    """Return the reason for a failed write, as a text. If the name of a file is too long for the file system, this text
+    contains the beginning and the length of the name."""
     why = error.strerror or str(error)
     if error.filename2 is not None and error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
         return f"{why}: its file system has no hard links, which the store needs to create each object once"

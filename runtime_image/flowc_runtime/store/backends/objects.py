@@ -35,7 +35,7 @@ class Objects(Protocol):
 
     @property
     def ended_listing(self) -> EndedListing | None:
-        """This store, if each ended run leaves an entry in one of its listings (`flowc_runtime.store.ended`); else
+        """This store itself, if each run that ends writes an entry into it (`flowc_runtime.store.ended`). Otherwise
         None."""
         ...
 

@@ -91,8 +91,8 @@ def parse(data: bytes) -> dict[str, bytes]:
 
 @final
 class PackedObjects(RemoteObjects):
-    """A bucket that reads the tasks of one run from the run's pack and from one listing of the tasks' keys. Without a
-    pack, everything is read from the bucket.
+    """A bucket that reads the tasks of one run from the run's pack and from one listing of the tasks' keys. If the run
+    has no pack, all objects are read from the bucket.
 
     Several threads may use this object at the same time.
     """

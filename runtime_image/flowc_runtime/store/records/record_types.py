@@ -191,8 +191,9 @@ class _Count(TypedDict):
 class Fanout(_Count, total=False):
     """The items of a foreach: the name of the artifact (`over`), the number of items, and the items.
 
-    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. The record of
-    a gang only contains `count`. `unbounded`: the foreach is unbounded.
+    Large lists of items are split into chunks, which are listed in `chunks`, so that a task reads only the chunk that
+    contains its item. The number `chunk` is the number of items in each chunk; the last chunk may have fewer. The
+    record of a gang only contains `count`. If `unbounded` is true, the foreach is unbounded.
     """
 
     over: str

@@ -2,8 +2,8 @@
 other card is rendered in a separate process.
 
 The code of a custom card can fail, hang or end its process, but must not affect the step. The separate process of a
-card is forked before the step's code runs. Later, the task may have threads and connections to a bucket, and then it
-must not fork. The child process waits until it receives the components, as JSON through a socket.
+card is forked before the step's code runs. Afterwards, a fork would not be safe, because the task may have threads and
+connections to a bucket. The child process waits until it receives the components, as JSON through a socket.
 """
 
 from __future__ import annotations

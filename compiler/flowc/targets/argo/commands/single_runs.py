@@ -61,7 +61,7 @@ def submit_workflow(cluster: Cluster, checked: Checked, code: Object, workflow: 
 
 
 def arguments(checked: Checked, values: Mapping[str, object], kept: Set[str], store: str) -> dict[str, str]:
-    """Return the values of Argo's arguments, as strings, by the argument's name.
+    """Return a dict from the names of the Workflow's arguments to their values, as strings.
 
     Args:
         checked: the flow.

@@ -66,7 +66,7 @@ class RemoteObjects:
 
     @property
     def ended_listing(self) -> EndedListing | None:
-        """This store: each run that ends writes an entry into it (`flowc_runtime.store.ended`)."""
+        """The store with the entries of ended runs (`flowc_runtime.store.ended`): this store itself."""
         return self
 
     def get(self, key: str) -> bytes:
