@@ -26,7 +26,7 @@ from flowc_runtime.base.errors import FormatError, NotFound, RecordError
 from flowc_runtime.process import outside_modules
 from flowc_runtime.run import first_cache
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.records.needed_blobs import refs
+from flowc_runtime.store.records.needed_blobs import blob_of, refs
 from flowc_runtime.store.records.record_types import ReadsRecord
 from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.stored import parse
@@ -155,7 +155,7 @@ class Situation:
             if not outside_modules.unchanged(entry["modules"]):
                 continue
             # Refreshing the blobs protects them from a garbage collection that may be running.
-            sizes = {ref["digest"]: ref["size"] for _, ref in refs(entry)}
+            sizes = dict(filter(None, (blob_of(ref) for _, ref in refs(entry))))
             refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
             if all(refreshed) and self._objects.refresh(key):
                 self._objects.refresh(f"{prefix}/reads/{_digest(reads)}")
@@ -189,7 +189,7 @@ class Situation:
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = outside_modules.imported(self._job.program.directory)
         blobs = sorted({
-            *(ref["digest"] for _, ref in refs(left) if "data" not in ref),
+            *(blob[0] for _, ref in refs(left) if (blob := blob_of(ref)) is not None),
             *([record["series"]["digest"]] if "series" in record else []),
         })  # fmt: skip
         left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": blobs}

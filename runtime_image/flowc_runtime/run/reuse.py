@@ -18,7 +18,7 @@ from flowc_runtime.run.task.attempts import Result
 from flowc_runtime.store.backends.blobs import DIRECTORY
 from flowc_runtime.store.backends.marks import verify_always
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.records.needed_blobs import file_blobs, refs
+from flowc_runtime.store.records.needed_blobs import blob_of, file_blobs, refs
 from flowc_runtime.store.upkeep.power_loss import described, lost_artifact
 from flowc_runtime.store.values.files import FileRecord
 
@@ -219,7 +219,7 @@ class Reuse:
         """Return messages about damaged results of a task. With `verify` = `always`, all results are read."""
         if not self._lost and self._read is None:
             return []
-        blobs = [(described(name), ref["digest"], ref["size"]) for name, ref in refs(record) if "data" not in ref]
+        blobs = [(described(name), *blob) for name, ref in refs(record) if (blob := blob_of(ref)) is not None]
         blobs += [(what, file["digest"], file["size"]) for what, file in file_blobs(record)]
         names = [what for what, digest, size in blobs if self._is_damaged(digest, size)]
         return [f"its {what} was found damaged" for what in dict.fromkeys(names)]

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
     from flowc_runtime.store.values import codecs
+    from flowc_runtime.store.values.batches import Batches
     from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
     from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
 else:  # imported at first use, because the import costs start-up time and only tasks need it
     codecs = LateModule("flowc_runtime.store.values.codecs")
+    Batches = LateFunction("flowc_runtime.store.values.batches:Batches")
     Left = LateFunction("flowc_runtime.store.values.unchanged:Left")
     Mappings = LateFunction("flowc_runtime.store.values.unchanged:Mappings")
     ValueOrigin = LateFunction("flowc_runtime.store.values.unchanged:ValueOrigin")
@@ -162,7 +164,7 @@ class TaskState:
         """
         refs = dict(self.inherited)
         origins = self._values_read()
-        mappings = Mappings()
+        mappings, batches = Mappings(), Batches()
         undecided: list[tuple[str, object, ValueOrigin, Encoded]] = []
         # a copy, because a thread of the step may still assign attributes
         for name, value in list(flow.__dict__.items()):
@@ -178,7 +180,7 @@ class TaskState:
                     assert origin is not None
                     self._keep(refs, name, origin)
                 elif left.certain:
-                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, left.encoded)
+                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, left.encoded, batches)
                 else:
                     assert origin is not None
                     undecided.append((name, value, origin, left.encoded))
@@ -189,7 +191,8 @@ class TaskState:
             if origin.reads_as(encoded):
                 self._keep(refs, name, origin)
             else:
-                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
+                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded, batches)
+        batches.store(self.objects)
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:

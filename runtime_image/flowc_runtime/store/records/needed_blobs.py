@@ -76,8 +76,8 @@ def _of_run(place: KeyPlace, record: RunRecord, found: References) -> None:
 def _of_attempt(place: KeyPlace, record: AttemptRecord, found: References) -> None:
     for name, ref in refs(record):
         who = f"{place.pathspec}/{name}" if name else place.pathspec
-        if "data" not in ref:
-            found.blobs.append((ref["digest"], who))
+        if (blob := blob_of(ref)) is not None:
+            found.blobs.append((blob[0], who))
         elif not _is_whole(ref):
             found.faults.append((who, f"the bytes of '{name or 'its items'}' inside it do not match their digest"))
     found.blobs.extend((file["digest"], place.pathspec) for _, file in file_blobs(record))
@@ -103,6 +103,13 @@ def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
         yield "", fanout["items"]
     for chunk in fanout.get("chunks", ()):
         yield "", chunk
+
+
+def blob_of(ref: ArtifactRef) -> tuple[str, int] | None:
+    """Return the digest and the size of the blob that contains an artifact, or None if the record contains it."""
+    if "data" in ref:
+        return None
+    return (ref["batch"]["digest"], ref["batch"]["size"]) if "batch" in ref else (ref["digest"], ref["size"])
 
 
 def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:

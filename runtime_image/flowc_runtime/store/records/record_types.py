@@ -14,7 +14,7 @@ from flowc_runtime.process.process import Process
 
 RunState: TypeAlias = Literal["running", "succeeded", "failed", "interrupted", "killed"]
 Outcome: TypeAlias = Literal["ok", "caught", "failed"]
-Codec: TypeAlias = Literal["pickle5", "pickle5+buffers", "plugin"]
+Codec: TypeAlias = Literal["pickle5", "pickle5+batch", "pickle5+buffers", "plugin"]
 
 
 class ExternalRecord(TypedDict):
@@ -37,6 +37,14 @@ class PicklerRecord(_Pickler, total=False):
     distribution: str
 
 
+class BatchRecord(TypedDict):
+    """The batch that contains an artifact (`flowc_runtime.store.values.batches`), and the offset of the artifact."""
+
+    digest: str
+    size: int
+    offset: int
+
+
 class _Artifact(TypedDict):
     digest: str
     size: int
@@ -47,12 +55,14 @@ class _Artifact(TypedDict):
 
 class ArtifactRef(_Artifact, total=False):
     """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
+    `batch` is the blob that contains the artifact together with other artifacts.
 
     `external` is the external file, if the artifact is an external file. `pickler` is the pickler that wrote the bytes,
     if it was not pickle. A reference has no version, because it is part of a record or a cache entry.
     """
 
     data: str
+    batch: BatchRecord
     external: ExternalRecord
     pickler: PicklerRecord
 

@@ -75,6 +75,7 @@ _REF = ObjectOf(
     {"digest": DIGEST, "size": _COUNT, "type": _TEXT, "codec": _TEXT, "repr": _TEXT},
     {
         "data": _TEXT,
+        "batch": ObjectOf({"digest": DIGEST, "size": _COUNT, "offset": _COUNT}),
         "external": ObjectOf({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT}),
         "pickler": ObjectOf({"name": _TEXT}, {"distribution": _TEXT}),
     },

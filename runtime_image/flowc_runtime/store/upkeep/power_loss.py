@@ -9,7 +9,7 @@ the objects.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.objects import blob_key
@@ -47,8 +47,9 @@ def is_lost(objects: Objects, ref: ArtifactRef | FileRecord | TaskFileRecord | P
     """
     if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always complete
         return False
-    key = blob_key(ref["digest"])
+    blob = cast("ArtifactRef", ref).get("batch", ref)
+    key = blob_key(blob["digest"])
     try:
-        return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
+        return bool(os.stat(f"{objects.root}/{key}").st_size != blob["size"])
     except FileNotFoundError:
         return not objects.exists(key)  # in a layered store, the object may be in the lower store

@@ -24,6 +24,8 @@ from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
+from flowc_runtime.store.values.batches import CODEC as BATCH
+from flowc_runtime.store.values.batches import LARGEST, read_batched
 from flowc_runtime.store.values.descriptions import EXTERNAL, IMMUTABLE, short_repr, type_name
 from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Codec, PicklerRecord
     from flowc_runtime.store.values import picklers
+    from flowc_runtime.store.values.batches import Batches
     from flowc_runtime.store.values.picklers import Dumper
 
     Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
@@ -56,7 +59,7 @@ PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
 # the values of `codec` in references; a name never changes its meaning
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN, BATCH)
 _FIRST = b"\x80\x05"  # The first operation of a pickle: its protocol.
 _LAST = b"\x94."  # The last operations of a pickle of a single object: memoize the object, return the object.
 _SIZED = frozenset({str, bytes})
@@ -196,13 +199,16 @@ def small_ref(value: UserValue) -> ArtifactRef | None:
     }
 
 
-def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = None) -> ArtifactRef:
+def store_value(
+    objects: Objects, value: UserValue, encoded: Encoded | None = None, batches: Batches | None = None
+) -> ArtifactRef:
     """Store a value and return its reference; equal bytes are stored once.
 
     Args:
         objects: the store.
         value: the value.
         encoded: the encoding of the value, if it exists already.
+        batches: collects small artifacts. Then `Batches.store` completes their references and stores them.
 
     Raises:
         ArtifactError: the value cannot be pickled.
@@ -223,6 +229,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
     if ref["size"] <= INLINE_LIMIT:
         ref["digest"] = encoded.digest
         ref["data"] = base64.b64encode(encoded.stream).decode("ascii")
+    elif batches is not None and encoded.codec == PLAIN and ref["size"] <= LARGEST:
+        batches.add(ref, encoded.stream)
     else:
         ref["digest"] = objects.create_blob(encoded.parts)
     return ref
@@ -261,6 +269,8 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
             return Decoded(unpickle(stream, views, find), stream, views)
     if "data" in ref:
         return Decoded(_value(_inline(ref["data"], ref), ref, find), memoryview(b""), [])
+    if ref["codec"] == BATCH:
+        return Decoded(_value(read_batched(objects, ref), ref, find), memoryview(b""), [])
     if ref["size"] < LARGE_PICKLE:
         return Decoded(_value(objects.read_blob(ref["digest"], ref["size"]), ref, find), memoryview(b""), [])
     if ref["type"] == "bytes" and ref["codec"] == PLAIN:
