@@ -63,6 +63,15 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
         text = f"{_ms(now)} CPU a card, {_ms(before)}"
         yield _ratio(f"a card / commit {bench.baseline[:7]}", 0.3, now, before, text)
 
+        now, before = (list(column) for column in _rounds(
+            bench.times,
+            *(lambda program=program: _whole(bench.directory, "small.py", python=program)
+              for program in (sys.executable, python)),
+        ))  # fmt: skip
+        walls = statistics.median(each.wall / other.wall for each, other in zip(now, before, strict=True))
+        text = f"10,000 texts of 1.2 kB stored and read; wall {walls:.2f} ×, CPU {_ms(now)}, {_ms(before)}"
+        yield _ratio(f"many small artifacts / commit {bench.baseline[:7]}", 1 / 5, now, before, text)
+
     count = {width: _files(bench.directory, width) for width in (FEW, FEW + 20)}
     text = "the record, the record of the start, and no log without output"
     yield Figure("files a task", (count[FEW + 20] - count[FEW]) / 20, FILES_A_TASK, "", ratio=text)

@@ -379,7 +379,7 @@ def test_an_artifact(kept: Kept) -> None:
     assert "Traceback" not in done.err
     assert (
         "an artifact of type list was written by a newer flowc (codec 'pickle9'; this flowc reads 'pickle5', "
-        "'pickle5+buffers', 'plugin'): upgrade flowc, `pip install -U flowc`"
+        "'pickle5+buffers', 'plugin', 'pickle5+batch'): upgrade flowc, `pip install -U flowc`"
     ) in done.out + done.err
 
 
