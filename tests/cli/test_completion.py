@@ -10,10 +10,13 @@ import struct
 import subprocess
 import sys
 import termios
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from flowc.cli import flowc_group
 from tools import apt
 
 if TYPE_CHECKING:
@@ -332,3 +335,15 @@ def test_the_script_of_a_shell_that_is_not_known(typed: Project) -> None:
     done = typed.flowc("completion", "tcsh")
     assert done.code == 2
     assert "'bash', 'zsh', 'fish'" in done.err
+
+
+def test_completion_leaves_the_commands_unchanged() -> None:
+    """The commands are shared by all callers in a process, such as tests."""
+    group = flowc_group()
+    with group.make_context("flowc", ["run"], resilient_parsing=True) as context:
+        prepared = group.get_command(context, "run")
+        command = import_module("flowc.cli.commands.flows.run").run_command
+    assert prepared is not None
+    assert len(prepared.params) > 20
+    assert [param.name for param in command.params] == ["words"]
+    assert command.params[0].type is click.UNPROCESSED

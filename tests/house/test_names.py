@@ -60,7 +60,6 @@ def test_a_shared_name_is_found() -> None:
 TYPED = ("flowc/cli/", "flowc/targets/argo/commands/", "flowc/frontends/metaflow/decorators/")
 MODULES = {
     "__main__": "Python's name",
-    "constants": "texts in a flow's source; the values of its class's body",
     "deployment": "the deployment of any target; that of Argo",
     "errors": "the errors of each package",
     "ignored": "files that git ignores; directories excluded from git",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -290,6 +291,34 @@ def test_an_event_that_was_sent_in_part_is_left_out(tmp_path: Path) -> None:
         task.connect(receiver.address)
         task.sendall(b'{"type": "chunk"}\n{"type": "chu')
     assert received == [{"type": "chunk"}]
+
+
+def test_events_of_a_task_come_after_those_of_the_tasks_that_have_ended(tmp_path: Path) -> None:
+    received: list[dict[str, Any]] = []
+    sent = [{"task": task, "number": number} for task in range(200) for number in range(20)]
+    with EventReceiver(str(tmp_path), received.append) as receiver:
+        for start in range(0, len(sent), 20):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(receiver.address)
+                connection.sendall("".join(f"{json.dumps(event)}\n" for event in sent[start : start + 20]).encode())
+    assert received == sent
+
+
+def test_parallel_tasks_send_large_events(tmp_path: Path) -> None:
+    received: list[dict[str, Any]] = []
+
+    def send(task: int) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(receiver.address)
+            for number in range(3):
+                event = {"task": task, "number": number, "text": str(task) * 3_000_000}
+                connection.sendall(f"{json.dumps(event)}\n".encode())
+
+    with EventReceiver(str(tmp_path), received.append) as receiver, ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, range(4)))
+    assert all(event["text"] == str(event["task"]) * 3_000_000 for event in received)
+    for task in range(4):
+        assert [event["number"] for event in received if event["task"] == task] == [0, 1, 2]
 
 
 def test_the_type_of_the_last_event_is_a_text() -> None:

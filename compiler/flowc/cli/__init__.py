@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from typing_extensions import Unpack
 
-    from flowc.cli.commands.completion import prepare
+    from flowc.cli.commands.completion import prepared
     from flowc.cli.commands.shells import register
     from flowc_runtime.base.config import configuration
     from flowc_runtime.process.collecting import collect_rarely
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         invoke_without_command: bool
 
 else:  # imported at first use: `flowc --help` needs none of these functions
-    prepare = LateFunction("flowc.cli.commands.completion:prepare")  # only tab completion needs it
+    prepared = LateFunction("flowc.cli.commands.completion:prepared")  # only tab completion needs it
     register = LateFunction("flowc.cli.commands.shells:register")
     collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
     configuration = LateModule("flowc_runtime.base.config.configuration")
@@ -141,7 +141,7 @@ class LazyGroup(click.Group):
         else:
             command = default_command(cmd_name)
         if ctx.resilient_parsing:  # a shell asks for completions, so no command will run
-            prepare(command)
+            return prepared(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

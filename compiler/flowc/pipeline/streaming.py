@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from flowc.pipeline.results import ExecuteOptions, Execution
     from flowc_ir import Flow
 
+# The largest number of reads (of 64 KiB) from a connection before other connections are served. A socket holds fewer
+# bytes.
+_READS = 16
 Event = dict[str, Any]
 Receive = Callable[[Event | None], None]  # another thread calls this function with each event, and with None at the end
 
@@ -229,9 +233,11 @@ atexit.register(_end_all)
 
 @final
 class EventReceiver:
-    """A socket to which tasks connect, and one thread for each connection, which receives the task's events.
+    """A socket to which tasks connect, and a thread that receives the events of all tasks.
 
-    The end of the `with` block waits until all connections are closed, because all events have been received then.
+    Events of one task are received in order. Events of a task are received after the events of all tasks that had ended
+    before the task started. The end of the `with` block waits until all connections are closed, because all events have
+    been received then.
     """
 
     def __init__(self, directory: str, receive: Callable[[Event], object]) -> None:
@@ -239,11 +245,11 @@ class EventReceiver:
         self.address = f"{directory}/events"
         self._last = f"{directory}/last"  # the address from which `__exit__` connects
         self._receive = receive
-        self._readers: list[threading.Thread] = []
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self.address)
         self._socket.listen(1000)
-        self._thread = threading.Thread(target=self._accept, name="flowc-accept", daemon=True)
+        self._waiting: dict[socket.socket, bytearray] = {}  # connection -> the beginning of a line
+        self._thread = threading.Thread(target=self._serve, name="flowc-events", daemon=True)
 
     def __enter__(self) -> EventReceiver:
         self._thread.start()
@@ -257,21 +263,49 @@ class EventReceiver:
             last.connect(self.address)
         self._thread.join()
         self._socket.close()
-        for reader in self._readers:
-            reader.join()
 
-    def _accept(self) -> None:
-        while True:
-            connection, address = self._socket.accept()
-            if address == self._last:
-                connection.close()
-                return
-            reader = threading.Thread(target=self._read, args=(connection,), name="flowc-events-of-a-task", daemon=True)
-            reader.start()
-            self._readers.append(reader)
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = {key.fileobj for key, _ in selector.select()}
+                self._read_ready(selector)
+                if self._socket in ready:  # the events of tasks that had ended before this connection are received
+                    self._accept(selector)
 
-    def _read(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as lines:
-            for line in lines:
-                if line.endswith(b"\n"):  # an incomplete line is from a task that was killed while it sent the event
-                    self._receive(json.loads(line))
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        connection, address = self._socket.accept()
+        if address == self._last:
+            connection.close()
+            selector.unregister(self._socket)
+        else:
+            self._waiting[connection] = bytearray()
+            selector.register(connection, selectors.EVENT_READ)
+
+    def _read_ready(self, selector: selectors.BaseSelector) -> None:
+        """Receive all events that have arrived on any connection."""
+        for connection, waiting in [*self._waiting.items()]:
+            for _ in range(_READS):
+                if (data := _received(connection)) is None:
+                    break
+                if not data:  # an incomplete line is from a task that was killed while it sent the event
+                    selector.unregister(connection)
+                    connection.close()
+                    del self._waiting[connection]
+                    break
+                waiting += data
+                if b"\n" in data:
+                    *lines, rest = waiting.split(b"\n")
+                    waiting[:] = rest
+                    for line in lines:
+                        self._receive(json.loads(line))
+
+
+def _received(connection: socket.socket) -> bytes | None:
+    """Return the bytes that have arrived, at most 64 KiB; no bytes at the end, and None if none have arrived."""
+    try:
+        return connection.recv(1 << 16, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:  # the task has died
+        return b""

@@ -127,7 +127,6 @@ class Ambient:
             commands repeat; None without this option.
         harmless_modules: the names of the user's modules whose import was found to have no effect besides definitions,
             so that they have no open files and no objects with finalizers.
-        batch: the batch of artifacts that was read last: the store's address and the batch's digest, and its bytes.
     """
 
     task: TaskContext | None = None
@@ -149,7 +148,6 @@ class Ambient:
     store_url: str | None = None
     configuration_file: str | None = None
     harmless_modules: frozenset[str] = frozenset()
-    batch: tuple[tuple[str, str], memoryview] | None = field(default=None, repr=False)
 
 
 _ambient = Ambient()

@@ -7,6 +7,7 @@ be read, there are no candidates.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, final
 
@@ -70,37 +71,48 @@ class _Completed(_ParamType):
         return [CompletionItem(name) for name in matching(lambda: self._found(ctx, incomplete), incomplete)]
 
 
-def prepare(command: click.Command) -> None:
-    """Replace the types of a command's parameters by types that list candidates for completion; also in its
-    subcommands."""
-    for below in getattr(command, "commands", {}).values():
-        prepare(below)
+def prepared(command: click.Command) -> click.Command:
+    """Return a copy of a command, and of its subcommands, whose parameters have types that list candidates for
+    completion."""
+    command = copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: prepared(below) for name, below in command.commands.items()}
+    params = [*command.params]
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
     if known is not None:  # commands such as `run`, which parse their own arguments, have this method
-        listed = {name for param in command.params for name in param.opts}  # an earlier `prepare` may have added some
-        command.params += [
-            param for param in known() if isinstance(param, click.Option) and listed.isdisjoint(param.opts)
-        ]
-    for param in command.params:
-        if isinstance(param.type, click.Choice):
-            continue
-        what = next((key for key in (param.metavar, param.name) if key in IN_STORE), None)
-        if param.metavar == "[KEY]":
-            param.type = _Completed("setting", lambda _ctx, _begun: BY_KEY)
-        elif param.name == "words":
-            param.type = _Completed("words", partial(_words, command.name))
-        elif param.name == "file":
-            param.type = _Completed("flow file", lambda _, begun: _files(begun))
-        elif param.name == "class_name":
-            param.type = _Completed("other", classes_of_file)
-        elif param.name == "other":
-            param.type = _Completed("other", _others_of_flow)
-        elif param.name == "origin_run_id":
-            param.type = _Completed("other", runs_of_flow)
-        elif what is not None and (what != "FLOW" or param.name == "flow"):
-            param.type = _Completed(what, _stored(IN_STORE[what]))
-        elif param.name == "flow":
-            param.type = _Completed("FLOW", _stored(flows))
+        listed = {name for param in command.params for name in param.opts}
+        params += [param for param in known() if isinstance(param, click.Option) and listed.isdisjoint(param.opts)]
+    command.params = [_with_candidates(param, command) for param in params]
+    return command
+
+
+def _with_candidates(param: click.Parameter, command: click.Command) -> click.Parameter:
+    """Return a copy of a parameter with a type that lists candidates, or the parameter itself if nothing lists
+    candidates for it."""
+    if isinstance(param.type, click.Choice):
+        return param
+    what = next((key for key in (param.metavar, param.name) if key in IN_STORE), None)
+    if param.metavar == "[KEY]":
+        kind = _Completed("setting", lambda _ctx, _begun: BY_KEY)
+    elif param.name == "words":
+        kind = _Completed("words", partial(_words, command.name))
+    elif param.name == "file":
+        kind = _Completed("flow file", lambda _, begun: _files(begun))
+    elif param.name == "class_name":
+        kind = _Completed("other", classes_of_file)
+    elif param.name == "other":
+        kind = _Completed("other", _others_of_flow)
+    elif param.name == "origin_run_id":
+        kind = _Completed("other", runs_of_flow)
+    elif what is not None and (what != "FLOW" or param.name == "flow"):
+        kind = _Completed(what, _stored(IN_STORE[what]))
+    elif param.name == "flow":
+        kind = _Completed("FLOW", _stored(flows))
+    else:
+        return param
+    param = copy(param)
+    param.type = kind
+    return param
 
 
 def _stored(found: Callable[[StoredNames, str], Iterable[str]]) -> Callable[[click.Context, str], Iterable[str]]:

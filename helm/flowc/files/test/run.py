@@ -1,9 +1,7 @@
-"""Create the Workflow of `helm test` in the cluster, wait for its end and print the result.
+"""Creates the Workflow that is beside this file, waits for its end and says how it went; a pod of `helm test` runs it.
 
-A pod runs this file; the Workflow is in `workflow.json` beside it.
-
-The pod owns the Workflow, so Kubernetes deletes the Workflow when the pod is deleted. This file uses only the standard
-library, because the image contains no Kubernetes client.
+The Workflow belongs to this pod, so that it goes when the pod goes. Only the standard library: the image has no
+Kubernetes client, and needs none.
 """
 
 from __future__ import annotations
@@ -26,11 +24,11 @@ POLL_SECONDS = 1.0
 
 
 class Refused(Exception):
-    """The API server refused a request, or did not respond."""
+    """The API server did not do what it was asked."""
 
 
 def main() -> int:
-    """Run the Workflow; return the exit code, which is 0 if the Workflow succeeds."""
+    """Exit code 0 if the Workflow succeeds."""
     namespace = (ACCOUNT / "namespace").read_text()
     manifest = json.loads(Path(__file__).with_name("workflow.json").read_text())
     owner = {"apiVersion": "v1", "kind": "Pod", "name": os.environ["POD_NAME"], "uid": os.environ["POD_UID"]}
@@ -43,7 +41,7 @@ def main() -> int:
 
 
 def run(api: Api, namespace: str, manifest: Any, timeout: float) -> int:
-    """Create the Workflow and wait for its end; print a line for each pod that ends. Return the exit code."""
+    """Create the Workflow and follow it, with a line for each pod that ends."""
     workflows = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows"
     name = api("POST", workflows, manifest)["metadata"]["name"]
     print(f"workflow {name} in namespace {namespace}", flush=True)
@@ -77,14 +75,14 @@ def tell_pods(nodes: dict[str, Any], told: set[str]) -> None:
 
 
 def waiting_for(phase: str | None) -> str:
-    """Return the reason why the Workflow may not make progress, for the error about a timeout."""
+    """What to look at when nothing moves."""
     if phase is None:
         return "Argo's controller has not taken it up; does it run, and does it watch this namespace?"
     return f"{phase}; `kubectl get pods` and `kubectl get events` may say what its pods wait for"
 
 
 def request(method: str, path: str, body: Any) -> Any:
-    """Send a request to the API server with this pod's service account, and return the JSON of the response."""
+    """The API server's answer to this pod's service account."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     asked = urllib.request.Request(
         f"https://{f'[{host}]' if ':' in host else host}:{port}{path}",

@@ -36,8 +36,8 @@ from flowc_runtime.run.task.calling import call_code
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import projects
 from flowc_runtime.store.values import classes, codecs
-from flowc_runtime.store.values.constants import store_constants
 from flowc_runtime.store.values.parameters import attribute_names
+from flowc_runtime.store.values.sources import store_constants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

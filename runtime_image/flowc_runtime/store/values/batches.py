@@ -7,13 +7,15 @@ artifact contains the batch and the offset of the artifact's bytes in the batch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, cast, final
 
 from flowc_ir.late.digest import sha256
-from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Codec
 
@@ -67,6 +69,11 @@ def _store_batch(objects: Objects, artifacts: list[tuple[bytes, list[ArtifactRef
         offset += len(data)
 
 
+@lru_cache(maxsize=1)
+def _mapped(objects: Hashable, digest: str, size: int) -> memoryview:
+    return cast("Objects", objects).map_blob(digest, size)
+
+
 def read_batched(objects: Objects, ref: ArtifactRef) -> bytes:
     """Return the bytes of an artifact that is part of a batch.
 
@@ -77,11 +84,8 @@ def read_batched(objects: Objects, ref: ArtifactRef) -> bytes:
         Damaged: the stored bytes of the batch do not match the batch's digest.
         NotFound: the batch is missing.
     """
-    batch, here = ref["batch"], ambient()
-    name = (objects.url, batch["digest"])
-    if here.batch is None or here.batch[0] != name:
-        here.batch = (name, objects.map_blob(batch["digest"], batch["size"]))
-    data = bytes(here.batch[1][batch["offset"] : batch["offset"] + ref["size"]])
+    batch = ref["batch"]
+    data = bytes(_mapped(cast("Hashable", objects), batch["digest"], batch["size"])[batch["offset"] :][: ref["size"]])
     if sha256([data]) != ref["digest"]:
         raise ArtifactError(
             f"the reference to an artifact of type {ref['type']} does not match its batch {batch['digest'][:12]}…"

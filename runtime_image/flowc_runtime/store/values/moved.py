@@ -28,6 +28,7 @@ _ROOMS: Final = {
 }
 _RENAMED: Final = {
     "completeness": "required_records",
+    "constants": "sources",
     "context": "ambient",
     "control": "control_tasks",
     "foreign": "outside_modules",

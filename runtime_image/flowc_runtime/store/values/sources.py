@@ -1,4 +1,7 @@
-"""Store and read the Python files of a run. `classes` uses these files for classes that cannot be imported later."""
+"""Store and read the parts of a flow's code that readers of a run need: the Python files, the constants of the class.
+
+`classes` uses the files for classes that cannot be imported later. The constants are values that the class body sets.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from typing import TYPE_CHECKING, cast
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
 from flowc_ir.late.digest import sha256
+from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.backends.objects import blob_key
+from flowc_runtime.store.values import codecs
 
 if TYPE_CHECKING:
     import tarfile
     from collections.abc import Iterable
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import PackageRecord, RunRecord
+    from flowc_runtime.store.records.record_types import ArtifactRef, PackageRecord, RunRecord
 else:
     tarfile = LateModule("tarfile")  # imported at first use: only runs with a stored code package need it
 
@@ -65,3 +70,14 @@ def text_of(content: bytes) -> str:
             return decode_source(content)
         except (SyntaxError, UnicodeDecodeError):
             return content.decode("utf-8", "replace")
+
+
+def store_constants(objects: Objects, constants: Iterable[tuple[str, object]]) -> dict[str, ArtifactRef]:
+    """Store constants; return their references by name. Constants that cannot be pickled are skipped."""
+    refs: dict[str, ArtifactRef] = {}
+    for name, value in constants:
+        try:
+            refs[name] = codecs.store_value(objects, value)
+        except ArtifactError:  # no error: steps take constants from the code, not from the store
+            continue
+    return refs
