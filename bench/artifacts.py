@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import Bench, Figure
-from bench.measure import MIB, ROOT, output
+from bench.measure import MIB, module_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,7 @@ def measure_artifacts(bench: Bench) -> Iterator[Figure]:
             continue
         place = bench.directory / "artifacts"
         place.mkdir()
-        command = [sys.executable, "-m", "bench.artifacts", kind, str(place)]
-        rounds = [json.loads(output(command, ROOT)) for _ in range(bench.times)]
+        rounds = [json.loads(module_output(bench.directory, "artifacts", kind, str(place))) for _ in range(bench.times)]
         shutil.rmtree(place)
 
         what = f"256 MiB of {kind}"

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bench.artifacts import SIZE, TYPES, ratio_of, value_of
-from bench.measure import ROOT, output
+from bench.measure import ROOT, module_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def measure_bucket(bench: Bench) -> Iterator[Figure]:
         environment = {**s3.environment, "XDG_CACHE_HOME": str(cache), "FLOWC_BLOB_CACHE": "yes"}
 
         def child(what: str, kind: str, ref: str = "{}") -> Any:
-            return json.loads(output([sys.executable, "-m", "bench.buckets", what, url, kind, ref], ROOT, environment))
+            return json.loads(module_output(place, "buckets", what, url, kind, ref, variables=environment))
 
         for kind in KINDS:
             if TYPES[kind] and find_spec(TYPES[kind]) is None:

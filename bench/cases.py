@@ -14,7 +14,7 @@ from bench.buckets import measure_bucket
 from bench.clients import make_runs, make_tasks
 from bench.compiling import measure_compiler
 from bench.figures import Bench, Figure, run_once
-from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
+from bench.measure import ARRAY_BYTES, FLOWS, MIB, Sample, module_output, run
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads
 from bench.soaking import measure_scale, measure_soak
@@ -92,8 +92,10 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
     make_tasks(store, "FanoutBench", "square")
 
     def read(what: str, name: str) -> Sample:
-        command = [sys.executable, "-m", "bench.clients", what, name]
-        told = [json.loads(output(command, ROOT, {"FLOWC_STORE": str(store)})) for _ in range(bench.times + 1)][1:]
+        around = {"FLOWC_STORE": str(store)}
+        told = [
+            json.loads(module_output(place, "clients", what, name, variables=around)) for _ in range(bench.times + 1)
+        ][1:]
         return Sample(tuple(one["seconds"] for one in told))
 
     start = bench.floors.python.median
@@ -133,7 +135,7 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
     around = {"FLOWC_STORE": str(place / ".flowc")}
     reading = [
         [
-            json.loads(output([sys.executable, "-m", "bench.checking", way], ROOT, around))["seconds"]
+            json.loads(module_output(place, "checking", way, variables=around))["seconds"]
             for way in ("checked", "unchecked")
         ]
         for _ in range(bench.times + 1)
@@ -154,8 +156,7 @@ def measure_durability(bench: Bench) -> Iterator[Figure]:
 
     place = bench.directory / "syncing"
     place.mkdir()
-    command = [sys.executable, "-m", "bench.syncing", str(place)]
-    waits = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]
+    waits = [json.loads(module_output(bench.directory, "syncing", str(place))) for _ in range(bench.times + 1)][1:]
     shutil.rmtree(place)
     once, each = (Sample(tuple(one[way] for one in waits)) for way in ("once", "each"))
     ratio = f"an fsync of each: {each.median * 1e3:.0f} ms, {each.median / once.median:.1f} ×"

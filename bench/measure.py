@@ -114,6 +114,13 @@ def output(command: Sequence[str], directory: Path, variables: Mapping[str, str]
     return subprocess.run(command, cwd=directory, env=around, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
+def module_output(directory: Path, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    """Return the stdout of a module of the bench. The directory is the working directory and the home directory of the
+    module's process, so that nothing is written into the repository."""
+    command = [sys.executable, "-m", f"bench.{module}", *arguments]
+    return output(command, directory, {**(variables or {}), "PYTHONPATH": str(ROOT)})
+
+
 def measure_floors(directory: Path, times: int) -> Floors:
     """Measure the three `Floors` of this machine; the files are written in a directory on the disk of the store."""
     bare = [sys.executable, "-I", "-S", "-c", ""]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.clients import make_runs, make_tasks
 from bench.figures import Bench, Figure
-from bench.measure import FLOWS, ROOT, output, run, use
+from bench.measure import FLOWS, module_output, run, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def measure_reads(bench: Bench) -> Iterator[Figure]:
     stores = {count: _store(place / str(count), count) for count in (FEW, MANY)}
 
     def client(what: str, store: Path) -> tuple[float, float]:
-        told = json.loads(output([sys.executable, "-m", "bench.reading", what], ROOT, {"FLOWC_STORE": str(store)}))
+        told = json.loads(module_output(place, "reading", what, variables={"FLOWC_STORE": str(store)}))
         return told["cpu"], told["peak"]
 
     def ratios(one: list[float], other: list[float]) -> list[float]:

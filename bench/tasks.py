@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.environments import make_checkout
 from bench.figures import Bench, Figure
-from bench.measure import FLOWS, ROOT, Use, new_directory, output, use
+from bench.measure import FLOWS, Use, module_output, new_directory, use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -122,8 +122,7 @@ def _task(directory: Path, flow: str, *options: str, python: str = sys.executabl
 def _floor(directory: Path, flow: str, *options: str) -> Use:
     """Return the wall time and the CPU time to fork a process that has run the flow, and to wait for the child."""
     place = new_directory(directory)
-    command = [sys.executable, "-m", "bench.forking", str(FORKS), str(FLOWS / flow), "run", *options]
-    told = output(command, place, {"PYTHONPATH": str(ROOT)})
+    told = module_output(place, "forking", str(FORKS), str(FLOWS / flow), "run", *options)
     return Use(**json.loads(told.splitlines()[-1]))
 
 
