@@ -94,28 +94,12 @@ class LocalObjects:
         key = blob_key(digest)
 
         def fetch() -> tuple[T, str, int]:
-            found: list[str] = []
-            failed: list[BaseException] = []
-
-            def compute() -> None:
-                try:
-                    found.append(marks.digest_of(hashed.fileno(), digest))
-                except BaseException as error:  # raised again in the calling thread
-                    failed.append(error)
-
             with self._reading(key), open(self._path(key), "rb") as file, open(self._path(key), "rb") as hashed:
-                # Hashing and copying release the interpreter's lock, so together they take as long as hashing.
-                hashing = threading.Thread(target=compute)
-                hashing.start()
-                try:
+                with _beside(lambda: marks.digest_of(hashed.fileno(), digest)) as found:
                     result = read(file)
-                finally:
-                    hashing.join()
-                if failed:
-                    raise failed[0]
                 status = os.fstat(hashed.fileno())
                 same = os.path.sameopenfile(file.fileno(), hashed.fileno())  # else a damaged blob was just replaced
-                return result, found[0] if same else "", status.st_size
+                return result, found() if same else "", status.st_size
 
         return checked(self, key, digest, size, fetch)
 
@@ -159,26 +143,16 @@ class LocalObjects:
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock, so together they take as long as the slower of the
-        # two.
-        digests: list[str] = []
-
-        def hash_parts() -> None:
-            with contextlib.suppress(StoreError):  # a part cannot be read: the call of `sha256` below raises the error
-                digests.append(sha256(parts))
-
-        hashing = threading.Thread(target=hash_parts)
-        hashing.start()
         with self._writing():
+            with _beside(lambda: sha256(parts)) as computed:
+                temporary = self._write(parts)
             try:
-                temporary = self._write(parts)
-            finally:
-                hashing.join()
-            if not digests:
+                digest = computed()
+            except StoreError:  # a part cannot be read: the call of `sha256` here raises the error
                 os.unlink(temporary)
-                digests.append(sha256(parts))
+                digest = sha256(parts)
                 temporary = self._write(parts)
-            return digests[0], self._link(temporary, blob_key(digests[0]))
+            return digest, self._link(temporary, blob_key(digest))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
         """Return whether the object exists, like `exists`, and renew an old object's time, so that garbage collection
@@ -457,3 +431,34 @@ def _read_file(path: str) -> bytes:
             return data + rest + file.read()
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _beside(compute: Callable[[], str]) -> Iterator[Callable[[], str]]:
+    """Compute a digest in a second thread during the `with` block, whose end waits for the thread.
+
+    Hashing, reading and writing release the interpreter's lock, so together they take as long as the slowest of them.
+
+    Yields:
+        A function that returns the digest, or raises the error of `compute`. Call it after the block.
+    """
+    found: list[str] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(compute())
+        except BaseException as error:
+            failed.append(error)
+
+    def result() -> str:
+        if failed:
+            raise failed[0]
+        return found[0]
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield result
+    finally:
+        thread.join()
