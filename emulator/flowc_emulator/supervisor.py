@@ -32,7 +32,7 @@ from flowc_runtime.store.records.record_types import StatusRecord
 from flowc_runtime.store.records.runs import end_run, end_run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import Plan
@@ -329,9 +329,9 @@ class Supervisor:
 
     # -- ending
 
-    def _end_others(self) -> None:
+    def _end_others(self, sessions: Container[int]) -> None:
         """End the processes that have left the sessions of their tasks. The guardian process calls this method."""
-        end_marked(self._plan.run.id)
+        end_marked(self._plan.run.id, sessions)
 
     def _record_killed(self) -> None:
         """Record that the supervisor was killed. The guardian process calls this method."""

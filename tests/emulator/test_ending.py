@@ -489,6 +489,7 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
 # -- programs that are left running ------------------------------------------------------------------------------------
 
 SERVER = "trap 'echo bye >> out; exit' TERM; echo up > up; while :; do sleep 0.05; done"
+SLOW_SERVER = "trap 'echo bye >> out; asked=1' TERM; echo up > up; until [ \"$asked\" ]; do sleep 0.05; done; sleep 1; echo ended >> out"
 START = """
 os.mkfifo("up")
 subprocess.Popen(["sh", "-c", {server!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, {options})
@@ -502,6 +503,53 @@ def test_a_program_that_is_left_running_gets_sigterm(place: Place, options: str)
     left = place(START.format(server=SERVER, options=options), PYTHONWARNINGS="default")
     assert left.done.code == 0, left.done.err
     assert place.out() == "bye\n"
+
+
+@pytest.mark.parametrize("options", ["", "start_new_session=True", "preexec_fn=os.setpgrp"])
+def test_a_program_that_needs_time_to_end_gets_one_sigterm(place: Place, options: str) -> None:
+    """Many servers skip the rest of their shutdown when a second SIGTERM arrives."""
+    left = place(START.format(server=SLOW_SERVER, options=options), PYTHONWARNINGS="default")
+    assert left.done.code == 0, left.done.err
+    assert place.out() == "bye\nended\n"
+
+
+@pytest.mark.parametrize("options", ["", "start_new_session=True", "preexec_fn=os.setpgrp"])
+def test_an_interrupt_sends_one_sigterm_to_a_program(project: Project, options: str) -> None:
+    code = START.format(server=SLOW_SERVER, options=options) + 'write("", "begun"); signal.pause()'
+    project.write("flow.py", FLOW.format(code=code.strip().replace("\n", "\n            "), decorators=""))
+    process = project.start("-m", "flowc", "run", "flow.py")
+    wait_until(lambda: (project.root / "begun").exists(), "the step did not begin")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert (project.root / "out").read_text() == "bye\nended\n"
+
+
+@pytest.mark.parametrize("options", ["", "start_new_session=True"])
+def test_a_program_of_an_exit_hook_gets_one_sigterm(project: Project, options: str) -> None:
+    server = START.format(server=SLOW_SERVER, options=options).strip().replace("write(up.read(), 'pid')", "up.read()")
+    project.write("flow.py", f"""
+        import os, subprocess
+        from metaflow import FlowSpec, exit_hook, step
+
+        def write(text, name):
+            pass
+
+        def serve():
+            {server.replace(chr(10), chr(10) + " " * 12)}
+
+        @exit_hook(on_success=[serve])
+        class Serves(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """)  # fmt: skip
+    done = project.flowc("run", "flow.py")
+    assert done.code == 0, done.err
+    assert (project.root / "out").read_text() == "bye\nended\n"
 
 
 @pytest.mark.parametrize("options", ["", "start_new_session=True"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -466,3 +467,33 @@ def test_a_declared_parameter_of_a_command_has_the_type_of_its_default() -> None
     assert [(each.name, each.type, each.default) for each in loaded.flow.parameters] == [
         ("x", "int", "3"), ("y", "str", '"a"'),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", ["serve", "serve & wait; wait"])
+def test_a_command_of_an_interrupted_run_can_clean_up(project: Project, program: str) -> None:
+    """SIGTERM is passed to the command once, and the run waits for the command's trap."""
+    wait = 'until [ "$asked" ]; do sleep 0.05; done; sleep 0.5; echo ended >> out'
+    command = f"serve() {{ trap 'echo bye >> out; asked=1' TERM; echo up > up; {wait}; }}; trap : TERM; {program}"
+    project.write("flow.yaml", f"""
+        dag:
+          start_at: serve
+          steps:
+            serve:
+              type: task
+              command_type: shell
+              command: {json.dumps(command)}
+              next: success
+            success:
+              type: success
+            fail:
+              type: fail
+        """)  # fmt: skip
+    process = project.start("-m", "flowc", "run", "flow.yaml")
+    wait_until(lambda: (project.root / "up").exists(), "the command did not start")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (project.root / "out").read_text() == "bye\nended\n"
+    record = project.latest().attempt("serve", "0", 1)
+    assert record is not None
+    assert record["exit"]["signal"] == "SIGTERM"

@@ -32,6 +32,7 @@ from flowc_runtime.run.task import breakpoints, failures
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from flowc_emulator.processes.guardian import EndOthers
     from flowc_emulator.processes.observer import Launcher, Observer
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.process.process import Child
@@ -120,7 +121,7 @@ class Engine(Generic[J]):
     """Runs jobs until they end. The engine is single-threaded, so it can fork at any time."""
 
     def __init__(
-        self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
+        self, observer: Observer[J], *, guard: tuple[EndOthers, Callable[[], None]], close: Iterable[int] = ()
     ) -> None:
         """`guard`: the functions that the `Guardian` calls; `close`: further descriptors that new processes close."""
         self._observer = observer
@@ -208,7 +209,9 @@ class Engine(Generic[J]):
         for running in self._running.values():  # jobs are still active only if the caller raised an exception
             kill_child(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
-        end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.wakeup)
+        own = _Own({self._guardian.pid, *keep, *self._children})
+        asked = self._watcher.asked_groups()
+        end_adopted(own, asked_groups=asked, grace=grace, hurry=self._watcher.wakeup)
 
     def close(self) -> None:
         """Release all resources, after the jobs have ended and their results are recorded."""
@@ -253,7 +256,7 @@ class Engine(Generic[J]):
         for pid, running in self._running.items():
             if running.job == job and running.ended_by is None and not running.reported:
                 running.ended_by = why
-                kill_child(pid, signal.SIGTERM)
+                self._watcher.ask(pid)
                 self._deadline(GRACE, pid, signal.SIGKILL)
 
     def poll(self, timeout: float | None = None) -> list[Finished[J]]:
@@ -292,7 +295,10 @@ class Engine(Generic[J]):
         self._hurried = again
         self._observer.interrupted(number, len(self), again=again)
         for pid in self._running:
-            kill_child(pid, signal.SIGKILL if again else signal.SIGTERM)
+            if again:
+                kill_child(pid, signal.SIGKILL)
+            else:
+                self._watcher.ask(pid)
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 from flowc_runtime.process.watch import kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
+    from typing import TypeAlias
+
+    EndOthers: TypeAlias = Callable[[Container[int]], None]  # ends the processes outside of the given sessions
 
 _DONE = b"done\n"
 
@@ -27,7 +30,7 @@ class Guardian:
 
     def __init__(
         self,
-        end_others: Callable[[], None],
+        end_others: EndOthers,
         record: Callable[[], None],
         close: Iterable[int],
         sessions: Iterable[int] = (),
@@ -35,8 +38,8 @@ class Guardian:
         """Fork the guardian.
 
         The guardian closes the descriptors in `close`; `sessions` are the existing sessions of tasks. If this process
-        is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
-        left these sessions, and then calls `record`. Raises OSError if the fork fails.
+        is killed, the guardian ends the registered sessions, calls `end_others` with the sessions, which ends the
+        processes that have left them, and then calls `record`. Raises OSError if the fork fails.
 
         Hazard: the guardian must close its copy of the pipe's writing end, because end of file on the pipe tells the
         guardian that this process has ended. The guardian never returns to the caller.
@@ -102,7 +105,7 @@ def register(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int, sessions: set[int]) -> NoReturn:
+def _guard(end_others: EndOthers, record: Callable[[], None], read: int, sessions: set[int]) -> NoReturn:
     # Hazard: these signals may be sent to the whole process group or terminal; the guardian has to outlive them.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -115,7 +118,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
         (sessions.add if line.startswith(b"+") else sessions.discard)(int(line[1:]))
     for session in sessions:
         kill_group(session, signal.SIGTERM)
-    end_others()
+    end_others(sessions)
     for session in sessions:
         kill_group(session, signal.SIGKILL)
     record()

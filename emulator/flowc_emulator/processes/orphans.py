@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.contract import RUN
-from flowc_runtime.process.leftovers import GRACE, wait_for_one
+from flowc_runtime.process.leftovers import GRACE, end_process, wait_for_one
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 
-def end_marked(run: str) -> None:
+def end_marked(run: str, asked_groups: Container[int] = ()) -> None:
     """End the processes that were executed with the run's id in their environment: SIGTERM, and SIGKILL after a grace
     period.
 
@@ -21,14 +24,14 @@ def end_marked(run: str) -> None:
 
     Args:
         run: the run's id, the value of the variable `FLOWC_RUN`.
+        asked_groups: the process groups that have already got SIGTERM; their processes get no second one.
     """
     deadline = time.monotonic() + GRACE
     asked: set[int] = set()
     while found := _marked(run):
         late = time.monotonic() >= deadline
         for pid in found if late else found - asked:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+            end_process(pid, asked_groups, late=late)
         if late:
             return
         asked |= found

@@ -111,7 +111,7 @@ class ContainerTask:
             # Metrics are sent after Argo's outputs are written, so that the outputs exist even if the pod is killed
             # now.
             self._track(attempt)
-            leftovers.end_adopted(hurry=watcher.wakeup)
+            leftovers.end_adopted(asked_groups=watcher.asked_groups(), hurry=watcher.wakeup)
         return code
 
     def _claim(self, began: float) -> int:
@@ -159,7 +159,7 @@ class ContainerTask:
                     case Reported():
                         continue  # the child still renders cards: wait until it ends
                     case _:
-                        kill_child(child.pid, signal.SIGTERM)
+                        watcher.ask(child.pid)
 
     def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
         """Write Argo's outputs, and the attempt's record if the child could not write it; return the exit code."""

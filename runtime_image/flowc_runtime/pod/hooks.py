@@ -82,7 +82,7 @@ def _run(
                     case Output(_, stream, data):
                         output(hook.function, stream, data)
                     case Ended():
-                        leftovers.end_adopted(others)
+                        leftovers.end_adopted(others, asked_groups=watcher.asked_groups())
                         return _problem(event)
 
 

@@ -33,11 +33,18 @@ def children() -> list[int]:
         return []
 
 
-def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
+def end_adopted(
+    keep: Container[int] = (),
+    *,
+    asked_groups: Container[int] = (),
+    grace: float = GRACE,
+    hurry: Wakeup | None = None,
+) -> None:
     """End and reap every child of this process, and the processes that these children leave behind.
 
     Args:
         keep: the children to leave running.
+        asked_groups: the process groups that have already got SIGTERM; their processes get no second one.
         grace: the seconds between SIGTERM and SIGKILL.
         hurry: records signals; if a signal that ends this program arrives, SIGKILL is sent early. None always waits.
     """
@@ -46,13 +53,21 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
     while found := _reap(pid for pid in children() if pid not in keep):
         late = time.monotonic() >= deadline
         for pid in found if late else set(found) - asked:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+            end_process(pid, asked_groups, late=late)
         asked.update(found)
         if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
             if late:
                 return  # the process cannot be killed: it belongs to another user, or waits for a lost disk
             deadline = time.monotonic()
+
+
+def end_process(pid: int, asked_groups: Container[int], *, late: bool) -> None:
+    """Send SIGTERM to a process, unless its process group has already got the signal; send SIGKILL if it is late."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if late:
+            os.kill(pid, signal.SIGKILL)
+        elif os.getpgid(pid) not in asked_groups:
+            os.kill(pid, signal.SIGTERM)
 
 
 def _reap(pids: Iterable[int]) -> list[int]:

@@ -19,7 +19,7 @@ from flowc_runtime.process import leftovers
 from flowc_runtime.process.process import COMPLETE, HAS_PIDFD, Child, peak_rss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from flowc_runtime.process.logs import Stream
 
@@ -109,6 +109,7 @@ class _Watched:
     own: bool  # whether this process is the parent and reaps the child
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
+    asked: bool = False  # whether `ask` has sent SIGTERM to the child's process group
 
 
 class Watcher:
@@ -230,6 +231,18 @@ class Watcher:
             self._unregister(self._waking)
             os.close(self._waking)
             self._waking = None
+
+    def ask(self, pid: int) -> None:
+        """Ask a child to end: send SIGTERM to its process group. When the child has ended, the other processes of the
+        group do not get a second SIGTERM."""
+        kill_child(pid, signal.SIGTERM)
+        if watched := self._children.get(pid):
+            watched.asked = True
+
+    def asked_groups(self) -> Container[int]:
+        """Return the process groups that children left running: their processes have got SIGTERM, and their grace
+        period is not over."""
+        return self._left.keys()
 
     def drain(self, pid: int) -> list[Event]:
         """Read a child's pending output without waiting; return it as events."""
@@ -360,8 +373,9 @@ class Watcher:
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
         # Processes that the task started are ended with the task, as a container's processes end with the container.
-        # flowc does not wait for their end.
-        if kill_group(watched.child.pid, signal.SIGTERM):
+        # flowc does not wait for their end. They get SIGTERM once, because many servers skip their shutdown at the
+        # second signal.
+        if kill_group(watched.child.pid, 0 if watched.asked else signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):
             while self._read(watched, descriptor, events):

@@ -40,8 +40,9 @@ class CommandEnd(NamedTuple):
 def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Masks) -> CommandEnd:
     """Run a program in the working directory, without stdin, and wait for its end.
 
-    The program gets a process group of its own. All processes of the group are ended when the program ends, when an
-    exception such as a timeout interrupts the wait, and when this process gets SIGTERM.
+    The program gets a process group of its own. All processes of the group are ended when the program ends, and when an
+    exception such as a timeout interrupts the wait. SIGTERM is passed to the group; when the program has ended, this
+    process ends by SIGTERM too.
 
     Args:
         words: the program and its arguments.
@@ -75,18 +76,21 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
         raise
     # Hazard: a signal that this thread blocks can arrive in another thread; its handler still runs in this thread, and
     # may raise. The exit of `with process` waits for the program, so `end_group` must run before it.
+    passed: list[int] = []
     try:
-        with _group_ends_by_sigterm(process):
+        with _sigterm_to_group(process, passed):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             assert process.stdout is not None
             assert process.stderr is not None
             out, err = _Copy(process.stdout, 1, masks), _Copy(process.stderr, 2, masks)
-            _forward((out, err), process)
+            _forward((out, err), process, passed)
             code = process.wait()
     finally:
         with process:  # closes the program's streams and reaps the process
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            end_group(process)
+            end_group(process, asked=bool(passed))
+            if passed:
+                os.kill(os.getpid(), signal.SIGTERM)
     return CommandEnd(code, err.last_lines())
 
 
@@ -122,11 +126,16 @@ class _Copy:
         return [line.decode("utf-8", "replace").rstrip()[:_LINE] for line in lines]
 
 
-def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
+def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes], passed: Sequence[int]) -> None:
     """Copy the streams until they end, or until a grace period after the program's end is over.
 
     Background processes of the program may keep the streams open. A process that ends within the grace period, such
     as a `tee` that empties its pipe, can finish; the other processes are killed.
+
+    Args:
+        copies: the streams.
+        process: the program.
+        passed: the signals that the program's process group has already got.
     """
     signals = [signal.SIGTERM, signal.SIGKILL]
     deadline: float | None = None
@@ -149,7 +158,8 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
             if waiting and deadline is not None and time.monotonic() >= deadline:
                 if not signals:
                     return  # a process outside of the group keeps the stream open
-                kill_group(process.pid, signals.pop(0))
+                if (number := signals.pop(0)) not in passed:
+                    kill_group(process.pid, number)
                 deadline = time.monotonic() + GRACE / 2
 
 
@@ -175,22 +185,21 @@ def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 
 
 @contextlib.contextmanager
-def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """While the `with` block runs, SIGTERM ends the program's process group and then this process.
+def _sigterm_to_group(process: subprocess.Popen[bytes], passed: list[int]) -> Iterator[None]:
+    """While the `with` block runs, pass SIGTERM to the program's process group, and add it to `passed`.
 
     The block has no effect if SIGTERM has a handler already, or outside of the main thread.
     """
 
-    def terminate(number: int, frame: FrameType | None) -> None:
-        kill_group(process.pid, signal.SIGTERM)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        kill_group(process.pid, number)
+        passed.append(number)
 
     if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
     try:
-        signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGTERM, pass_on)
     except ValueError:  # signal handlers can only be set in the main thread
         yield
         return
@@ -200,16 +209,17 @@ def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End all processes of a program's group: send SIGTERM, and after a grace period SIGKILL to the others."""
+def end_group(process: subprocess.Popen[bytes], *, asked: bool = False) -> None:
+    """End all processes of a program's group: send SIGTERM unless they were `asked` before, and after a grace period
+    SIGKILL to the others."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
-        asked = False
         while members := [*_members(process.pid), *([process.pid] if process.poll() is None else [])]:
             if not asked:
                 kill_group(process.pid, number)
                 asked = True
             if not wait_for_one(members, deadline):
+                asked = False
                 break
         else:
             return
