@@ -61,6 +61,7 @@ COMMANDS: Final = CommandTable(
         "compile": (".commands.flows.compile", "Compile a flow to the manifests of an orchestrator."),
     },
     after={
+        "ui": (".commands.store.ui", "Open the page that shows runs, in the browser."),
         "runs": (".commands.store.read", "List runs."),
         "tag": (".commands.store.tag", "Tag runs, and list their tags."),
         "show": (".commands.store.show", "Show the status and the details of a run, a step or a task."),

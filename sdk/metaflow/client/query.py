@@ -110,6 +110,21 @@ class Query:
                 return False
         return self._states is None or RunView(reader).own_status.readable().state in self._states
 
+    def fits(self, *, created: float, tags: Collection[str], parameters: Mapping[str, object]) -> bool:
+        """Return whether a run with these values matches all conditions except the status.
+
+        Args:
+            created: the start of the run, in seconds since the epoch.
+            tags: the system tags and the user tags of the run.
+            parameters: the values of the run's parameters, by name.
+        """
+        created = round(created, 6)
+        if (self._since is not None and created < self._since) or (self._until is not None and created >= self._until):
+            return False
+        if not self._all_of <= frozenset(tags) or (self._tags is not None and not self._tags(tags)):
+            return False
+        return self._fits(parameters)
+
     def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
             known = name if name in values else name.replace("_", "-")  # the option's name: `learning-rate`

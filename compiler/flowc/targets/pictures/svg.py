@@ -65,17 +65,17 @@ def svg_text(picture: FlowPicture) -> str:
     left = (width - layout.width) / 2
     about = f"{picture.doc} " if picture.doc else ""
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_number(width)}" height="{_number(height)}" '
-        f'viewBox="0 0 {_number(width)} {_number(height)}" role="graphics-document" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{number_text(width)}" height="{number_text(height)}" '
+        f'viewBox="0 0 {number_text(width)} {number_text(height)}" role="graphics-document" '
         'aria-labelledby="flow-title" aria-describedby="flow-description">',
-        f'<title id="flow-title">{_escaped(picture.name)}</title>',
-        f'<desc id="flow-description">{_escaped(about)}A flow with {_counted(len(picture.boxes), "step")}.</desc>',
+        f'<title id="flow-title">{escaped(picture.name)}</title>',
+        f'<desc id="flow-description">{escaped(about)}A flow with {_counted(len(picture.boxes), "step")}.</desc>',
         f"<style>{STYLE}</style>",
         '<defs><marker id="flow-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         'markerUnits="userSpaceOnUse" orient="auto"><path class="head" d="M0 0 8 4 0 8z"/></marker></defs>',
         '<rect class="page" width="100%" height="100%"/>',
         *_heading(heading, width / 2),
-        f'<g transform="translate({_number(left)} {_number(top)})">',
+        f'<g transform="translate({number_text(left)} {number_text(top)})">',
     ]
     for arrow, line in zip(picture.arrows, layout.lines, strict=True):
         lines.append(_arrow(arrow, line))
@@ -96,7 +96,7 @@ def _size(box: StepBox) -> tuple[float, float]:
 def _heading(texts: Sequence[str], middle: float) -> Iterator[str]:
     for at, text in enumerate(texts):
         kind, y = "heading" if at == 0 else "note", _MARGIN + 12 + at * (_LINE + 4)
-        yield f'<text class="{kind}" x="{_number(middle)}" y="{_number(y)}">{_escaped(text)}</text>'
+        yield f'<text class="{kind}" x="{number_text(middle)}" y="{number_text(y)}">{escaped(text)}</text>'
 
 
 def _box(box: StepBox, place: PlacedBox) -> Iterator[str]:
@@ -107,15 +107,15 @@ def _box(box: StepBox, place: PlacedBox) -> Iterator[str]:
     )
     title = ": ".join(filter(None, (box.name, box.doc)))
     marks = f" ({', '.join(box.marks)})" if box.marks else ""
-    yield f'<g class="{kinds}" role="graphics-symbol"><title>{_escaped(title)}{_escaped(marks)}</title>'
+    yield f'<g class="{kinds}" role="graphics-symbol"><title>{escaped(title)}{escaped(marks)}</title>'
     if box.many:
         yield _outline(box, place._replace(x=place.x + 5, y=place.y + 5), "behind")
     yield _outline(box, place, "box")
-    middle, y = _number(place.x + place.width / 2), place.y + _CORNER + 13
-    yield f'<text class="name" x="{middle}" y="{_number(y)}">{_escaped(box.name)}</text>'
+    middle, y = number_text(place.x + place.width / 2), place.y + _CORNER + 13
+    yield f'<text class="name" x="{middle}" y="{number_text(y)}">{escaped(box.name)}</text>'
     for kind, line in [("about", box.about)] * bool(box.about) + [("mark", mark) for mark in box.marks]:
         y += _LINE
-        yield f'<text class="{kind}" x="{middle}" y="{_number(y)}">{_escaped(line)}</text>'
+        yield f'<text class="{kind}" x="{middle}" y="{number_text(y)}">{escaped(line)}</text>'
     yield "</g>"
 
 
@@ -131,10 +131,10 @@ def _outline(box: StepBox, place: PlacedBox, kind: str) -> str:
     else:
         radius = place.height / 2 if box.shape == "end" and place.height < 60 else _CORNER
         return (
-            f'<rect class="{kind}" x="{_number(left)}" y="{_number(top)}" width="{_number(place.width)}" '
-            f'height="{_number(place.height)}" rx="{_number(radius)}"/>'
+            f'<rect class="{kind}" x="{number_text(left)}" y="{number_text(top)}" width="{number_text(place.width)}" '
+            f'height="{number_text(place.height)}" rx="{number_text(radius)}"/>'
         )
-    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in corners)
+    points = " ".join(f"{number_text(x)},{number_text(y)}" for x, y in corners)
     return f'<polygon class="{kind}" points="{points}"/>'
 
 
@@ -143,36 +143,37 @@ def _outline(box: StepBox, place: PlacedBox, kind: str) -> str:
 
 def _arrow(arrow: StepArrow, line: PlacedLine) -> str:
     head = "" if line.into is not None else ' marker-end="url(#flow-head)"'
-    title = _arrow_title(arrow.ends, arrow.label)
-    return f'<g class="arrow {arrow.kind}"><title>{_escaped(title)}</title><path d="{_path(line)}"{head}/></g>'
+    title = arrow_title(arrow.ends, arrow.label)
+    return f'<g class="arrow {arrow.kind}"><title>{escaped(title)}</title><path d="{line_path(line)}"{head}/></g>'
 
 
-def _arrow_title(ends: Ends, label: str) -> str:
+def arrow_title(ends: Ends, label: str) -> str:
+    """Return the title of an arrow, which browsers show and screen readers read."""
     return f"{' '.join(ends[0].split())} → {' '.join(ends[1].split())}{f': {label}' if label else ''}"
 
 
-def _path(line: PlacedLine) -> str:
+def line_path(line: PlacedLine) -> str:
     """Return the path of a line: curves for a line downwards, round corners for a line that leads back."""
     if line.back:
         return _rounded(line.points)
     first = line.points[0]
-    parts = [f"M{_number(first.x)} {_number(first.y)}"]
+    parts = [f"M{number_text(first.x)} {number_text(first.y)}"]
     for start, end in zip(line.points, line.points[1:], strict=False):
         if start.x == end.x:
-            parts.append(f"V{_number(end.y)}")
+            parts.append(f"V{number_text(end.y)}")
         else:
             middle = (start.y + end.y) / 2
             xs, ys = (start.x, end.x, end.x), (middle, middle, end.y)
-            parts.append("C" + " ".join(f"{_number(x)} {_number(y)}" for x, y in zip(xs, ys, strict=True)))
+            parts.append("C" + " ".join(f"{number_text(x)} {number_text(y)}" for x, y in zip(xs, ys, strict=True)))
     return "".join(parts)
 
 
 def _rounded(points: Sequence[Point]) -> str:
-    parts = [f"M{_number(points[0].x)} {_number(points[0].y)}"]
+    parts = [f"M{number_text(points[0].x)} {number_text(points[0].y)}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         near, far = _towards(corner, before), _towards(corner, after)
-        parts.append(f"L{near}Q{_number(corner.x)} {_number(corner.y)} {far}")
-    parts.append(f"L{_number(points[-1].x)} {_number(points[-1].y)}")
+        parts.append(f"L{near}Q{number_text(corner.x)} {number_text(corner.y)} {far}")
+    parts.append(f"L{number_text(points[-1].x)} {number_text(points[-1].y)}")
     return "".join(parts)
 
 
@@ -181,7 +182,7 @@ def _towards(corner: Point, other: Point) -> str:
     `other`, and not beyond the middle of this line."""
     length = abs(other.x - corner.x) + abs(other.y - corner.y)
     share = min(_CORNER / length, 0.5) if length else 0.0
-    return f"{_number(corner.x + (other.x - corner.x) * share)} {_number(corner.y + (other.y - corner.y) * share)}"
+    return f"{number_text(corner.x + (other.x - corner.x) * share)} {number_text(corner.y + (other.y - corner.y) * share)}"
 
 
 def _label(arrow: StepArrow, line: PlacedLine) -> str:
@@ -195,14 +196,16 @@ def _label(arrow: StepArrow, line: PlacedLine) -> str:
         )
         above, below = line.points[start - 1], line.points[start]
         x, y = above.x + (below.x - above.x) * 0.78, above.y + (below.y - above.y) * 0.66
-    return f'<text class="label" x="{_number(x)}" y="{_number(y)}">{_escaped(arrow.label)}</text>'
+    return f'<text class="label" x="{number_text(x)}" y="{number_text(y)}">{escaped(arrow.label)}</text>'
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Return a coordinate with at most one digit after the point."""
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text for the content of an element, or for an attribute in double quotes that needs no `"`."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

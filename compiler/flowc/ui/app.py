@@ -1,0 +1,155 @@
+"""Builds the application: the routes, the pages of errors, and the stream of changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Match, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from flowc.ui import live
+from flowc.ui.guard import Guard
+from flowc.ui.pages import cards, flows, logs, runs, tasks
+from flowc.ui.rendering import HERE, Renderer
+from flowc.ui.site import BadAddress, Page, PageNotFound
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.records.unreadable import reporting_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from starlette.types import ASGIApp
+
+    from flowc.ui.site import Site
+
+    PageFunction: TypeAlias = Callable[[Site, Request], Page]
+
+PAGES: Final = {
+    "/": runs.runs_page,
+    "/flow/{flow}": flows.flow_page,
+    "/run/{flow}/{run}": runs.run_page,
+    "/run/{flow}/{run}/{step}": tasks.step_page,
+    "/run/{flow}/{run}/{step}/{path}": tasks.task_page,
+}
+"""The pages, by the paths of their URLs."""
+FILES: Final = {
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log": logs.log_lines,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log.txt": logs.log_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/card/{name}": cards.card_file,
+    "/more": runs.more_rows,
+}
+"""Other responses, by the paths of their URLs."""
+
+
+def application(site: Site) -> ASGIApp:
+    """Return the application that serves a site."""
+    renderer = Renderer()
+    pages = [Route(path, _page(function, site, renderer)) for path, function in PAGES.items()]
+    files = [Route(path, _file(function, site, renderer)) for path, function in FILES.items()]
+    app = Starlette(
+        routes=[
+            *files,
+            Route("/live", _live(site, renderer)),
+            Route("/healthz", lambda request: PlainTextResponse("ok\n")),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+            *pages,
+        ],
+        exception_handlers={404: lambda request, error: _problem(renderer, request, 404, "There is no such page.")},
+    )
+    return Guard(app, site)
+
+
+def root_of(path: str) -> str:
+    """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy."""
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def _address(request: Request) -> str:
+    query = request.url.query
+    return request.url.path.removeprefix("/") + (f"?{query}" if query else "")
+
+
+def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[Request], Response]:
+    def respond(request: Request) -> Response:
+        try:
+            with reporting_by(lambda line: None):  # the page shows what it cannot read
+                page = function(site, request)
+                html = renderer.text(page, root_of(request.url.path), _address(request))
+        except PageNotFound as error:
+            return _problem(renderer, request, 404, str(error))
+        except BadAddress as error:
+            return _problem(renderer, request, 400, str(error))
+        except FlowcError as error:
+            return _problem(renderer, request, 500, str(error))
+        return HTMLResponse(html)
+
+    return respond
+
+
+def _file(
+    function: Callable[[Site, Request, Renderer], Response], site: Site, renderer: Renderer
+) -> Callable[[Request], Response]:
+    def respond(request: Request) -> Response:
+        try:
+            with reporting_by(lambda line: None):
+                return function(site, request, renderer)
+        except PageNotFound as error:
+            return PlainTextResponse(f"{error}\n", 404)
+        except BadAddress as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        except FlowcError as error:
+            return PlainTextResponse(f"{error}\n", 500)
+
+    return respond
+
+
+def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
+    page = Page("problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True)
+    return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)
+
+
+def _live(site: Site, renderer: Renderer) -> Callable[[Request], Response]:
+    routes = [(Route(path, _nothing), function) for path, function in PAGES.items()]
+
+    def respond(request: Request) -> Response:
+        """Stream the changes of the page whose path and query are in the parameter `page`."""
+        path, _, query = request.query_params.get("page", "").partition("?")
+        scope = {**request.scope, "path": f"/{path}", "query_string": query.encode(), "method": "GET"}
+        for route, function in routes:
+            match, more = route.matches(scope)
+            if match is Match.FULL:
+                return live.stream(_blocks(function, {**scope, **more}, f"/{path}", site, renderer))
+        return PlainTextResponse("there is no such page\n", 404)
+
+    return respond
+
+
+def _blocks(
+    function: PageFunction, scope: dict[str, object], path: str, site: Site, renderer: Renderer
+) -> Callable[[], list[tuple[str, str]] | None]:
+    ended = False
+
+    def blocks() -> list[tuple[str, str]] | None:
+        """Return the blocks of the page as they are now; None once they have been sent after the end."""
+        nonlocal ended
+        if ended:
+            return None
+        try:
+            with reporting_by(lambda line: None):
+                request = Request(scope)
+                page = function(site, request)
+                ended = page.lasting
+                return [*renderer.blocks(page, root_of(path), _address(request))]
+        except (PageNotFound, BadAddress, FlowcError):
+            return None
+
+    return blocks
+
+
+def _nothing(request: Request) -> Response:
+    """Never called: this endpoint only lets a route match."""
+    return Response()

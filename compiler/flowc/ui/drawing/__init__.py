@@ -1,0 +1,1 @@
+"""Pictures as SVG elements: graphs, timelines, plots. The colours come from the page's style sheet."""

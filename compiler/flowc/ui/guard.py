@@ -1,0 +1,113 @@
+"""Refuses requests that do not come from the page itself, and adds the headers that limit what a page may do.
+
+A page on this machine is reachable by every program of this machine, and by every web page that the user opens: a page
+of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names in
+`Host` and `Origin` are checked. A page that other machines reach also needs a token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from flowc.ui.site import Site
+
+COOKIE: Final = "flowc-token"
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The names under which this machine reaches itself."""
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+"""The content security policy of the pages. Cards have another one, in which their own scripts run."""
+_HEADERS: Final = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """The outermost part of the application: checks each request before any other code sees it."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self._app, self._site = app, site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request of ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope = self._below_prefix(scope)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        await (refusal if refusal is not None else self._app)(scope, receive, send_guarded)
+
+    def _below_prefix(self, scope: Scope) -> Scope:
+        """Return the request with its path below the site's top; a proxy may leave the prefix in the path."""
+        prefix, path = self._site.prefix, scope["path"]
+        if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+            return {**scope, "path": path.removeprefix(prefix) or "/"}
+        return scope
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """Return the response to a request that is refused, or None."""
+        headers = Headers(scope=scope)
+        host = _name(headers.get("host", ""))
+        if self._site.hosts and host not in self._site.hosts:
+            return PlainTextResponse(
+                f"the name '{host}' is not a name of this page: start it with --public-url to add the name\n", 421
+            )
+        origin = headers.get("origin")
+        if scope["method"] not in ("GET", "HEAD") and _name(urlsplit(origin or "").netloc) != host:
+            return PlainTextResponse("this request does not come from the page itself\n", 403)
+        if self._site.token:
+            return self._without_token(scope, headers)
+        return None
+
+    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
+        given = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        if hmac.compare_digest(given.pop("token", ""), self._site.token):
+            # the token leaves the address bar, so that it is in no bookmark, history or screenshot
+            here = scope["path"].rpartition("/")[2] or "./"
+            response = RedirectResponse(f"{here}?{urlencode(given)}" if given else here, 303)
+            response.set_cookie(COOKIE, self._site.token, httponly=True, samesite="strict", path="/")
+            return response
+        if hmac.compare_digest(_cookie(headers.get("cookie", "")), self._site.token):
+            return None
+        return PlainTextResponse(
+            "this page needs its token: open the address that `flowc ui` printed, which ends with ?token=…\n", 403
+        )
+
+
+def _name(netloc: str) -> str:
+    """Return the host's name without user and port, in lower case."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _cookie(header: str) -> str:
+    try:
+        found = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""

@@ -1,0 +1,50 @@
+"""Lines of logs as HTML, and the download of a log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse, StreamingResponse
+
+from flowc.ui.reading.log_pages import log_page, search
+from flowc.ui.site import BadAddress, Page
+from flowc_runtime.process.logs import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from flowc.ui.rendering import Renderer
+    from flowc.ui.site import Site
+
+
+def log_lines(site: Site, request: Request, renderer: Renderer) -> Response:
+    """Return lines of a log as HTML: the lines from `start`, or the lines that contain `search`."""
+    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
+    store = site.run(flow, run).records.store
+    start, text = request.query_params.get("start", ""), request.query_params.get("search", "")
+    if text:
+        found = search(store, step, path, attempt, text)
+    elif start.isdecimal():
+        found = log_page(store, step, path, attempt, int(start))
+    else:
+        raise BadAddress("the lines of a log need `start`, the number of the first line, or `search`")
+    page = Page("lines.html", {"log": found}, "")
+    headers = {"x-total": str(found.total), "x-more": str(int(found.more))}
+    return HTMLResponse(renderer.text(page, "./", ""), headers=headers)
+
+
+def log_file(site: Site, request: Request, renderer: Renderer) -> Response:
+    """Return the whole log as a text file, as `flowc logs` prints it."""
+    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
+    store = site.run(flow, run).records.store
+
+    def data() -> Iterator[bytes]:
+        for chunk in chunks(store.log(step, path, attempt)):
+            yield chunk.data
+
+    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in f"{flow}-{run}-{step}-{path}-{attempt}")
+    headers = {"content-disposition": f'attachment; filename="{name}.log"'}
+    return StreamingResponse(data(), media_type="text/plain; charset=utf-8", headers=headers)

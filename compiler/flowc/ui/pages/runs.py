@@ -1,0 +1,104 @@
+"""The list of runs, and the page of a run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse
+
+from flowc.ui.drawing.gantt import gantt
+from flowc.ui.drawing.graph import graph
+from flowc.ui.reading.run_facts import facts_of
+from flowc.ui.reading.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
+from flowc.ui.rendering import quoted_part
+from flowc.ui.site import BadAddress, Page
+from flowc_runtime.store.ended.ended_runs import with_pack
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.records import revision
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from flowc.ui.reading.times import Bar
+    from flowc.ui.rendering import Renderer
+    from flowc.ui.site import Site
+
+
+def filters_of(request: Request) -> RunFilters:
+    """Return the filters in the query of a URL."""
+    given = request.query_params
+    texts = {name: given.get(name, "").strip() for name in ("flow", "tags", "since", "until", "parameters", "text")}
+    states = tuple(state for state in given.getlist("status") if state)
+    return RunFilters(status=states, sort=given.get("sort", "") or "newest", **texts)
+
+
+def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
+    try:
+        rows, more = page_of(site.index.found(filters), start)
+    except ValueError as error:
+        raise BadAddress(str(error)) from error
+    flows = sorted({row.flow for row in rows})
+    return {
+        "rows": rows,
+        "more": more,
+        "start": start,
+        "next": start + PAGE,
+        "tags": site.index.tags(flows),
+        "trends": {flow: site.index.trend(flow) for flow in flows},
+        "filters": filters._asdict(),
+    }
+
+
+def _start(request: Request) -> int:
+    text = request.query_params.get("start", "0")
+    if not text.isdecimal():
+        raise BadAddress(f"start={text} is not a number")
+    return int(text)
+
+
+def runs_page(site: Site, request: Request) -> Page:
+    """Return the page with the list of runs."""
+    filters = filters_of(request)
+    values = {
+        **_rows(site, filters, _start(request)),
+        "flows": site.store.flows(),
+        "states": ALL_STATES,
+        "sorts": SORTS,
+        "store": site.store.objects.url,
+        "filtered": filters._replace(sort="newest", flow="") != RunFilters(),
+    }
+    return Page("runs.html", values, "Runs")
+
+
+def more_rows(site: Site, request: Request, renderer: Renderer) -> Response:
+    """Return the HTML of the next rows of the list of runs."""
+    page = Page("rows.html", _rows(site, filters_of(request), _start(request)), "")
+    return HTMLResponse(renderer.text(page, "./", ""))
+
+
+def run_page(site: Site, request: Request) -> Page:
+    """Return the page of a run."""
+    flow, run = request.path_params["flow"], request.path_params["run"]
+    view = site.run(flow, run)
+    if site.store.objects.ended_listing is not None:
+        view = RunView.of(with_pack(view.records.store))
+    now = time.time()
+    facts = facts_of(view, now)
+    here = f"{quoted_part(run)}/"
+
+    def attempt_address(bar: Bar) -> str:
+        return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}?attempt={bar.number}"
+
+    drawn = graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}") if facts.picture else None
+    values = {
+        "view": view,
+        "facts": facts,
+        "graph": drawn,
+        "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
+        "here": here,
+        "revision": revision.shown(view.revision) if view.revision is not None else "",
+        "trend": site.index.trend(flow),
+    }
+    return Page("run.html", values, f"{flow}/{run}", lasting=not view.status.is_running and view.status.error is None)

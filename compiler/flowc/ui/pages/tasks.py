@@ -1,0 +1,76 @@
+"""The page of a step with its tasks, and the page of a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flowc.ui.reading.log_pages import log_page
+from flowc.ui.reading.task_facts import artifacts_of, task_rows, where_made
+from flowc.ui.site import BadAddress, Page, missing
+from flowc_runtime.base.index import task_id
+from metaflow.plugins.cards._store import find
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from flowc.ui.site import Site
+    from flowc_runtime.run.views.task_view import TaskView
+
+TASKS: Final = 200
+"""The number of tasks of one page of a step."""
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "") or str(default)
+    if not text.isdecimal():
+        raise BadAddress(f"{name}={text} is not a number")
+    return int(text)
+
+
+def step_page(site: Site, request: Request) -> Page:
+    """Return the page of a step: its tasks, failed ones first."""
+    flow, run, step = (request.path_params[name] for name in ("flow", "run", "step"))
+    view = site.run(flow, run)
+    start = _number(request, "start", 0)
+    rows = task_rows(view, view.step(step))
+    if not rows and step not in view.records.graph.nodes:
+        missing(f"run {flow}/{run} has no step {step}")
+    values = {
+        "view": view,
+        "step": step,
+        "rows": rows[start : start + TASKS],
+        "total": len(rows),
+        "start": start,
+        "next": start + TASKS,
+        "size": TASKS,
+    }
+    return Page("step.html", values, f"{step} · {flow}/{run}", lasting=not view.own_status.is_running)
+
+
+def task_page(site: Site, request: Request) -> Page:
+    """Return the page of a task: its attempts, log, artifacts and cards."""
+    flow, run, step, path = (request.path_params[name] for name in ("flow", "run", "step", "path"))
+    view = site.run(flow, run)
+    if path not in view.step(step).attempts:
+        missing(f"run {flow}/{run} has no task {step}/{path}")
+    task: TaskView = view.step(step).task(path)
+    number = _number(request, "attempt", task.attempts[-1].number)
+    if number not in task.numbers:
+        missing(f"task {step}/{path} has no attempt {number}")
+    attempt = view.attempt(step, path, number)
+    store = view.records.store
+    values = {
+        "view": view,
+        "task": task,
+        "step": step,
+        "path": path,
+        "attempt": attempt,
+        "state_name": view.attempt_state(attempt),
+        "log": log_page(store, step, path, number, None),
+        "artifacts": artifacts_of(view, attempt),
+        "made": where_made(view, attempt),
+        "cards": find(store, step, path, number, attempt.record, follow=True),
+        "pathspec": f"{flow}/{run}/{step}/{task_id(step, path)}",
+    }
+    title = f"{task_id(step, path)} · {flow}/{run}"
+    return Page("task.html", values, title, lasting=attempt.record is not None)

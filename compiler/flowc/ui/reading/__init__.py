@@ -1,0 +1,1 @@
+"""The data of the pages, without HTML: lists of runs, a run, its steps, tasks, logs and times."""

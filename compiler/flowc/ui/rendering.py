@@ -1,0 +1,107 @@
+"""Renders templates: the environment of Jinja2 with the functions that the templates call."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from flowc import __version__
+from flowc.ui import wording
+from flowc.ui.ansi import ansi_html
+from flowc.ui.drawing.plots import histogram, sparkline
+from flowc.ui.reading.run_rows import shown_value
+from flowc_runtime.base.index import task_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jinja2 import Template
+
+    from flowc.ui.site import Page
+
+HERE: Final = Path(__file__).parent
+LIVE: Final = "live_"
+"""The prefix of the names of template blocks that are sent again when their content has changed."""
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(
+        duration=wording.duration,
+        moment=wording.moment,
+        iso=wording.iso,
+        size=wording.size,
+        number=wording.number,
+        shown=shown_value,
+        ansi=ansi_html,
+        part=quoted_part,
+    )
+    made.globals.update(
+        ago=wording.ago,
+        now=time.time,
+        task_id=task_id,
+        sparkline=sparkline,
+        histogram=histogram,
+        query=query_text,
+        version=__version__,
+        duration_since=lambda began: wording.duration(time.time() - began),
+    )
+    # Globals, because a block that is rendered alone does not see what its template has imported.
+    macros = made.get_template("macros.html").module
+    made.globals.update({name: getattr(macros, name) for name in ("state", "when", "copy")})
+    return made
+
+
+def quoted_part(text: str) -> str:
+    """Return a name as one part of a URL's path."""
+    return quote(text, safe="")
+
+
+def query_text(values: Mapping[str, object], /, **changes: object) -> str:
+    """Return the query of a URL, with `?`, from values and changes; empty values are left out."""
+    merged = {**values, **changes}
+    pairs: list[tuple[str, str]] = []
+    for name, value in merged.items():
+        each = value if isinstance(value, (tuple, list)) else (value,)
+        pairs += [(name, str(one)) for one in each if one not in (None, "", 0)]
+    return f"?{urlencode(pairs)}" if pairs else "?"
+
+
+class Renderer:
+    """Renders the pages of one site."""
+
+    def __init__(self) -> None:
+        self._environment = _environment()
+
+    def template(self, page: Page) -> Template:
+        """Return the template of a page."""
+        return self._environment.get_template(page.template)
+
+    def text(self, page: Page, root: str, address: str) -> str:
+        """Return the HTML of a page.
+
+        Args:
+            page: the page.
+            root: the relative URL of the site's top, seen from the page.
+            address: the path and the query of the page below the site's top.
+        """
+        return self.template(page).render(**page.values, title=page.title, root=root, address=address, page=page)
+
+    def blocks(self, page: Page, root: str, address: str) -> Iterator[tuple[str, str]]:
+        """Yield the name and the HTML of each block of the page that may change while the page is open."""
+        template = self.template(page)
+        context = template.new_context({**page.values, "title": page.title, "root": root, "address": address, "page": page})
+        for name, block in template.blocks.items():
+            if name.startswith(LIVE):
+                yield name, "".join(block(context))

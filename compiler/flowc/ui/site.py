@@ -1,0 +1,73 @@
+"""`Site`: what all requests share, and `Page`: what a page's function returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn, final
+
+from flowc.ui.reading.run_rows import RunIndex
+from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.namedtuple import NamedTuple
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.run.views.run_view import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.store.records.store import Store
+
+
+class PageNotFound(Exception):
+    """There is no such page: a run, step, task or file that does not exist."""
+
+
+class BadAddress(Exception):
+    """The query of a page's URL is not valid; the message says why."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What all requests share.
+
+    Attributes:
+        store: the store.
+        index: the rows of its runs.
+        prefix: the path below which a proxy serves the page, without a slash at the end; empty for the top.
+        token: the secret that a browser must know; empty if the page is only reachable from this machine.
+        hosts: the names in the `Host` header that are accepted, in lower case and without a port; empty for all.
+    """
+
+    store: Store
+    index: RunIndex
+    prefix: str = ""
+    token: str = ""
+    hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, store: Store, *, prefix: str = "", token: str = "", hosts: frozenset[str] = frozenset()) -> Site:
+        """Create the site of a store."""
+        return cls(store=store, index=RunIndex(store), prefix=prefix, token=token, hosts=hosts)
+
+    def run(self, flow: str, run: str) -> RunView:
+        """Return a new view of a run. Raises PageNotFound."""
+        view = RunView.of(self.store.run(flow, run))
+        if isinstance(view.error, NotFound) and not view.records.store.steps():
+            missing(f"there is no run {flow}/{run} in this store")
+        return view
+
+
+class Page(NamedTuple):
+    """A page: the name of its template, the template's values, and the title.
+
+    `lasting` is true if the page no longer changes, so that the browser need not ask for changes.
+    """
+
+    template: str
+    values: Mapping[str, object]
+    title: str
+    lasting: bool = False
+
+
+def missing(what: str) -> NoReturn:
+    """Raise PageNotFound with this message."""
+    raise PageNotFound(what)
