@@ -6,11 +6,13 @@ import asyncio
 import secrets
 import socket
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
 
+from flowc.ui.acting.actions import TOKEN_VARIABLE, Actions
 from flowc.ui.app import application
 from flowc.ui.guard import LOOPBACK
 from flowc.ui.site import Site
@@ -40,7 +42,14 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    store: Store, listening: socket.socket, *, public_url: str | None, opens: bool, say: Callable[[str], None]
+    store: Store,
+    listening: socket.socket,
+    *,
+    public_url: str | None,
+    opens: bool,
+    say: Callable[[str], None],
+    acts: bool = False,
+    fixed_token: str = "",
 ) -> None:
     """Serve the page until the process is interrupted.
 
@@ -50,6 +59,9 @@ def serve(
         public_url: the address at which browsers reach the page, if it is not the socket's, as behind a proxy.
         opens: whether to open the page in the user's browser.
         say: shows a line to the user.
+        acts: whether readers may start actions. Their processes do not end with the server.
+        fixed_token: the token that browsers need; it is not printed. If it is empty, a token is chosen and printed if
+            other machines reach the page.
     """
     host, port = listening.getsockname()[:2]
     local = host in LOOPBACK
@@ -58,10 +70,18 @@ def serve(
     prefix = public.path.rstrip("/") if public is not None else ""
     names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
     # Other machines may use any name for this one; the token then shows that a request comes from the page.
-    token = "" if local and public is None else secrets.token_urlsafe(24)
-    site = Site.of(store, prefix=prefix, token=token, hosts=names if local or public is not None else frozenset())
+    token = fixed_token or ("" if local and public is None else secrets.token_urlsafe(24))
+    actions = Actions(Path.cwd()) if acts else None
+    site = Site.of(
+        store,
+        prefix=prefix,
+        token=token,
+        hosts=names if local or public is not None else frozenset(),
+        actions=actions,
+    )
     url = f"{public_url.rstrip('/')}/" if public_url else f"http://{shown}:{port}/"
     address = f"{url}?token={token}" if token else url
+    shown_address = f"{url}?token=…, with the token of {TOKEN_VARIABLE}" if fixed_token else address
     server = uvicorn.Server(
         uvicorn.Config(
             application(site),
@@ -72,8 +92,12 @@ def serve(
             timeout_graceful_shutdown=1,
         )
     )
-    say(f"The runs of {store.objects.url} are at {address}")
+    say(f"The runs of {store.objects.url} are at {shown_address}")
     say("Ctrl-C ends the server.")
     if opens:
         webbrowser.open(address)
-    asyncio.run(server.serve(sockets=[listening]))
+    try:
+        asyncio.run(server.serve(sockets=[listening]))
+    finally:
+        if actions is not None:
+            actions.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import click
 
 from flowc.cli.options.common import FAULTY, fail, open_store, store_option
 from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
 
 if TYPE_CHECKING:
     from flowc.ui import serving
@@ -16,20 +18,34 @@ else:
     serving = LateModule("flowc.ui.serving")  # a web server, which only this command needs
 
 DEFAULT_PORT = 8325
+TOKEN_VARIABLE = "FLOWC_UI_TOKEN"
+"""The variable with the token that browsers need; without it, a new token is chosen when one is needed."""
+_TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
 
 
 @click.command("ui", help="Open the page that shows the runs of the store, in the browser.")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
-              help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token.")
+              help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token "
+              "[$FLOWC_UI_TOKEN].")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N",
               help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].")
 @click.option("--public-url", metavar="URL", help="The address at which browsers reach the page through a proxy.")
 @click.option("--no-open", is_flag=True, help="Open no browser; only print the address.")
+@click.option("--allow-actions", is_flag=True,
+              help="Let everybody who reaches the page start, resume, stop, tag and delete runs.")
 @store_option
-def ui_command(host: str, port: int | None, public_url: str | None, no_open: bool, store_url: str | None) -> None:
+def ui_command(
+    host: str, port: int | None, public_url: str | None, no_open: bool, allow_actions: bool, store_url: str | None
+) -> None:
     """Serve the page until Ctrl-C."""
     if public_url is not None and (urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname):
         raise click.UsageError(f"--public-url is an address such as https://flows.example.org/runs, not '{public_url}'")
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if token and not _TOKEN.fullmatch(token):
+        raise click.UsageError(
+            f"{TOKEN_VARIABLE} needs at least 16 letters, digits, '-' and '_': "
+            "python -c 'import secrets; print(secrets.token_urlsafe())' prints such a token"
+        )
     store = open_store(store_url)
     try:
         bind = serving.bind
@@ -45,5 +61,11 @@ def ui_command(host: str, port: int | None, public_url: str | None, no_open: boo
         listening = bind(host, 0)
     with listening:
         serving.serve(
-            store, listening, public_url=public_url, opens=not no_open, say=lambda text: click.echo(text, err=True)
+            store,
+            listening,
+            public_url=public_url,
+            opens=not no_open,
+            say=lambda text: click.echo(text, err=True),
+            acts=allow_actions,
+            fixed_token=token,
         )
