@@ -45,7 +45,7 @@ def stop_command(run: str, patience: float, store_url: str | None) -> None:
         process = _process(found.run, pathspec)
     except FlowcError as error:
         fail(str(error))
-    ended = _end(process, pathspec, patience)
+    ended = end_process(process, pathspec, patience)
     if not ended:
         fail(f"run {pathspec} has got the signal, but it still runs after {patience:g} s", "it ends when its tasks end")
     click.echo(f"run {pathspec}: {read_status(found.run).state}")
@@ -66,11 +66,22 @@ def _process(run: RunStore, pathspec: str) -> Process:
     return record["process"]
 
 
-def _end(process: Process, pathspec: str, patience: float) -> bool:
-    """Send SIGTERM to a process of a record, and return whether it has ended within `patience` seconds.
+def end_process(process: Process, pathspec: str, patience: float) -> bool:
+    """Send SIGTERM to the process of a run, unless it has ended, and wait for its end.
 
     Hazard: another process may have got the pid of a process that has ended. A pidfd names one process, and the start
     time is compared after the pidfd is opened; so no other process gets the signal.
+
+    Args:
+        process: the process in the run's record.
+        pathspec: the run, for messages.
+        patience: the longest wait in seconds.
+
+    Returns:
+        Whether the process has ended.
+
+    Raises:
+        SystemExit: the process may not be signalled; the error is printed.
     """
     pid = process.get("pid", 0)
     if pid <= 1 or pid == os.getpid():
