@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.errors import ClusterError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.object_types import Object
+    from flowc_ir.model import Flow
+
+TITLE: Final = "workflows.argoproj.io/title"
+"""The annotation of a template with the flow's name, which `flowc.targets.argo.spec` writes."""
 
 
 def list_flows(place: Mapping[str, str | None]) -> Sequence[DeployedRow]:
@@ -56,17 +60,17 @@ def _rows(cluster: Cluster) -> list[DeployedRow]:
 def _row(
     cluster: Cluster, name: str, template: Object | None, cron: Object | None, newest: str | None
 ) -> DeployedRow:
-    first = template or cron or {}
+    first = template or cron
     spec, status = (cron or {}).get("spec") or {}, (cron or {}).get("status") or {}
-    flow = flow_of(cluster, template) if template is not None else None
+    flow = _flow(cluster, template) if template is not None else None
     workflow = cluster.find(WORKFLOW, newest) if newest is not None else None
     run = view(workflow) if workflow is not None else None
     return DeployedRow(
         name=name,
-        flow=flow.name if flow is not None else "",
+        flow=flow.name if flow is not None else _title(first),
         file=flow.code.file if flow is not None else "",
         namespace=cluster.namespace,
-        deployed=(first.get("metadata") or {}).get("creationTimestamp"),
+        deployed=None if first is None else first["metadata"].get("creationTimestamp"),
         triggers=template is not None,
         schedules=spec.get("schedules") or [],
         timezone=spec.get("timezone"),
@@ -77,3 +81,17 @@ def _row(
         state=run.phase if run is not None else "",
         started=(run.started or run.created) if run is not None else None,
     )
+
+
+def _flow(cluster: Cluster, template: Object) -> Flow | None:
+    """Return the flow of a template; None if its code cannot be read, as with an account that may read no ConfigMap."""
+    try:
+        return flow_of(cluster, template)
+    except ClusterError:
+        return None
+
+
+def _title(item: Object | None) -> str:
+    """Return the flow's name from the annotation with its title."""
+    annotations = (item["metadata"].get("annotations") if item is not None else None) or {}
+    return annotations.get(TITLE, "")
