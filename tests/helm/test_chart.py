@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc import __version__
-from flowc.cli.commands.store.ui import TOKEN_VARIABLE, ui_command
+from flowc.cli.commands.store.ui import ui_command
 from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.contract import UI_TOKEN
 from project import ROOT
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
@@ -191,7 +192,11 @@ def test_rights_of_the_page() -> None:
     assert rules(find(docs, "Role", "flowc-ui")) == [
         ("argoproj.io", "workflows workflowtemplates cronworkflows", "get list watch")
     ]
-    bound = [doc for doc in docs if doc["kind"] == "RoleBinding" and {"name": "flowc-ui"}.items() <= doc["subjects"][0].items()]
+    bound = [
+        doc
+        for doc in docs
+        if doc["kind"] == "RoleBinding" and {"name": "flowc-ui"}.items() <= doc["subjects"][0].items()
+    ]
     assert [doc["roleRef"]["name"] for doc in bound] == ["flowc-ui"]
     assert find(docs, "Deployment", "flowc-ui")["spec"]["template"]["spec"]["serviceAccountName"] == "flowc-ui"
 
@@ -211,7 +216,9 @@ def test_the_page_is_restricted() -> None:
     assert container["resources"]["limits"] == {"memory": "1Gi"}
 
 
-@pytest.mark.parametrize("values", [CASES["ui"], {"ui": {"enabled": True, "tokenSecret": "t"}}], ids=["public", "plain"])
+@pytest.mark.parametrize(
+    "values", [CASES["ui"], {"ui": {"enabled": True, "tokenSecret": "t"}}], ids=["public", "plain"]
+)
 def test_flowc_takes_the_command_of_the_page(values: Values) -> None:
     """The command line has only options that `flowc ui` has, and none that lets the page act."""
     container = page_container(values)
@@ -221,7 +228,7 @@ def test_flowc_takes_the_command_of_the_page(values: Values) -> None:
     assert given["store_url"] == values.get("store", {"url": "s3://flowc"})["url"]
     assert (given["host"], given["port"]) == ("0.0.0.0", container["ports"][0]["containerPort"])
     assert not given["allow_actions"]
-    assert [each["name"] for each in container["env"]] == [TOKEN_VARIABLE]
+    assert [each["name"] for each in container["env"]] == [UI_TOKEN]
 
 
 def test_the_store_of_the_page() -> None:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 import pytest
 
 from flowc.cli.commands.store.stop import end_process
-from flowc.ui.acting import tokens
-from flowc.ui.acting.actions import MOST_AT_ONCE
-from flowc.ui.acting.flow_files import flow_files
-from flowc.ui.acting.tokens import AskedBefore, FormExpired, FormSpent, FormTokens
-from flowc.ui.acting.values import ValueRefused, class_of, parameters_of, run_of, tags_of, template_of
+from flowc.ui.acting import form_tokens as tokens
+from flowc.ui.acting.action_processes import MOST_AT_ONCE
+from flowc.ui.acting.startable import flow_files
+from flowc.ui.acting.form_tokens import AskedBefore, FormExpired, FormSpent, FormTokens
+from flowc.ui.acting.form_values import ValueRefused, class_of, parameters_of, run_of, tags_of, template_of
 from flowc_runtime.process.process import start_time
 from flowc_runtime.run.views.status_view import read_status
 from project import has_ended, passing, run_record, wait_until
@@ -201,7 +201,7 @@ def test_stop(flow: Project, server: ActingServer) -> None:
 
 def test_no_process_but_the_run_s_is_signalled(flow: Project) -> None:
     """A process that has got the pid of a killed run gets no signal: its start time differs."""
-    other = flow.start("-c", "import time; time.sleep(600)")
+    other = flow.start("-c", "import signal; signal.pause()")
     process: Process = {"host": os.uname().nodename, "pid": other.pid, "started": "1"}
     killed = flow.store.run("ActFlow", "20200101-000000-killed")
     assert killed.create(run_record(killed, process=process), "{}")
@@ -406,7 +406,9 @@ def test_only_known_files_are_started(flow: Project, server: ActingServer, subje
     assert "there is no flow file" in html.unescape(reply.text)
 
 
-@pytest.mark.parametrize("subject", ["--all/x", "ActFlow/..", "ActFlow/-x", "../x", "ActFlow", "ActFlow/x/y", "A b/c", "%2e%2e/x"])
+@pytest.mark.parametrize(
+    "subject", ["--all/x", "ActFlow/..", "ActFlow/-x", "../x", "ActFlow", "ActFlow/x/y", "A b/c", "%2e%2e/x"]
+)
 def test_only_runs_of_the_store_are_deleted(flow: Project, server: ActingServer, subject: str) -> None:
     flow.run("act.py")
     path = f"do/delete?of={quote(subject, safe='')}"

@@ -55,7 +55,9 @@ def test_start_and_stop_by_clicks(chromium: Browser, server: ActingServer, proje
     page.ask("document.querySelector('.files a').click()")
     page.wait("document.querySelector('form.ask')")
     # a double click: the browser gives up the first answer for the second one
-    page.ask("(() => { const form = document.querySelector('form.ask'); form.submit(); setTimeout(() => form.submit(), 1); })()")
+    page.ask(
+        "(() => { const form = document.querySelector('form.ask'); form.submit(); setTimeout(() => form.submit(), 1); })()"
+    )
     page.wait("document.body?.innerText.includes('asked for already') || location.pathname.startsWith('/action/')")
     page.ask("location.pathname.startsWith('/action/') || document.querySelector('main a[href*=action]').click()")
     page.wait("document.querySelector('.output')?.innerText.includes('<script>')")  # while the run is active

@@ -23,7 +23,11 @@ def test_the_context_is_enough_for_the_wheel(tmp_path: Path) -> None:
     ignored = (ROOT / "ui.Dockerfile.dockerignore").read_text("utf-8").split()
     lay_out(tmp_path, [line[1:] for line in ignored if line.startswith("!")])
     done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")

@@ -83,7 +83,9 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD") and _name(urlsplit(origin or "").netloc) != host:
             return PlainTextResponse("this request does not come from the page itself\n", 403)
         if scope["method"] not in ("GET", "HEAD") and self._site.actions is None:
-            return PlainTextResponse("this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403)
+            return PlainTextResponse(
+                "this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403
+            )
         if self._site.token:
             return self._without_token(scope, headers)
         return None

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from flowc.ui.acting.actions import TOKEN_VARIABLE, Actions
+from flowc.ui.acting.action_processes import Actions
 from flowc.ui.app import application
 from flowc.ui.guard import LOOPBACK
 from flowc.ui.site import Site
+from flowc_runtime.base.contract import UI_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ def serve(
     )
     url = f"{public_url.rstrip('/')}/" if public_url else f"http://{shown}:{port}/"
     address = f"{url}?token={token}" if token else url
-    shown_address = f"{url}?token=…, with the token of {TOKEN_VARIABLE}" if fixed_token else address
+    shown_address = f"{url}?token=…, with the token of {UI_TOKEN}" if fixed_token else address
     server = uvicorn.Server(
         uvicorn.Config(
             application(site),

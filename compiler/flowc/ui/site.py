@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ui.reading.cluster_look import ClusterLook
 from flowc.ui.reading.run_rows import RunIndex
-from flowc.ui.reading.schedules import RecordedSchedules
+from flowc.ui.reading.firing_times import RecordedSchedules
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound
@@ -15,7 +15,7 @@ from flowc_runtime.run.views.run_view import RunView
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ui.acting.actions import Actions
+    from flowc.ui.acting.action_processes import Actions
     from flowc_runtime.store.records.store import Store
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from flowc.ui.acting.flow_files import flow_files
-from flowc.ui.reading.schedules import FiringTimes, firing_times
+from flowc.ui.acting.startable import flow_files
+from flowc.ui.reading.firing_times import FiringTimes, firing_times
 from flowc.ui.site import Page
 from flowc_ir.late.namedtuple import NamedTuple
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.deployment import DeployedRow
     from flowc.ui.reading.run_rows import RunRow
-    from flowc.ui.reading.schedules import RecordedSchedule
+    from flowc.ui.reading.firing_times import RecordedSchedule
     from flowc.ui.site import Site
 
 

@@ -57,9 +57,7 @@ def _rows(cluster: Cluster) -> list[DeployedRow]:
     ]  # fmt: skip
 
 
-def _row(
-    cluster: Cluster, name: str, template: Object | None, cron: Object | None, newest: str | None
-) -> DeployedRow:
+def _row(cluster: Cluster, name: str, template: Object | None, cron: Object | None, newest: str | None) -> DeployedRow:
     first = template or cron
     spec, status = (cron or {}).get("spec") or {}, (cron or {}).get("status") or {}
     flow = _flow(cluster, template) if template is not None else None

@@ -45,7 +45,9 @@ def firing_times(crons: Sequence[str], zone_name: str, now: datetime, number: in
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return FiringTimes((), f"this machine does not know the time zone {zone_name}")
     if any(isinstance(schedule, Every) for schedule in schedules):
-        return FiringTimes((), "an interval counts from the start of the cluster's controller, so its times are unknown")
+        return FiringTimes(
+            (), "an interval counts from the start of the cluster's controller, so its times are unknown"
+        )
     found: list[datetime] = []
     for schedule in schedules:
         at = now.astimezone(zone)

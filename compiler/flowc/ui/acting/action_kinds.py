@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.acting import values as checked
-from flowc.ui.acting.flow_files import flow_files
-from flowc.ui.acting.values import ValueRefused
+from flowc.ui.acting import form_values as checked
+from flowc.ui.acting.startable import flow_files
+from flowc.ui.acting.form_values import ValueRefused
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ def _resume(asked: ActionRequest) -> FlowcCommand:
         )
     chosen = (f"--flow={checked.class_of(code.name)}",) if code.name else ()
     words = ("resume", f"--store={asked.store}", *chosen, f"--origin-run-id={run}", file)
-    return FlowcCommand((*words, *((checked.one_of(step, code.steps, "step"),) if step else ())), begins=True, flow=flow)
+    return FlowcCommand(
+        (*words, *((checked.one_of(step, code.steps, "step"),) if step else ())), begins=True, flow=flow
+    )
 
 
 def resumable_file(code: RunCode, directory: Path) -> str | None:

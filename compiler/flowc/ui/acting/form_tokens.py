@@ -98,9 +98,7 @@ class FormTokens:
     def _forget(self) -> None:
         """Forget tokens that are too old or too many; both maps are in the order of time."""
         earliest = self._now() - LIFETIME
-        while self._issued and (
-            len(self._issued) >= MOST or self._issued[next(iter(self._issued))].when < earliest
-        ):
+        while self._issued and (len(self._issued) >= MOST or self._issued[next(iter(self._issued))].when < earliest):
             del self._issued[next(iter(self._issued))]
         for key, before in [*self._newest.items()]:
             if before.when < earliest:

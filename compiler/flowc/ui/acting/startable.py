@@ -42,8 +42,12 @@ def _python_files(directory: Path) -> Iterator[str]:
         directories[:] = sorted(name for name in directories if keeps and name[0] not in ".-" and name not in _NOT_OURS)
         for name in sorted(files):
             path = name if depth == 0 else os.path.join(below, name)
-            if name.endswith(".py") and name[0] not in ".-" and name.isprintable() and not os.path.islink(directory / path):
+            if _is_plain(name) and not os.path.islink(directory / path):
                 yield path
+
+
+def _is_plain(name: str) -> bool:
+    return name.endswith(".py") and name[0] not in ".-" and name.isprintable()
 
 
 def _mentions_flow(path: Path) -> bool:

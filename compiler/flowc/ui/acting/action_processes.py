@@ -14,18 +14,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from flowc.ui.acting.kinds import KINDS, key_of
-from flowc.ui.acting.tokens import AskedBefore, FormTokens
+from flowc.ui.acting.action_kinds import KINDS, key_of
+from flowc.ui.acting.form_tokens import AskedBefore, FormTokens
 from flowc_ir import json_text
 from flowc_ir.late.dataclass import dataclass
+from flowc_runtime.base.contract import UI_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.ui.acting.kinds import ActionRequest, FlowcCommand
+    from flowc.ui.acting.action_kinds import ActionRequest, FlowcCommand
 
-TOKEN_VARIABLE: Final = "FLOWC_UI_TOKEN"
-"""The variable with the page's token, which the processes of actions do not get."""
 MOST_AT_ONCE: Final = 4
 """The number of actions that are active at once; as many runs can be stopped besides."""
 MOST_KEPT: Final = 100
@@ -177,7 +176,8 @@ class Actions:
             file = action.place.with_suffix(".json")
             file.write_text(json_text.dumps(dict(action.command.parameters)), encoding="utf-8")
             options.append(f"--params-file={file}")
-        environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+        # a flow, which anybody may have written, must not learn the token of the page
+        environment = {name: value for name, value in os.environ.items() if name != UI_TOKEN}
         with action.place.with_suffix(".log").open("wb") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "flowc", first, *options, *others],
