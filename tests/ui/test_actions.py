@@ -12,15 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
-from flowc.cli.commands.store.stop import end_process
 from flowc.ui.acting import form_tokens as tokens
 from flowc.ui.acting.action_processes import MOST_AT_ONCE
-from flowc.ui.acting.startable import flow_files
 from flowc.ui.acting.form_tokens import AskedBefore, FormExpired, FormSpent, FormTokens
 from flowc.ui.acting.form_values import ValueRefused, class_of, parameters_of, run_of, tags_of, template_of
-from flowc_runtime.process.process import start_time
+from flowc.ui.acting.startable import flow_files
 from flowc_runtime.run.views.status_view import read_status
-from project import has_ended, passing, run_record, wait_until
+from project import passing, wait_until
 
 from .acting_server import ActingServer, acting
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flowc_runtime.process.process import Process
     from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
@@ -199,31 +196,6 @@ def test_stop(flow: Project, server: ActingServer) -> None:
     assert "do/stop" not in server.get(f"run/{name}").text
 
 
-def test_no_process_but_the_run_s_is_signalled(flow: Project) -> None:
-    """A process that has got the pid of a killed run gets no signal: its start time differs."""
-    other = flow.start("-c", "import signal; signal.pause()")
-    process: Process = {"host": os.uname().nodename, "pid": other.pid, "started": "1"}
-    killed = flow.store.run("ActFlow", "20200101-000000-killed")
-    assert killed.create(run_record(killed, process=process), "{}")
-    done = flow.flowc("stop", "ActFlow/20200101-000000-killed")
-    assert done.code == 1
-    assert "is not active: killed" in done.err
-    assert end_process(process, "ActFlow/1", 0)  # also if the process ends between the look at the run and the signal
-    assert not has_ended(other.pid)
-    assert end_process({**process, "started": start_time(other.pid) or ""}, "ActFlow/1", 30)
-    assert has_ended(other.pid)
-
-
-def test_only_runs_of_this_machine_are_stopped(flow: Project) -> None:
-    elsewhere = flow.store.run("ActFlow", "20200101-000000-elsewhere")
-    assert elsewhere.create(run_record(elsewhere, process={"host": "other", "pid": 1, "started": "1"}), "{}")
-    of_cluster = flow.store.run("ActFlow", "20200101-000000-cluster")
-    assert of_cluster.create(run_record(of_cluster, target="argo"), "{}")
-    assert "runs on the machine other, not here" in flow.flowc("stop", "ActFlow/20200101-000000-elsewhere").err
-    assert "flowc terminate 20200101-000000-cluster" in flow.flowc("stop", "ActFlow/20200101-000000-cluster").err
-    assert flow.flowc("stop", "ActFlow/20200101-000000-elsewhere/start").code != 0
-
-
 def test_a_stopped_run_is_stopped_once(flow: Project, server: ActingServer) -> None:
     run = flow.run("act.py")
     text = server.finished(server.form("stop", f"{run.flow}/{run.id}").send())
@@ -359,6 +331,17 @@ def test_the_end_of_the_server_ends_no_run(flow: Project) -> None:
     gate.open()
     wait_until(lambda: not read_status(newest(flow)).is_running, "the run does not end")
     assert read_status(newest(flow)).state == "succeeded"
+
+
+def test_the_server_leaves_no_files(flow: Project) -> None:
+    place = flow.root / "temporary"
+    place.mkdir()
+    with acting(flow, "--allow-actions", TMPDIR=str(place)) as server:
+        assert [*place.iterdir()] == []
+        server.finished(server.form("start", "act.py").send(parameters="word=a"))
+        (made,) = place.glob("flowc-ui-*")
+        assert made.stat().st_mode & 0o077 == 0  # nobody else reads the output
+    assert not made.exists()
 
 
 def test_a_killed_action_is_shown(flow: Project, server: ActingServer) -> None:

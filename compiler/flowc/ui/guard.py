@@ -1,8 +1,8 @@
 """Refuses requests that do not come from the page itself, and adds the headers that limit what a page may do.
 
 A page on this machine is reachable by every program of this machine, and by every web page that the user opens: a page
-of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names in
-`Host` and `Origin` are checked. A page that other machines reach also needs a token.
+of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names
+in `Host` and `Origin` are checked. A page that other machines reach also needs a token.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Guard:
 
 
 def _equal(given: str, token: str) -> bool:
-    """Compare in constant time; texts that are not ASCII are compared as bytes, because `compare_digest` refuses them."""
+    """Compare in constant time, as bytes, because `compare_digest` refuses texts that are not ASCII."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ui.reading.cluster_look import ClusterLook
-from flowc.ui.reading.run_rows import RunIndex
 from flowc.ui.reading.firing_times import RecordedSchedules
+from flowc.ui.reading.run_rows import RunIndex
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound

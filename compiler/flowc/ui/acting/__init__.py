@@ -1,1 +1,1 @@
-"""What a reader may do with `flowc ui --allow-actions`: forms that can be sent once, and the processes of the actions."""
+"""What a reader may do with `flowc ui --allow-actions`: forms that can be sent once, and processes."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.acting import form_values as checked
-from flowc.ui.acting.startable import flow_files
 from flowc.ui.acting.form_values import ValueRefused
+from flowc.ui.acting.startable import flow_files
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class ActionKind(NamedTuple):
         fields: the names of the fields of its form, which `do.html` describes.
         command: returns the command line. Raises ValueRefused.
         destroys: whether the action cannot be undone.
-        group: actions of the same group on the same subject are the same request; empty if only equal command lines are.
+        group: actions of the same group on the same subject are the same request. If it is empty, only equal command
+            lines are the same request.
     """
 
     title: str

@@ -156,7 +156,7 @@ class Actions:
             return [*reversed(self._asked.values())]
 
     def close(self) -> None:
-        """Delete the files of ended actions; the files of active actions stay, because their processes write to them."""
+        """Delete the files of all actions, unless an action is active, whose process writes to them."""
         with self._lock:
             if self._files is not None and all(one.ended is not None for one in self._asked.values()):
                 shutil.rmtree(self._files, ignore_errors=True)

@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from flowc.ui.acting.action_processes import MOST_AT_ONCE, TooManyActions
-from flowc.ui.acting.startable import flow_files
 from flowc.ui.acting.action_kinds import KINDS, ActionRequest, RunCode
+from flowc.ui.acting.action_processes import MOST_AT_ONCE, TooManyActions
 from flowc.ui.acting.form_tokens import FormExpired, FormSpent
 from flowc.ui.acting.form_values import ValueRefused, run_of
+from flowc.ui.acting.startable import flow_files
 from flowc.ui.site import Page, missing
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.process.process import is_alive
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from flowc.ui.acting.action_processes import Actions, AskedAction
     from flowc.ui.acting.action_kinds import ActionKind
+    from flowc.ui.acting.action_processes import Actions, AskedAction
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
     from flowc_runtime.run.views.run_view import RunView

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from flowc.targets.deployment import DeployedRow
-    from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.reading.firing_times import RecordedSchedule
+    from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.site import Site
 
 

@@ -56,7 +56,8 @@ def firing_times(crons: Sequence[str], zone_name: str, now: datetime, number: in
             if following is None:
                 break
             found.append(at := following)
-    # Timestamps are compared: Python compares datetimes of one zone by local time, which repeats when a clock is set back.
+    # Timestamps are compared, because Python compares datetimes of one zone by local time, which repeats when a clock
+    # is set back.
     by_time = {time.timestamp(): time for time in found}
     times = [by_time[each] for each in sorted(by_time)][:number]
     return FiringTimes(times, "" if times else "it matches no time of the next five years")
