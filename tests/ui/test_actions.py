@@ -326,6 +326,8 @@ def test_the_end_of_the_server_ends_no_run(flow: Project) -> None:
     with acting(flow, "--allow-actions") as server:
         server.form("start", "act.py").send(parameters="waits=True")
         wait_until(lambda: number_of_runs(flow) == 1 and newest(flow).exists(), "the run does not begin")
+        # Ctrl-C in the server's terminal reaches all processes of the terminal's session
+        assert os.getsid(newest(flow).record()["process"]["pid"]) != os.getsid(server.process.pid)
     assert server.process.poll() is not None
     assert read_status(newest(flow)).is_running
     gate.open()

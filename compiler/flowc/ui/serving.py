@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import socket
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -20,6 +21,7 @@ from flowc_runtime.base.contract import UI_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from flowc_runtime.store.records.store import Store
 
@@ -97,8 +99,15 @@ def serve(
     say("Ctrl-C ends the server.")
     if opens:
         webbrowser.open(address)
+    if actions is not None:
+        # uvicorn ends in order, then it sends the signal to this process again, which would end before `finally`
+        signal.signal(signal.SIGTERM, _leave)
     try:
         asyncio.run(server.serve(sockets=[listening]))
     finally:
         if actions is not None:
             actions.close()
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
