@@ -30,9 +30,12 @@ class Reply(NamedTuple):
 class ActingServer:
     """A running server."""
 
-    def __init__(self, url: str, process: Popen[str]) -> None:
-        self.url, self.process = url, process
+    def __init__(self, url: str, token: str, process: Popen[str]) -> None:
+        """Create it; `url` is the page's address, and `token` its token, or empty."""
+        self.url, self.token, self.process = url, token, process
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        if token:
+            assert self.get(f"?token={token}").status == 200
 
     def get(self, path: str) -> Reply:
         """Return a page."""
@@ -87,10 +90,10 @@ def acting(project: Project, *options: str, **environment: str) -> Iterator[Acti
     """Serve the page of a project's store until the block ends."""
     process = project.start("-m", "flowc", "ui", "--no-open", "--port", "0", *options, **environment)
     line = read_until(process.stderr, "The runs of")
-    found = re.search(r" at (http://[^\s?]+)", line)
+    found = re.search(r" at (http://[^\s?]+)(?:\?token=([\w-]+)$)?", line.strip())
     assert found is not None, line
     try:
-        yield ActingServer(found[1], process)
+        yield ActingServer(found[1], found[2] or "", process)
     finally:
         process.terminate()
         process.communicate(timeout=30)

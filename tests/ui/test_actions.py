@@ -6,6 +6,8 @@ import html
 import os
 import re
 import signal
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -368,6 +370,21 @@ def test_the_token_of_the_page_does_not_reach_the_flow(flow: Project) -> None:
     assert "exit code 0" in text
     assert "PATH" in text
     assert "FLOWC_UI_TOKEN" not in text
+
+
+def test_other_users_of_this_machine_need_the_token(server: ActingServer) -> None:
+    """Actions run code as the user who started the server, so the page needs a token even on loopback."""
+    assert server.token
+    for path in ("", "actions", "do/start?of=act.py"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{server.url}{path}")
+
+
+def test_two_servers_of_one_machine(flow: Project) -> None:
+    """A browser sends the cookies of all ports of a machine: a second server must not replace the first one's."""
+    with acting(flow, "--allow-actions") as first, acting(flow, "--allow-actions") as second:
+        assert first.get(f"{second.url}?token={second.token}").status == 200
+        assert first.get("actions").status == 200
 
 
 def test_a_short_token_is_refused(flow: Project) -> None:

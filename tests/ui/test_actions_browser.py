@@ -49,7 +49,7 @@ def server(project: Project) -> Iterator[ActingServer]:
 
 
 def test_start_and_stop_by_clicks(chromium: Browser, server: ActingServer, project: Project) -> None:
-    page = chromium.open(server.url)
+    page = chromium.open(f"{server.url}?token={server.token}")
     page.ask("document.querySelector('a[href$=actions]').click()")
     page.wait("document.querySelector('.files a')")
     page.ask("document.querySelector('.files a').click()")

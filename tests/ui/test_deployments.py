@@ -112,7 +112,7 @@ def test_a_cluster_that_is_silent(flow: Project) -> None:
         with acting(flow, KUBECONFIG=str(flow.root / "kubeconfig")) as server:
             began = time.monotonic()
             assert "The cluster has not answered within 2 s." in server.get("deployments").text
-            assert time.monotonic() - began >= PATIENCE
+            assert PATIENCE <= time.monotonic() - began < 5 * PATIENCE
 
 
 def test_the_cluster_is_asked_once_at_a_time() -> None:

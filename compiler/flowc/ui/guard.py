@@ -7,6 +7,7 @@ in `Host` and `Origin` are checked. A page that other machines reach also needs 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flowc.ui.site import Site
 
 COOKIE: Final = "flowc-token"
+"""The beginning of the name of the cookie with the token."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """The names under which this machine reaches itself."""
 POLICY: Final = (
@@ -96,9 +98,11 @@ class Guard:
             # the token leaves the address bar, so that it is in no bookmark, history or screenshot
             here = scope["path"].rpartition("/")[2] or "./"
             response = RedirectResponse(f"{here}?{urlencode(given)}" if given else here, 303)
-            response.set_cookie(COOKIE, self._site.token, httponly=True, samesite="strict", path="/")
+            response.set_cookie(
+                _cookie_name(self._site.token), self._site.token, httponly=True, samesite="strict", path="/"
+            )
             return response
-        if _equal(_cookie(headers.get("cookie", "")), self._site.token):
+        if _equal(_cookie(headers.get("cookie", ""), _cookie_name(self._site.token)), self._site.token):
             return None
         return PlainTextResponse(
             "this page needs its token: open the address that `flowc ui` printed, which ends with ?token=…\n", 403
@@ -118,9 +122,14 @@ def _name(netloc: str) -> str:
         return ""
 
 
-def _cookie(header: str) -> str:
+def _cookie_name(token: str) -> str:
+    """Return the name of the cookie. Cookies of all ports of a machine are shared, so each token has its own name."""
+    return f"{COOKIE}-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+
+
+def _cookie(header: str, name: str) -> str:
     try:
-        found = SimpleCookie(header).get(COOKIE)
+        found = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return found.value if found is not None else ""

@@ -64,7 +64,7 @@ def serve(
         say: shows a line to the user.
         acts: whether readers may start actions. Their processes do not end with the server.
         fixed_token: the token that browsers need; it is not printed. If it is empty, a token is chosen and printed if
-            other machines reach the page.
+            other machines reach the page, or readers may start actions.
     """
     host, port = listening.getsockname()[:2]
     local = host in LOOPBACK
@@ -72,8 +72,9 @@ def serve(
     public = urlsplit(public_url) if public_url else None
     prefix = public.path.rstrip("/") if public is not None else ""
     names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
-    # Other machines may use any name for this one; the token then shows that a request comes from the page.
-    token = fixed_token or ("" if local and public is None else secrets.token_urlsafe(24))
+    # Other machines may use any name for this one; the token then shows that a request comes from the page. Actions run
+    # code as this user, so other users of this machine need the token, too.
+    token = fixed_token or ("" if local and public is None and not acts else secrets.token_urlsafe(24))
     actions = Actions(Path.cwd()) if acts else None
     site = Site.of(
         store,
