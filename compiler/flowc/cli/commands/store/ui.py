@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from flowc.cli.options.common import FAULTY, fail, open_store, store_option
-from flowc.cli.running.page import require_page
+from flowc.cli.options.common import FAULTY, fail, open_store, require_page, store_option
 from flowc.ui.listening import DEFAULT_HOST, DEFAULT_PORT, bind
 from flowc_ir.late import LateModule
 
