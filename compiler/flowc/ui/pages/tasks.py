@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from flowc.ui.reading.lineage import MOST
 from flowc.ui.reading.log_pages import log_page
-from flowc.ui.reading.task_facts import artifacts_of, task_rows, where_made
+from flowc.ui.reading.task_facts import artifacts_of, task_rows
 from flowc.ui.site import BadAddress, Page, missing
 from flowc_runtime.base.index import task_id
+from flowc_runtime.run.nodes.programs.notebook import EXECUTED
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.ended.ended_runs import with_pack
 from metaflow.plugins.cards._store import find
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 TASKS: Final = 200
 """The number of tasks of one page of a step."""
+REMOTE_MOST: Final = 12
+"""The number of records that are read to find where artifacts were made, if each record needs a request."""
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -59,6 +65,17 @@ def task_page(site: Site, request: Request) -> Page:
         missing(f"task {step}/{path} has no attempt {number}")
     attempt = view.attempt(step, path, number)
     store = view.records.store
+    # the records of a run in a bucket are read by one request only after the end of the run
+    remote = site.store.objects.ended_listing is not None
+    each = remote and view.own_status.is_running
+    lineage = view if each or not remote else RunView.of(with_pack(store))
+    artifacts = artifacts_of(
+        lineage,
+        lineage.attempt(step, path, number),
+        most=REMOTE_MOST if each else MOST,
+        searches=not each or request.query_params.get("readers") == "1",
+    )
+    notebook = [row for row in artifacts.rows if row.name == EXECUTED and row.here and row.ref["type"] == "str"]
     values = {
         "view": view,
         "task": task,
@@ -67,8 +84,8 @@ def task_page(site: Site, request: Request) -> Page:
         "attempt": attempt,
         "state_name": view.attempt_state(attempt),
         "log": log_page(store, step, path, number, None),
-        "artifacts": artifacts_of(view, attempt),
-        "made": where_made(view, attempt),
+        "artifacts": artifacts,
+        "has_notebook": bool(notebook),
         "cards": find(store, step, path, number, attempt.record, follow=True),
         "pathspec": f"{flow}/{run}/{step}/{task_id(step, path)}",
     }

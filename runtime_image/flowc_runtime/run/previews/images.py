@@ -22,7 +22,7 @@ _LARGEST: Final = 1 << 16  # bytes of a JPEG that are searched for its size
 
 
 def of_bytes(data: bytes) -> Iterator[PreviewRecord]:
-    """Yield the previews of a PNG or JPEG file: with the file itself, which only fits if it is small, and without it."""
+    """Yield the previews of a PNG or JPEG file: with the file, which only fits if it is small, and without it."""
     if data.startswith(_PNG):
         media, size = "image/png", _size_of_png(data)
     elif data.startswith(_JPEG):
@@ -71,12 +71,13 @@ def of_image(value: UserValue) -> Iterator[PreviewRecord]:
             scale = min(1.0, side / max(width, height))
             # the nearest pixels: the cost does not depend on the size of the image
             small = value.resize((max(1, round(width * scale)), max(1, round(height * scale))), 0).convert("RGB")
-            yield {**about, "data": base64.b64encode(_png(*small.size, small.tobytes())).decode("ascii")}
+            yield {**about, "data": base64.b64encode(_png(small.size, small.tobytes())).decode("ascii")}
     yield about
 
 
-def _png(width: int, height: int, pixels: bytes) -> bytes:
+def _png(size: tuple[int, int], pixels: bytes) -> bytes:
     """Return a PNG file; three bytes for each pixel, of which only the upper bits are kept, so that it stays small."""
+    width, height = size
     coarse = bytes(byte & 0xF0 | byte >> 4 for byte in pixels)
     rows = b"".join(b"\0" + coarse[at : at + 3 * width] for at in range(0, len(coarse), 3 * width))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -44,7 +44,8 @@ def previews(value: UserValue, package: str, texts: ShortTexts) -> Iterator[Prev
     count = len(rows)
     width = len(columns)
     while width:
-        yield {"kind": "table", "shape": shape, "columns": columns[:width], "rows": [row[:width] for row in rows[:count]]}
+        head = [row[:width] for row in rows[:count]]
+        yield {"kind": "table", "shape": shape, "columns": columns[:width], "rows": head}
         if count > 2:
             count -= 1
         else:
@@ -57,17 +58,22 @@ def _of_pandas(value: UserValue, single: bool) -> Sequence[tuple[object, Sequenc
     None if reading them could call code of the user: classes of columns, or attributes, which pandas copies.
     """
     kinds = [value.dtype] if single else [*value.dtypes.iloc[:_COLUMNS]]
-    if value.attrs or not all(type(kind).__module__.partition(".")[0] in ("numpy", "pandas") for kind in kinds):
+    if value.attrs or not all(map(_is_own, kinds)):
         return None
     pandas, index = sys.modules["pandas"], value.index
     head = value.iloc[:_ROWS]
     found: list[tuple[object, Sequence[object]]] = []
-    if type(index) in (pandas.Index, pandas.DatetimeIndex) and type(index.dtype).__module__.partition(".")[0] in ("numpy", "pandas"):
+    if type(index) in (pandas.Index, pandas.DatetimeIndex) and _is_own(index.dtype):
         found.append((index.name if index.name is not None else "", index[:_ROWS].tolist()))
     if single:
         return [*found, (value.name if value.name is not None else "", head.tolist())]
     names = value.columns[:_COLUMNS].tolist()
     return [*found, *((name, head.iloc[:, at].tolist()) for at, name in enumerate(names))]
+
+
+def _is_own(dtype: UserValue) -> bool:
+    """Return whether the class of a column's type is one of numpy or pandas: other classes may be the user's."""
+    return type(dtype).__module__.partition(".")[0] in ("numpy", "pandas")
 
 
 def _of_polars(value: UserValue, single: bool) -> Sequence[tuple[object, Sequence[object]]]:

@@ -52,8 +52,8 @@ class _Preview(TypedDict):
 class PreviewRecord(_Preview, total=False):
     """A preview of an artifact, made by its task; at most 1 kB (`flowc_runtime.run.previews`).
 
-    `text` and `json` have a `text`, and `cut` if the text is only the beginning. A `table` has its `shape`, and texts of
-    its first `columns` and `rows`. An `array` has `shape` and `dtype`; `counts` are the columns of a histogram from
+    `text` and `json` have a `text`, and `cut` if the text is only the beginning. A `table` has its `shape`, and texts
+    of its first `columns` and `rows`. An `array` has `shape` and `dtype`; `counts` are the columns of a histogram from
     `least` to `most`, `missing` is the number of elements that are no finite numbers, and `sampled` the number of
     elements that were read, if not all were. An `image` has `width` and `height` in pixels, its type `media`, and
     `data`: the base64 text of the image or of a thumbnail.
