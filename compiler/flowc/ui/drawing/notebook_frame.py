@@ -99,6 +99,7 @@ def _markdown(source: str) -> Iterator[Markup]:
             yield element(f"h{min(4, level + 1)}", _plain(words.strip()))
         else:
             yield escape(f"{_plain(line)}\n")
+    yield from _rest(source)
 
 
 def _output(output: dict[str, Json]) -> Iterator[Markup]:
@@ -132,9 +133,13 @@ def _rich(data: dict[str, str]) -> Markup:
 
 
 def _pre(text: str, kind: str = "text") -> Markup:
-    shown = element("pre", _plain(text[:LONGEST]), class_=kind)
-    more = len(text) - LONGEST
-    return shown + _cut(f"{more:,} more characters are in the download") if more > 0 else shown
+    return Markup().join([element("pre", _plain(text[:LONGEST]), class_=kind), *_rest(text)])
+
+
+def _rest(text: str) -> Iterator[Markup]:
+    """Yield the remark that a text is not shown as a whole, if it is cut."""
+    if (more := len(text) - LONGEST) > 0:
+        yield _cut(f"{more:,} more characters are in the download")
 
 
 def _cut(text: str) -> Markup:

@@ -20,7 +20,7 @@ def artifact_page(site: Site, request: Request) -> Page:
     text = request.query_params.get("start", "") or "0"
     if not text.isdecimal():
         raise BadAddress(f"start={text} is not a number")
-    found = version_page(site.store, flow, name, int(text))
+    found = version_page(site.index.listed(flow), name, int(text))
     if not found.total:
         missing(f"there is no flow {flow} in this store")
     if not found.rows and found.following is None and text == "0":

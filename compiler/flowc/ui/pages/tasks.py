@@ -10,8 +10,6 @@ from flowc.ui.reading.task_facts import artifacts_of, task_rows
 from flowc.ui.site import BadAddress, Page, missing
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED
-from flowc_runtime.run.views.run_view import RunView
-from flowc_runtime.store.ended.ended_runs import with_pack
 from metaflow.plugins.cards._store import find
 
 if TYPE_CHECKING:
@@ -65,16 +63,10 @@ def task_page(site: Site, request: Request) -> Page:
         missing(f"task {step}/{path} has no attempt {number}")
     attempt = view.attempt(step, path, number)
     store = view.records.store
-    # the records of a run in a bucket are read by one request only after the end of the run
-    remote = site.store.objects.ended_listing is not None
-    each = remote and view.own_status.is_running
-    lineage = view if each or not remote else RunView.of(with_pack(store))
-    artifacts = artifacts_of(
-        lineage,
-        lineage.attempt(step, path, number),
-        most=REMOTE_MOST if each else MOST,
-        searches=not each or request.query_params.get("readers") == "1",
-    )
+    # each record of an active run in a bucket needs a request of its own
+    slow = site.store.objects.ended_listing is not None and view.own_status.is_running
+    searches = not slow or request.query_params.get("readers") == "1"
+    artifacts = artifacts_of(view, attempt, most=REMOTE_MOST if slow else MOST, searches=searches)
     notebook = [row for row in artifacts.rows if row.name == EXECUTED and row.here and row.ref["type"] == "str"]
     values = {
         "view": view,

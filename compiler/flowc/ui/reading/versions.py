@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flowc.ui.reading.previews import ShownPreview
     from flowc_runtime.store.records.artifact_versions import ArtifactVersion
-    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.records.run_store import RunStore
 
 RUNS: Final = 30
 """The number of runs of one page."""
@@ -48,18 +48,17 @@ class VersionPage(NamedTuple):
 
 
 def version_page(
-    store: Store, flow: str, name: str, start: int, clock: Callable[[], float] = time.monotonic
+    runs: Sequence[RunStore], name: str, start: int, clock: Callable[[], float] = time.monotonic
 ) -> VersionPage:
     """Return the versions of an artifact in the runs after the newest `start` runs.
 
     Args:
-        store: the store.
-        flow: the flow.
+        runs: all runs of the flow, oldest first.
         name: the name of the artifact.
         start: the number of newer runs, which earlier pages show.
         clock: returns a time in seconds.
     """
-    listed = store.listed(flow)[::-1]
+    listed = runs[::-1]
     found: list[ArtifactVersion] = []
     began, at = clock(), start
     while at < len(listed) and at < start + RUNS and (at == start or clock() - began < SECONDS):
