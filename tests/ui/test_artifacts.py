@@ -17,7 +17,6 @@ from ui.kept_flow import cells_of, kept, links, page_server, row_of, task_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
     from ui.kept_flow import PageServer
@@ -215,6 +214,10 @@ def test_a_deleted_file_is_told(filed: PageServer) -> None:
 
 def test_the_record_of_a_preview_is_small(served: PageServer) -> None:
     artifacts = served.project.latest().task("start", "0")["artifacts"]
-    sizes = {name: len(json.dumps(ref["preview"], ensure_ascii=False).encode()) for name, ref in artifacts.items() if "preview" in ref}
+    sizes = {
+        name: len(json.dumps(ref["preview"], ensure_ascii=False).encode())
+        for name, ref in artifacts.items()
+        if "preview" in ref
+    }
     assert {"table", "array", "text", "settings", "picture", "model"} == sizes.keys()
     assert max(sizes.values()) < 1200

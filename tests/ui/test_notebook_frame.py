@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from tools.chromium import Page
     from ui.kept_flow import PageServer
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HOSTILE = "<script>parent.document.title = 'taken over'; document.title = 'taken over'</script>"
 
 
 def code(source: str, *outputs: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"cell_type": "code", "metadata": {}, "source": source, "execution_count": None, "outputs": [*outputs], **fields}
+    return {
+        "cell_type": "code",
+        "metadata": {},
+        "source": source,
+        "execution_count": None,
+        "outputs": [*outputs],
+        **fields,
+    }
 
 
 def notebook(*cells: dict[str, Any]) -> str:
@@ -46,7 +51,7 @@ SHOWN = notebook(
     code("x = 1", metadata={"tags": ["parameters"]}),
     code("print('printed', x)\nimport sys; print('to stderr', file=sys.stderr)"),
     code(f"from IPython.display import HTML, Image, display; import base64\nImage(base64.b64decode('{PIXEL}'))"),
-    code(f"display(HTML(\"<table><tr><td>a cell</td></tr></table><!-- {HOSTILE}\"))"),
+    code(f'display(HTML("<table><tr><td>a cell</td></tr></table><!-- {HOSTILE}"))'),
     code("x + 41"),
 )
 PIPELINE = """
@@ -102,7 +107,7 @@ def test_cells_and_their_outputs_are_shown(notes: PageServer) -> None:
     assert "printed 1" in html
     assert re.search(r'<pre class="stderr">to stderr\n</pre>', html)
     assert re.search(r'<img src="data:image/png;base64,iVBORw0KG[^"]*"', html)
-    assert "<pre class=\"text\">42</pre>" in html
+    assert '<pre class="text">42</pre>' in html
     assert headers["content-security-policy"].startswith("sandbox; default-src 'none'; img-src data:;")
 
 
@@ -158,14 +163,16 @@ DATA: dict[str, Any] = {"output_type": "display_data", "metadata": {}}
 def test_an_image_that_is_not_base64_is_not_shown() -> None:
     html = notebook_html(notebook(code("x", {**DATA, "data": {"image/png": '"><script>', "text/plain": "<Figure>"}})))
     assert "<img" not in html
-    assert "<pre class=\"text\">&lt;Figure&gt;</pre>" in html
+    assert '<pre class="text">&lt;Figure&gt;</pre>' in html
     html = notebook_html(notebook(code("x", {**DATA, "data": {"image/svg+xml": "<svg/>"}})))
     assert "an output of type image/svg+xml, which is not shown" in html
 
 
 def test_long_outputs_are_cut() -> None:
     line = "a" * 10_000_000
-    html = notebook_html(notebook(code(line, {"output_type": "stream", "name": "stdout", "text": line}), markdown(line)))
+    html = notebook_html(
+        notebook(code(line, {"output_type": "stream", "name": "stdout", "text": line}), markdown(line))
+    )
     assert len(html) < 4 * LONGEST
     assert html.count("9,900,000 more characters are in the download") == 3
     html = notebook_html(notebook(*[code("1")] * (MOST_CELLS + 3)))

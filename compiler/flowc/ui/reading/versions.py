@@ -24,7 +24,7 @@ SECONDS: Final = 1.5
 
 
 class VersionRow(NamedTuple):
-    """A version of an artifact in a run, its preview, and whether the run before it has a version with the same digest."""
+    """A version of an artifact in a run, its preview, and whether the run before it has the same version."""
 
     version: ArtifactVersion
     preview: ShownPreview

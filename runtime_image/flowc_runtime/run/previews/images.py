@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import PreviewRecord
     from flowc_runtime.store.values.codecs import UserValue
 
+INLINE: Final = 1024
+"""The largest size of an image file in bytes of which a preview may contain the file."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers of JPEG that precede the size
@@ -32,7 +34,7 @@ def of_bytes(data: bytes) -> Iterator[PreviewRecord]:
     if size is None:
         return
     about: PreviewRecord = {"kind": "image", "media": media, "width": size[0], "height": size[1]}
-    if len(data) <= 1024:
+    if len(data) <= INLINE:
         yield {**about, "data": base64.b64encode(data).decode("ascii")}
     yield about
 

@@ -63,6 +63,7 @@ def _candidates(value: UserValue, texts: ShortTexts) -> Iterator[PreviewRecord]:
             text = texts.json(value, limit)
             yield {"kind": "json", "text": text[:limit], "cut": len(text) > limit}
     elif cls is bytes:
+        texts.check(value[: images.INLINE].decode("utf-8", "surrogateescape"))
         yield from images.of_bytes(value)
     elif package not in sys.modules:
         return
