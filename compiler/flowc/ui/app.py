@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from flowc.ui import live
 from flowc.ui.guard import Guard
-from flowc.ui.pages import artifacts, cards, flows, logs, results, runs, tasks
+from flowc.ui.pages import artifact_versions_page, cards, flows, logs, result_files, runs, tasks
 from flowc.ui.rendering import HERE, Renderer
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PAGES: Final = {
     "/": runs.runs_page,
     "/flow/{flow}": flows.flow_page,
-    "/artifact/{flow}/{name}": artifacts.artifact_page,
+    "/artifact/{flow}/{name}": artifact_versions_page.artifact_page,
     "/run/{flow}/{run}": runs.run_page,
     "/run/{flow}/{run}/{step}": tasks.step_page,
     "/run/{flow}/{run}/{step}/{path}": tasks.task_page,
@@ -41,9 +41,9 @@ FILES: Final = {
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log": logs.log_lines,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log.txt": logs.log_file,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/card/{name}": cards.card_file,
-    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook": results.notebook_frame,
-    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook.ipynb": results.notebook_file,
-    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/file/{number:int}": results.task_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook": result_files.notebook_frame,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook.ipynb": result_files.notebook_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/file/{number:int}": result_files.task_file,
     "/more": runs.more_rows,
 }
 """Other responses, by the paths of their URLs."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST: Final = 300
 """The number of records that are read for one direction of a page."""
 ITEMS: Final = 100
-"""The number of inputs of a join of which the artifacts are compared with those of the join."""
+"""The number of inputs of a join whose artifacts are compared with those of the join."""
 READERS: Final = 50
 """The number of tasks of one step that are searched for readers."""
 _CARRIERS: Final = 5  # inputs of a join that are searched for an artifact from before the foreach
@@ -68,7 +68,7 @@ class ReadingStep(NamedTuple):
     total: int
 
 
-class Readers(NamedTuple):
+class ArtifactReaders(NamedTuple):
     """The readers of each artifact of a task, by name, and whether all records that could name a reader were read."""
 
     steps: Mapping[str, Sequence[ReadingStep]]
@@ -174,7 +174,7 @@ def _digest(record: AttemptRecord, name: str) -> str | None:
     return None if ref is None else ref["digest"]
 
 
-def readers(view: RunView, attempt: AttemptView, most: int = MOST) -> Readers:
+def readers(view: RunView, attempt: AttemptView, most: int = MOST) -> ArtifactReaders:
     """Return the later tasks that have read the artifacts of a task, in the versions that the task has.
 
     Args:
@@ -183,13 +183,13 @@ def readers(view: RunView, attempt: AttemptView, most: int = MOST) -> Readers:
         most: the number of records that are read.
     """
     if attempt.record is None or not attempt.is_done:
-        return Readers({}, True)
+        return ArtifactReaders({}, True)
     try:
         graph = view.records.graph
     except FlowcError:
-        return Readers({}, False)
+        return ArtifactReaders({}, False)
     if attempt.step not in graph.nodes:
-        return Readers({}, True)
+        return ArtifactReaders({}, True)
     after = _after(view, attempt.step)
     search = _Search(view, attempt.record, {*after}, most)
     steps: dict[str, list[ReadingStep]] = {}
@@ -203,7 +203,7 @@ def readers(view: RunView, attempt: AttemptView, most: int = MOST) -> Readers:
                 found.setdefault(name, []).append(path)
         for name, tasks in found.items():
             steps.setdefault(name, []).append(ReadingStep(step, tasks, min(READERS, len(paths)), len(paths)))
-    return Readers(steps, search.complete)
+    return ArtifactReaders(steps, search.complete)
 
 
 def _after(view: RunView, step: str) -> list[str]:

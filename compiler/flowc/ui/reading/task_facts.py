@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ui.reading.lineage import MOST, Readers, readers, where_made
-from flowc.ui.reading.previews import shown_preview
+from flowc.ui.reading.lineage import MOST, ArtifactReaders, readers, where_made
+from flowc.ui.reading.shown_previews import shown_preview
 from flowc.ui.reading.times import bar_of
 from flowc_ir.late.namedtuple import NamedTuple
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.ui.reading.lineage import Maker, ReadingStep
-    from flowc.ui.reading.previews import ShownPreview
+    from flowc.ui.reading.shown_previews import ShownPreview
     from flowc.ui.reading.times import Bar
     from flowc_runtime.run.views.run_view import RunView
     from flowc_runtime.run.views.step_view import StepView
@@ -88,7 +88,7 @@ def artifacts_of(view: RunView, attempt: AttemptView, *, most: int = MOST, searc
     if attempt.record is None:
         return ArtifactTable((), False, True)
     made = where_made(view, attempt, most)
-    read = readers(view, attempt) if searches else Readers({}, True)
+    read = readers(view, attempt) if searches else ArtifactReaders({}, True)
     rows = []
     for name, ref in sorted(attempt.record["artifacts"].items()):
         maker = made[name]

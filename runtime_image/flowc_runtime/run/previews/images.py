@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import UserValue
 
 INLINE: Final = 1024
-"""The largest size of an image file in bytes of which a preview may contain the file."""
+"""The largest size of an image file, in bytes, that a preview may contain."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers of JPEG that precede the size
@@ -78,7 +78,7 @@ def of_image(value: UserValue) -> Iterator[PreviewRecord]:
 
 
 def _png(size: tuple[int, int], pixels: bytes) -> bytes:
-    """Return a PNG file; three bytes for each pixel, of which only the upper bits are kept, so that it stays small."""
+    """Return a PNG file with three bytes for each pixel; only their upper bits are kept, so that it stays small."""
     width, height = size
     coarse = bytes(byte & 0xF0 | byte >> 4 for byte in pixels)
     rows = b"".join(b"\0" + coarse[at : at + 3 * width] for at in range(0, len(coarse), 3 * width))

@@ -45,7 +45,7 @@ class ShortTexts:
             raise SecretFound
 
     def short(self, text: str, limit: int) -> str:
-        """Return at most `limit` characters of a text, all of which UTF-8 can encode. Raises SecretFound."""
+        """Return at most `limit` characters of a text; UTF-8 can encode them. Raises SecretFound."""
         if self._secrets:
             self.check(text[: limit + self._margin])
         shown = text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ui.reading.versions import version_page
+from flowc.ui.reading.version_rows import version_page
 from flowc.ui.site import BadAddress, Page, missing
 from flowc_runtime.base.index import task_id
 

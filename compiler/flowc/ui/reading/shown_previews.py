@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _IMAGES: Final = ("image/png", "image/jpeg")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]+")
-_MOST: Final = 64  # numbers, columns or rows of a preview, of which flowc writes fewer
+_MOST: Final = 64  # numbers, columns or rows of a preview; flowc writes fewer
 
 
 class ShownPreview(NamedTuple):
