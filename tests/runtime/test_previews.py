@@ -384,7 +384,7 @@ IMPORTS = """
             self.next(self.end)
         @step
         def end(self):
-            self.again = self.many
+            self.renamed = self.many
 
     if __name__ == "__main__":
         Few()
@@ -398,7 +398,7 @@ def test_only_the_record_of_the_maker_has_the_preview(project: Project) -> None:
     for run in (first, cached):
         records = [run.task("start", "0"), run.task("each", "0.3"), run.task("join", "0"), run.task("end", "0")]
         having = [{name for name, ref in record["artifacts"].items() if "preview" in ref} for record in records]
-        assert having == [{"many", "items"}, {"text"}, set(), set()]
+        assert having == [{"many", "items"}, {"text"}, set(), {"renamed"}]
         assert "preview" not in records[0]["fanout"]["items"]
         assert project.artifacts(run, "join")["imported"] == []
     assert cached.task("each", "0.3")["cached"]["run"] == first.id

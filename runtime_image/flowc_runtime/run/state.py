@@ -206,7 +206,7 @@ class TaskState:
         it, but may have assigned it to another name."""
         refs[name] = origin.ref
         if name not in self._origins:
-            self.assigned[name] = origin.ref
+            refs[name] = self.assigned[name] = _with_preview(origin.ref.copy(), origin.value)
 
     def _values_read(self) -> dict[int, ValueOrigin]:
         """Return the origin of each loaded value of this task and its inputs, by the value's `id`."""
