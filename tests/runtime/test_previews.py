@@ -248,9 +248,17 @@ def test_a_wide_table_has_fewer_columns() -> None:
 
 
 def test_attributes_that_pandas_would_copy_are_left_alone() -> None:
+    copied = []
+
+    class Copied:
+        def __deepcopy__(self, memo: object) -> Copied:
+            copied.append(memo)
+            return self
+
     table = pandas.DataFrame({"a": [1]})
-    table.attrs["mine"] = Loud()
+    table.attrs["mine"] = Copied()
     assert preview(table) is None
+    assert copied == []
 
 
 def test_a_table_of_polars() -> None:

@@ -85,6 +85,9 @@ WIDE = """
             self.next(self.each, foreach="items")
         @step
         def each(self):
+            self.next(self.then)
+        @step
+        def then(self):
             self.next(self.join)
         @step
         def join(self, inputs):
@@ -118,7 +121,9 @@ def wide(project: Project) -> RunStore:
         artifacts = {"base": ref(1), "own": ref(100 + number)}
         path = f"0.{number}"
         run.finish(done_record(run, "each", path, parents=parent, artifacts=artifacts, reads={"artifacts": ["base"]}))
-    before = [{"step": "each", "path": "0", "count": WIDTH}]
+        each = [{"step": "each", "path": path, "count": None}]
+        run.finish(done_record(run, "then", path, parents=each, artifacts=artifacts, reads={"artifacts": ["own"]}))
+    before = [{"step": "then", "path": "0", "count": WIDTH}]
     run.finish(done_record(run, "join", parents=before, artifacts={"base": ref(1), "own": ref(150), "new": ref(9)}))
     after = [{"step": "join", "path": "0", "count": None}]
     run.finish(done_record(run, "end", parents=after, artifacts={"base": ref(1)}, reads={"artifacts": ["*"]}))
@@ -157,7 +162,7 @@ def test_a_task_of_an_item_is_only_read_in_its_item(wide: RunStore) -> None:
     view = RunView.of(wide)
     found = readers(view, view.attempt("each", "0.140", 1))
     assert [(step.step, step.tasks) for step in found.steps["base"]] == [("end", ["0"])]
-    assert "own" not in found.steps
+    assert [(step.step, step.tasks, step.total) for step in found.steps["own"]] == [("then", ["0.140"], 1)]
 
 
 LOOP = """
