@@ -72,6 +72,15 @@ def test_a_reused_task_names_the_run_that_made_the_artifact(served: PageServer) 
     assert links(cells["made"]) == ["../start/0"]
 
 
+def test_a_task_from_the_cache_names_the_task_that_made_its_artifacts(project: Project) -> None:
+    run = project.store.run("F", "20260101-000000-000000")
+    cached = {"run": "20250101-000000-000000", "step": "start", "path": "0", "attempt": 1}
+    run.finish(done_record(run, "start", artifacts={"x": ref(1)}, cached=cached))
+    with page_server(project) as served:
+        cells = cells_of(task_page(served, "start", run=run.id), "x")
+    assert links(cells["made"]) == ["../../../../run/F/20250101-000000-000000/start/0"]
+
+
 # -- many tasks --------------------------------------------------------------------------------------------------------
 
 WIDE = """
