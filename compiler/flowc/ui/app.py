@@ -12,7 +12,17 @@ from starlette.staticfiles import StaticFiles
 
 from flowc.ui import live
 from flowc.ui.guard import Guard
-from flowc.ui.pages import actions, cards, deployments, flows, logs, runs, tasks
+from flowc.ui.pages import (
+    actions,
+    artifact_versions_page,
+    cards,
+    deployments,
+    flows,
+    logs,
+    result_files,
+    runs,
+    tasks,
+)
 from flowc.ui.rendering import HERE, Renderer
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
@@ -35,6 +45,7 @@ PAGES: Final = {
     "/action/{id}": actions.action_page,
     "/do/{name}": actions.form_page,
     "/flow/{flow}": flows.flow_page,
+    "/artifact/{flow}/{name}": artifact_versions_page.artifact_page,
     "/run/{flow}/{run}": runs.run_page,
     "/run/{flow}/{run}/{step}": tasks.step_page,
     "/run/{flow}/{run}/{step}/{path}": tasks.task_page,
@@ -44,6 +55,9 @@ FILES: Final = {
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log": logs.log_lines,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log.txt": logs.log_file,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/card/{name}": cards.card_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook": result_files.notebook_frame,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook.ipynb": result_files.notebook_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/file/{number:int}": result_files.task_file,
     "/more": runs.more_rows,
 }
 """Other responses, by the paths of their URLs."""

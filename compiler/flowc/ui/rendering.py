@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from flowc import __version__
 from flowc.ui import wording
 from flowc.ui.ansi import ansi_html
-from flowc.ui.drawing.plots import histogram, sparkline
+from flowc.ui.drawing.plots import histogram, sparkline, value_histogram
 from flowc.ui.reading.run_rows import shown_value
 from flowc_runtime.base.index import task_id
 
@@ -47,6 +47,7 @@ def _environment() -> Environment:
         shown=shown_value,
         ansi=ansi_html,
         part=quoted_part,
+        encodable=wording.encodable,
     )
     made.globals.update(
         ago=wording.ago,
@@ -54,13 +55,15 @@ def _environment() -> Environment:
         task_id=task_id,
         sparkline=sparkline,
         histogram=histogram,
+        value_histogram=value_histogram,
         query=query_text,
         version=__version__,
         duration_since=lambda began: wording.duration(time.time() - began),
     )
     # Globals, because a block that is rendered alone does not see what its template has imported.
     macros = made.get_template("macros.html").module
-    made.globals.update({name: getattr(macros, name) for name in ("state", "when", "copy", "schedule", "firing")})
+    names = ("state", "when", "copy", "schedule", "firing", "artifact_preview")
+    made.globals.update({name: getattr(macros, name) for name in names})
     return made
 
 

@@ -61,3 +61,8 @@ def number(value: float) -> str:
     if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
         return f"{int(value):,}"
     return f"{value:.5g}"
+
+
+def encodable(text: object) -> str:
+    """Return a text of a record without half characters (surrogates), which no page can contain."""
+    return str(text).encode("utf-8", "replace").decode()

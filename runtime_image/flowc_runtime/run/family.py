@@ -13,6 +13,7 @@ from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import outer_path, parts, task_id
 from flowc_runtime.run.parents import Parents
 from flowc_runtime.run.state import Inputs, TaskState
+from flowc_runtime.store.values.descriptions import without_previews
 from flowc_runtime.store.values.fanouts import ForeachFrame
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ class Family:
         if job.node.joins is not None:
             split = job.node.joins
             records, state.inputs = self._join(split, parents)
-            state.before_split = lambda: self._record(split, job.path)["artifacts"]
+            state.before_split = lambda: without_previews(self._record(split, job.path)["artifacts"])
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found
             # the parent is often also the split of the foreach: its record is kept, so that it is read only once
             self._known[parent.id, path] = record
-            state.inherited = dict(record["artifacts"])
+            state.inherited = without_previews(record["artifacts"])
             return [{"step": parent.id, "path": path, "count": None}], ()
         return [], ()
 
@@ -92,7 +93,7 @@ class Family:
 
         def make(number: int) -> object:
             node, path, record = find(number)
-            state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
+            state = self.state(node, path, {**without_previews(record["artifacts"]), **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place
             made = job.program.bind(state, job.parameters)
             job.program.start(made)

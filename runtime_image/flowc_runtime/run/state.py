@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import SupportsIndex
 
+    from flowc_runtime.run.previews import making
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
-    from flowc_runtime.store.values import codecs
+    from flowc_runtime.store.values import codecs, descriptions
     from flowc_runtime.store.values.batches import Batches
     from flowc_runtime.store.values.codecs import Encoded
     from flowc_runtime.store.values.fanouts import ForeachFrame
     from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
 else:  # imported at first use, because the import costs start-up time and only tasks need it
     codecs = LateModule("flowc_runtime.store.values.codecs")
+    descriptions = LateModule("flowc_runtime.store.values.descriptions")
+    making = LateModule("flowc_runtime.run.previews.making")
     Batches = LateFunction("flowc_runtime.store.values.batches:Batches")
     Left = LateFunction("flowc_runtime.store.values.unchanged:Left")
     Mappings = LateFunction("flowc_runtime.store.values.unchanged:Mappings")
@@ -172,7 +175,7 @@ class TaskState:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
             if origin is None and (ref := codecs.small_ref(value)) is not None:
-                refs[name] = self.assigned[name] = ref
+                refs[name] = self.assigned[name] = _with_preview(ref, value)
                 continue
             try:
                 left = Left(codecs.Encoded(value), True) if origin is None else origin.left(value, mappings)
@@ -180,7 +183,7 @@ class TaskState:
                     assert origin is not None
                     self._keep(refs, name, origin)
                 elif left.certain:
-                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, left.encoded, batches)
+                    refs[name] = self.assigned[name] = self._stored(value, left.encoded, batches)
                 else:
                     assert origin is not None
                     undecided.append((name, value, origin, left.encoded))
@@ -191,21 +194,31 @@ class TaskState:
             if origin.reads_as(encoded):
                 self._keep(refs, name, origin)
             else:
-                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded, batches)
+                refs[name] = self.assigned[name] = self._stored(value, encoded, batches)
         batches.store(self.objects)
         return {name: refs[name] for name in sorted(refs)}
+
+    def _stored(self, value: object, encoded: Encoded, batches: Batches) -> ArtifactRef:
+        return _with_preview(codecs.store_value(self.objects, value, encoded, batches), value)
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
         """Refer to the stored artifact instead of storing the value again: the step has read the value and not changed
         it, but may have assigned it to another name."""
         refs[name] = origin.ref
         if name not in self._origins:
-            self.assigned[name] = origin.ref
+            refs[name] = self.assigned[name] = _with_preview(origin.ref.copy(), origin.value)
 
     def _values_read(self) -> dict[int, ValueOrigin]:
         """Return the origin of each loaded value of this task and its inputs, by the value's `id`."""
         states = [self, *(self.inputs._flowc_states_made() if self.inputs is not None else ())]
         return {id(origin.value): origin for state in states for origin in state._origins.values()}
+
+
+def _with_preview(ref: ArtifactRef, value: object) -> ArtifactRef:
+    """Return the reference, to which the value's preview was added, if there is one."""
+    if descriptions.says_little(ref) and (preview := making.preview_of(value)) is not None:
+        ref["preview"] = preview
+    return ref
 
 
 class Inputs(Sequence[T]):

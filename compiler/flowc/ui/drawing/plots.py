@@ -89,3 +89,23 @@ def line_plot(points: Sequence[tuple[str, float]], label: str) -> Markup:
     for (title, value), (x, y) in zip(points, places, strict=True):
         parts.append(element("circle", element("title", f"{title}: {number(value)}"), cx=x, cy=y, r="3", class_="point"))
     return drawing(width, height, label, parts, "plot")
+
+
+def value_histogram(counts: Sequence[int], least: float, most: float) -> Markup:
+    """Return a histogram of the numbers of an array.
+
+    Args:
+        counts: the number of elements in ranges of equal width from `least` to `most`.
+        least: the least number.
+        most: the greatest number.
+    """
+    width, height = 132.0, 34.0
+    step, tallest = width / max(1, len(counts)), max(counts, default=0) or 1
+    parts = []
+    for at, count in enumerate(counts):
+        low, high = (least + (most - least) * share / len(counts) for share in (at, at + 1))
+        tall = max(2.0, count / tallest * (height - 2)) if count else 0.0
+        title = element("title", f"{number(low)} to {number(high)}: {count:,}")
+        parts.append(element("rect", title, x=at * step, y=height - tall, width=step - 1, height=tall, class_="column"))
+    label = f"histogram of the values from {number(least)} to {number(most)}"
+    return drawing(width, height, label, parts, "histogram", fits=False)

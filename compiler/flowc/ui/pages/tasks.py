@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from flowc.ui.reading.lineage import MOST
 from flowc.ui.reading.log_pages import log_page
-from flowc.ui.reading.task_facts import artifacts_of, task_rows, where_made
+from flowc.ui.reading.task_facts import artifacts_of, task_rows
 from flowc.ui.site import BadAddress, Page, missing
 from flowc_runtime.base.index import task_id
+from flowc_runtime.run.nodes.programs.notebook import EXECUTED
 from metaflow.plugins.cards._store import find
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 TASKS: Final = 200
 """The number of tasks of one page of a step."""
+REMOTE_MOST: Final = 12
+"""The number of records that are read to find where artifacts were made, if each record needs a request."""
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -59,6 +63,11 @@ def task_page(site: Site, request: Request) -> Page:
         missing(f"task {step}/{path} has no attempt {number}")
     attempt = view.attempt(step, path, number)
     store = view.records.store
+    # each record of an active run in a bucket needs a request of its own
+    slow = site.store.objects.ended_listing is not None and view.own_status.is_running
+    searches = not slow or request.query_params.get("readers") == "1"
+    artifacts = artifacts_of(view, attempt, most=REMOTE_MOST if slow else MOST, searches=searches)
+    notebook = [row for row in artifacts.rows if row.name == EXECUTED and row.here and row.ref["type"] == "str"]
     values = {
         "view": view,
         "task": task,
@@ -67,8 +76,8 @@ def task_page(site: Site, request: Request) -> Page:
         "attempt": attempt,
         "state_name": view.attempt_state(attempt),
         "log": log_page(store, step, path, number, None),
-        "artifacts": artifacts_of(view, attempt),
-        "made": where_made(view, attempt),
+        "artifacts": artifacts,
+        "has_notebook": bool(notebook),
         "cards": find(store, step, path, number, attempt.record, follow=True),
         "pathspec": f"{flow}/{run}/{step}/{task_id(step, path)}",
     }

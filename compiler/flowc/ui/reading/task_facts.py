@@ -1,17 +1,19 @@
-"""The data of the pages of steps and tasks: rows of tasks, artifacts, and where each artifact was made."""
+"""The data of the pages of steps and tasks: rows of tasks, and artifacts with their previews and lineage."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc.ui.reading.lineage import MOST, ArtifactReaders, readers, where_made
+from flowc.ui.reading.shown_previews import shown_preview
 from flowc.ui.reading.times import bar_of
 from flowc_ir.late.namedtuple import NamedTuple
-from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from flowc.ui.reading.lineage import Maker, ReadingStep
+    from flowc.ui.reading.shown_previews import ShownPreview
     from flowc.ui.reading.times import Bar
     from flowc_runtime.run.views.run_view import RunView
     from flowc_runtime.run.views.step_view import StepView
@@ -44,58 +46,53 @@ def task_rows(view: RunView, step: StepView) -> Sequence[TaskRow]:
 
 
 class ArtifactFacts(NamedTuple):
-    """An artifact of a task: its name, type, size in bytes, digest, a preview in one line, and whether it is inherited
-    from an earlier task."""
+    """An artifact of a task.
+
+    Attributes:
+        name: the name.
+        ref: its reference in the task's record.
+        preview: the preview that the task which made the artifact has stored.
+        maker: that task.
+        here: whether the task itself is the maker.
+        readers: the later tasks that have read the artifact, by step.
+    """
 
     name: str
-    type: str
-    size: int
-    digest: str
-    preview: str
+    ref: ArtifactRef
+    preview: ShownPreview
+    maker: Maker
+    here: bool
+    readers: Sequence[ReadingStep]
 
 
-def artifacts_of(view: RunView, attempt: AttemptView) -> Sequence[ArtifactFacts]:
-    """Return the artifacts of an attempt, sorted by name. Nothing is unpickled: previews were made by the task."""
-    refs: Mapping[str, ArtifactRef] = attempt.record["artifacts"] if attempt.record is not None else {}
-    return [
-        ArtifactFacts(name, ref["type"], ref["size"], ref["digest"], ref.get("repr", "")) for name, ref in sorted(refs.items())
-    ]
+class ArtifactTable(NamedTuple):
+    """The artifacts of a task, sorted by name.
 
-
-class Maker(NamedTuple):
-    """The task that made an artifact: its step, index path and id."""
-
-    step: str
-    path: str
-    id: str
-
-
-def where_made(view: RunView, attempt: AttemptView) -> Mapping[str, Maker]:
-    """Return the task that made each artifact of an attempt, by name.
-
-    An artifact with the same digest in a parent was inherited; the search goes back to the first task that has it.
+    `searched` is whether readers were searched, and `complete` whether all of them were found.
     """
-    made: dict[str, Maker] = {}
+
+    rows: Sequence[ArtifactFacts]
+    searched: bool
+    complete: bool
+
+
+def artifacts_of(view: RunView, attempt: AttemptView, *, most: int = MOST, searches: bool = True) -> ArtifactTable:
+    """Return the artifacts of an attempt. Nothing is unpickled: previews were made by the tasks.
+
+    Args:
+        view: the run.
+        attempt: the attempt.
+        most: the number of records that are read to find where the artifacts were made.
+        searches: whether to search the tasks that have read the artifacts.
+    """
     if attempt.record is None:
-        return made
-    here = Maker(attempt.step, attempt.path, task_id(attempt.step, attempt.path))
-    for name, ref in attempt.record["artifacts"].items():
-        made[name] = _first(view, here, attempt, name, ref["digest"])
-    return made
-
-
-def _first(view: RunView, found: Maker, attempt: AttemptView, name: str, digest: str) -> Maker:
-    record, seen = attempt.record, set[tuple[str, str]]()
-    while record is not None:
-        parent = next((each for each in record["parents"] if each["count"] is None), None)
-        if parent is None or (parent["step"], parent["path"]) in seen:
-            return found
-        seen.add((parent["step"], parent["path"]))
-        try:
-            record = view.records.done(parent["step"], parent["path"])
-        except FlowcError:
-            return found
-        if record is None or record["artifacts"].get(name, {}).get("digest") != digest:
-            return found
-        found = Maker(parent["step"], parent["path"], task_id(parent["step"], parent["path"]))
-    return found
+        return ArtifactTable((), False, True)
+    made = where_made(view, attempt, most)
+    read = readers(view, attempt) if searches else ArtifactReaders({}, True)
+    rows = []
+    for name, ref in sorted(attempt.record["artifacts"].items()):
+        maker = made[name]
+        preview = shown_preview(ref, ref.get("preview") or maker.ref.get("preview"))
+        here = (maker.step, maker.path) == (attempt.step, attempt.path)
+        rows.append(ArtifactFacts(name, ref, preview, maker, here, read.steps.get(name, ())))
+    return ArtifactTable(rows, searches, read.complete)

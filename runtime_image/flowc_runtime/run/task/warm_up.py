@@ -77,7 +77,8 @@ class _WarmUp:
     def call_step(self, task: SimpleNamespace, node: Node, arguments: tuple[object, ...]) -> None:
         state: TaskState = getattr(task, STATE)
         if node.id == "start":
-            task.items, task.text = [0], ""
+            # seven items have a preview, for which modules are imported
+            task.items, task.text = [0] * 7, ""
             state.transition = NextCall(("item",), foreach="items")
         else:
             state.load(task, "text")

@@ -55,10 +55,11 @@ def versions(
     """
     runs = [run] if run is not None else list(reversed(store.runs(flow)))
     for id in runs:
-        yield from _of_run(store.run(flow, id), name, step)
+        yield from versions_of_run(store.run(flow, id), name, step)
 
 
-def _of_run(run: RunStore, name: str, step: str | None) -> Iterator[ArtifactVersion]:
+def versions_of_run(run: RunStore, name: str, step: str | None = None) -> Iterator[ArtifactVersion]:
+    """Yield the versions of an artifact of one run, newest first, like `versions`."""
     first: dict[str, ArtifactVersion] = {}
     for record in _records(run, step):
         ref = record["artifacts"].get(name)

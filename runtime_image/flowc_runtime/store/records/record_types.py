@@ -45,6 +45,37 @@ class BatchRecord(TypedDict):
     offset: int
 
 
+class _Preview(TypedDict):
+    kind: Literal["text", "json", "table", "array", "image"]
+
+
+class PreviewRecord(_Preview, total=False):
+    """A preview of an artifact, made by its task; at most 1 kB (`flowc_runtime.run.previews`).
+
+    `text` and `json` have a `text`, and `cut` if the text is only the beginning. A `table` has its `shape`, and texts
+    of its first `columns` and `rows`. An `array` has `shape` and `dtype`; `counts` are the columns of a histogram from
+    `least` to `most`, `missing` is the number of elements that are no finite numbers, and `sampled` the number of
+    elements that were read, if not all were. An `image` has `width` and `height` in pixels, its type `media`, and
+    `data`: the base64 text of the image or of a thumbnail.
+    """
+
+    text: str
+    cut: bool
+    shape: list[int]
+    columns: list[str]
+    rows: list[list[str]]
+    dtype: str
+    least: float
+    most: float
+    counts: list[int]
+    missing: int
+    sampled: int
+    media: str
+    width: int
+    height: int
+    data: str
+
+
 class _Artifact(TypedDict):
     digest: str
     size: int
@@ -58,13 +89,15 @@ class ArtifactRef(_Artifact, total=False):
     `batch` is the blob that contains the artifact together with other artifacts.
 
     `external` is the external file, if the artifact is an external file. `pickler` is the pickler that wrote the bytes,
-    if it was not pickle. A reference has no version, because it is part of a record or a cache entry.
+    if it was not pickle. A reference has no version, because it is part of a record or a cache entry. `preview` exists
+    only in the record of the task that made the artifact, and if it shows more than `repr`.
     """
 
     data: str
     batch: BatchRecord
     external: ExternalRecord
     pickler: PicklerRecord
+    preview: PreviewRecord
 
 
 class _Run(TypedDict):

@@ -71,6 +71,26 @@ _PROCESS = ObjectOf(
     {"host": _TEXT, "pid": (int,), "started": _TEXT, "pod": _TEXT, "pod_uid": _TEXT, "node": _TEXT, "ip": _TEXT},
 )
 _PACKAGE = ObjectOf({"digest": DIGEST, "size": _COUNT})
+_PREVIEW = ObjectOf(
+    {"kind": _TEXT},
+    {
+        "text": _TEXT,
+        "cut": (bool,),
+        "shape": EachOf(list, _COUNT),
+        "columns": EachOf(list, _TEXT),
+        "rows": EachOf(list, EachOf(list, _TEXT)),
+        "dtype": _TEXT,
+        "least": (int, float),
+        "most": (int, float),
+        "counts": EachOf(list, _COUNT),
+        "missing": _COUNT,
+        "sampled": _COUNT,
+        "media": _TEXT,
+        "width": _COUNT,
+        "height": _COUNT,
+        "data": _TEXT,
+    },
+)
 _REF = ObjectOf(
     {"digest": DIGEST, "size": _COUNT, "type": _TEXT, "codec": _TEXT, "repr": _TEXT},
     {
@@ -78,6 +98,7 @@ _REF = ObjectOf(
         "batch": ObjectOf({"digest": DIGEST, "size": _COUNT, "offset": _COUNT}),
         "external": ObjectOf({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT}),
         "pickler": ObjectOf({"name": _TEXT}, {"distribution": _TEXT}),
+        "preview": _PREVIEW,
     },
 )
 _REFS = EachOf(dict, _REF)

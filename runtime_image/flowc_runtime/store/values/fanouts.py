@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.store.values import codecs
+from flowc_runtime.store.values.descriptions import without_preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ def store_items(
     """
     fanout: Fanout = {"over": over, "count": len(items)}
     if whole["size"] <= CHUNK and whole["type"] in ("list", "tuple"):
-        fanout["items"] = whole
+        fanout["items"] = without_preview(whole)
         return fanout
     ref = codecs.store_value(objects, items) if whole["size"] <= CHUNK else None
     if ref is not None and ref["size"] <= CHUNK:
