@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from flowc.ui import live
 from flowc.ui.guard import Guard
-from flowc.ui.pages import cards, flows, logs, runs, tasks
+from flowc.ui.pages import cards, compare, flows, logs, runs, tasks
 from flowc.ui.rendering import HERE, Renderer
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PAGES: Final = {
     "/": runs.runs_page,
+    "/compare": compare.compare_page,
     "/flow/{flow}": flows.flow_page,
     "/run/{flow}/{run}": runs.run_page,
     "/run/{flow}/{run}/{step}": tasks.step_page,
@@ -108,7 +109,9 @@ def _file(
 
 
 def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
-    page = Page("problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True)
+    page = Page(
+        "problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True
+    )
     return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)
 
 

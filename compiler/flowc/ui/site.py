@@ -9,6 +9,7 @@ from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,11 @@ class Site:
         if isinstance(view.error, NotFound) and not view.records.store.steps():
             missing(f"there is no run {flow}/{run} in this store")
         return view
+
+    def whole_run(self, flow: str, run: str) -> RunView:
+        """Return a new view of a run whose tasks are read with few requests to a bucket. Raises PageNotFound."""
+        view = self.run(flow, run)
+        return RunView.of(with_pack(view.records.store)) if self.store.objects.ended_listing is not None else view
 
 
 class Page(NamedTuple):

@@ -13,14 +13,15 @@ from flowc.ui.reading.run_facts import facts_of
 from flowc.ui.reading.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import BadAddress, Page
-from flowc_runtime.store.ended.ended_runs import with_pack
-from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.reading.times import Bar
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
@@ -78,15 +79,29 @@ def more_rows(site: Site, request: Request, renderer: Renderer) -> Response:
     return HTMLResponse(renderer.text(page, "./", ""))
 
 
+def _run_before(site: Site, flow: str, run: str, trend: Sequence[RunRow]) -> str:
+    """Return the id of the flow's run that began before a run; empty if there is none.
+
+    Args:
+        site: the site.
+        flow: the flow.
+        run: the id of the run.
+        trend: the last runs of the flow; the flow is listed again only for an older run.
+    """
+    ids = [row.run for row in trend]
+    if run not in ids[1:]:
+        ids = site.store.runs(flow)
+    return ids[ids.index(run) - 1] if run in ids[1:] else ""
+
+
 def run_page(site: Site, request: Request) -> Page:
     """Return the page of a run."""
     flow, run = request.path_params["flow"], request.path_params["run"]
-    view = site.run(flow, run)
-    if site.store.objects.ended_listing is not None:
-        view = RunView.of(with_pack(view.records.store))
+    view = site.whole_run(flow, run)
     now = time.time()
     facts = facts_of(view, now)
     here = f"{quoted_part(run)}/"
+    trend = site.index.trend(flow)
 
     def attempt_address(bar: Bar) -> str:
         return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}?attempt={bar.number}"
@@ -99,6 +114,7 @@ def run_page(site: Site, request: Request) -> Page:
         "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
         "here": here,
         "revision": revision.shown(view.revision) if view.revision is not None else "",
-        "trend": site.index.trend(flow),
+        "trend": trend,
+        "before": _run_before(site, flow, run, trend),
     }
     return Page("run.html", values, f"{flow}/{run}", lasting=not view.status.is_running and view.status.error is None)
