@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
-from flowc.cli.options.common import FAULTY, fail, open_store, store_option
+from flowc.cli.options.common import FAULTY, fail, open_store, store_option, writing
+from flowc.cli.words.pathspecs import find_run
 from flowc_ir.late import LateModule
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
-    from flowc.ui import serving
+    from collections.abc import Iterator
+
+    from flowc.ui import exporting, serving
+    from flowc_runtime.store.records.store import Store
 else:
     serving = LateModule("flowc.ui.serving")  # a web server, which only this command needs
+    exporting = LateModule("flowc.ui.exporting")
 
 DEFAULT_PORT = 8325
 
@@ -25,18 +35,29 @@ DEFAULT_PORT = 8325
               help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].")
 @click.option("--public-url", metavar="URL", help="The address at which browsers reach the page through a proxy.")
 @click.option("--no-open", is_flag=True, help="Open no browser; only print the address.")
+@click.option("--export", "exported", nargs=2, metavar="FLOW/RUN FILE",
+              help="Write the run as one HTML file that needs no server, and end; - for stdout.")
 @store_option
-def ui_command(host: str, port: int | None, public_url: str | None, no_open: bool, store_url: str | None) -> None:
-    """Serve the page until Ctrl-C."""
+@click.pass_context
+def ui_command(
+    ctx: click.Context,
+    /,
+    host: str,
+    port: int | None,
+    public_url: str | None,
+    no_open: bool,
+    exported: tuple[str, str] | None,
+    store_url: str | None,
+) -> None:  # fmt: skip
+    """Serve the page until Ctrl-C, or export a run."""
+    if exported is not None:
+        _export(ctx, open_store(store_url), *exported)
+        return
     if public_url is not None and (urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname):
         raise click.UsageError(f"--public-url is an address such as https://flows.example.org/runs, not '{public_url}'")
     store = open_store(store_url)
-    try:
+    with _needing_packages():
         bind = serving.bind
-    except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "markupsafe", "starlette", "uvicorn"):
-            raise
-        fail(f"the page needs the package '{error.name}', which is not installed", "pip install 'flowc[ui]'", code=FAULTY)
     try:
         listening = bind(host, DEFAULT_PORT if port is None else port)
     except OSError as error:
@@ -47,3 +68,41 @@ def ui_command(host: str, port: int | None, public_url: str | None, no_open: boo
         serving.serve(
             store, listening, public_url=public_url, opens=not no_open, say=lambda text: click.echo(text, err=True)
         )
+
+
+@contextmanager
+def _needing_packages() -> Iterator[None]:
+    """End the command if a package of the page is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("jinja2", "markupsafe", "starlette", "uvicorn"):
+            raise
+        fail(f"the page needs the package '{error.name}', which is not installed", "pip install 'flowc[ui]'", code=FAULTY)
+
+
+def _export(ctx: click.Context, store: Store, pathspec: str, file: str) -> None:
+    """Write a run to a file, or to stdout.
+
+    Raises:
+        click.UsageError: an option for the server is given, or the pathspec names more than a run.
+        SystemExit: the run does not exist; the error is printed.
+        FlowcError: the file cannot be written.
+    """
+    for option in ctx.command.params:
+        given = option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+        if given and option.name not in ("exported", "store_url"):
+            raise click.UsageError(f"--export writes a file and starts no server: leave out {option.opts[0]}")
+    run, step, _ = find_run(store, pathspec)
+    if step is not None:
+        raise click.UsageError(f"--export writes a whole run: give FLOW/RUN, not '{pathspec}'")
+    view = RunView.of(with_pack(run) if store.objects.ended_listing is not None else run).begun()
+    with _needing_packages():
+        export = exporting.export_run
+    content = export(view).encode("utf-8", "replace")
+    if file == "-":
+        sys.stdout.buffer.write(content)
+        return
+    with writing(file):
+        exporting.write_file(file, content)
+    click.echo(f"{file}: {len(content):,} bytes; open it in a browser", err=True)
