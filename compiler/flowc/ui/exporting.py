@@ -47,7 +47,9 @@ def export_run(view: RunView) -> str:
     values = {
         "view": view,
         "facts": facts,
-        "graph": graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}") if facts.picture else None,
+        "graph": graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}")
+        if facts.picture
+        else None,
         "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
         "here": here,
         "revision": revision.shown(view.revision) if view.revision is not None else "",

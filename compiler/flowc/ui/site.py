@@ -51,15 +51,11 @@ class Site:
 
     def run(self, flow: str, run: str) -> RunView:
         """Return a new view of a run. Raises PageNotFound."""
-        view = RunView.of(self.store.run(flow, run))
+        found = self.store.run(flow, run)
+        view = RunView.of(with_pack(found) if self.store.objects.ended_listing is not None else found)
         if isinstance(view.error, NotFound) and not view.records.store.steps():
             missing(f"there is no run {flow}/{run} in this store")
         return view
-
-    def whole_run(self, flow: str, run: str) -> RunView:
-        """Return a new view of a run whose tasks are read with few requests to a bucket. Raises PageNotFound."""
-        view = self.run(flow, run)
-        return RunView.of(with_pack(view.records.store)) if self.store.objects.ended_listing is not None else view
 
 
 class Page(NamedTuple):

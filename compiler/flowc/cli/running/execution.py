@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.rendering.failure import pathspec_of, render_failure
     from flowc.cli.rendering.what_next import logs_line, resume_line
+    from flowc.cli.running import page
     from flowc.cli.running.pickles import pickles_written
     from flowc.cli.running.run_kinds import RunKind
     from flowc.cli.running.secret_checks import check_secrets
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # imported at first use: the help of `run` does not need them
     decorator_errors = LateModule("metaflow.user_decorators._errors")
+    page = LateModule("flowc.cli.running.page")  # only --ui needs it
     pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
     logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
     resume_line = LateFunction("flowc.cli.rendering.what_next:resume_line")
@@ -95,6 +97,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         SystemExit: the run cannot begin, or the store fails during the run; the error is printed.
         Interrupted: a signal arrived before the first task. If the run has begun, it is recorded as interrupted.
     """
+    if options["ui"]:
+        page.require_page()
     tags, user, graph = new_run.checked_tags(), user_name(), Graph(checked.flow)
     store = open_store(text(options, "store_url"))
     remote = not isinstance(store.objects, LocalObjects)
@@ -134,6 +138,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         wanted = number(options, "max_workers")
         workers, processors = (wanted, None) if wanted else default_places()
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
+        if options["ui"]:
+            console.note(f"the page of the run is {page.open_page(run)}")
         new_run.note_unused(console)
         if starts is not None:
             functions = stack.enter_context(pickles_written(checked.package))

@@ -52,7 +52,7 @@ def chosen_runs(request: Request) -> Sequence[tuple[str, str]]:
 
 def compare_page(site: Site, request: Request) -> Page:
     """Return the page that compares runs."""
-    runs = compared_runs([site.whole_run(flow, run) for flow, run in chosen_runs(request)])
+    runs = compared_runs([site.run(flow, run) for flow, run in chosen_runs(request)])
     letters = [run.letter for run in runs]
     metrics, problems = compared_metrics(runs)
     steps = compared_steps(runs)

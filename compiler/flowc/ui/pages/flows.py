@@ -28,7 +28,7 @@ MOST_PLOTS: Final = 30
 def flow_page(site: Site, request: Request) -> Page:
     """Return the page of a flow."""
     flow = request.path_params["flow"]
-    facts = flow_facts(site.store, site.index, flow)
+    facts = flow_facts(site.index, flow)
     if facts is None:
         missing(f"there is no flow {flow} in this store")
     rows = facts.rows
@@ -39,9 +39,7 @@ def flow_page(site: Site, request: Request) -> Page:
         "rows": [*reversed(rows)],
         "total": facts.total,
         "durations": durations(_trend(rows), f"durations of the last {len(rows)} runs, oldest first"),
-        "bars": {
-            each.step: proportion(each.runs, most, f"{each.runs} of {len(rows)} runs") for each in facts.failures
-        },
+        "bars": {each.step: proportion(each.runs, most, f"{each.runs} of {len(rows)} runs") for each in facts.failures},
         "plots": {name: _metric(rows, name) for name in facts.metrics[:MOST_PLOTS]},
         "tags": facts.tags,
         "trends": {flow: rows[-TREND:]},

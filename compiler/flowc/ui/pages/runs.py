@@ -86,18 +86,18 @@ def _run_before(site: Site, flow: str, run: str, trend: Sequence[RunRow]) -> str
         site: the site.
         flow: the flow.
         run: the id of the run.
-        trend: the last runs of the flow; the flow is listed again only for an older run.
+        trend: the last runs of the flow; the other runs are listed only for an older run.
     """
     ids = [row.run for row in trend]
     if run not in ids[1:]:
-        ids = site.store.runs(flow)
+        ids = [each.id for each in site.index.listed(flow)]
     return ids[ids.index(run) - 1] if run in ids[1:] else ""
 
 
 def run_page(site: Site, request: Request) -> Page:
     """Return the page of a run."""
     flow, run = request.path_params["flow"], request.path_params["run"]
-    view = site.whole_run(flow, run)
+    view = site.run(flow, run)
     now = time.time()
     facts = facts_of(view, now)
     here = f"{quoted_part(run)}/"

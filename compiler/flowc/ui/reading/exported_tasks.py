@@ -110,9 +110,7 @@ def _cards(view: RunView, attempt: AttemptView, left: int) -> tuple[Sequence[Exp
     try:
         if not view.records.graph.nodes[attempt.step].cards:
             return (), left
-        found = find(
-            view.records.store, attempt.step, attempt.path, attempt.number, attempt.record, follow=True
-        )
+        found = find(view.records.store, attempt.step, attempt.path, attempt.number, attempt.record, follow=True)
         cards = []
         for file in found.files:
             html = read(found.run.objects, file.key)

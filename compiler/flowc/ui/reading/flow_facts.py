@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.ui.reading.run_rows import RunIndex, RunRow
-    from flowc_runtime.store.records.run_store import RunStore
-    from flowc_runtime.store.records.store import Store
 
 LAST: Final = 100
 """The number of runs that the page of a flow reads."""
@@ -48,20 +46,19 @@ class FlowFacts(NamedTuple):
     tags: Mapping[tuple[str, str], set[str]]
 
 
-def flow_facts(store: Store, index: RunIndex, flow: str) -> FlowFacts | None:
+def flow_facts(index: RunIndex, flow: str) -> FlowFacts | None:
     """Read the data of a flow's page, or return None if the flow has no runs. At most LAST runs are read."""
-    listed = store.listed(flow)
+    listed = index.listed(flow)
     if not listed:
         return None
-    last = listed[-LAST:]
-    rows = [index.row(run) for run in last]
+    rows = [index.row(run) for run in listed[-LAST:]]
     return FlowFacts(
         rows=rows,
         total=len(listed),
         states=Counter(row.state for row in rows),
         failures=_failures(rows),
         metrics=[*dict.fromkeys(name for row in rows for name in row.metrics)],
-        tags=_tags(store, flow, last),
+        tags=index.tags_of(rows),
     )
 
 
@@ -73,12 +70,3 @@ def _failures(rows: Sequence[RunRow]) -> Sequence[StepFailures]:
             before = counts[step].runs if step in counts else 0
             counts[step] = StepFailures(step, before + 1, row)
     return sorted(counts.values(), key=lambda each: -each.runs)
-
-
-def _tags(store: Store, flow: str, runs: Sequence[RunStore]) -> Mapping[tuple[str, str], set[str]]:
-    """Return the tags of these runs: a bucket lists the tags of many runs at once, a directory those of one run."""
-    if store.objects.ended_listing is not None:
-        found = store.tagged(flow, first=min(run.id for run in runs))
-    else:
-        found = {run.id: run.user_tags() for run in runs}
-    return {(flow, run): tags for run, tags in found.items()}

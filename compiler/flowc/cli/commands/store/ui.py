@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,30 +11,32 @@ import click
 from click.core import ParameterSource
 
 from flowc.cli.options.common import FAULTY, fail, open_store, store_option, writing
+from flowc.cli.running.page import require_page
 from flowc.cli.words.pathspecs import find_run
+from flowc.ui.listening import DEFAULT_HOST, DEFAULT_PORT, bind
 from flowc_ir.late import LateModule
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flowc.ui import exporting, serving
     from flowc_runtime.store.records.store import Store
 else:
     serving = LateModule("flowc.ui.serving")  # a web server, which only this command needs
     exporting = LateModule("flowc.ui.exporting")
 
-DEFAULT_PORT = 8325
-
 
 @click.command("ui", help="Open the page that shows the runs of the store, in the browser.")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+@click.option("--host", default=DEFAULT_HOST, show_default=True, metavar="ADDRESS",
               help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token.")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N",
               help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].")
 @click.option("--public-url", metavar="URL", help="The address at which browsers reach the page through a proxy.")
 @click.option("--no-open", is_flag=True, help="Open no browser; only print the address.")
+@click.option("--idle", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="End the server after this time without an open page.")
+@click.option("--path", default="", hidden=True, help="The path of the page that is opened.")
+@click.option("--inherited", type=int, hidden=True, help="The descriptor of a socket that listens already.")
 @click.option("--export", "exported", nargs=2, metavar="FLOW/RUN FILE",
               help="Write the run as one HTML file that needs no server, and end; - for stdout.")
 @store_option
@@ -46,6 +48,9 @@ def ui_command(
     port: int | None,
     public_url: str | None,
     no_open: bool,
+    idle: float | None,
+    path: str,
+    inherited: int | None,
     exported: tuple[str, str] | None,
     store_url: str | None,
 ) -> None:  # fmt: skip
@@ -53,32 +58,28 @@ def ui_command(
     if exported is not None:
         _export(ctx, open_store(store_url), *exported)
         return
-    if public_url is not None and (urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname):
-        raise click.UsageError(f"--public-url is an address such as https://flows.example.org/runs, not '{public_url}'")
+    if public_url is not None:
+        parts = urlsplit(public_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise click.UsageError(
+                f"--public-url is an address such as https://flows.example.org/runs, not '{public_url}'"
+            )
+    require_page()
     store = open_store(store_url)
-    with _needing_packages():
-        bind = serving.bind
     try:
-        listening = bind(host, DEFAULT_PORT if port is None else port)
+        listening = socket.socket(fileno=inherited) if inherited is not None else bind(host, port)
     except OSError as error:
-        if port is not None:
-            fail(f"cannot listen at {host}, port {port}: {error.strerror}", "--port 0 selects a free port", code=FAULTY)
-        listening = bind(host, 0)
+        fail(f"cannot listen at {host}, port {port}: {error.strerror}", "--port 0 selects a free port", code=FAULTY)
     with listening:
         serving.serve(
-            store, listening, public_url=public_url, opens=not no_open, say=lambda text: click.echo(text, err=True)
+            store,
+            listening,
+            public_url=public_url,
+            path=path,
+            idle=idle,
+            opens=not no_open,
+            say=lambda text: click.echo(text, err=True),
         )
-
-
-@contextmanager
-def _needing_packages() -> Iterator[None]:
-    """End the command if a package of the page is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "markupsafe", "starlette", "uvicorn"):
-            raise
-        fail(f"the page needs the package '{error.name}', which is not installed", "pip install 'flowc[ui]'", code=FAULTY)
 
 
 def _export(ctx: click.Context, store: Store, pathspec: str, file: str) -> None:
@@ -97,9 +98,8 @@ def _export(ctx: click.Context, store: Store, pathspec: str, file: str) -> None:
     if step is not None:
         raise click.UsageError(f"--export writes a whole run: give FLOW/RUN, not '{pathspec}'")
     view = RunView.of(with_pack(run) if store.objects.ended_listing is not None else run).begun()
-    with _needing_packages():
-        export = exporting.export_run
-    content = export(view).encode("utf-8", "replace")
+    require_page()
+    content = exporting.export_run(view).encode("utf-8", "replace")
     if file == "-":
         sys.stdout.buffer.write(content)
         return
