@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from flowc.ui.app import application
-from flowc.ui.serving import bind
+from flowc.ui.listening import bind
 from flowc.ui.site import Site
 from flowc_runtime.store.records.store import Store
 from runtime.test_ended_runs import Bucket, bucket, s3  # noqa: F401  # fixtures

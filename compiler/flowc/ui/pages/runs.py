@@ -46,7 +46,7 @@ def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
         "more": more,
         "start": start,
         "next": start + PAGE,
-        "tags": site.index.tags(flows),
+        "tags": site.index.tags_of(rows),
         "trends": {flow: site.index.trend(flow) for flow in flows},
         "filters": filters._asdict(),
     }

@@ -215,6 +215,19 @@ class RunIndex:
             rows = (row for row in rows if _matches(row, query, filters, tags.get((row.flow, row.run), set())))
         return iter(sorted(rows, key=_ORDERS[filters.sort])) if filters.sort in _ORDERS else rows
 
+    def tags_of(self, rows: Sequence[RunRow]) -> dict[tuple[str, str], set[str]]:
+        """Return the user tags of the runs of these rows, by flow and run id. A bucket is listed once for each flow."""
+        if self.store.objects.ended_listing is None:
+            return {(row.flow, row.run): self.store.run(row.flow, row.run).user_tags() for row in rows}
+        oldest: dict[str, str] = {}
+        for row in rows:
+            oldest[row.flow] = min(oldest.get(row.flow, row.run), row.run)
+        return {
+            (flow, run): tags
+            for flow, first in oldest.items()
+            for run, tags in self.store.tagged(flow, first=first).items()
+        }
+
     def tags(self, flows: Iterable[str]) -> dict[tuple[str, str], set[str]]:
         """Return the user tags of all tagged runs of these flows, by flow and run id; each flow is listed once."""
         return {(flow, run): tags for flow in flows for run, tags in self.store.tagged(flow).items()}
