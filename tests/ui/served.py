@@ -35,7 +35,7 @@ class Served:
     def __init__(self, project: Project, *options: str) -> None:
         self.project = project
         self.process = project.start("-m", "flowc", "ui", "--no-open", "--port", "0", *options)
-        line = next(line for line in read_until(self.process.stderr, "Ctrl-C").splitlines() if "http://" in line)
+        line = next(line for line in read_until(self.process.stderr, "http://").splitlines() if "http://" in line)
         self.printed = line.split()[-1]
         self.url, _, token = self.printed.partition("?token=")
         self.token = token
