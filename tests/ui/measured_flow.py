@@ -41,8 +41,8 @@ MEASURED = '''
         @step
         def each(self):
             print(f"\\x1b[31mitem {self.input}\\x1b[0m <b>bold</b>")
-            if self.fail and self.input == 2:
-                raise ValueError("item 2 <i>fails</i> as asked")
+            if self.fail and self.input == 3:
+                raise ValueError("item 3 <i>fails</i> as asked")
             self.next(self.join)
 
         @step
@@ -74,15 +74,22 @@ def measured(directory: Path) -> Iterator[Served]:
         project.run("measured.py", "--rate", "0.25", "--note", "special", "--tag", "second")
         project.write("measured.py", MEASURED.replace("1 - self.rate", "2 - self.rate"))
         project.run("measured.py")
-        assert project.flowc("run", "--local", "measured.py", "--fail", "True").code == 1
+        fail(project)
         with serving(project) as served:
             yield served
+
+
+def fail(project: Project) -> None:
+    """Run `Measured` such that its last item fails, after the other items have ended."""
+    assert project.flowc("run", "--local", "measured.py", "--fail", "True", "--max-workers", "1").code == 1
 
 
 def rows_of(html: str, heading: str) -> dict[str, list[str]]:
     """Return the rows of the first table after a heading: the text of the first cell, and the texts of the others."""
     table = html.partition(f">{heading}</h2>")[2].partition("<tbody>")[2].partition("</tbody>")[0]
-    rows = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL))
+    rows = (
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    )
     return {plain(cells[0]): [plain(cell) for cell in cells[1:]] for cells in rows}
 
 

@@ -55,7 +55,7 @@ def test_parameters_that_differ_come_first_and_are_marked(served: Served, ids: l
 def test_facts_of_the_runs_stand_side_by_side(served: Served, ids: list[str]) -> None:
     rows = rows_of(compared(served, ids[0], ids[1], ids[3]), "Runs")
     assert [text.split()[0] for text in rows["status"]] == ["succeeded", "succeeded", "failed"]
-    assert "item 2 <i>fails</i> as asked" in rows["status"][2]
+    assert "item 3 <i>fails</i> as asked" in rows["status"][2]
     assert rows["by"] == ["ann", "ann", "ann"]
     tags = rows["tags differs"]
     assert "second" in tags[1]

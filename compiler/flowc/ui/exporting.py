@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def export_run(view: RunView) -> str:
-    """Return the page of a run as one HTML file, with the ends of the logs, the artifacts and the cards of its tasks."""
+    """Return the page of a run as one HTML file, with the log tails, the artifacts and the cards of its tasks."""
     now = time.time()
     facts = facts_of(view, now)
     tasks = [*exported_tasks(view, chosen_tasks(view, facts))]
@@ -58,7 +58,7 @@ def export_run(view: RunView) -> str:
         "steps": _by_step(tasks),
         "left_out": sum(step.begun for step in view.steps) - len(tasks),
         "exported": now,
-        "style": Markup(style),  # noqa: S704 - a file of this package
+        "style": Markup(style),
         "icon": icon,
         "policy": policy(style, cards),
     }

@@ -75,10 +75,11 @@ def metric_line(runs: Sequence[TrendRun], label: str) -> Markup:
     step = _step(runs)
     finite = [run.value for run in runs if run.value is not None and math.isfinite(run.value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
+    height = _HEIGHT if finite else _TOP + _BOTTOM
 
     def place(at: int, value: float) -> tuple[float, float]:
         where = share(value, low, high) if math.isfinite(value) else 0.0
-        return _LEFT + (at + 0.5) * step, _TOP + (1 - where) * (_HEIGHT - _TOP - _BOTTOM)
+        return _LEFT + (at + 0.5) * step, _TOP + (1 - where) * (height - _TOP - _BOTTOM)
 
     ticks = [(place(0, each)[1], number(each)) for each in dict.fromkeys((high, low))] if finite else []
     parts = [*_ticks(ticks)]
@@ -94,7 +95,7 @@ def metric_line(runs: Sequence[TrendRun], label: str) -> Markup:
         kind = f"point {run.state}{'' if math.isfinite(run.value) else ' unknown'}"
         dot = element("circle", cx=x, cy=y, r="4", class_=kind)
         parts.append(element("a", element("title", title), dot, href=run.address, aria_label=title))
-    return drawing(_WIDTH, _HEIGHT, label, parts, "trendplot")
+    return drawing(_WIDTH, height, label, parts, "trendplot")
 
 
 def proportion(count: int, most: int, label: str) -> Markup:

@@ -32,6 +32,7 @@ MOST_ATTEMPTS: Final = 1000
 """The number of attempts of one step whose times are read; a larger step is compared in part."""
 LARGEST_SERIES: Final = 8_000_000
 """The number of bytes of a task's series of points that are read; longer series are left out, with a remark."""
+_DIGEST: Final = len("sha256:") + 16  # the shown part of a digest
 
 
 class ComparedRun(NamedTuple):
@@ -111,10 +112,11 @@ def fact_rows(runs: Sequence[ComparedRun]) -> Sequence[ComparedText]:
     rows = [
         each("by", [view.user for view in views]),
         each("where", ["this machine" if view.target == "local" else view.target for view in views]),
-        each("code", [view.record["code"] if view.record is not None else None for view in views]),
+        each("code", [view.record["code"][:_DIGEST] if view.record is not None else None for view in views]),
         each("git", [revision.shown(view.revision) if view.revision is not None else None for view in views]),
         each("resumed from", [view.origin for view in views]),
-        each("tags", [", ".join([*view.tags, *view.system_tags]) or None for view in views]),
+        each("tags", [", ".join(view.tags) or None for view in views]),
+        each("system tags", [", ".join(view.system_tags) or None for view in views]),
     ]
     return [row for row in rows if any(row.texts)]
 
