@@ -88,7 +88,15 @@ def _thinned(rows: list[list[Bar]], now: float, scale: float) -> list[list[Bar]]
     while sum(map(len, thin)) > max(_MOST_BARS, 2 * len(rows)) and width < WIDTH:
         width *= 2
         thin = [[*_merged(row, now, scale, width)] for row in thin]
-    return thin
+    return [[*_with_own_waits(row)] for row in thin]
+
+
+def _with_own_waits(row: Sequence[Bar]) -> Iterator[Bar]:
+    """Yield the bars of a shared row; each wait begins at the end of the bar before it, so that no wait hides a bar."""
+    free = 0.0
+    for bar in row:
+        yield bar if bar.queued is None else bar._replace(queued=min(bar.began, max(bar.queued, free)))
+        free = bar.ended if bar.ended is not None else bar.began
 
 
 def _merged(row: Sequence[Bar], now: float, scale: float, width: float) -> Iterator[Bar]:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from flowc.cli.options.common import FAULTY, fail, open_store, store_option, writing
-from flowc.cli.running.page import require_page
+from flowc.cli.options.common import FAULTY, fail, open_store, require_page, store_option, writing
 from flowc.cli.words.pathspecs import find_run
 from flowc.ui.listening import DEFAULT_HOST, DEFAULT_PORT, bind
 from flowc_ir.late import LateModule

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flowc.cli.options.common import FAULTY, fail
 from flowc.ui.listening import DEFAULT_HOST, bind, url_of
 from flowc_runtime.base.contract import RUN
 
@@ -21,11 +20,9 @@ IDLE = 600
 """Seconds without an open page after which the server that `flowc run --ui` has started ends."""
 
 
-def require_page() -> None:
-    """Check that the packages of the page are installed; print an error and end the program if one is missing."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        fail(f"the page needs {', '.join(missing)}, not installed here", "pip install 'flowc[ui]'", code=FAULTY)
+def missing_packages() -> list[str]:
+    """Return the names of the packages that the page needs and that are not installed."""
+    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def open_page(run: RunStore) -> str:
