@@ -10,7 +10,7 @@ import pytest
 
 from flowc.ui.drawing.trend import TrendRun, durations, metric_line
 from flowc.ui.reading.flow_facts import LAST, OUTSIDE, flow_facts
-from flowc.ui.reading.run_rows import RunIndex
+from flowc.ui.reading.run_rows import PAGE, RunIndex
 from flowc_runtime.store.backends.local import LocalObjects
 from project import Project, run_record
 from ui.measured_flow import measured, plain, rows_of
@@ -50,7 +50,7 @@ def page_of(project: Project, flow: str = "Stored") -> str:
 def columns(html: str) -> list[tuple[str, str, str]]:
     """Return the link, the title and the classes of each column of the durations."""
     picture = html.partition(">Durations</h2>")[2].partition("</svg>")[0]
-    found = re.findall(r'<a href="([^"]*)" aria-label="([^"]*)">.*?class="column ([^"]*)"/></a>', picture)
+    found = re.findall(r'<a href="([^"]*)"><title>(.*?)</title>.*?class="column ([^"]*)"/></a>', picture)
     return [(href, title, kinds) for href, title, kinds in found]
 
 
@@ -130,7 +130,8 @@ def test_only_the_last_runs_of_many_are_read(project: Project, monkeypatch: pyte
     html = page_of(project)
     assert len(columns(html)) == LAST
     assert "10,000 runs" in html
-    assert f'flow=Stored&amp;start={LAST}">Older runs' in html
+    assert html.count('type="checkbox"') == PAGE
+    assert f'flow=Stored&amp;start={PAGE}">Older runs' in html
 
 
 def test_a_flow_that_does_not_exist(served: Served) -> None:

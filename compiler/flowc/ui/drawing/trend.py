@@ -60,7 +60,7 @@ def durations(runs: Sequence[TrendRun], label: str) -> Markup:
             height=tall,
             class_=f"column {run.state}{' unknown' if run.value is None else ''}",
         )
-        parts.append(element("a", element("title", title), place, column, href=run.address, aria_label=title))
+        parts.append(element("a", element("title", title), place, column, href=run.address))
     return drawing(_WIDTH, _HEIGHT, label, parts, "trendplot")
 
 
@@ -94,7 +94,7 @@ def metric_line(runs: Sequence[TrendRun], label: str) -> Markup:
         title = f"{run.title}: {number(run.value)}, {run.state}"
         kind = f"point {run.state}{'' if math.isfinite(run.value) else ' unknown'}"
         dot = element("circle", cx=x, cy=y, r="4", class_=kind)
-        parts.append(element("a", element("title", title), dot, href=run.address, aria_label=title))
+        parts.append(element("a", element("title", title), dot, href=run.address))
     return drawing(_WIDTH, height, label, parts, "trendplot")
 
 

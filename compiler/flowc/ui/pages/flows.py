@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.ui.drawing.trend import TrendRun, durations, metric_line, proportion
 from flowc.ui.reading.flow_facts import flow_facts
-from flowc.ui.reading.run_rows import TREND
+from flowc.ui.reading.run_rows import PAGE, TREND
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import Page, missing
 from flowc.ui.wording import moment
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.site import Site
 
-MOST_PLOTS: Final = 30
+MOST_PLOTS: Final = 12
 """The number of metrics that are drawn."""
 
 
@@ -36,7 +36,7 @@ def flow_page(site: Site, request: Request) -> Page:
     values = {
         "flow": flow,
         "facts": facts,
-        "rows": [*reversed(rows)],
+        "rows": [*reversed(rows[-PAGE:])],
         "total": facts.total,
         "durations": durations(_trend(rows), f"durations of the last {len(rows)} runs, oldest first"),
         "bars": {each.step: proportion(each.runs, most, f"{each.runs} of {len(rows)} runs") for each in facts.failures},
