@@ -11,11 +11,13 @@ import pytest
 
 from flowc.ui.drawing.comparing import MOST_POINTS, BarGroup, bars, lines, thinned
 from flowc.ui.reading.code_changes import MOST_LINES
-from ui.measured_flow import measured, plain, rows_of
+from ui.measured_flow import MEASURED, measured, plain, rows_of
+from ui.served import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from project import Project
     from ui.served import Served
 
 
@@ -178,6 +180,25 @@ def test_a_run_leads_to_the_comparison_with_the_run_before(served: Served, ids: 
     html = served.get(address.replace("&amp;", "&")).body.decode()
     columns = re.findall(r'<a href="\./run/Measured/([^"]*)">', html)
     assert columns == [ids[1], ids[2]]
+
+
+def test_a_run_that_cannot_be_read_is_shown_as_such(project: Project) -> None:
+    project.write("measured.py", MEASURED)
+    first, second = project.run("measured.py"), project.run("measured.py")
+    (project.root / ".flowc" / second.prefix / "run.json").write_text("{")
+    with serving(project) as served:
+        html = compared(served, first.id, second.id)
+        rows = rows_of(html, "Runs")
+        assert rows["status"][0] == "succeeded"
+        assert rows["status"][1].startswith("unreadable")
+        assert rows["by differs"][1] == "none"
+        assert f"The code of Measured/{second.id} cannot be read" in section(html, "Code")
+        (project.root / ".flowc" / second.prefix / "ir.json").write_text("{")
+        assert "The end step has not succeeded in B." in compared(served, first.id, second.id)
+    assert project.flowc("ui", "--export", f"Measured/{second.id}", "out.html").code == 0
+    file = (project.root / "out.html").read_text("utf-8")
+    assert "unreadable" in file
+    assert 'id="task-each-0.1"' in file
 
 
 # -- pictures

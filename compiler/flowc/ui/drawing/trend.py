@@ -61,7 +61,7 @@ def durations(runs: Sequence[TrendRun], label: str) -> Markup:
             class_=f"column {run.state}{' unknown' if run.value is None else ''}",
         )
         parts.append(element("a", element("title", title), place, column, href=run.address))
-    return drawing(_WIDTH, _HEIGHT, label, parts, "trendplot")
+    return drawing(_WIDTH, _HEIGHT, label, parts, "trendplot", links=True)
 
 
 def metric_line(runs: Sequence[TrendRun], label: str) -> Markup:
@@ -95,7 +95,7 @@ def metric_line(runs: Sequence[TrendRun], label: str) -> Markup:
         kind = f"point {run.state}{'' if math.isfinite(run.value) else ' unknown'}"
         dot = element("circle", cx=x, cy=y, r="4", class_=kind)
         parts.append(element("a", element("title", title), dot, href=run.address))
-    return drawing(_WIDTH, height, label, parts, "trendplot")
+    return drawing(_WIDTH, height, label, parts, "trendplot", links=True)
 
 
 def proportion(count: int, most: int, label: str) -> Markup:
