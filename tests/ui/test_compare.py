@@ -11,7 +11,7 @@ import pytest
 
 from flowc.ui.drawing.comparing import MOST_POINTS, BarGroup, bars, lines, thinned
 from flowc.ui.reading.code_changes import MOST_LINES
-from ui.measured_flow import MEASURED, measured, plain, rows_of
+from ui.measured_flow import MEASURED, fail, measured, plain, rows_of
 from ui.served import serving
 
 if TYPE_CHECKING:
@@ -52,6 +52,20 @@ def test_parameters_that_differ_come_first_and_are_marked(served: Served, ids: l
         "note differs": ["plain", "special"],
         "fail": ["false", "false"],
     }
+
+
+    rows = rows_of(compared(served, ids[2], ids[3]), "Parameters")
+    assert [*rows] == ["fail differs", "rate", "note"]
+
+
+def test_reused_tasks_have_no_duration(project: Project) -> None:
+    project.write("measured.py", MEASURED)
+    fail(project)
+    assert project.flowc("retry", "Measured/latest", "--fail", "False").code == 0
+    with serving(project) as served:
+        durations = section(compared(served, *project.store.runs("Measured")), "Durations by step")
+    assert "none · reused" in durations
+    assert durations.count("<rect") == 2 + 3
 
 
 def test_facts_of_the_runs_stand_side_by_side(served: Served, ids: list[str]) -> None:
@@ -108,6 +122,7 @@ def test_a_run_without_results_is_named(served: Served, ids: list[str]) -> None:
     assert "only in B" in part
     part = section(compared(served, ids[0], ids[3]), "Artifacts of the end step")
     assert "only in" not in part
+    assert 'class="flag"' not in part
     assert ">result" in part
 
 
