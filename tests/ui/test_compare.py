@@ -53,7 +53,6 @@ def test_parameters_that_differ_come_first_and_are_marked(served: Served, ids: l
         "fail": ["false", "false"],
     }
 
-
     rows = rows_of(compared(served, ids[2], ids[3]), "Parameters")
     assert [*rows] == ["fail differs", "rate", "note"]
 

@@ -93,6 +93,8 @@ def test_a_file_has_the_page_of_the_run_and_every_task(place: Project) -> None:
     html = exported(place, f"Measured/{first}")
     assert "rate 0.5" in task_parts(html)["end-0"]
     assert "compare with" not in html
+    assert " ago<" not in html
+    assert re.search(r"<time [^>]*>\d{4}-\d\d-\d\d ", html)
 
 
 def test_nothing_leaves_the_file(place: Project) -> None:
@@ -299,4 +301,20 @@ def test_a_browser_opens_the_file(place: Project, tmp_path: Path) -> None:
         assert "card" in card.ask("document.querySelector('#card').id")
         assert card.ask("try { parent.document.title } catch (error) { error.name }") == "SecurityError"
         assert page.problems() == []
+        assert page.requests() == []
+
+
+def test_a_chart_of_a_card_is_drawn_in_the_file(project: Project, tmp_path: Path) -> None:
+    """The library of charts compiles expressions, which the policy of the file allows for such cards."""
+    chart = """VegaChart({"data": {"values": [{"x": 1, "y": 2}, {"x": 2, "y": 5}]}, "mark": "line", "encoding": {
+                "x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}})"""
+    text = MEASURED.replace('Markdown("# The card of start")', chart).replace("import Markdown", "import VegaChart")
+    project.write("measured.py", text)
+    project.run("measured.py")
+    exported(project, "Measured/latest")
+    with contextlib.closing(Browser(tmp_path / "browser")) as browser:
+        page = browser.open((project.root / "out.html").as_uri())
+        page.ask("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        card = browser.frame("about:srcdoc")
+        card.wait("document.querySelector('.chart')?.dataset.drawn && document.querySelector('.chart svg')", 30)
         assert page.requests() == []
