@@ -67,23 +67,38 @@ class KubernetesApi:
     def _play(self, workflow: Any) -> None:
         self.hold.wait()
         name = workflow["metadata"]["name"]
-        code = next(each["configMap"]["name"] for each in workflow["spec"]["volumes"] if "configMap" in each)
+        started = self._complete(workflow)
+        code = next(each["configMap"]["name"] for each in started["spec"]["volumes"] if "configMap" in each)
         work = self.project.root / "pods" / name
         work.mkdir(parents=True)
-        named = store_of(workflow)
+        named = store_of(started)
         url = f"file://{self.project.root}/.flowc" if named is None or named == MOUNTED else named
-        played = play([self.objects[f"configmaps/{code}"], workflow], url, work, {}, name=name,
+        played = play([self.objects[f"configmaps/{code}"], started], url, work, {}, name=name,
                       environment=self.environment, secrets=self.secrets)  # fmt: skip
         workflow["status"] = {"phase": played.phase, "message": "" if played.phase == "Succeeded" else played.logs()}
 
+    def _complete(self, workflow: Any) -> Any:
+        """Return the Workflow; if it refers to a WorkflowTemplate, with that template's spec, as Argo runs it."""
+        spec = dict(workflow["spec"])
+        if (template := spec.pop("workflowTemplateRef", None)) is not None:
+            given = {each["name"]: each for each in (spec.pop("arguments", None) or {}).get("parameters") or ()}
+            spec = {**self.objects[f"workflowtemplates/{template['name']}"]["spec"], **spec}
+            declared = spec.get("arguments", {}).get("parameters", ())
+            spec["arguments"] = {"parameters": [given.get(each["name"], each) for each in declared]}
+        return {**workflow, "spec": spec}
+
     def _answer(self, method: str, kind: str, name: str, body: Any) -> tuple[int, Any]:
         self.requests.append(f"{method} {kind}")
+        if method == "GET" and not name:
+            items = [each for key, each in self.objects.items() if key.startswith(f"{kind}/")]
+            return 200, {"items": items, "metadata": {}}
         if method == "GET":
             missing = {"kind": "Status", "reason": "NotFound", "details": {"name": name}, "message": "not found"}
             found = self.objects.get(f"{kind}/{name}")
             return (404, missing) if found is None else (200, found)
         key = f"{kind}/{name or body['metadata']['name']}"
         self.objects[key] = body
+        body["metadata"].setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
         if kind == "workflows":
             body["status"] = {"phase": "Running", "progress": "0/1"}
             player = threading.Thread(target=self._play, args=[body])

@@ -42,6 +42,7 @@ WORDS = {
     "tag": "tag list Said/latest", "show": "show Said/latest", "metrics": "metrics Said/latest", "logs": "logs Said/latest", "dump": "dump Said/latest/start",
     "artifact": "artifact Said/value", "gc": "gc", "fsck": "fsck", "debug": "debug Said/latest/end", "config": "config",
     "completion": "completion bash", "card": "card list Said/latest/start", "doctor": "doctor",
+    "stop": "stop Said/latest", "ui": "ui --no-open --host 203.0.113.1",
 }  # fmt: skip
 MORE = {
     "runs --json": "runs --json", "logs --follow": "logs Said/latest --follow", "logs --json": "logs Said/latest --json",

@@ -47,6 +47,20 @@ EVERYTHING: Values = {
     "test": {"timeoutSeconds": 60},
 }
 
+UI: Values = {
+    "enabled": True,
+    "image": {"repository": "registry.example/flowc-ui", "tag": "1e3"},
+    "tokenSecret": "page-token",
+    "publicUrl": "https://flows.example.org/team/runs/",
+    "serviceAccountAnnotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/read"},
+    "ingress": {
+        "enabled": True,
+        "className": "nginx",
+        "tlsSecret": "flows-tls",
+        "annotations": {"nginx.ingress.kubernetes.io/proxy-buffering": "off"},
+    },
+}
+
 CASES: dict[str, Values] = {
     "default": {},
     "everything": EVERYTHING,
@@ -55,4 +69,9 @@ CASES: dict[str, Values] = {
         "store": {"url": "s3://bucket", "existingSecret": "bucket-keys"},
     },
     "cloud-identity": {"store": {"url": "s3://bucket/flows/", "create": True, "region": "us-west-2"}},
+    "ui": {
+        "serviceAccount": {"create": False, "name": "argo"},
+        "store": {"url": "s3://bucket", "existingSecret": "bucket-keys"},
+        "ui": UI,
+    },
 }

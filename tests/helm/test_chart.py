@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc import __version__
+from flowc.cli.commands.store.ui import ui_command
 from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.contract import UI_TOKEN
 from project import ROOT
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
@@ -44,7 +46,7 @@ def test_version() -> None:
     assert chart["version"] == chart["appVersion"] == __version__
 
 
-@pytest.mark.parametrize("case", ["default", "everything"])
+@pytest.mark.parametrize("case", ["default", "everything", "ui"])
 def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
     golden(HERE / "golden" / f"{case}.yaml", render(CASES[case]))
 
@@ -84,6 +86,7 @@ def test_metadata(values: Values) -> None:
         assert labels["app.kubernetes.io/version"] == __version__
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
         assert (labels.get("app.kubernetes.io/component") == "test") == is_test(doc)
+        assert (labels.get("app.kubernetes.io/component") == "ui") == (doc["metadata"]["name"] == "flowc-ui")
 
 
 def test_names_that_look_like_numbers() -> None:
@@ -169,6 +172,84 @@ def test_the_test_pod_is_restricted() -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+
+
+# -- the page
+
+
+def page_container(values: Values) -> dict[str, Any]:
+    (container,) = find(objects(values), "Deployment", "flowc-ui")["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def test_the_page_is_optional() -> None:
+    assert "flowc-ui" not in {doc["metadata"]["name"] for doc in objects(EVERYTHING)}
+
+
+def test_rights_of_the_page() -> None:
+    """The page's account may only read, and only what the page of deployments shows."""
+    docs = objects(CASES["ui"])
+    assert rules(find(docs, "Role", "flowc-ui")) == [
+        ("argoproj.io", "workflows workflowtemplates cronworkflows", "get list watch")
+    ]
+    bound = [
+        doc
+        for doc in docs
+        if doc["kind"] == "RoleBinding" and {"name": "flowc-ui"}.items() <= doc["subjects"][0].items()
+    ]
+    assert [doc["roleRef"]["name"] for doc in bound] == ["flowc-ui"]
+    assert find(docs, "Deployment", "flowc-ui")["spec"]["template"]["spec"]["serviceAccountName"] == "flowc-ui"
+
+
+def test_the_page_is_restricted() -> None:
+    spec = find(objects(CASES["ui"]), "Deployment", "flowc-ui")["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} == {"emptyDir"}
+    container = page_container(CASES["ui"])
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    "values", [CASES["ui"], {"ui": {"enabled": True, "tokenSecret": "t"}}], ids=["public", "plain"]
+)
+def test_flowc_takes_the_command_of_the_page(values: Values) -> None:
+    """The command line has only options that `flowc ui` has, and none that lets the page act."""
+    container = page_container(values)
+    assert container["command"] == ["flowc", "ui"]
+    given = ui_command.make_context("ui", list(container["args"])).params
+    assert given["public_url"] == values["ui"].get("publicUrl")
+    assert given["store_url"] == values.get("store", {"url": "s3://flowc"})["url"]
+    assert (given["host"], given["port"]) == ("0.0.0.0", container["ports"][0]["containerPort"])
+    assert not given["allow_actions"]
+    assert [each["name"] for each in container["env"]] == [UI_TOKEN]
+
+
+def test_the_store_of_the_page() -> None:
+    """The page reads the store with the same Secret as the pods of flows."""
+    assert page_container(CASES["ui"])["envFrom"] == [{"secretRef": {"name": "bucket-keys", "optional": False}}]
+    plain = page_container({"ui": {"enabled": True, "tokenSecret": "t"}})
+    assert plain["envFrom"] == [{"secretRef": {"name": "flowc-store", "optional": True}}]
+
+
+def test_the_ways_to_the_page() -> None:
+    """The Ingress leads to the Service, and the Service to the pod."""
+    docs = objects(CASES["ui"])
+    ingress, service = find(docs, "Ingress", "flowc-ui")["spec"], find(docs, "Service", "flowc-ui")["spec"]
+    assert ingress["rules"][0]["host"] == "flows.example.org"
+    (path,) = ingress["rules"][0]["http"]["paths"]
+    assert (path["path"], path["pathType"]) == ("/team/runs", "Prefix")
+    assert path["backend"]["service"] == {"name": "flowc-ui", "port": {"name": service["ports"][0]["name"]}}
+    assert ingress["tls"] == [{"hosts": ["flows.example.org"], "secretName": "flows-tls"}]
+    pod = find(docs, "Deployment", "flowc-ui")["spec"]["template"]
+    assert service["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["ports"][0]["targetPort"] in [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
 
 
 # -- the store

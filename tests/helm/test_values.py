@@ -80,6 +80,14 @@ WRONG = {
     "a deployer of another kind": Wrong({"deployers": [{"kind": "Robot", "name": "a"}]}, "deployers.0.kind"),
     "a deployer without a name": Wrong({"deployers": [{"kind": "User"}]}, "name is required"),
     "a user with a namespace": Wrong({"deployers": [{"kind": "User", "name": "a", "namespace": "b"}]}, "deployers.0"),
+    # the page
+    "a page without a token": Wrong({"ui": {"enabled": True}}, "ui.tokenSecret"),
+    "an Ingress without an address": Wrong(
+        {"ui": {"enabled": True, "tokenSecret": "t", "ingress": {"enabled": True}}}, "ui.publicUrl"
+    ),
+    "an address without a scheme": Wrong({"ui": {"publicUrl": "flows.example.org"}}, "ui.publicUrl"),
+    "an option in the address": Wrong({"ui": {"publicUrl": "https://a/ --allow-actions"}}, "ui.publicUrl"),
+    "resources of another kind": Wrong({"ui": {"resources": {"claims": []}}}, "claims"),
     # the network
     "a policy without the store": Wrong({"networkPolicy": POLICY | {"store": {"to": []}}}, "networkPolicy.store.to"),
     "a policy without the API server": Wrong(

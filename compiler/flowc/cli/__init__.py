@@ -69,6 +69,7 @@ COMMANDS: Final = CommandTable(
         "logs": (".commands.store.logs", "Print the logs of tasks."),
         "dump": (".commands.store.dump", "Print the artifacts of a task."),
         "artifact": (".commands.store.artifact", "List the versions of an artifact, or write one to a file."),
+        "stop": (".commands.store.stop", "End a run of this machine."),
         "gc": (".commands.store.gc", "Delete runs and unreferenced data."),
         "fsck": (".commands.store.fsck", "Check the store for damaged and missing data, and repair it."),
         "debug": (".commands.flows.debug", "Run a task again under pdb, with its original inputs."),

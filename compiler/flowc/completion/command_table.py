@@ -45,6 +45,7 @@ GROUPS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("logs", "Print the logs of tasks."),
         ("dump", "Print the artifacts of a task."),
         ("artifact", "List the versions of an artifact, or write one to a file."),
+        ("stop", "End a run of this machine."),
         ("gc", "Delete runs and unreferenced data."),
         ("fsck", "Check the store for damaged and missing data, and repair it."),
         ("debug", "Run a task again under pdb, with its original inputs."),
@@ -339,10 +340,11 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
     ),
     "ui": (
-        (("--host",), "Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token.", "", "host"),
+        (("--host",), "Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token, or that of FLOWC_UI_TOKEN.", "", "host"),
         (("--port",), "Listen at this port; 0 selects a free one [default: 8325, or a free one].", "", "port"),
         (("--public-url",), "The address at which browsers reach the page through a proxy.", "", "public_url"),
         (("--no-open",), "Open no browser; only print the address.", None, "no_open"),
+        (("--allow-actions",), "Let everybody who has the printed token start, resume, stop, tag and delete runs.", None, "allow_actions"),
         (("--idle",), "End the server after this time without an open page.", "", "idle"),
         (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
@@ -452,11 +454,17 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
     ),
+    "stop": (
+        (("--wait",), "Wait this long for the end of the run.", "", "patience"),
+        (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
+        (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
+    ),
     "gc": (
         (("--older-than",), "Only runs that ended at least this long ago: 30d, 12h, 90m.", "", "older_than"),
         (("--keep-last",), "Keep the newest N runs of each flow.", "", "keep_last"),
         (("--tag",), "Only runs with this tag; may be repeated.", "TAG", ""),
         (("--keep-tag",), "Keep runs with this tag; may be repeated.", "TAG", ""),
+        (("--run",), "Only this run; may be repeated.", "FLOW/RUN", ""),
         (("--delete", "--dry-run"), "Delete [default: only list].", None, "delete"),
         (("--json",), "Print JSON.", None, "as_json"),
         (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
@@ -610,6 +618,9 @@ ARGUMENTS: Final[dict[str, tuple[tuple[Completed, bool], ...]]] = {
     ),
     "artifact": (
         ("FLOW/NAME[@DIGEST]", False),
+    ),
+    "stop": (
+        ("FLOW/RUN", False),
     ),
     "gc": (
         ("FLOW", False),

@@ -37,9 +37,45 @@ class Need(NamedTuple):
     install: str
 
 
+class DeployedRow(NamedTuple):
+    """A flow that is deployed on a target's system.
+
+    Attributes:
+        name: the name under which it is deployed.
+        flow: the name of the flow in stores; empty if it is unknown.
+        file: the flow's file, relative to the root of its code; empty if it is unknown.
+        namespace: the part of the system in which it is deployed.
+        deployed: when it was first deployed, as RFC 3339; None if unknown.
+        triggers: whether `flowc trigger` can start a run of it.
+        schedules: the cron expressions of its schedule.
+        timezone: the time zone of the schedule; None if only the system knows it.
+        suspended: whether the schedule is suspended.
+        stopped: whether the schedule has ended.
+        last_started: when the schedule last started a run, as RFC 3339; None if it has not.
+        run: the newest run of the flow; empty if it has none.
+        state: the state of this run, in the words of the system.
+        started: when this run started, as RFC 3339; None without a run.
+    """
+
+    name: str
+    flow: str
+    file: str
+    namespace: str
+    deployed: str | None
+    triggers: bool
+    schedules: Sequence[str]
+    timezone: str | None
+    suspended: bool
+    stopped: bool
+    last_started: str | None
+    run: str
+    state: str
+    started: str | None
+
+
 class Operations(NamedTuple):
     """The functions of a deployment that are called by commands outside of the target: `flowc runs --cluster`, `flowc
-    resume` with `--target`, and `flowc run` with the target as its executor.
+    resume` with `--target`, `flowc run` with the target as its executor, and `flowc ui`.
 
     Attributes:
         place: the options that say where runs and flows are deployed, such as --namespace.
@@ -49,12 +85,16 @@ class Operations(NamedTuple):
             `flowc.cli.commands.flows.resume`.
         run: runs a flow on the target's system and waits for the end; called by `flowc.cli.commands.flows.executors`.
             None for a target that cannot be an executor.
+        list_flows: returns the deployed flows, without printing anything. The argument has the values of the options
+            `place`; a missing value is the option's default. Raises TargetError. None for a target that cannot list
+            its flows.
     """
 
     place: Sequence[click.Option]
     list_runs: Callable[[Mapping[str, str | None], str | None, int, bool], None]
     resume: Callable[..., int]
     run: Callable[..., ExecutorResult] | None = None
+    list_flows: Callable[[Mapping[str, str | None]], Sequence[DeployedRow]] | None = None
 
 
 class Deployment(NamedTuple):

@@ -12,14 +12,14 @@ from starlette.staticfiles import StaticFiles
 
 from flowc.ui import live
 from flowc.ui.guard import Guard
-from flowc.ui.pages import cards, compare, flows, logs, runs, tasks
+from flowc.ui.pages import actions, cards, compare, deployments, flows, logs, runs, tasks
 from flowc.ui.rendering import HERE, Renderer
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records.unreadable import reporting_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
     from starlette.types import ASGIApp
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 PAGES: Final = {
     "/": runs.runs_page,
     "/compare": compare.compare_page,
+    "/deployments": deployments.deployments_page,
+    "/actions": actions.actions_page,
+    "/action/{id}": actions.action_page,
+    "/do/{name}": actions.form_page,
     "/flow/{flow}": flows.flow_page,
     "/run/{flow}/{run}": runs.run_page,
     "/run/{flow}/{run}/{step}": tasks.step_page,
@@ -48,13 +52,14 @@ FILES: Final = {
 
 def application(site: Site) -> ASGIApp:
     """Return the application that serves a site."""
-    renderer = Renderer()
+    renderer = Renderer(actions.run_actions if site.actions is not None else None)
     pages = [Route(path, _page(function, site, renderer)) for path, function in PAGES.items()]
     files = [Route(path, _file(function, site, renderer)) for path, function in FILES.items()]
     app = Starlette(
         routes=[
             *files,
             Route("/live", _live(site, renderer)),
+            Route("/do/{name}", _form(site, renderer), methods=["POST"]),
             Route("/healthz", lambda request: PlainTextResponse("ok\n")),
             Mount("/static", StaticFiles(directory=HERE / "static")),
             *pages,
@@ -87,6 +92,18 @@ def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[R
         except FlowcError as error:
             return _problem(renderer, request, 500, str(error))
         return HTMLResponse(html)
+
+    return respond
+
+
+def _form(site: Site, renderer: Renderer) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        try:
+            return await actions.send_form(site, request, renderer, root_of(request.url.path))
+        except PageNotFound as error:
+            return _problem(renderer, request, 404, str(error))
+        except FlowcError as error:
+            return _problem(renderer, request, 500, str(error))
 
     return respond
 

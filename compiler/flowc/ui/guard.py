@@ -1,12 +1,13 @@
 """Refuses requests that do not come from the page itself, and adds the headers that limit what a page may do.
 
 A page on this machine is reachable by every program of this machine, and by every web page that the user opens: a page
-of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names in
-`Host` and `Origin` are checked. A page that other machines reach also needs a token.
+of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names
+in `Host` and `Origin` are checked. A page that other machines reach also needs a token.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flowc.ui.site import Site
 
 COOKIE: Final = "flowc-token"
+"""The beginning of the name of the cookie with the token."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """The names under which this machine reaches itself."""
 POLICY: Final = (
@@ -28,10 +30,12 @@ POLICY: Final = (
     "frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
 """The content security policy of the pages. Cards have another one, in which their own scripts run."""
+PROBE: Final = "/healthz"
+"""The path for probes of a cluster, which reach a pod by its address and have no token. It shows nothing."""
 _HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # not `no-referrer`: with it, browsers send forms of the page with `Origin: null`
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
@@ -69,6 +73,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Return the response to a request that is refused, or None."""
+        if scope["path"] == PROBE and scope["method"] in ("GET", "HEAD"):
+            return None
         headers = Headers(scope=scope)
         host = _name(headers.get("host", ""))
         if self._site.hosts and host not in self._site.hosts:
@@ -78,23 +84,34 @@ class Guard:
         origin = headers.get("origin")
         if scope["method"] not in ("GET", "HEAD") and _name(urlsplit(origin or "").netloc) != host:
             return PlainTextResponse("this request does not come from the page itself\n", 403)
+        if scope["method"] not in ("GET", "HEAD") and self._site.actions is None:
+            return PlainTextResponse(
+                "this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403
+            )
         if self._site.token:
             return self._without_token(scope, headers)
         return None
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         given = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        if hmac.compare_digest(given.pop("token", ""), self._site.token):
+        if _equal(given.pop("token", ""), self._site.token):
             # the token leaves the address bar, so that it is in no bookmark, history or screenshot
             here = scope["path"].rpartition("/")[2] or "./"
             response = RedirectResponse(f"{here}?{urlencode(given)}" if given else here, 303)
-            response.set_cookie(COOKIE, self._site.token, httponly=True, samesite="strict", path="/")
+            response.set_cookie(
+                _cookie_name(self._site.token), self._site.token, httponly=True, samesite="strict", path="/"
+            )
             return response
-        if hmac.compare_digest(_cookie(headers.get("cookie", "")), self._site.token):
+        if _equal(_cookie(headers.get("cookie", ""), _cookie_name(self._site.token)), self._site.token):
             return None
         return PlainTextResponse(
             "this page needs its token: open the address that `flowc ui` printed, which ends with ?token=…\n", 403
         )
+
+
+def _equal(given: str, token: str) -> bool:
+    """Compare in constant time, as bytes, because `compare_digest` refuses texts that are not ASCII."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
 def _name(netloc: str) -> str:
@@ -105,9 +122,14 @@ def _name(netloc: str) -> str:
         return ""
 
 
-def _cookie(header: str) -> str:
+def _cookie_name(token: str) -> str:
+    """Return the name of the cookie. Cookies of all ports of a machine are shared, so each token has its own name."""
+    return f"{COOKIE}-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+
+
+def _cookie(header: str, name: str) -> str:
     try:
-        found = SimpleCookie(header).get(COOKIE)
+        found = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return found.value if found is not None else ""

@@ -17,11 +17,12 @@ from flowc.ui.reading.run_rows import shown_value
 from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jinja2 import BaseLoader, Template
 
     from flowc.ui.site import Page
+    from flowc_runtime.run.views.run_view import RunView
 
 HERE: Final = Path(__file__).parent
 LIVE: Final = "live_"
@@ -63,7 +64,7 @@ def _environment(*, static: bool) -> Environment:
     )
     # Globals, because a block that is rendered alone does not see what its template has imported.
     macros = made.get_template("macros.html").module
-    made.globals.update({name: getattr(macros, name) for name in ("state", "when", "copy")})
+    made.globals.update({name: getattr(macros, name) for name in ("state", "when", "copy", "schedule", "firing")})
     return made
 
 
@@ -91,11 +92,15 @@ class Renderer:
     """Renders the pages of one site.
 
     Args:
+        run_actions: returns the actions for a run; None if the page only shows.
         static: whether to render files that are read without a server, and later than they were written.
     """
 
-    def __init__(self, *, static: bool = False) -> None:
+    def __init__(
+        self, run_actions: Callable[[RunView], Mapping[str, str]] | None = None, *, static: bool = False
+    ) -> None:
         self._environment = _environment(static=static)
+        self._environment.globals.update(allows_actions=run_actions is not None, run_actions=run_actions)
 
     def template(self, page: Page) -> Template:
         """Return the template of a page."""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import time
 import webbrowser
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import uvicorn
 
+from flowc.ui.acting.action_processes import Actions
 from flowc.ui.app import application
 from flowc.ui.guard import LOOPBACK
 from flowc.ui.listening import url_of
 from flowc.ui.site import Site
+from flowc_runtime.base.contract import UI_TOKEN
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from types import FrameType
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,6 +39,8 @@ def serve(
     idle: float | None,
     opens: bool,
     say: Callable[[str], None],
+    acts: bool = False,
+    fixed_token: str = "",
 ) -> None:
     """Serve the page until the process is interrupted.
 
@@ -45,16 +52,23 @@ def serve(
         idle: the seconds without an open page after which the server ends; None for never.
         opens: whether to open the page in the user's browser.
         say: shows a line to the user.
+        acts: whether readers may start actions. Their processes do not end with the server.
+        fixed_token: the token that browsers need; it is not printed. If it is empty, a token is chosen and printed if
+            other machines reach the page, or readers may start actions.
     """
     local = listening.getsockname()[0] in LOOPBACK
     public = urlsplit(public_url) if public_url else None
     names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
+    # Other machines may use any name for this one; the token then shows that a request comes from the page. Actions run
+    # code as this user, so other users of this machine need the token, too.
+    chosen = "" if local and public is None and not acts else secrets.token_urlsafe(24)
+    actions = Actions(Path.cwd()) if acts else None
     site = Site.of(
         store,
         prefix=public.path.rstrip("/") if public is not None else "",
-        token="" if local and public is None else secrets.token_urlsafe(24),
-        # Other machines may use any name for this one; the token then shows that a request comes from the page.
+        token=fixed_token or chosen,
         hosts=names if local or public is not None else frozenset(),
+        actions=actions,
     )
     url = (f"{public_url.rstrip('/')}/" if public_url else url_of(listening)) + path
     address = f"{url}?token={site.token}" if site.token else url
@@ -65,7 +79,8 @@ def serve(
     server = Server(config)
 
     def ready() -> None:
-        say(f"The runs of {store.objects.url} are at {address}")
+        shown = f"{url}?token=…, with the token of {UI_TOKEN}" if fixed_token else address
+        say(f"The runs of {store.objects.url} are at {shown}")
         if opens:
             webbrowser.open(address)
 
@@ -75,7 +90,18 @@ def serve(
         if ending is not None:
             ending.cancel()
 
-    asyncio.run(main())
+    if actions is not None:
+        # uvicorn ends in order, then it sends the signal to this process again, which would end before `finally`
+        signal.signal(signal.SIGTERM, _leave)
+    try:
+        asyncio.run(main())
+    finally:
+        if actions is not None:
+            actions.close()
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 class Server(uvicorn.Server):

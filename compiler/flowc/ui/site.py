@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, final
 
+from flowc.ui.reading.cluster_look import ClusterLook
+from flowc.ui.reading.firing_times import RecordedSchedules
 from flowc.ui.reading.run_rows import RunIndex
-from flowc_ir.late.dataclass import dataclass
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.views.run_view import RunView
@@ -14,6 +16,7 @@ from flowc_runtime.store.ended.ended_runs import with_pack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.ui.acting.action_processes import Actions
     from flowc_runtime.store.records.store import Store
 
 
@@ -33,21 +36,43 @@ class Site:
     Attributes:
         store: the store.
         index: the rows of its runs.
+        schedules: the schedules of its flows.
         prefix: the path below which a proxy serves the page, without a slash at the end; empty for the top.
         token: the secret that a browser must know; empty if the page is only reachable from this machine.
         hosts: the names in the `Host` header that are accepted, in lower case and without a port; empty for all.
+        actions: the actions that readers may start; None if the page only shows.
+        cluster: what is deployed on the cluster.
     """
 
     store: Store
     index: RunIndex
+    schedules: RecordedSchedules
     prefix: str = ""
     token: str = ""
     hosts: frozenset[str] = frozenset()
+    actions: Actions | None = None
+    cluster: ClusterLook = field(default_factory=ClusterLook)
 
     @classmethod
-    def of(cls, store: Store, *, prefix: str = "", token: str = "", hosts: frozenset[str] = frozenset()) -> Site:
+    def of(
+        cls,
+        store: Store,
+        *,
+        prefix: str = "",
+        token: str = "",
+        hosts: frozenset[str] = frozenset(),
+        actions: Actions | None = None,
+    ) -> Site:
         """Create the site of a store."""
-        return cls(store=store, index=RunIndex(store), prefix=prefix, token=token, hosts=hosts)
+        return cls(
+            store=store,
+            index=RunIndex(store),
+            schedules=RecordedSchedules(store),
+            prefix=prefix,
+            token=token,
+            hosts=hosts,
+            actions=actions,
+        )
 
     def run(self, flow: str, run: str) -> RunView:
         """Return a new view of a run. Raises PageNotFound."""

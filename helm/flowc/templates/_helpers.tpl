@@ -15,6 +15,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* The image of `flowc ui`, which contains the whole of flowc. */}}
+{{- define "flowc.uiImage" -}}
+{{- with .Values.ui.image -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end }}
+
 {{- define "flowc.storeSecret" -}}
 {{ .Values.store.existingSecret | default "flowc-store" }}
 {{- end }}

@@ -32,6 +32,8 @@ EXIT_CODES_OF: Final[Mapping[str, Mapping[str, str]]] = {
                   "1": "The requested object does not exist; with --follow: the run did not succeed."},
     "show": {"0": "Everything is shown.", "1": "The object does not exist, or one of its records cannot be read."},
     "dump": {"0": "The artifacts are printed.", "1": "A task or an artifact does not exist, or is damaged."},
+    "stop": {"0": "The run has ended.", "1": "The run does not exist, is not active here, or has not ended in time."},
+    "gc": {"0": "Everything is listed or deleted.", "1": "A run that --run names is kept."},
     "fsck": {"0": "The store is whole.", "1": "Something in the store is damaged or lost."},
     "config": {"0": "The settings have no fault."},
     "doctor": {"0": "Nothing is wrong.", "1": "Packages conflict, the store cannot be used, or a setting has a fault."},

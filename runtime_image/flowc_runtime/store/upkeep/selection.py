@@ -34,7 +34,7 @@ class Selection:
 
     `older_than`: the run ended more than this many seconds ago. `keep_last`: the run is not among the newest N runs of
     its flow. `tags`: the run has all of these tags. `keep_tags`: the run has none of these tags. `flow`: only runs of
-    this flow.
+    this flow. `runs`: the run is one of these, which are given as flow and id.
     """
 
     flow: str | None = None
@@ -42,11 +42,12 @@ class Selection:
     keep_last: int | None = None
     tags: frozenset[str] = frozenset()
     keep_tags: frozenset[str] = frozenset()
+    runs: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def says_something(self) -> bool:
         """Whether an option is set that selects runs."""
-        return self.older_than is not None or self.keep_last is not None or bool(self.tags)
+        return self.older_than is not None or self.keep_last is not None or bool(self.tags or self.runs)
 
 
 class Doomed(NamedTuple):
@@ -177,6 +178,7 @@ def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float
     return (
         selection.says_something
         and selection.flow in (None, run.flow)
+        and (not selection.runs or (run.flow, run.id) in selection.runs)
         and (selection.older_than is None or now - run.status()["changed"] > selection.older_than)
         and selection.tags <= tags
         and not selection.keep_tags & tags

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.commands.store.read import json_option
-from flowc.cli.options.common import open_store, store_option, table
+from flowc.cli.options.common import FAULTY, open_store, store_option, table
 from flowc.cli.rendering.working import working
+from flowc.cli.words.pathspecs import find_run
 from flowc.cli.words.run_names import no_flow
 from flowc_ir import json_text
 from flowc_ir.counting import count
@@ -21,6 +22,8 @@ from flowc_runtime.store.upkeep.collect import find_garbage, sweep
 from flowc_runtime.store.upkeep.selection import Selection, choose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.collect import Garbage
     from flowc_runtime.store.upkeep.selection import Chosen
@@ -56,6 +59,7 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 @click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Keep the newest N runs of each flow.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated.")
 @click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep runs with this tag; may be repeated.")
+@click.option("--run", "names", multiple=True, metavar="FLOW/RUN", help="Only this run; may be repeated.")
 @click.option("--delete/--dry-run", "delete", help="Delete [default: only list].")
 @json_option
 @store_option
@@ -65,17 +69,22 @@ def gc_command(
     keep_last: int | None,
     tags: tuple[str, ...],
     keep_tags: tuple[str, ...],
+    names: tuple[str, ...],
     delete: bool,
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Delete runs and unreferenced data. The command may be used while flows, or another `flowc gc`, run."""
+    """Delete runs and unreferenced data. The command may be used while flows, or another `flowc gc`, run.
+
+    If a run that --run names is kept, the exit code of --delete is 1.
+    """
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         no_flow(store, flow)
     selection = Selection(
-        flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
-    )
+        flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags),
+        runs=_named(store, names),
+    )  # fmt: skip
     _check(selection)
     with working("looking for unreferenced data"):
         chosen = choose(store, selection)
@@ -91,12 +100,25 @@ def gc_command(
         click.echo(json_text.shown(report, indent=2))
     else:
         _print_garbage(store, chosen, report)
+    if delete and not selection.runs <= chosen.doomed.keys():
+        raise SystemExit(FAULTY)
+
+
+def _named(store: Store, names: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Return the runs that the values of --run name, as flow and id."""
+    found = set[tuple[str, str]]()
+    for name in names:
+        place = find_run(store, name)
+        if place.step is not None:
+            raise click.UsageError(f"only whole runs can be deleted: give FLOW/RUN instead of {name!r}")
+        found.add((place.run.flow, place.run.id))
+    return frozenset(found)
 
 
 def _check(selection: Selection) -> None:
     if selection.keep_tags and not selection.says_something:
         raise click.UsageError(
-            "--keep-tag only keeps runs: select the runs to delete by --older-than, --keep-last or --tag"
+            "--keep-tag only keeps runs: select the runs to delete by --older-than, --keep-last, --tag or --run"
         )
 
 

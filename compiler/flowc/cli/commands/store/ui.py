@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from flowc.cli.options.common import FAULTY, fail, open_store, require_page, sto
 from flowc.cli.words.pathspecs import find_run
 from flowc.ui.listening import DEFAULT_HOST, DEFAULT_PORT, bind
 from flowc_ir.late import LateModule
+from flowc_ir.late.pattern import late_pattern
+from flowc_runtime.base.contract import UI_TOKEN
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.ended.ended_runs import with_pack
 
@@ -24,14 +27,19 @@ else:
     serving = LateModule("flowc.ui.serving")  # a web server, which only this command needs
     exporting = LateModule("flowc.ui.exporting")
 
+_TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
+
 
 @click.command("ui", help="Open the page that shows the runs of the store, in the browser.")
 @click.option("--host", default=DEFAULT_HOST, show_default=True, metavar="ADDRESS",
-              help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token.")
+              help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token, or that "
+              f"of {UI_TOKEN}.")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N",
               help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].")
 @click.option("--public-url", metavar="URL", help="The address at which browsers reach the page through a proxy.")
 @click.option("--no-open", is_flag=True, help="Open no browser; only print the address.")
+@click.option("--allow-actions", is_flag=True,
+              help="Let everybody who has the printed token start, resume, stop, tag and delete runs.")
 @click.option("--idle", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
               help="End the server after this time without an open page.")
 @click.option("--path", default="", hidden=True, help="The path of the page that is opened.")
@@ -47,6 +55,7 @@ def ui_command(
     port: int | None,
     public_url: str | None,
     no_open: bool,
+    allow_actions: bool,
     idle: float | None,
     path: str,
     inherited: int | None,
@@ -63,6 +72,12 @@ def ui_command(
             raise click.UsageError(
                 f"--public-url is an address such as https://flows.example.org/runs, not '{public_url}'"
             )
+    token = os.environ.get(UI_TOKEN, "")
+    if token and not _TOKEN.fullmatch(token):
+        raise click.UsageError(
+            f"{UI_TOKEN} needs at least 16 letters, digits, '-' and '_': "
+            "python -c 'import secrets; print(secrets.token_urlsafe())' prints such a token"
+        )
     require_page()
     store = open_store(store_url)
     try:
@@ -78,6 +93,8 @@ def ui_command(
             idle=idle,
             opens=not no_open,
             say=lambda text: click.echo(text, err=True),
+            acts=allow_actions,
+            fixed_token=token,
         )
 
 

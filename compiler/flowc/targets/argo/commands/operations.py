@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc.executors.executor import ExecutorResult
+    from flowc.targets.argo.commands.list_flows import list_flows
     from flowc.targets.argo.commands.resume import Find, resume_on_cluster
     from flowc.targets.argo.commands.run import run_on_cluster
     from flowc.targets.argo.commands.status import list_runs
+    from flowc.targets.deployment import DeployedRow
 else:  # imported at first use, because a command needs at most one of these functions
+    list_flows = LateFunction("flowc.targets.argo.commands.list_flows:list_flows")
     list_runs = LateFunction("flowc.targets.argo.commands.status:list_runs")
     resume_on_cluster = LateFunction("flowc.targets.argo.commands.resume:resume_on_cluster")
     run_on_cluster = LateFunction("flowc.targets.argo.commands.run:run_on_cluster")
@@ -37,4 +40,8 @@ def _run(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[
     return run_on_cluster(checked, given, options)
 
 
-OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume, run=_run)
+def _list_flows(place: Mapping[str, str | None]) -> Sequence[DeployedRow]:
+    return list_flows(place)
+
+
+OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume, run=_run, list_flows=_list_flows)

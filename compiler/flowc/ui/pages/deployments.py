@@ -1,0 +1,64 @@
+"""The page of deployments: the flows on the cluster, and the schedules that the runs of the store have recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from flowc.ui.acting.startable import flow_files
+from flowc.ui.reading.firing_times import FiringTimes, firing_times
+from flowc.ui.site import Page
+from flowc_ir.late.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+
+    from flowc.targets.deployment import DeployedRow
+    from flowc.ui.reading.firing_times import RecordedSchedule
+    from flowc.ui.reading.run_rows import RunRow
+    from flowc.ui.site import Site
+
+
+class ShownDeployment(NamedTuple):
+    """A deployed flow with its next firing times, and its last runs in this store, oldest first."""
+
+    row: DeployedRow
+    firing: FiringTimes
+    runs: Sequence[RunRow]
+
+
+class ShownSchedule(NamedTuple):
+    """A recorded schedule with its next firing times, and the last runs of its flow, oldest first."""
+
+    recorded: RecordedSchedule
+    firing: FiringTimes
+    runs: Sequence[RunRow]
+
+
+def deployments_page(site: Site, request: Request) -> Page:
+    """Return the page of deployments."""
+    now = datetime.now(timezone.utc)
+    answer = site.cluster.answer()
+    recorded = [
+        ShownSchedule(each, firing_times(each.crons, each.timezone or "UTC", now), site.index.trend(each.flow))
+        for each in site.schedules.all()
+    ]
+    values = {
+        "problem": answer.problem,
+        "deployed": [_shown(site, row, now) for row in answer.flows],
+        "recorded": recorded,
+        "files": flow_files(site.actions.directory) if site.actions is not None else [],
+    }
+    return Page("deployments.html", values, "Deployments")
+
+
+def _shown(site: Site, row: DeployedRow, now: datetime) -> ShownDeployment:
+    if row.suspended or row.stopped:
+        firing = FiringTimes((), f"no run starts: the schedule {'is suspended' if row.suspended else 'has ended'}")
+    elif row.schedules and row.timezone is None:
+        firing = FiringTimes((), "unknown: the schedule has no time zone, and uses the one of the cluster's controller")
+    else:
+        firing = firing_times(row.schedules, row.timezone, now) if row.timezone else FiringTimes(())
+    return ShownDeployment(row, firing, site.index.trend(row.flow) if row.flow else ())
