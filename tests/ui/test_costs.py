@@ -58,3 +58,8 @@ def test_a_page_needs_few_requests_to_a_bucket(bucket: Bucket, monkeypatch: pyte
                 counts[-1][page] = len(bucket.counter.log)
     assert all(counts[1][page] - counts[0][page] <= 1 for page in pages), counts  # a listing has pages
     assert max(counts[1].values()) <= 20, counts
+    runs = Store.open(bucket.url).runs("Wide")
+    with serving(Store.open(bucket.url)) as get:
+        bucket.counter.log.clear()
+        assert "Compare 2 runs" in get(f"compare?run=Wide/{runs[-2]}&run=Wide/{runs[-1]}").decode()
+        assert len(bucket.counter.log) <= 20

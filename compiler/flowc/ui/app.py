@@ -16,6 +16,7 @@ from flowc.ui.pages import (
     actions,
     artifact_versions_page,
     cards,
+    compare,
     deployments,
     flows,
     logs,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 PAGES: Final = {
     "/": runs.runs_page,
+    "/compare": compare.compare_page,
     "/deployments": deployments.deployments_page,
     "/actions": actions.actions_page,
     "/action/{id}": actions.action_page,
@@ -139,7 +141,9 @@ def _file(
 
 
 def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
-    page = Page("problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True)
+    page = Page(
+        "problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True
+    )
     return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
 
 from flowc import __version__
 from flowc.ui import wording
@@ -19,7 +19,7 @@ from flowc_runtime.base.index import task_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from jinja2 import Template
+    from jinja2 import BaseLoader, Template
 
     from flowc.ui.site import Page
     from flowc_runtime.run.views.run_view import RunView
@@ -29,9 +29,13 @@ LIVE: Final = "live_"
 """The prefix of the names of template blocks that are sent again when their content has changed."""
 
 
-def _environment() -> Environment:
+def _environment(*, static: bool) -> Environment:
+    loader: BaseLoader = FileSystemLoader(HERE / "templates")
+    if static:  # the frame of exported files takes the place of the frame of pages
+        frame = (HERE / "templates" / "export_base.html").read_text("utf-8")
+        loader = ChoiceLoader([DictLoader({"base.html": frame}), loader])
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -50,7 +54,7 @@ def _environment() -> Environment:
         encodable=wording.encodable,
     )
     made.globals.update(
-        ago=wording.ago,
+        ago=_moment if static else wording.ago,
         now=time.time,
         task_id=task_id,
         sparkline=sparkline,
@@ -65,6 +69,11 @@ def _environment() -> Environment:
     names = ("state", "when", "copy", "schedule", "firing", "artifact_preview")
     made.globals.update({name: getattr(macros, name) for name in names})
     return made
+
+
+def _moment(when: float | None, now: float) -> str:
+    """Return a time for files, in which `5 min ago` would soon be wrong."""
+    return wording.moment(when)
 
 
 def quoted_part(text: str) -> str:
@@ -83,11 +92,17 @@ def query_text(values: Mapping[str, object], /, **changes: object) -> str:
 
 
 class Renderer:
-    """Renders the pages of one site."""
+    """Renders the pages of one site.
 
-    def __init__(self, run_actions: Callable[[RunView], Mapping[str, str]] | None = None) -> None:
-        """Create it; `run_actions` returns the actions for a run, or is None if the page only shows."""
-        self._environment = _environment()
+    Args:
+        run_actions: returns the actions for a run; None if the page only shows.
+        static: whether to render files that are read without a server, and later than they were written.
+    """
+
+    def __init__(
+        self, run_actions: Callable[[RunView], Mapping[str, str]] | None = None, *, static: bool = False
+    ) -> None:
+        self._environment = _environment(static=static)
         self._environment.globals.update(allows_actions=run_actions is not None, run_actions=run_actions)
 
     def template(self, page: Page) -> Template:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +12,10 @@ from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words.pathspecs import find_run
 from flowc.package import UnreadableFileError, collect
 from flowc_runtime.base.errors import NotFound
+from flowc_runtime.run.views.source_diff import diff_lines
 from flowc_runtime.store.values.sources import read_sources, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 
@@ -42,33 +40,8 @@ def show_difference(store: Store, run: RunStore, other: str) -> None:
     else:
         second = find_run(store, other if "/" in other else f"{run.flow}/{other}").run
         there, found = f"{second.flow}/{second.id}", _files(second)
-    for line in _lines(name, files, there, found):
+    for line in diff_lines(name, files, there, found):
         click.echo(line, nl=False)
-
-
-def _lines(name: str, files: Mapping[str, str], there: str, found: Mapping[str, str]) -> Iterator[str]:
-    for path in sorted(files.keys() | found.keys()):
-        old, new = files.get(path), found.get(path)
-        if old == new:
-            continue
-        names = (
-            f"{name}/{path}" if old is not None else "/dev/null",
-            f"{there}/{path}" if new is not None else "/dev/null",
-        )
-        yield from _marked(unified_diff(_split(old), _split(new), *names))
-
-
-def _split(text: str | None) -> list[str]:
-    """Split a text into lines, with their newlines. Unlike in `str.splitlines`, a form feed does not end a line."""
-    *ended, last = (text or "").split("\n")
-    return [f"{line}\n" for line in ended] + ([last] if last else [])
-
-
-def _marked(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the lines of a diff. After a last line without a newline, yield the remark that the program diff prints in
-    this case."""
-    for line in lines:
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 def _files(run: RunStore) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Draws small plots: the sparkline of a flow's durations, histograms, and lines of metrics over runs."""
+"""Draws small plots: the sparkline of a flow's durations, and histograms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.targets.pictures.svg import number_text
 from flowc.ui.drawing.svg_elements import drawing, element
-from flowc.ui.wording import duration, number
+from flowc.ui.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,36 +59,9 @@ def histogram(counts: Sequence[int], longest: float) -> Markup:
             parts.append(
                 element("rect", title, x=at * step, y=height - tall, width=step - 1, height=tall, class_="column")
             )
-    return drawing(width, height, f"durations of the attempts, up to {duration(longest)}", parts, "histogram", fits=False)
-
-
-def line_plot(points: Sequence[tuple[str, float]], label: str) -> Markup:
-    """Return a line through values at equal distances, with the least and the greatest value on the axis.
-
-    Args:
-        points: the title and the value of each point.
-        label: the text for screen readers.
-    """
-    width, height, left, top = 420.0, 120.0, 64.0, 8.0
-    values = [value for _, value in points]
-    low, high = min(values), max(values)
-    spread = (high - low) or abs(high) or 1.0
-    step = (width - left - 10) / max(1, len(points) - 1)
-
-    def place(at: int, value: float) -> tuple[float, float]:
-        share = (value - low) / spread if high > low else 0.5
-        return left + at * step, top + (1 - share) * (height - 2 * top - 10)
-
-    parts = [
-        element("text", number(each), x=left - 8, y=place(0, each)[1] + 4, class_="tick", text_anchor="end")
-        for each in dict.fromkeys((high, low))
-    ]
-    places = [place(at, value) for at, (_, value) in enumerate(points)]
-    line = "M" + "L".join(f"{number_text(x)} {number_text(y)}" for x, y in places)
-    parts.append(element("path", d=line, class_="line"))
-    for (title, value), (x, y) in zip(points, places, strict=True):
-        parts.append(element("circle", element("title", f"{title}: {number(value)}"), cx=x, cy=y, r="3", class_="point"))
-    return drawing(width, height, label, parts, "plot")
+    return drawing(
+        width, height, f"durations of the attempts, up to {duration(longest)}", parts, "histogram", fits=False
+    )
 
 
 def value_histogram(counts: Sequence[int], least: float, most: float) -> Markup:

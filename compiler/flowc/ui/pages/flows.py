@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.drawing.plots import line_plot
+from flowc.ui.drawing.trend import TrendRun, durations, metric_line, proportion
+from flowc.ui.reading.flow_facts import flow_facts
+from flowc.ui.reading.run_rows import PAGE, TREND
+from flowc.ui.rendering import quoted_part
 from flowc.ui.site import Page, missing
-from flowc.ui.wording import duration
+from flowc.ui.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
     from starlette.requests import Request
 
+    from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.site import Site
 
-LAST: Final = 100
-"""The number of runs of which the page shows the trend."""
+MOST_PLOTS: Final = 12
+"""The number of metrics that are drawn."""
 
 
 def flow_page(site: Site, request: Request) -> Page:
     """Return the page of a flow."""
     flow = request.path_params["flow"]
-    listed = site.index.listed(flow)
-    if not listed:
+    facts = flow_facts(site.index, flow)
+    if facts is None:
         missing(f"there is no flow {flow} in this store")
-    rows = [site.index.row(run) for run in listed[-LAST:]]
-    known = [(f"{row.run}: {row.state}", row.seconds) for row in rows if row.seconds is not None]
-    lengths = [(f"{title}, {duration(seconds)}", seconds) for title, seconds in known]
-    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    metrics = {
-        name: line_plot(
-            [(row.run, float(row.metrics[name])) for row in rows if name in row.metrics], f"the metric {name} over runs"
-        )
-        for name in names
-    }
+    rows = facts.rows
+    most = max((each.runs for each in facts.failures), default=0)
     values = {
         "flow": flow,
-        "rows": [*reversed(rows)],
-        "total": len(listed),
-        "states": Counter(row.state for row in rows),
-        "durations": line_plot(lengths, "durations over runs, in seconds") if lengths else None,
-        "failures": Counter(row.failed.partition("/")[0] for row in rows if row.failed).most_common(),
-        "metrics": metrics,
-        "tags": site.index.tags([flow]),
-        "trends": {flow: site.index.trend(flow)},
+        "facts": facts,
+        "rows": [*reversed(rows[-PAGE:])],
+        "total": facts.total,
+        "durations": durations(_trend(rows), f"durations of the last {len(rows)} runs, oldest first"),
+        "bars": {each.step: proportion(each.runs, most, f"{each.runs} of {len(rows)} runs") for each in facts.failures},
+        "plots": {name: _metric(rows, name) for name in facts.metrics[:MOST_PLOTS]},
+        "tags": facts.tags,
+        "trends": {flow: rows[-TREND:]},
     }
     return Page("flow.html", values, flow)
+
+
+def _trend(rows: Sequence[RunRow]) -> Sequence[TrendRun]:
+    """Return the runs with their durations; an active run has the time since its start."""
+    now = time.time()
+    return [_run(row, _active_seconds(row, now) if row.seconds is None else row.seconds) for row in rows]
+
+
+def _active_seconds(row: RunRow, now: float) -> float | None:
+    return max(0.0, now - row.created) if row.state == "running" and row.created is not None else None
+
+
+def _metric(rows: Sequence[RunRow], name: str) -> Markup:
+    return metric_line([_run(row, row.metrics.get(name)) for row in rows], f"the metric {name} over runs, oldest first")
+
+
+def _run(row: RunRow, value: float | None) -> TrendRun:
+    began = f" ({moment(row.created)})" if row.created is not None else ""
+    return TrendRun(f"{row.run}{began}", row.state, f"../run/{quoted_part(row.flow)}/{quoted_part(row.run)}", value)

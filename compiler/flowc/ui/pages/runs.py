@@ -16,9 +16,12 @@ from flowc.ui.site import BadAddress, Page
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from flowc.ui.reading.run_rows import RunRow
     from flowc.ui.reading.times import Bar
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
@@ -76,6 +79,21 @@ def more_rows(site: Site, request: Request, renderer: Renderer) -> Response:
     return HTMLResponse(renderer.text(page, "./", ""))
 
 
+def _run_before(site: Site, flow: str, run: str, trend: Sequence[RunRow]) -> str:
+    """Return the id of the flow's run that began before a run; empty if there is none.
+
+    Args:
+        site: the site.
+        flow: the flow.
+        run: the id of the run.
+        trend: the last runs of the flow; the other runs are listed only for an older run.
+    """
+    ids = [row.run for row in trend]
+    if run not in ids[1:]:
+        ids = [each.id for each in site.index.listed(flow)]
+    return ids[ids.index(run) - 1] if run in ids[1:] else ""
+
+
 def run_page(site: Site, request: Request) -> Page:
     """Return the page of a run."""
     flow, run = request.path_params["flow"], request.path_params["run"]
@@ -83,6 +101,7 @@ def run_page(site: Site, request: Request) -> Page:
     now = time.time()
     facts = facts_of(view, now)
     here = f"{quoted_part(run)}/"
+    trend = site.index.trend(flow)
 
     def attempt_address(bar: Bar) -> str:
         return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}?attempt={bar.number}"
@@ -95,6 +114,7 @@ def run_page(site: Site, request: Request) -> Page:
         "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
         "here": here,
         "revision": revision.shown(view.revision) if view.revision is not None else "",
-        "trend": site.index.trend(flow),
+        "trend": trend,
+        "before": _run_before(site, flow, run, trend),
     }
     return Page("run.html", values, f"{flow}/{run}", lasting=not view.status.is_running and view.status.error is None)

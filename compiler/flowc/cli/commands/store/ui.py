@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
-from flowc.cli.options.common import FAULTY, fail, open_store, require_page, store_option
+from flowc.cli.options.common import FAULTY, fail, open_store, require_page, store_option, writing
+from flowc.cli.words.pathspecs import find_run
 from flowc.ui.listening import DEFAULT_HOST, DEFAULT_PORT, bind
 from flowc_ir.late import LateModule
 from flowc_ir.late.pattern import late_pattern
 from flowc_runtime.base.contract import UI_TOKEN
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
-    from flowc.ui import serving
+    from flowc.ui import exporting, serving
+    from flowc_runtime.store.records.store import Store
 else:
     serving = LateModule("flowc.ui.serving")  # a web server, which only this command needs
+    exporting = LateModule("flowc.ui.exporting")
 
 _TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
 
@@ -37,8 +44,13 @@ _TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
               help="End the server after this time without an open page.")
 @click.option("--path", default="", hidden=True, help="The path of the page that is opened.")
 @click.option("--inherited", type=int, hidden=True, help="The descriptor of a socket that listens already.")
+@click.option("--export", "exported", nargs=2, metavar="FLOW/RUN FILE",
+              help="Write the run as one HTML file that needs no server, and end; - for stdout.")
 @store_option
+@click.pass_context
 def ui_command(
+    ctx: click.Context,
+    /,
     host: str,
     port: int | None,
     public_url: str | None,
@@ -47,9 +59,13 @@ def ui_command(
     idle: float | None,
     path: str,
     inherited: int | None,
+    exported: tuple[str, str] | None,
     store_url: str | None,
 ) -> None:  # fmt: skip
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C, or export a run."""
+    if exported is not None:
+        _export(ctx, open_store(store_url), *exported)
+        return
     if public_url is not None:
         parts = urlsplit(public_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -80,3 +96,29 @@ def ui_command(
             acts=allow_actions,
             fixed_token=token,
         )
+
+
+def _export(ctx: click.Context, store: Store, pathspec: str, file: str) -> None:
+    """Write a run to a file, or to stdout.
+
+    Raises:
+        click.UsageError: an option for the server is given, or the pathspec names more than a run.
+        SystemExit: the run does not exist; the error is printed.
+        FlowcError: the file cannot be written.
+    """
+    for option in ctx.command.params:
+        given = option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+        if given and option.name not in ("exported", "store_url"):
+            raise click.UsageError(f"--export writes a file and starts no server: leave out {option.opts[0]}")
+    run, step, _ = find_run(store, pathspec)
+    if step is not None:
+        raise click.UsageError(f"--export writes a whole run: give FLOW/RUN, not '{pathspec}'")
+    view = RunView.of(with_pack(run) if store.objects.ended_listing is not None else run).begun()
+    require_page()
+    content = exporting.export_run(view).encode("utf-8", "replace")
+    if file == "-":
+        sys.stdout.buffer.write(content)
+        return
+    with writing(file):
+        exporting.write_file(file, content)
+    click.echo(f"{file}: {len(content):,} bytes; open it in a browser", err=True)
