@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.targets.pictures.svg import number_text
 from flowc.ui.drawing.svg_elements import drawing, element
-from flowc.ui.wording import duration
+from flowc.ui.wording import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

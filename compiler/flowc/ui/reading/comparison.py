@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.reading.run_rows import row_of, shown_value
-from flowc.ui.reading.task_facts import artifacts_of
+from flowc.ui.reading.task_facts import stored_artifacts
 from flowc.ui.reading.times import timeline_of
 from flowc_ir import End, json_text
 from flowc_ir.late.namedtuple import NamedTuple
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.ui.reading.run_rows import RunRow
-    from flowc.ui.reading.task_facts import ArtifactFacts
+    from flowc.ui.reading.task_facts import StoredArtifact
     from flowc_runtime.run.metrics.recorded import MetricPoint
     from flowc_runtime.run.views.run_view import RunView
 
@@ -88,7 +88,7 @@ class ComparedArtifact(NamedTuple):
     `equal`, `different`, or `only in` some of the runs."""
 
     name: str
-    each: Sequence[ArtifactFacts | None]
+    each: Sequence[StoredArtifact | None]
     relation: str
 
     @property
@@ -212,7 +212,7 @@ def compared_results(runs: Sequence[ComparedRun]) -> tuple[Sequence[ComparedArti
     return rows, [run.letter for run in runs if run.letter not in letters]
 
 
-def _results(view: RunView) -> Mapping[str, ArtifactFacts] | None:
+def _results(view: RunView) -> Mapping[str, StoredArtifact] | None:
     """Return the artifacts of the end step's task by name, or None if the task has not succeeded or cannot be read."""
     try:
         end = next((node.id for node in view.records.flow.nodes if isinstance(node.next, End)), None)
@@ -221,10 +221,10 @@ def _results(view: RunView) -> Mapping[str, ArtifactFacts] | None:
         return None
     if end is None or record is None:
         return None
-    return {each.name: each for each in artifacts_of(view, view.attempt(end, ROOT, record["attempt"]))}
+    return {each.name: each for each in stored_artifacts(view.attempt(end, ROOT, record["attempt"]))}
 
 
-def _relation(refs: Sequence[ArtifactFacts | None], letters: Sequence[str], ended: Sequence[str]) -> str:
+def _relation(refs: Sequence[StoredArtifact | None], letters: Sequence[str], ended: Sequence[str]) -> str:
     """Return the relation of an artifact's digests; empty if fewer than two runs have results."""
     if len(ended) < 2:
         return ""

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.reading.log_pages import LogPage, all_lines
-from flowc.ui.reading.task_facts import artifacts_of
+from flowc.ui.reading.task_facts import stored_artifacts
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import task_id
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc.ui.reading.run_facts import RunFacts
-    from flowc.ui.reading.task_facts import ArtifactFacts
+    from flowc.ui.reading.task_facts import StoredArtifact
     from flowc_runtime.run.views.run_view import RunView
     from flowc_runtime.run.views.task_view import AttemptView
 
@@ -49,7 +49,7 @@ class ExportedTask(NamedTuple):
     state: str
     attempts: Sequence[AttemptView]
     log: LogPage
-    artifacts: Sequence[ArtifactFacts]
+    artifacts: Sequence[StoredArtifact]
     cards: Sequence[ExportedCard]
 
     @property
@@ -91,7 +91,7 @@ def exported_tasks(view: RunView, chosen: Sequence[tuple[str, str]]) -> Iterator
         cards, left = _cards(view, last, left)
         yield ExportedTask(
             step, path, task_id(step, path), view.attempt_state(last), task.attempts,
-            log_end(view, last), artifacts_of(view, last), cards,
+            log_end(view, last), stored_artifacts(last), cards,
         )  # fmt: skip
 
 

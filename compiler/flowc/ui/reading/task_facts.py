@@ -65,6 +65,25 @@ class ArtifactFacts(NamedTuple):
     readers: Sequence[ReadingStep]
 
 
+class StoredArtifact(NamedTuple):
+    """An artifact as its record describes it: its name, type, size in bytes, digest, and the value in one line."""
+
+    name: str
+    type: str
+    size: int
+    digest: str
+    preview: str
+
+
+def stored_artifacts(attempt: AttemptView) -> Sequence[StoredArtifact]:
+    """Return the artifacts of an attempt, sorted by name, from the attempt's record alone."""
+    refs = attempt.record["artifacts"] if attempt.record is not None else {}
+    return [
+        StoredArtifact(name, ref["type"], ref["size"], ref["digest"], ref.get("repr", ""))
+        for name, ref in sorted(refs.items())
+    ]
+
+
 class ArtifactTable(NamedTuple):
     """The artifacts of a task, sorted by name.
 
