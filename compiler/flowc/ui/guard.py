@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -33,6 +33,7 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 
@@ -76,25 +77,41 @@ class Guard:
                 f"the name '{host}' is not a name of this page: start it with --public-url to add the name\n", 421
             )
         origin = headers.get("origin")
-        if scope["method"] not in ("GET", "HEAD") and _name(urlsplit(origin or "").netloc) != host:
+        changes = scope["method"] not in ("GET", "HEAD")
+        if (changes or origin is not None) and not self._is_own(origin or "", headers.get("host", "")):
             return PlainTextResponse("this request does not come from the page itself\n", 403)
         if self._site.token:
             return self._without_token(scope, headers)
         return None
 
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Return whether an origin is this page: another port of this machine is another page. Behind a proxy, the
+        origin is the public name, and `Host` may be another name."""
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        if parts.scheme not in ("http", "https"):
+            return False
+        return parts.netloc.lower() == host.lower() or _name(parts.netloc) in self._site.hosts - LOOPBACK
+
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        given = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        if hmac.compare_digest(given.pop("token", ""), self._site.token):
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if any(name == "token" and self._is_token(value) for name, value in given):
             # the token leaves the address bar, so that it is in no bookmark, history or screenshot
-            here = scope["path"].rpartition("/")[2] or "./"
-            response = RedirectResponse(f"{here}?{urlencode(given)}" if given else here, 303)
+            here = f"./{quote(scope['path'].rpartition('/')[2], safe='')}"
+            others = [(name, value) for name, value in given if name != "token"]
+            response = RedirectResponse(f"{here}?{urlencode(others)}" if others else here, 303)
             response.set_cookie(COOKIE, self._site.token, httponly=True, samesite="strict", path="/")
             return response
-        if hmac.compare_digest(_cookie(headers.get("cookie", "")), self._site.token):
+        if self._is_token(_cookie(headers.get("cookie", ""))):
             return None
         return PlainTextResponse(
             "this page needs its token: open the address that `flowc ui` printed, which ends with ?token=…\n", 403
         )
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._site.token.encode())
 
 
 def _name(netloc: str) -> str:

@@ -52,6 +52,7 @@ def graph(picture: FlowPicture, steps: Mapping[str, StepFacts], address: Callabl
         [element("defs", marker), parts],
         "graph",
         fits=False,
+        links=True,
     )
 
 

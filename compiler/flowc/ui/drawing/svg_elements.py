@@ -29,7 +29,16 @@ def _shown(value: object) -> str:
     return number_text(value) if isinstance(value, float) else str(value)
 
 
-def drawing(width: float, height: float, label: str, parts: Iterable[Markup], kind: str, *, fits: bool = True) -> Markup:
+def drawing(
+    width: float,
+    height: float,
+    label: str,
+    parts: Iterable[Markup],
+    kind: str,
+    *,
+    fits: bool = True,
+    links: bool = False,
+) -> Markup:
     """Return an SVG picture.
 
     Args:
@@ -39,13 +48,14 @@ def drawing(width: float, height: float, label: str, parts: Iterable[Markup], ki
         parts: the elements.
         kind: the classes of the picture.
         fits: whether the picture becomes as wide as the page; else it has its own size.
+        links: whether the picture contains links, which screen readers then reach.
     """
     size = {} if fits else {"width": float(width), "height": float(height)}
     return element(
         "svg",
         *parts,
         viewBox=f"0 0 {number_text(width)} {number_text(height)}",
-        role="img",
+        role="group" if links else "img",
         aria_label=label,
         class_=kind,
         **size,
