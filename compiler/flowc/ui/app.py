@@ -60,6 +60,7 @@ def application(site: Site) -> ASGIApp:
         ],
         exception_handlers={404: lambda request, error: _problem(renderer, request, 404, "There is no such page.")},
     )
+    app.router.redirect_slashes = False  # it would redirect to an absolute URL, which is wrong below a path of a proxy
     return Guard(app, site)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import webbrowser
@@ -73,7 +74,10 @@ def serve(
         )
     )
     say(f"The runs of {store.objects.url} are at {address}")
+    if public_url:
+        say(f"The server itself is at http://{shown}:{port}/")
     say("Ctrl-C ends the server.")
     if opens:
         webbrowser.open(address)
-    asyncio.run(server.serve(sockets=[listening]))
+    with contextlib.suppress(KeyboardInterrupt):  # the usual end; the server has closed its connections
+        asyncio.run(server.serve(sockets=[listening]))
