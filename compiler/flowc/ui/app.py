@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -65,13 +66,23 @@ def application(site: Site) -> ASGIApp:
 
 
 def root_of(path: str) -> str:
-    """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy."""
+    """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy.
+
+    Args:
+        path: the path of the page as the browser has sent it: `%2F` is not a slash.
+    """
     return "../" * (path.count("/") - 1) or "./"
+
+
+def _path(request: Request) -> str:
+    """Return the path below the site's top as the browser has sent it."""
+    raw: bytes = request.scope.get("raw_path", b"")
+    return raw.decode("latin-1") or quote(request.url.path)
 
 
 def _address(request: Request) -> str:
     query = request.url.query
-    return request.url.path.removeprefix("/") + (f"?{query}" if query else "")
+    return _path(request).removeprefix("/") + (f"?{query}" if query else "")
 
 
 def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[Request], Response]:
@@ -79,7 +90,7 @@ def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[R
         try:
             with reporting_by(lambda line: None):  # the page shows what it cannot read
                 page = function(site, request)
-                html = renderer.text(page, root_of(request.url.path), _address(request))
+                html = renderer.text(page, root_of(_path(request)), _address(request))
         except PageNotFound as error:
             return _problem(renderer, request, 404, str(error))
         except BadAddress as error:
@@ -110,7 +121,7 @@ def _file(
 
 def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
     page = Page("problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True)
-    return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)
+    return HTMLResponse(renderer.text(page, root_of(_path(request)), ""), status)
 
 
 def _live(site: Site, renderer: Renderer) -> Callable[[Request], Response]:
@@ -119,7 +130,7 @@ def _live(site: Site, renderer: Renderer) -> Callable[[Request], Response]:
     def respond(request: Request) -> Response:
         """Stream the changes of the page whose path and query are in the parameter `page`."""
         path, _, query = request.query_params.get("page", "").partition("?")
-        scope = {**request.scope, "path": f"/{path}", "query_string": query.encode(), "method": "GET"}
+        scope = {**request.scope, "path": f"/{unquote(path)}", "raw_path": f"/{path}".encode(), "query_string": query.encode(), "method": "GET"}
         for route, function in routes:
             match, more = route.matches(scope)
             if match is Match.FULL:

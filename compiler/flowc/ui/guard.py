@@ -65,7 +65,12 @@ class Guard:
         """Return the request with its path below the site's top; a proxy may leave the prefix in the path."""
         prefix, path = self._site.prefix, scope["path"]
         if prefix and (path == prefix or path.startswith(f"{prefix}/")):
-            return {**scope, "path": path.removeprefix(prefix) or "/"}
+            raw = scope.get("raw_path", b"").decode("latin-1")
+            return {
+                **scope,
+                "path": path.removeprefix(prefix) or "/",
+                "raw_path": (raw.removeprefix(quote(prefix)) or "/").encode("latin-1"),
+            }
         return scope
 
     def _refusal(self, scope: Scope) -> Response | None:
