@@ -109,7 +109,7 @@ HOSTILE = '''
       const tell = (text) => { const p = document.createElement("p"); p.className = "told"; p.textContent = text; document.body.append(p); };
       for (const [name, attempt] of [
         ["document", () => { parent.document.title = "taken over"; }],
-        ["location", () => { top.location.href = "about:blank"; }],
+        ["location", () => { if (top === window) throw 0; top.location.href = "about:blank"; }],
         ["storage", () => { localStorage.setItem("flowc-theme", "dark"); }],
         ["cookie", () => { document.cookie = "a=b"; }],
       ]) try { attempt(); tell(name + ": reached"); } catch (error) { tell(name + ": refused"); }

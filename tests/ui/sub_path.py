@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PASSED = ("content-type", "location", "set-cookie", "x-total", "x-more", "content-security-policy", "content-disposition")
+_PASSED = (
+    "content-type",
+    "location",
+    "set-cookie",
+    "x-total",
+    "x-more",
+    "content-security-policy",
+    "content-disposition",
+)
 
 
 class _Server(ThreadingHTTPServer):
@@ -33,7 +41,7 @@ def proxy(port: int, prefix: str, *, strips: bool) -> Iterator[tuple[str, list[s
     """
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             """Pass a request on, and its answer back in pieces as they arrive."""
             server.seen.append(self.path)
             if not self.path.startswith(f"{prefix}/"):
@@ -59,7 +67,7 @@ def proxy(port: int, prefix: str, *, strips: bool) -> Iterator[tuple[str, list[s
             finally:
                 onward.close()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Print nothing."""
 
     server = _Server(("127.0.0.1", 0), Handler)

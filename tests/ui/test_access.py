@@ -84,7 +84,18 @@ def test_the_order_of_focus(mixed: Served, visit: Visit) -> None:
         press(page, "Tab")
         order.append(focused(page))
     assert order[:5] == ["Skip to the content", "flowc: all runs", "Runs", "palette-button", "theme"]
-    assert order[5:15] == ["search", "flow", "status", "tags", "since", "until", "parameters", "sort", "Show", "The list of runs"]
+    assert order[5:15] == [
+        "search",
+        "flow",
+        "status",
+        "tags",
+        "since",
+        "until",
+        "parameters",
+        "sort",
+        "Show",
+        "The list of runs",
+    ]
     assert all(name.startswith("MixFlow/") for name in (order[15], order[16]))
     assert page.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page = visit(mixed.url)

@@ -114,12 +114,15 @@ def test_scrolling_loads_all_rows_once_and_in_order(many: Served, visit: Visit) 
     page.wait("window.changed && [...document.querySelectorAll('.tag')].some((tag) => tag.innerText === 'marked')")
     assert rates(page) == [*reversed(range(COPIES))]
     # a step of 50 rows is rendered; what is not visible costs no layout
-    assert page.ask("""(() => {
+    assert (
+        page.ask("""(() => {
         const began = performance.now();
         document.querySelector("tr[data-key]").classList.toggle("x");
         document.body.offsetHeight;
         return performance.now() - began;
-    })()""") < 100
+    })()""")
+        < 100
+    )
     assert page.problems() == []
 
 

@@ -113,7 +113,9 @@ def test_the_log_follows_within_a_second(talking: Served, talk: Talk, visit: Vis
     assert min(lags) > -0.1, lags
     talk.say_many(3000)
     page.wait("document.getElementById('L3007')")
-    page.wait("(() => { const box = document.querySelector('#log'); return box.scrollHeight - box.scrollTop - box.clientHeight < 40; })()")
+    page.wait(
+        "(() => { const box = document.querySelector('#log'); return box.scrollHeight - box.scrollTop - box.clientHeight < 40; })()"
+    )
     numbers = page.ask("[...document.querySelectorAll('#log .line')].map((line) => Number(line.id.slice(1)))")
     assert numbers == [*range(numbers[0], 3008)]
     assert page.text("#log-count") == ["3,007 lines"]
@@ -134,7 +136,9 @@ def test_the_log_follows_within_a_second(talking: Served, talk: Talk, visit: Vis
 
 def test_a_line_that_grows_is_shown(talking: Served, visit: Visit) -> None:
     """A progress bar writes no end of line."""
-    talking.project.write("bar.py", TALKING.replace("TalkFlow", "BarFlow").replace(", flush=True", ', end="", flush=True'))
+    talking.project.write(
+        "bar.py", TALKING.replace("TalkFlow", "BarFlow").replace(", flush=True", ', end="", flush=True')
+    )
     os.mkfifo(talking.project.root / "bars")
     source = (talking.project.root / "bar.py").read_text().replace('"words"', '"bars"')
     (talking.project.root / "bar.py").write_text(source)
@@ -199,7 +203,9 @@ def test_the_list_with_a_filter_forgets_runs_that_no_longer_match(talking: Serve
 def test_times_pass_without_messages_of_the_server(talking: Served, talk: Talk, visit: Visit) -> None:
     """A list that does not change is not sent again, although its runs become older."""
     page = visit(talking.url)
-    page.ask("window.changes = 0; document.querySelector('#live_rows').addEventListener('changed', () => { changes += 1; })")
+    page.ask(
+        "window.changes = 0; document.querySelector('#live_rows').addEventListener('changed', () => { changes += 1; })"
+    )
     for changes in (None, 0):
         before = page.text("tr[data-key] time[data-since]")
         page.ask("window.before = changes")

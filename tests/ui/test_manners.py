@@ -139,7 +139,12 @@ def test_no_page_is_wider_than_a_telephone(mixed: Served, runs: tuple[str, str],
         page.call("Page.navigate", url=f"{mixed.url}{path}")
         page.wait(f"document.readyState === 'complete' && location.href === {f'{mixed.url}{path}'!r}")
         assert page.ask("document.documentElement.scrollWidth") <= 375, path
-        assert page.ask("Math.min(...[...document.querySelectorAll('main a, main button')].map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 11
+        assert (
+            page.ask(
+                "Math.min(...[...document.querySelectorAll('main a, main button')].map((e) => parseFloat(getComputedStyle(e).fontSize)))"
+            )
+            >= 11
+        )
 
 
 def test_a_printed_page_is_light_and_complete(mixed: Served, runs: tuple[str, str], visit: Visit) -> None:

@@ -19,7 +19,9 @@ def test_each_step_of_the_graph_is_a_link(mixed: Served, runs: tuple[str, str], 
     links = page.ask(
         "[...document.querySelectorAll('.graph a')].map((a) => [a.getAttribute('aria-label'), a.href.baseVal])"
     )
-    assert {label.split(",")[0].split()[1]: href for label, href in links} == {name: f"{runs[1]}/{name}" for name in STEPS}
+    assert {label.split(",")[0].split()[1]: href for label, href in links} == {
+        name: f"{runs[1]}/{name}" for name in STEPS
+    }
     assert "step end, failed, 0/1 tasks done, 1 failed" in dict(links)
     assert [text.strip() for text in page.text(".graph .count")] == ["5/5"]
     click(page, ".graph a[aria-label^='step each'] .box")
@@ -51,7 +53,9 @@ def test_steps_and_timeline(mixed: Served, runs: tuple[str, str], visit: Visit) 
         ["ok", "start", "1/1", "", ""], ["ok", "each", "5/5", "", "1"], ["ok", "join", "1/1", "", ""],
         ["caught", "risky", "1/1", "", ""], ["ok", "end", "1/1", "", ""],
     ]  # fmt: skip
-    bars = page.ask("[...document.querySelectorAll('.gantt a')].map((a) => [a.getAttribute('aria-label'), a.href.baseVal])")
+    bars = page.ask(
+        "[...document.querySelectorAll('.gantt a')].map((a) => [a.getAttribute('aria-label'), a.href.baseVal])"
+    )
     assert [label.partition(":")[0] for label, _ in bars] == [
         "start-0", "each-0.0", "each-0.1", "each-0.1 #2", "each-0.2", "each-0.3", "each-0.4", "join-0", "risky-0", "end-0",
     ]  # fmt: skip

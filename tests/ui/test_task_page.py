@@ -40,7 +40,9 @@ def numbers(page: Page) -> list[int]:
 def test_colours_and_streams(mixed: Served, runs: tuple[str, str], visit: Visit) -> None:
     page = visit(f"{mixed.url}run/MixFlow/{runs[0]}/start/0")
     assert page.text("#log .line > span") == ["red plain bold green", "a warning"]
-    colours = page.ask("[...document.querySelectorAll('#log .line > span, #log span span')].map((e) => getComputedStyle(e).color)")
+    colours = page.ask(
+        "[...document.querySelectorAll('#log .line > span, #log span span')].map((e) => getComputedStyle(e).color)"
+    )
     assert len({*colours}) == 4  # plain, red, green, stderr
     assert page.ask("getComputedStyle(document.querySelector('#log .a-f2, #log .a-f10')).fontWeight") == "700"
     assert page.text("#log-count") == ["2 lines"]
@@ -79,13 +81,21 @@ def test_the_log_can_be_downloaded(mixed: Served, runs: tuple[str, str], visit: 
 def test_the_first_page_of_a_long_log_is_small(long: tuple[Served, str], visit: Visit) -> None:
     """The page with its style and its script has at most 150 kB, uncompressed."""
     served, url = long
-    parts = [served.get(path).body for path in (url.removeprefix(served.url), "static/ui.js", "static/theme.js", "static/ui.css")]
+    parts = [
+        served.get(path).body
+        for path in (url.removeprefix(served.url), "static/ui.js", "static/theme.js", "static/ui.css")
+    ]
     assert sum(map(len, parts)) <= 150_000, [len(part) for part in parts]
     assert sum(len(gzip.compress(part)) for part in parts) <= 50_000
     page = visit(url)
     assert numbers(page) == [*range(LINES - 499, LINES + 1)]
     assert page.text("#log-count") == ["50,000 lines"]
-    assert page.ask("(() => { const box = document.querySelector('#log'); return box.scrollHeight - box.scrollTop - box.clientHeight; })()") < 2
+    assert (
+        page.ask(
+            "(() => { const box = document.querySelector('#log'); return box.scrollHeight - box.scrollTop - box.clientHeight; })()"
+        )
+        < 2
+    )
 
 
 def test_scrolling_up_loads_earlier_lines_in_place(long: tuple[Served, str], visit: Visit) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote
+import re
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Match, Mount, Route
@@ -14,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from flowc.ui import live
 from flowc.ui.guard import Guard
 from flowc.ui.pages import cards, flows, logs, runs, tasks
-from flowc.ui.rendering import HERE, Renderer
+from flowc.ui.rendering import HERE, Renderer, quoted_part
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records.unreadable import reporting_by
@@ -49,8 +51,8 @@ FILES: Final = {
 def application(site: Site) -> ASGIApp:
     """Return the application that serves a site."""
     renderer = Renderer()
-    pages = [Route(path, _page(function, site, renderer)) for path, function in PAGES.items()]
-    files = [Route(path, _file(function, site, renderer)) for path, function in FILES.items()]
+    pages = [Route(_quoted(path), _page(function, site, renderer)) for path, function in PAGES.items()]
+    files = [Route(_quoted(path), _file(function, site, renderer)) for path, function in FILES.items()]
     app = Starlette(
         routes=[
             *files,
@@ -65,6 +67,30 @@ def application(site: Site) -> ASGIApp:
     return Guard(app, site)
 
 
+@final
+class _Part(Convertor[str]):
+    """A quoted name in a path. The guard leaves paths quoted, so that a name may contain a slash."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        """Return the name as a part of a path."""
+        return quoted_part(value)
+
+
+register_url_convertor("part", _Part())
+
+
+def _quoted(path: str) -> str:
+    """Return the path of a route whose parameters are quoted names, except for the index path of a task, which has no
+    characters that are quoted."""
+    return re.sub(r"\{(?!path\b)(\w+)\}", r"{\1:part}", path)
+
+
 def root_of(path: str) -> str:
     """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy.
 
@@ -74,15 +100,9 @@ def root_of(path: str) -> str:
     return "../" * (path.count("/") - 1) or "./"
 
 
-def _path(request: Request) -> str:
-    """Return the path below the site's top as the browser has sent it."""
-    raw: bytes = request.scope.get("raw_path", b"")
-    return raw.decode("latin-1") or quote(request.url.path)
-
-
 def _address(request: Request) -> str:
     query = request.url.query
-    return _path(request).removeprefix("/") + (f"?{query}" if query else "")
+    return request.url.path.removeprefix("/") + (f"?{query}" if query else "")
 
 
 def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[Request], Response]:
@@ -90,7 +110,7 @@ def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[R
         try:
             with reporting_by(lambda line: None):  # the page shows what it cannot read
                 page = function(site, request)
-                html = renderer.text(page, root_of(_path(request)), _address(request))
+                html = renderer.text(page, root_of(request.url.path), _address(request))
         except PageNotFound as error:
             return _problem(renderer, request, 404, str(error))
         except BadAddress as error:
@@ -120,17 +140,19 @@ def _file(
 
 
 def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
-    page = Page("problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True)
-    return HTMLResponse(renderer.text(page, root_of(_path(request)), ""), status)
+    page = Page(
+        "problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True
+    )
+    return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)
 
 
 def _live(site: Site, renderer: Renderer) -> Callable[[Request], Response]:
-    routes = [(Route(path, _nothing), function) for path, function in PAGES.items()]
+    routes = [(Route(_quoted(path), _nothing), function) for path, function in PAGES.items()]
 
     def respond(request: Request) -> Response:
         """Stream the changes of the page whose path and query are in the parameter `page`."""
         path, _, query = request.query_params.get("page", "").partition("?")
-        scope = {**request.scope, "path": f"/{unquote(path)}", "raw_path": f"/{path}".encode(), "query_string": query.encode(), "method": "GET"}
+        scope = {**request.scope, "path": f"/{path}", "query_string": query.encode(), "method": "GET"}
         for route, function in routes:
             match, more = route.matches(scope)
             if match is Match.FULL:

@@ -1,8 +1,8 @@
 """Refuses requests that do not come from the page itself, and adds the headers that limit what a page may do.
 
 A page on this machine is reachable by every program of this machine, and by every web page that the user opens: a page
-of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names in
-`Host` and `Origin` are checked. A page that other machines reach also needs a token.
+of another site may send requests, and may give its own name the address of this machine (DNS rebinding). So the names
+in `Host` and `Origin` are checked. A page that other machines reach also needs a token.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ class Guard:
         await (refusal if refusal is not None else self._app)(scope, receive, send_guarded)
 
     def _below_prefix(self, scope: Scope) -> Scope:
-        """Return the request with its path below the site's top; a proxy may leave the prefix in the path."""
-        prefix, path = self._site.prefix, scope["path"]
+        """Return the request with its path below the site's top; a proxy may leave the prefix in the path.
+
+        The path stays as the browser has sent it, because in a name `%2F` is not the end of a part of the path.
+        """
+        prefix = quote(self._site.prefix)
+        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = raw.partition(b"?")[0].decode("latin-1")
         if prefix and (path == prefix or path.startswith(f"{prefix}/")):
-            raw = scope.get("raw_path", b"").decode("latin-1")
-            return {
-                **scope,
-                "path": path.removeprefix(prefix) or "/",
-                "raw_path": (raw.removeprefix(quote(prefix)) or "/").encode("latin-1"),
-            }
-        return scope
+            path = path.removeprefix(prefix) or "/"
+        return {**scope, "path": path}
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Return the response to a request that is refused, or None."""
@@ -104,7 +104,7 @@ class Guard:
         given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if any(name == "token" and self._is_token(value) for name, value in given):
             # the token leaves the address bar, so that it is in no bookmark, history or screenshot
-            here = f"./{quote(scope['path'].rpartition('/')[2], safe='')}"
+            here = f"./{scope['path'].rpartition('/')[2]}"
             others = [(name, value) for name, value in given if name != "token"]
             response = RedirectResponse(f"{here}?{urlencode(others)}" if others else here, 303)
             response.set_cookie(COOKIE, self._site.token, httponly=True, samesite="strict", path="/")

@@ -36,7 +36,9 @@ def stream(blocks: Callable[[], list[tuple[str, str]] | None]) -> StreamingRespo
         blocks: returns the names and the HTML of the page's blocks, or None if the page no longer changes.
     """
     return StreamingResponse(
-        _events(blocks), media_type="text/event-stream", headers={"x-accel-buffering": "no", "cache-control": "no-store"}
+        _events(blocks),
+        media_type="text/event-stream",
+        headers={"x-accel-buffering": "no", "cache-control": "no-store"},
     )
 
 

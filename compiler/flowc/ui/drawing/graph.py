@@ -77,7 +77,14 @@ def _box(box: StepBox, place: PlacedBox, facts: StepFacts | None, address: Calla
     parts.append(element("text", shortened(box.name, _NAME), x=place.x + 28, y=place.y + 22, class_="name"))
     if facts is not None and facts.total > 1:
         parts.append(
-            element("text", f" {facts.counts}", x=place.x + place.width - 8, y=place.y + 35, class_="count", text_anchor="end")
+            element(
+                "text",
+                f" {facts.counts}",
+                x=place.x + place.width - 8,
+                y=place.y + 35,
+                class_="count",
+                text_anchor="end",
+            )
         )
     inside = element("g", *parts, class_=f"step {state} {box.shape}")
     # the label begins with the visible text, so that a person can say it to a program that is controlled by voice

@@ -25,7 +25,9 @@ def _attempt(site: Site, request: Request) -> tuple[RunStore, str, str, int]:
     """Return the run, the step, the index path and the number of the attempt of a URL. Raises PageNotFound."""
     flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
     store = site.run(flow, run).records.store
-    if not (store.has_begun(step, path, attempt) or (attempt == 1 and store.is_done(step, path))):  # reused tasks did not begin
+    if not (
+        store.has_begun(step, path, attempt) or (attempt == 1 and store.is_done(step, path))
+    ):  # reused tasks did not begin
         missing(f"run {flow}/{run} has no attempt {attempt} of task {step}/{path}")
     return store, step, path, attempt
 
@@ -53,6 +55,8 @@ def log_file(site: Site, request: Request, renderer: Renderer) -> Response:
         for chunk in chunks(store.log(step, path, attempt)):
             yield chunk.data
 
-    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in f"{store.flow}-{store.id}-{step}-{path}-{attempt}")
+    name = "".join(
+        char if char.isalnum() or char in "-._" else "_" for char in f"{store.flow}-{store.id}-{step}-{path}-{attempt}"
+    )
     headers = {"content-disposition": f'attachment; filename="{name}.log"'}
     return StreamingResponse(data(), media_type="text/plain; charset=utf-8", headers=headers)
