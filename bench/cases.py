@@ -15,6 +15,8 @@ from bench.clients import make_runs, make_tasks
 from bench.compiling import measure_compiler
 from bench.figures import Bench, Figure, run_once
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, Sample, module_output, run
+from bench.layouts import measure_layouts
+from bench.pages import measure_pages
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads
 from bench.soaking import measure_scale, measure_soak
@@ -177,8 +179,10 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "client": measure_client,
     "reads": measure_reads,
     "checks": measure_checks,
+    "layouts": measure_layouts,
+    "pages": measure_pages,
     "scale": measure_scale,
     "soak": measure_soak,
 }
-SLOW = ("scale", "bucket", "soak")
+SLOW = ("scale", "bucket", "soak", "layouts", "pages")
 """The groups that are measured only if `--only` names them."""

@@ -35,7 +35,7 @@ PATTERNS = {"records": "flows/FanoutBench/runs/*/run.json", "tasks": "flows/Task
 def measure_reads(bench: Bench) -> Iterator[Figure]:
     """Yield the costs of `flowc runs`, of the client's filters and of reading a run's tasks."""
     place = bench.directory / "reading"
-    stores = {count: _store(place / str(count), count) for count in (FEW, MANY)}
+    stores = {count: make_store(place / str(count), count) for count in (FEW, MANY)}
 
     def client(what: str, store: Path) -> tuple[float, float]:
         told = json.loads(module_output(place, "reading", what, variables={"FLOWC_STORE": str(store)}))
@@ -64,7 +64,7 @@ def measure_reads(bench: Bench) -> Iterator[Figure]:
     shutil.rmtree(place)
 
 
-def _store(place: Path, runs: int) -> Path:
+def make_store(place: Path, runs: int) -> Path:
     """Return a store with `runs` copies of a real run. The store also has one run of another flow, with many tasks."""
     place.mkdir(parents=True)
     for name in ("FanoutBench", "TasksBench"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,7 +34,8 @@ class Served:
     def __init__(self, project: Project, *options: str) -> None:
         self.project = project
         self.process = project.start("-m", "flowc", "ui", "--no-open", "--port", "0", *options)
-        lines = [line for line in read_until(self.process.stderr, "Ctrl-C").splitlines() if "http" in line]
+        last = "The server itself" if "--public-url" in options else "The runs of"
+        lines = [line for line in read_until(self.process.stderr, last).splitlines() if "http" in line]
         self.printed = lines[0].split()[-1]
         self.token = self.printed.partition("?token=")[2]
         port = int(lines[-1].split()[-1].split(":")[2].partition("/")[0])
@@ -56,11 +56,6 @@ class Served:
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
-
-    def end(self) -> int:
-        """End the server as Ctrl-C does, and return its exit code."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

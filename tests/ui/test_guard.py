@@ -184,11 +184,3 @@ def test_behind_a_proxy_its_name_is_accepted(place: Project) -> None:
         assert served.get("", Host="flows.example.org", Cookie=cookie).status == 200
         assert served.get("", Host="other.example.org", Cookie=cookie).status == 421
         assert served.get("", Host="127.0.0.1", Cookie=cookie, Origin="https://flows.example.org").status == 200
-
-
-def test_ctrl_c_ends_the_server(place: Project) -> None:
-    with serving(place) as served:
-        assert served.get("healthz").body == b"ok\n"
-        assert served.end() == 0
-        assert served.process.stderr is not None
-        assert served.process.stderr.read() == ""

@@ -37,6 +37,7 @@ GROUPS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("unsuspend", "Let a suspended run or schedule continue."),
         ("terminate", "End a run on the cluster."),
         ("delete", "Delete a flow or a run from the cluster."),
+        ("ui", "Open the page that shows runs, in the browser."),
         ("runs", "List runs."),
         ("tag", "Tag runs, and list their tags."),
         ("show", "Show the status and the details of a run, a step or a task."),
@@ -85,6 +86,7 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--params-file",), "Read parameters from a YAML, JSON or TOML file; may be repeated, the last one wins.", "file", ""),
         (("--mock",), "Run without the steps' code: values that no --patch sets are None, and a map has one item.", None, "mock"),
         (("--patch",), "Replace the code of a step by a JSON value, MODULE:FUNCTION or a Python file; may be repeated.", "", ""),
+        (("--ui",), "Open the page of the run in the browser.", None, "ui"),
         (("--log-format",), "Print text lines, or JSON lines on stdout [$FLOWC_LOG_FORMAT].", ("text", "json"), "log_format"),
         (("--error-format",), "Print errors and warnings for people, or for programs [$FLOWC_ERROR_FORMAT].", ("text", "json", "github", "sarif"), "error_format"),
         (("--verify",), "Check large artifacts once on this machine, or at each read [$FLOWC_VERIFY].", ("once", "always"), "verify"),
@@ -112,6 +114,7 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--params-file",), "Read parameters from a YAML, JSON or TOML file; may be repeated, the last one wins.", "file", ""),
         (("--mock",), "Run without the steps' code: values that no --patch sets are None, and a map has one item.", None, "mock"),
         (("--patch",), "Replace the code of a step by a JSON value, MODULE:FUNCTION or a Python file; may be repeated.", "", ""),
+        (("--ui",), "Open the page of the run in the browser.", None, "ui"),
         (("--log-format",), "Print text lines, or JSON lines on stdout [$FLOWC_LOG_FORMAT].", ("text", "json"), "log_format"),
         (("--error-format",), "Print errors and warnings for people, or for programs [$FLOWC_ERROR_FORMAT].", ("text", "json", "github", "sarif"), "error_format"),
         (("--verify",), "Check large artifacts once on this machine, or at each read [$FLOWC_VERIFY].", ("once", "always"), "verify"),
@@ -159,6 +162,7 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--params-file",), "Read parameters from a YAML, JSON or TOML file; may be repeated, the last one wins.", "file", ""),
         (("--mock",), "Run without the steps' code: values that no --patch sets are None, and a map has one item.", None, "mock"),
         (("--patch",), "Replace the code of a step by a JSON value, MODULE:FUNCTION or a Python file; may be repeated.", "", ""),
+        (("--ui",), "Open the page of the run in the browser.", None, "ui"),
         (("--log-format",), "Print text lines, or JSON lines on stdout [$FLOWC_LOG_FORMAT].", ("text", "json"), "log_format"),
         (("--error-format",), "Print errors and warnings for people, or for programs [$FLOWC_ERROR_FORMAT].", ("text", "json", "github", "sarif"), "error_format"),
         (("--verify",), "Check large artifacts once on this machine, or at each read [$FLOWC_VERIFY].", ("once", "always"), "verify"),
@@ -332,6 +336,15 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--kubeconfig",), "Read the cluster's address from FILE [$KUBECONFIG].", "", "kubeconfig"),
         (("--namespace",), "Use this namespace [default: the context's] [$FLOWC_NAMESPACE].", "", "namespace"),
         (("--target",), "Compile for this orchestrator.", "", "target"),
+        (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
+    ),
+    "ui": (
+        (("--host",), "Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token.", "", "host"),
+        (("--port",), "Listen at this port; 0 selects a free one [default: 8325, or a free one].", "", "port"),
+        (("--public-url",), "The address at which browsers reach the page through a proxy.", "", "public_url"),
+        (("--no-open",), "Open no browser; only print the address.", None, "no_open"),
+        (("--idle",), "End the server after this time without an open page.", "", "idle"),
+        (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
     ),
     "runs": (
@@ -560,6 +573,8 @@ ARGUMENTS: Final[dict[str, tuple[tuple[Completed, bool], ...]]] = {
     ),
     "delete": (
         ("", False),
+    ),
+    "ui": (
     ),
     "runs": (
         ("FLOW", False),

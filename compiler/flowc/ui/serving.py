@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-import socket
+import time
 import webbrowser
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,34 +13,27 @@ import uvicorn
 
 from flowc.ui.app import application
 from flowc.ui.guard import LOOPBACK
+from flowc.ui.listening import url_of
 from flowc.ui.site import Site
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from flowc_runtime.store.records.store import Store
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address; port 0 selects a free port.
-
-    Raises:
-        OSError: the address cannot be used, for example because another program listens there.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(128)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
 def serve(
-    store: Store, listening: socket.socket, *, public_url: str | None, opens: bool, say: Callable[[str], None]
+    store: Store,
+    listening: socket.socket,
+    *,
+    public_url: str | None,
+    path: str,
+    idle: float | None,
+    opens: bool,
+    say: Callable[[str], None],
 ) -> None:
     """Serve the page until the process is interrupted.
 
@@ -49,35 +41,83 @@ def serve(
         store: the store whose runs the page shows.
         listening: the socket at which the server listens.
         public_url: the address at which browsers reach the page, if it is not the socket's, as behind a proxy.
+        path: the path of the page that is opened, below the site's top.
+        idle: the seconds without an open page after which the server ends; None for never.
         opens: whether to open the page in the user's browser.
         say: shows a line to the user.
     """
-    host, port = listening.getsockname()[:2]
-    local = host in LOOPBACK
-    shown = f"[{host}]" if ":" in host else host
+    local = listening.getsockname()[0] in LOOPBACK
     public = urlsplit(public_url) if public_url else None
-    prefix = public.path.rstrip("/") if public is not None else ""
     names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
-    # Other machines may use any name for this one; the token then shows that a request comes from the page.
-    token = "" if local and public is None else secrets.token_urlsafe(24)
-    site = Site.of(store, prefix=prefix, token=token, hosts=names if local or public is not None else frozenset())
-    url = f"{public_url.rstrip('/')}/" if public_url else f"http://{shown}:{port}/"
-    address = f"{url}?token={token}" if token else url
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(site),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+    site = Site.of(
+        store,
+        prefix=public.path.rstrip("/") if public is not None else "",
+        token="" if local and public is None else secrets.token_urlsafe(24),
+        # Other machines may use any name for this one; the token then shows that a request comes from the page.
+        hosts=names if local or public is not None else frozenset(),
     )
-    say(f"The runs of {store.objects.url} are at {address}")
-    if public_url:
-        say(f"The server itself is at http://{shown}:{port}/")
-    say("Ctrl-C ends the server.")
-    if opens:
-        webbrowser.open(address)
-    with contextlib.suppress(KeyboardInterrupt):  # the usual end; the server has closed its connections
-        asyncio.run(server.serve(sockets=[listening]))
+    url = (f"{public_url.rstrip('/')}/" if public_url else url_of(listening)) + path
+    address = f"{url}?token={site.token}" if site.token else url
+    watched = Activity(application(site))
+    config = uvicorn.Config(
+        watched, log_level="warning", access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=1
+    )
+    server = Server(config)
+
+    def ready() -> None:
+        say(f"The runs of {store.objects.url} are at {address}")
+        if public_url:
+            say(f"The server itself is at {url_of(listening)}")
+        if opens:
+            webbrowser.open(address)
+
+    async def main() -> None:
+        ending = asyncio.create_task(watched.end_when_idle(server, idle)) if idle is not None else None
+        await server.serve_and_tell(listening, ready)
+        if ending is not None:
+            ending.cancel()
+
+    asyncio.run(main())
+
+
+class Server(uvicorn.Server):
+    """A server that tells when it answers requests and handles signals."""
+
+    async def serve_and_tell(self, listening: socket.socket, ready: Callable[[], None]) -> None:
+        """Serve until a signal arrives.
+
+        Args:
+            listening: the socket.
+            ready: called in a thread when the server answers requests; a browser may take long to start.
+        """
+        self._ready = ready
+        await self.serve(sockets=[listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer requests."""
+        await super().startup(sockets)
+        self._telling = asyncio.get_running_loop().run_in_executor(None, self._ready)
+
+
+class Activity:
+    """Counts the requests that are being answered, such as the streams of open pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = 0
+        self._last = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request of ASGI."""
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._last = time.monotonic()
+
+    async def end_when_idle(self, server: uvicorn.Server, seconds: float) -> None:
+        """End the server when no page was open for this time."""
+        while self._open or time.monotonic() - self._last < seconds:
+            await asyncio.sleep(min(1.0, seconds))
+        server.should_exit = True

@@ -9,6 +9,7 @@ from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,8 @@ class Site:
 
     def run(self, flow: str, run: str) -> RunView:
         """Return a new view of a run. Raises PageNotFound."""
-        view = RunView.of(self.store.run(flow, run))
+        found = self.store.run(flow, run)
+        view = RunView.of(with_pack(found) if self.store.objects.ended_listing is not None else found)
         if isinstance(view.error, NotFound) and not view.records.store.steps():
             missing(f"there is no run {flow}/{run} in this store")
         return view

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc.reporting import write
     from flowc.reporting.facts import Fact, facts_of
+    from flowc.ui.starting_page import missing_packages
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
@@ -41,6 +42,7 @@ if not TYPE_CHECKING:  # imported at first use: only some commands need them
     render = LateFunction("flowc.diagnostics:render")
     ProjectBranch = LateFunction("flowc.frontends.metaflow.decorators.project:ProjectBranch")
     write = LateFunction("flowc.reporting:write")
+    missing_packages = LateFunction("flowc.ui.starting_page:missing_packages")
     Fact = LateFunction("flowc.reporting.facts:Fact")
     facts_of = LateFunction("flowc.reporting.facts:facts_of")
     records_store = LateModule("flowc_runtime.store.records.store")
@@ -309,3 +311,9 @@ def open_store(url: str | None) -> Store:
         return records_store.Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
         fail_with(error)
+
+
+def require_page() -> None:
+    """Check that the packages of the page (`flowc.ui`) are installed; print an error and end the program if not."""
+    if missing := missing_packages():
+        fail(f"the page needs {', '.join(missing)}, not installed here", "pip install 'flowc[ui]'", code=FAULTY)

@@ -113,6 +113,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--patch", "patches"], multiple=True, metavar="STEP=VALUE", allow_from_autoenv=False,
                  help="Replace the code of a step by a JSON value, MODULE:FUNCTION or a Python file; may be repeated."),
     click.Option(["--patches-file"], hidden=True, allow_from_autoenv=False, help="The patches of a program, as JSON."),
+    click.Option(["--ui"], is_flag=True, allow_from_autoenv=False, help="Open the page of the run in the browser."),
     ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
                      help="Print text lines, or JSON lines on stdout."),
     error_option(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from flowc.cli.options.common import fail, open_store, tell_error, top
+from flowc.cli.options.common import fail, open_store, require_page, tell_error, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from flowc.cli.running.pickles import pickles_written
     from flowc.cli.running.run_kinds import RunKind
     from flowc.cli.running.secret_checks import check_secrets
+    from flowc.ui.starting_page import open_page
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.console.text_console import make_console
     from flowc_emulator.exit_hooks import call_exit_hooks
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # imported at first use: the help of `run` does not need them
     decorator_errors = LateModule("metaflow.user_decorators._errors")
+    open_page = LateFunction("flowc.ui.starting_page:open_page")  # only --ui needs it
     pickles_written = LateFunction("flowc.cli.running.pickles:pickles_written")
     logs_line = LateFunction("flowc.cli.rendering.what_next:logs_line")
     resume_line = LateFunction("flowc.cli.rendering.what_next:resume_line")
@@ -95,6 +97,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         SystemExit: the run cannot begin, or the store fails during the run; the error is printed.
         Interrupted: a signal arrived before the first task. If the run has begun, it is recorded as interrupted.
     """
+    if options["ui"]:
+        require_page()
     tags, user, graph = new_run.checked_tags(), user_name(), Graph(checked.flow)
     store = open_store(text(options, "store_url"))
     remote = not isinstance(store.objects, LocalObjects)
@@ -134,6 +138,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         wanted = number(options, "max_workers")
         workers, processors = (wanted, None) if wanted else default_places()
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
+        if options["ui"]:
+            console.note(f"the page of the run is {open_page(run)}")
         new_run.note_unused(console)
         if starts is not None:
             functions = stack.enter_context(pickles_written(checked.package))

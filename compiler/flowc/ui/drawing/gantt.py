@@ -24,6 +24,7 @@ OWN_ROWS: Final = 12
 """The number of attempts of a step that get a row each; the attempts of a larger step share rows."""
 MOST_ROWS: Final = 16
 """The number of rows of a step with more attempts."""
+_MOST_BARS: Final = 160  # bars of the shared rows of a step: short neighbours become one until there are not more
 _THINNEST: Final = 1.2  # bars of shared rows that are closer than this are drawn as one
 
 
@@ -43,13 +44,12 @@ def gantt(timeline: Timeline, now: float, address: Callable[[Bar], str]) -> Mark
     parts: list[Markup] = []
     y = _TOP
     for step, bars in timeline.steps.items():
-        rows = [[bar] for bar in bars] if len(bars) <= OWN_ROWS else _shared(bars, now)
+        rows = [[bar] for bar in bars] if len(bars) <= OWN_ROWS else _thinned(_shared(bars, now), now, scale)
         for number, row in enumerate(rows):
             name = _name(row[0]) if len(bars) <= OWN_ROWS else (f"{step} ({len(bars):,})" if number == 0 else "")
             if name:
                 parts.append(element("text", _short(name), x=_LEFT - 8, y=y + 12, class_="label", text_anchor="end"))
-            merged = row if len(bars) <= OWN_ROWS else [*_merged(row, now, scale)]
-            parts += [_bar(bar, x, y, now, address) for bar in merged]
+            parts += [_bar(bar, x, y, now, address) for bar in row]
             y += _ROW
         y += 4
     height = y + 4
@@ -81,15 +81,34 @@ def _shared(bars: Sequence[Bar], now: float) -> list[list[Bar]]:
     return rows
 
 
-def _merged(row: Sequence[Bar], now: float, scale: float) -> Iterator[Bar]:
-    """Yield the bars of a shared row; short bars side by side become one, with the worst of their states."""
+def _thinned(rows: list[list[Bar]], now: float, scale: float) -> list[list[Bar]]:
+    """Return shared rows with at most _MOST_BARS bars."""
+    width = _THINNEST
+    thin = [[*_merged(row, now, scale, width)] for row in rows]
+    while sum(map(len, thin)) > max(_MOST_BARS, 2 * len(rows)) and width < WIDTH:
+        width *= 2
+        thin = [[*_merged(row, now, scale, width)] for row in thin]
+    return [[*_with_own_waits(row)] for row in thin]
+
+
+def _with_own_waits(row: Sequence[Bar]) -> Iterator[Bar]:
+    """Yield the bars of a shared row; each wait begins at the end of the bar before it, so that no wait hides a bar."""
+    free = 0.0
+    for bar in row:
+        yield bar if bar.queued is None else bar._replace(queued=min(bar.began, max(bar.queued, free)))
+        free = bar.ended if bar.ended is not None else bar.began
+
+
+def _merged(row: Sequence[Bar], now: float, scale: float, width: float) -> Iterator[Bar]:
+    """Yield the bars of a shared row; neighbours that are shorter than twice a width, and closer than this width, become
+    one bar with the worst of their states."""
     last: Bar | None = None
     for bar in row:
         if last is None:
             last = bar
             continue
-        near = last.ended is not None and (bar.began - last.ended) * scale < _THINNEST
-        short = (((bar.ended or now) - bar.began) * scale) < 2 * _THINNEST
+        near = last.ended is not None and (bar.began - last.ended) * scale < width
+        short = min((bar.ended or now) - bar.began, (last.ended or now) - last.began) * scale < 2 * width
         if near and short and bar.ended is not None:
             state = bar.state if "failed" in bar.state or last.state == "ok" else last.state
             last = last._replace(

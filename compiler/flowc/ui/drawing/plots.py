@@ -28,11 +28,14 @@ def sparkline(rows: Sequence[RunRow], current: str | None = None) -> Markup:
     width, height = _SPARK
     longest = max((row.seconds or 0.0 for row in rows), default=0.0) or 1.0
     step = width / max(len(rows), 12)
-    parts = []
+    columns: dict[str, list[str]] = {}  # one path for each state, because a page has many sparklines
     for at, row in enumerate(rows):
-        tall = max(2.0, (row.seconds or 0.0) / longest * (height - 2)) if row.seconds is not None else 3.0
-        kind = f"column {row.state}{' current' if row.run == current else ''}"
-        parts.append(element("rect", x=at * step, y=height - tall, width=step - 1.2, height=tall, class_=kind))
+        tall = 3.0 if row.seconds is None else max(2.0, row.seconds / longest * (height - 2))
+        column = f"M{number_text(at * step)} {number_text(height)}v-{number_text(tall)}h{number_text(step - 1.2)}V{number_text(height)}z"
+        columns.setdefault(row.state, []).append(column)
+        if row.run == current:
+            columns["current"] = [column]
+    parts = [element("path", d="".join(each), class_=f"column {state}") for state, each in columns.items()]
     known = [row.seconds for row in rows if row.seconds is not None]
     label = f"durations of the last {len(rows)} runs" + (f", up to {duration(longest)}" if known else "")
     return drawing(width, height, label, parts, "spark", fits=False)

@@ -21,7 +21,7 @@ LAST: Final = 100
 def flow_page(site: Site, request: Request) -> Page:
     """Return the page of a flow."""
     flow = request.path_params["flow"]
-    listed = site.store.listed(flow)
+    listed = site.index.listed(flow)
     if not listed:
         missing(f"there is no flow {flow} in this store")
     rows = [site.index.row(run) for run in listed[-LAST:]]

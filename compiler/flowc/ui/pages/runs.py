@@ -13,8 +13,6 @@ from flowc.ui.reading.run_facts import facts_of
 from flowc.ui.reading.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import BadAddress, Page
-from flowc_runtime.store.ended.ended_runs import with_pack
-from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
         "more": more,
         "start": start,
         "next": start + PAGE,
-        "tags": site.index.tags(flows),
+        "tags": site.index.tags_of(rows),
         "trends": {flow: site.index.trend(flow) for flow in flows},
         "filters": filters._asdict(),
     }
@@ -82,8 +80,6 @@ def run_page(site: Site, request: Request) -> Page:
     """Return the page of a run."""
     flow, run = request.path_params["flow"], request.path_params["run"]
     view = site.run(flow, run)
-    if site.store.objects.ended_listing is not None:
-        view = RunView.of(with_pack(view.records.store))
     now = time.time()
     facts = facts_of(view, now)
     here = f"{quoted_part(run)}/"

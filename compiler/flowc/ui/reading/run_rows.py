@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, final
 
@@ -12,6 +14,8 @@ from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import BEGINNING, UNREADABLE
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.records.store import runs_of
 from metaflow.client.query import STATES, Query, conditions
 
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ TREND: Final = 20
 """The number of runs whose durations the sparkline of a flow shows."""
 ALL_STATES: Final = ("running", BEGINNING, "failed", "interrupted", "killed", UNREADABLE, "succeeded")
 """The states of runs, in the order in which the list is sorted by status."""
+LISTED: Final = 2.0
+"""The number of seconds for which a listing of a bucket's runs is used."""
+_ROUNDED: Final = 100_000_000  # nanoseconds: more than the resolution of the times of directories
 SORTS: Final = ("newest", "oldest", "longest", "shortest", "flow", "status")
 
 
@@ -142,6 +149,32 @@ class RunIndex:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._rows: dict[tuple[str, str], RunRow] = {}
+        self._listed: dict[str, tuple[float, int | None, list[RunStore]]] = {}  # by flow: when, the stamp, the runs
+
+    def listed(self, flow: str) -> list[RunStore]:
+        """Return the runs of a flow, oldest first.
+
+        The last listing is returned again if no run was added or removed since. A bucket does not tell this, so that
+        its listing is at most LISTED seconds old.
+        """
+        stamp, now = self._stamp(flow), time.monotonic()
+        when, before, runs = self._listed.get(flow, (-LISTED, None, []))
+        if (now - when < LISTED) if stamp is None else stamp == before:
+            return runs
+        runs = self.store.listed(flow)
+        self._listed[flow] = now, stamp, runs
+        return runs
+
+    def _stamp(self, flow: str) -> int | None:
+        """Return the time of the last change of the directory with a flow's runs; None if the store has no directory. If the
+        directory has just changed, the value is unique, because file systems round these times."""
+        if not isinstance(self.store.objects, LocalObjects):
+            return None
+        try:
+            changed = os.stat(os.path.join(self.store.objects.root, runs_of(flow))).st_mtime_ns
+        except FileNotFoundError:
+            return time.monotonic_ns()
+        return changed if time.time_ns() - changed > _ROUNDED else time.monotonic_ns()
 
     def row(self, run: RunStore) -> RunRow:
         """Return the row of a run."""
@@ -156,12 +189,12 @@ class RunIndex:
 
     def newest(self, flows: Sequence[str]) -> list[RunStore]:
         """Return all runs of these flows, newest first. For runs of this machine only names are listed."""
-        each = [[*reversed(self.store.listed(flow))] for flow in flows]
-        return [*heapq.merge(*each, key=lambda run: run.id, reverse=True)]
+        each = [[*reversed(self.listed(flow))] for flow in flows]
+        return each[0] if len(each) == 1 else [*heapq.merge(*each, key=lambda run: run.id, reverse=True)]
 
     def trend(self, flow: str) -> list[RunRow]:
         """Return the rows of the last TREND runs of a flow, oldest first."""
-        return [self.row(run) for run in self.store.listed(flow)[-TREND:]]
+        return [self.row(run) for run in self.listed(flow)[-TREND:]]
 
     def found(self, filters: RunFilters) -> Iterator[RunRow]:
         """Yield the rows that match the filters, in the order of `filters.sort`.
@@ -181,6 +214,19 @@ class RunIndex:
             tags = self.tags(flows) if filters.text or filters.tags else {}
             rows = (row for row in rows if _matches(row, query, filters, tags.get((row.flow, row.run), set())))
         return iter(sorted(rows, key=_ORDERS[filters.sort])) if filters.sort in _ORDERS else rows
+
+    def tags_of(self, rows: Sequence[RunRow]) -> dict[tuple[str, str], set[str]]:
+        """Return the user tags of the runs of these rows, by flow and run id. A bucket is listed once for each flow."""
+        if self.store.objects.ended_listing is None:
+            return {(row.flow, row.run): self.store.run(row.flow, row.run).user_tags() for row in rows}
+        oldest: dict[str, str] = {}
+        for row in rows:
+            oldest[row.flow] = min(oldest.get(row.flow, row.run), row.run)
+        return {
+            (flow, run): tags
+            for flow, first in oldest.items()
+            for run, tags in self.store.tagged(flow, first=first).items()
+        }
 
     def tags(self, flows: Iterable[str]) -> dict[tuple[str, str], set[str]]:
         """Return the user tags of all tagged runs of these flows, by flow and run id; each flow is listed once."""

@@ -52,8 +52,11 @@ function parsed(html) {
   return made.content;
 }
 
+const SIGN = 20_000;  // milliseconds between two signs that a hidden page is still open
+
 /** Listen to the changes of the page while it is visible: a browser opens only six connections to a server, and each
-    stream needs one of them. After a new connection the server sends the whole page again. */
+    stream needs one of them. After a new connection the server sends the whole page again. A hidden page sends a sign
+    now and then, because a server with `--idle` ends when no page is open. */
 function listen() {
   if (!("live" in body.dataset)) return;
   const note = $("#link");
@@ -80,6 +83,7 @@ function listen() {
     source.addEventListener("end", () => { ended = true; close(); note.textContent = ""; });
   };
   document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+  setInterval(() => { if (document.hidden && !ended) fetch(`${root}healthz`).catch(() => {}); }, SIGN);
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
   open();

@@ -66,12 +66,12 @@ class Store:
 
     def run_ids(self, flow: str) -> list[str]:
         """Return the run ids of a flow, unordered, from one listing; unlike `runs`, this reads no records."""
-        return names_inside(self.objects, f"flows/{quote_name(flow)}/runs")
+        return names_inside(self.objects, runs_of(flow))
 
     def has_runs(self, flow: str) -> bool:
         """Return whether the flow has run."""
         if (listing := self.objects.ended_listing) is not None:
-            return listing.has_below(f"flows/{quote_name(flow)}/runs")
+            return listing.has_below(runs_of(flow))
         return bool(self.run_ids(flow))
 
     def tagged(self, flow: str, *, first: str = "") -> dict[str, set[str]]:
@@ -103,6 +103,11 @@ class Store:
     def run(self, flow: str, run: str) -> RunStore:
         """Return an object for a run; the run need not exist."""
         return RunStore(self.objects, flow, run)
+
+
+def runs_of(flow: str) -> str:
+    """Return the prefix of the keys of a flow's runs."""
+    return f"flows/{quote_name(flow)}/runs"
 
 
 def _began(run: RunStore) -> str:

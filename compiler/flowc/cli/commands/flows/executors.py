@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _EMULATOR_ONLY: Final = {
     "--patch": "patches", "--start": "start", "--durability": "durability", "--max-num-splits": "max_num_splits",
     "--verify": "verify", "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers",
-    "--namespace": "namespace",
+    "--namespace": "namespace", "--ui": "ui",
 }  # fmt: skip
 
 

@@ -257,7 +257,7 @@ KIND = RunKind(
     "Run one step of FLOW alone, with the inputs of its task in your newest run or in RUN.",
     OPTIONS,
     execute=_spin,
-    without=("local", "max_workers", "max_num_splits", "durability", "mock", "patches", "patches_file"),
+    without=("local", "max_workers", "max_num_splits", "durability", "mock", "patches", "patches_file", "ui"),
     keeps=frozenset({"skip_decorators", "no_skip_decorators", "artifacts_module", "persist", "no_persist"}),
 )
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Find = Callable[[Store, Checked, Mapping[str, object]], Resumption]
 
 # Options that are only for runs on this machine; each option is mapped to the name under which click passes its value.
-_LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
+_LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local", "--ui": "ui",
           "--runner-attribute-file": "runner_attribute_file", "--start": "start",
           "--durability": "durability", "--verify": "verify"}  # fmt: skip
 
