@@ -42,7 +42,7 @@ def program() -> str:
     """Return the path of the browser, which is installed if necessary; skip the test if it cannot be installed."""
     if found := install():
         return found
-    pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
+    pytest.skip("NOT TESTED: pages in a browser, as there is no Chromium")
 
 
 class Browser:

@@ -43,12 +43,39 @@ def mermaid_place() -> Path:
 
 
 def _pack_mermaid(directory: Path) -> None:
-    run("pack", "--silent", f"mermaid@{versions.MERMAID}", "--pack-destination", str(directory))
+    _pack(f"mermaid@{versions.MERMAID}", "dist/mermaid.min.js", directory)
+
+
+def axe() -> Path:
+    """Return axe-core's script file, which a browser can load. Skip the test if it cannot be fetched."""
+    try:
+        return fetch_axe()
+    except NpmError as error:
+        pytest.skip(f"NOT TESTED: the accessibility of pages by axe-core: {error}")
+
+
+def fetch_axe() -> Path:
+    """Return axe-core's script file; download it if it is missing. Raises NpmError."""
+    return gobuild.cached(axe_place(), _pack_axe) / "axe.min.js"
+
+
+def axe_place() -> Path:
+    """Return the directory that contains axe-core's script file."""
+    return gobuild.cache() / f"npm-axe-core-{versions.AXE}"
+
+
+def _pack_axe(directory: Path) -> None:
+    _pack(f"axe-core@{versions.AXE}", "axe.min.js", directory)
+
+
+def _pack(package: str, file: str, directory: Path) -> None:
+    """Download a package, and write one of its files to a directory. Raises NpmError."""
+    run("pack", "--silent", package, "--pack-destination", str(directory))
     (archive,) = directory.glob("*.tgz")
     with tarfile.open(archive) as packed:
-        content = packed.extractfile("package/dist/mermaid.min.js")
+        content = packed.extractfile(f"package/{file}")
         assert content is not None
-        (directory / "mermaid.min.js").write_bytes(content.read())
+        (directory / file.rpartition("/")[2]).write_bytes(content.read())
     archive.unlink()
 
 

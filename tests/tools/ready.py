@@ -47,7 +47,7 @@ PARTS = (
     Part(
         "installing Debian's Chromium",
         "one to two minutes",
-        "cards are not tested in a browser",
+        "cards and the pages of flowc ui are not tested in a browser",
         lambda: apt.found(*chromium.NAMES) is not None,
         chromium.install,
     ),
@@ -64,6 +64,13 @@ PARTS = (
         "what Mermaid reads is not tested",
         lambda: npm.mermaid_place().exists(),
         npm.fetch_mermaid,
+    ),
+    Part(
+        f"fetching axe-core {versions.AXE} from npm (kept in {gobuild.cache()})",
+        "some seconds",
+        "the accessibility of pages is not tested",
+        lambda: npm.axe_place().exists(),
+        npm.fetch_axe,
     ),
     Part(
         f"fetching asl-validator {versions.ASL_VALIDATOR} from npm (kept in {gobuild.cache()})",

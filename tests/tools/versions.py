@@ -12,4 +12,5 @@ ROBFIG_CRON = "3.0.1"  # the version of the cron library that both versions of A
 VERSITYGW = "1.8.0"  # the S3 gateway that serves a directory
 ASL_VALIDATOR = "4.0.0"  # the npm package `asl-validator`, which includes the evaluator of JSONata
 JSONATA = "2.1.0"
+AXE = "4.14.1"  # the npm package `axe-core`, which checks the accessibility of pages
 MERMAID = "12.3.0"  # the npm package `mermaid`, which reads flowcharts

@@ -30,15 +30,17 @@ class Answer(NamedTuple):
 
 
 class Served:
-    """A running `flowc ui`: its project, its process, its URL without a query, and the token in the printed URL."""
+    """A running `flowc ui`: its project, its process, its URL on this machine, the printed URL, and the token in it."""
 
     def __init__(self, project: Project, *options: str) -> None:
         self.project = project
         self.process = project.start("-m", "flowc", "ui", "--no-open", "--port", "0", *options)
-        line = next(line for line in read_until(self.process.stderr, "http://").splitlines() if "http://" in line)
-        self.printed = line.split()[-1]
-        self.url, _, token = self.printed.partition("?token=")
-        self.token = token
+        last = "The server itself" if "--public-url" in options else "The runs of"
+        lines = [line for line in read_until(self.process.stderr, last).splitlines() if "http" in line]
+        self.printed = lines[0].split()[-1]
+        self.token = self.printed.partition("?token=")[2]
+        port = int(lines[-1].split()[-1].split(":")[2].partition("/")[0])
+        self.url = f"http://127.0.0.1:{port}/"
 
     @property
     def port(self) -> int:

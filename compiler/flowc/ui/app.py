@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Match, Mount, Route
@@ -24,7 +27,7 @@ from flowc.ui.pages import (
     runs,
     tasks,
 )
-from flowc.ui.rendering import HERE, Renderer
+from flowc.ui.rendering import HERE, Renderer, quoted_part
 from flowc.ui.site import BadAddress, Page, PageNotFound
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records.unreadable import reporting_by
@@ -68,8 +71,8 @@ FILES: Final = {
 def application(site: Site) -> ASGIApp:
     """Return the application that serves a site."""
     renderer = Renderer(actions.run_actions if site.actions is not None else None)
-    pages = [Route(path, _page(function, site, renderer)) for path, function in PAGES.items()]
-    files = [Route(path, _file(function, site, renderer)) for path, function in FILES.items()]
+    pages = [Route(_quoted(path), _page(function, site, renderer)) for path, function in PAGES.items()]
+    files = [Route(_quoted(path), _file(function, site, renderer)) for path, function in FILES.items()]
     app = Starlette(
         routes=[
             *files,
@@ -81,11 +84,40 @@ def application(site: Site) -> ASGIApp:
         ],
         exception_handlers={404: lambda request, error: _problem(renderer, request, 404, "There is no such page.")},
     )
+    app.router.redirect_slashes = False  # it would redirect to an absolute URL, which is wrong below a path of a proxy
     return Guard(app, site)
 
 
+@final
+class _Part(Convertor[str]):
+    """A quoted name in a path. The guard leaves paths quoted, so that a name may contain a slash."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        """Return the name as a part of a path."""
+        return quoted_part(value)
+
+
+register_url_convertor("part", _Part())
+
+
+def _quoted(path: str) -> str:
+    """Return the path of a route whose parameters are quoted names, except for the index path of a task, which has no
+    characters that are quoted."""
+    return re.sub(r"\{(?!path\b)(\w+)\}", r"{\1:part}", path)
+
+
 def root_of(path: str) -> str:
-    """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy."""
+    """Return the relative URL of the site's top from a page: relative URLs work below any path of a proxy.
+
+    Args:
+        path: the path of the page as the browser has sent it: `%2F` is not a slash.
+    """
     return "../" * (path.count("/") - 1) or "./"
 
 
@@ -148,7 +180,7 @@ def _problem(renderer: Renderer, request: Request, status: int, message: str) ->
 
 
 def _live(site: Site, renderer: Renderer) -> Callable[[Request], Response]:
-    routes = [(Route(path, _nothing), function) for path, function in PAGES.items()]
+    routes = [(Route(_quoted(path), _nothing), function) for path, function in PAGES.items()]
 
     def respond(request: Request) -> Response:
         """Stream the changes of the page whose path and query are in the parameter `page`."""

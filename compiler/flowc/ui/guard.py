@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -37,6 +37,7 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",  # not `no-referrer`: with it, browsers send forms of the page with `Origin: null`
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 
@@ -65,11 +66,16 @@ class Guard:
         await (refusal if refusal is not None else self._app)(scope, receive, send_guarded)
 
     def _below_prefix(self, scope: Scope) -> Scope:
-        """Return the request with its path below the site's top; a proxy may leave the prefix in the path."""
-        prefix, path = self._site.prefix, scope["path"]
+        """Return the request with its path below the site's top; a proxy may leave the prefix in the path.
+
+        The path stays as the browser has sent it, because in a name `%2F` is not the end of a part of the path.
+        """
+        prefix = quote(self._site.prefix)
+        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = raw.partition(b"?")[0].decode("latin-1")
         if prefix and (path == prefix or path.startswith(f"{prefix}/")):
-            return {**scope, "path": path.removeprefix(prefix) or "/"}
-        return scope
+            path = path.removeprefix(prefix) or "/"
+        return {**scope, "path": path}
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Return the response to a request that is refused, or None."""
@@ -82,36 +88,46 @@ class Guard:
                 f"the name '{host}' is not a name of this page: start it with --public-url to add the name\n", 421
             )
         origin = headers.get("origin")
-        if scope["method"] not in ("GET", "HEAD") and _name(urlsplit(origin or "").netloc) != host:
+        changes = scope["method"] not in ("GET", "HEAD")
+        if (changes or origin is not None) and not self._is_own(origin or "", headers.get("host", "")):
             return PlainTextResponse("this request does not come from the page itself\n", 403)
-        if scope["method"] not in ("GET", "HEAD") and self._site.actions is None:
-            return PlainTextResponse(
-                "this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403
-            )
+        if changes and self._site.actions is None:
+            return PlainTextResponse("this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403)
         if self._site.token:
             return self._without_token(scope, headers)
         return None
 
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Return whether an origin is this page: another port of this machine is another page. Behind a proxy, the
+        origin is the public name, and `Host` may be another name."""
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        if parts.scheme not in ("http", "https"):
+            return False
+        return parts.netloc.lower() == host.lower() or _name(parts.netloc) in self._site.hosts - LOOPBACK
+
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        given = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        if _equal(given.pop("token", ""), self._site.token):
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if any(name == "token" and self._is_token(value) for name, value in given):
             # the token leaves the address bar, so that it is in no bookmark, history or screenshot
-            here = scope["path"].rpartition("/")[2] or "./"
-            response = RedirectResponse(f"{here}?{urlencode(given)}" if given else here, 303)
+            here = f"./{scope['path'].rpartition('/')[2]}"
+            others = [(name, value) for name, value in given if name != "token"]
+            response = RedirectResponse(f"{here}?{urlencode(others)}" if others else here, 303)
             response.set_cookie(
                 _cookie_name(self._site.token), self._site.token, httponly=True, samesite="strict", path="/"
             )
             return response
-        if _equal(_cookie(headers.get("cookie", ""), _cookie_name(self._site.token)), self._site.token):
+        if self._is_token(_cookie(headers.get("cookie", ""), _cookie_name(self._site.token))):
             return None
         return PlainTextResponse(
             "this page needs its token: open the address that `flowc ui` printed, which ends with ?token=…\n", 403
         )
 
-
-def _equal(given: str, token: str) -> bool:
-    """Compare in constant time, as bytes, because `compare_digest` refuses texts that are not ASCII."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+    def _is_token(self, given: str) -> bool:
+        """Compare in constant time, as bytes, because `compare_digest` refuses texts that are not ASCII."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._site.token.encode())
 
 
 def _name(netloc: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ LONGEST: Final = 10.0
 """Seconds between two looks if making the page takes long."""
 _SHARE: Final = 4  # a page is made at most for one of this number of seconds
 _SILENCE: Final = 15.0  # seconds after which a comment is sent, so that no proxy closes the stream
+_PASSING: Final = re.compile(r"(<time[^>]*>)[^<]*")
+"""The text of a time, such as `5 s ago`: the page's script changes it while time passes."""
 
 
 def stream(blocks: Callable[[], list[tuple[str, str]] | None]) -> StreamingResponse:
@@ -33,7 +36,9 @@ def stream(blocks: Callable[[], list[tuple[str, str]] | None]) -> StreamingRespo
         blocks: returns the names and the HTML of the page's blocks, or None if the page no longer changes.
     """
     return StreamingResponse(
-        _events(blocks), media_type="text/event-stream", headers={"x-accel-buffering": "no", "cache-control": "no-store"}
+        _events(blocks),
+        media_type="text/event-stream",
+        headers={"x-accel-buffering": "no", "cache-control": "no-store"},
     )
 
 
@@ -48,7 +53,7 @@ async def _events(blocks: Callable[[], list[tuple[str, str]] | None]) -> AsyncIt
             yield "event: end\ndata: {}\n\n"
             return
         for name, html in made:
-            digest = hashlib.sha256(html.encode()).digest()
+            digest = hashlib.sha256(_PASSING.sub(r"\1", html).encode()).digest()
             if known.get(name) != digest:
                 known[name] = digest
                 spoke = time.monotonic()

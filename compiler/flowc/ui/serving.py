@@ -81,6 +81,8 @@ def serve(
     def ready() -> None:
         shown = f"{url}?token=…, with the token of {UI_TOKEN}" if fixed_token else address
         say(f"The runs of {store.objects.url} are at {shown}")
+        if public_url:
+            say(f"The server itself is at {url_of(listening)}")
         if opens:
             webbrowser.open(address)
 

@@ -52,6 +52,7 @@ def graph(picture: FlowPicture, steps: Mapping[str, StepFacts], address: Callabl
         [element("defs", marker), parts],
         "graph",
         fits=False,
+        links=True,
     )
 
 
@@ -76,10 +77,19 @@ def _box(box: StepBox, place: PlacedBox, facts: StepFacts | None, address: Calla
     parts.append(element("text", shortened(box.name, _NAME), x=place.x + 28, y=place.y + 22, class_="name"))
     if facts is not None and facts.total > 1:
         parts.append(
-            element("text", facts.counts, x=place.x + place.width - 8, y=place.y + 35, class_="count", text_anchor="end")
+            element(
+                "text",
+                f" {facts.counts}",
+                x=place.x + place.width - 8,
+                y=place.y + 35,
+                class_="count",
+                text_anchor="end",
+            )
         )
     inside = element("g", *parts, class_=f"step {state} {box.shape}")
-    return element("a", inside, href=address(box.id), aria_label=f"step {box.name}, {state}{f', {about}' if about else ''}")
+    # the label begins with the visible text, so that a person can say it to a program that is controlled by voice
+    seen = f"{box.name} {facts.counts}" if facts is not None and facts.total > 1 else box.name
+    return element("a", inside, href=address(box.id), aria_label=f"step {seen}, {state}{f', {about}' if about else ''}")
 
 
 def _bar(place: PlacedBox, width: float, kind: str) -> Markup:

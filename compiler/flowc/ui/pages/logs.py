@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from flowc.ui.reading.log_pages import log_page, search
-from flowc.ui.site import BadAddress, Page
+from flowc.ui.site import BadAddress, Page, missing
 from flowc_runtime.process.logs import chunks
 
 if TYPE_CHECKING:
@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
+    from flowc_runtime.store.records.run_store import RunStore
+
+
+def _attempt(site: Site, request: Request) -> tuple[RunStore, str, str, int]:
+    """Return the run, the step, the index path and the number of the attempt of a URL. Raises PageNotFound."""
+    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
+    store = site.run(flow, run).records.store
+    if not (
+        store.has_begun(step, path, attempt) or (attempt == 1 and store.is_done(step, path))
+    ):  # reused tasks did not begin
+        missing(f"run {flow}/{run} has no attempt {attempt} of task {step}/{path}")
+    return store, step, path, attempt
 
 
 def log_lines(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return lines of a log as HTML: the lines from `start`, or the lines that contain `search`."""
-    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
-    store = site.run(flow, run).records.store
+    store, step, path, attempt = _attempt(site, request)
     start, text = request.query_params.get("start", ""), request.query_params.get("search", "")
     if text:
         found = search(store, step, path, attempt, text)
-    elif start.isdecimal():
+    elif start.isdecimal() and len(start) < 16:
         found = log_page(store, step, path, attempt, int(start))
     else:
         raise BadAddress("the lines of a log need `start`, the number of the first line, or `search`")
@@ -38,13 +49,14 @@ def log_lines(site: Site, request: Request, renderer: Renderer) -> Response:
 
 def log_file(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the whole log as a text file, as `flowc logs` prints it."""
-    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
-    store = site.run(flow, run).records.store
+    store, step, path, attempt = _attempt(site, request)
 
     def data() -> Iterator[bytes]:
         for chunk in chunks(store.log(step, path, attempt)):
             yield chunk.data
 
-    name = "".join(char if char.isalnum() or char in "-._" else "_" for char in f"{flow}-{run}-{step}-{path}-{attempt}")
+    name = "".join(
+        char if char.isalnum() or char in "-._" else "_" for char in f"{store.flow}-{store.id}-{step}-{path}-{attempt}"
+    )
     headers = {"content-disposition": f'attachment; filename="{name}.log"'}
     return StreamingResponse(data(), media_type="text/plain; charset=utf-8", headers=headers)

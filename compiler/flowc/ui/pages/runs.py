@@ -54,7 +54,7 @@ def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
 
 def _start(request: Request) -> int:
     text = request.query_params.get("start", "0")
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 15:
         raise BadAddress(f"start={text} is not a number")
     return int(text)
 

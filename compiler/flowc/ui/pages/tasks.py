@@ -26,7 +26,7 @@ REMOTE_MOST: Final = 12
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "") or str(default)
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 15:
         raise BadAddress(f"{name}={text} is not a number")
     return int(text)
 

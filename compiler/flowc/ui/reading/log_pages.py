@@ -1,6 +1,4 @@
-"""Pages of a log: the lines of an attempt's output in pieces of bounded size, and lines that contain a text.
-
-"""
+"""Pages of a log: the lines of an attempt's output in pieces of bounded size, and lines that contain a text."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ from flowc_runtime.process.logs import lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from flowc_runtime.process.logs import Chunk, Stream
     from flowc_runtime.store.records.run_store import RunStore
 
 PAGE: Final = 500
@@ -49,11 +48,31 @@ class LogPage(NamedTuple):
 
 def all_lines(run: RunStore, step: str, path: str, attempt: int) -> Iterator[LogLine]:
     """Yield the lines of an attempt's log in the order in which they were written."""
-    for number, chunk in enumerate(lines(run.log(step, path, attempt), None, LONGEST * 4)):
-        text = chunk.data.decode("utf-8", "replace").rstrip("\n")
-        # a progress bar overwrites its line after each carriage return: only its last text would be on a terminal
-        text = text.rstrip("\r").rpartition("\r")[2]
-        yield LogLine(number, chunk.when, chunk.stream, text[:LONGEST], max(0, len(text) - LONGEST))
+    number = 0
+    begun: dict[Stream, LogLine] = {}
+    for chunk in lines(run.log(step, path, attempt), None, LONGEST * 4):
+        line = _joined(begun.pop(chunk.stream, None), chunk)
+        if chunk.data.endswith(b"\n"):
+            yield line._replace(number=number)
+            number += 1
+        else:  # a part of a long line, or the last line
+            begun[chunk.stream] = line
+    for line in begun.values():
+        yield line._replace(number=number)
+        number += 1
+
+
+def _joined(before: LogLine | None, chunk: Chunk) -> LogLine:
+    """Return a line whose next part is `chunk`; the number of the line is not known yet."""
+    text = chunk.data.decode("utf-8", "replace").rstrip("\r\n")
+    when = chunk.when if before is None else before.when
+    # a progress bar overwrites its line after each carriage return: only its last text would be on a terminal
+    if before is None or "\r" in text:
+        before, text = None, text.rpartition("\r")[2]
+    else:
+        text = before.text + text
+    cut = max(0, len(text) - LONGEST) + (before.cut if before is not None else 0)
+    return LogLine(0, when, chunk.stream, text[:LONGEST], cut)
 
 
 def log_page(run: RunStore, step: str, path: str, attempt: int, start: int | None) -> LogPage:
