@@ -54,7 +54,8 @@ def gantt(timeline: Timeline, now: float, address: Callable[[Bar], str]) -> Mark
         y += 4
     height = y + 4
     axis = [*_axis(timeline, x, height)]
-    return drawing(WIDTH, height, f"the timeline: {duration(timeline.ended - timeline.began)}", [*axis, *parts], "gantt", links=True)
+    label = f"the timeline: {duration(timeline.ended - timeline.began)}"
+    return drawing(WIDTH, height, label, [*axis, *parts], "gantt", links=True)
 
 
 def _name(bar: Bar) -> str:
