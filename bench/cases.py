@@ -14,8 +14,8 @@ from bench.buckets import measure_bucket
 from bench.clients import make_runs, make_tasks
 from bench.compiling import measure_compiler
 from bench.figures import Bench, Figure, run_once
-from bench.measure import ARRAY_BYTES, FLOWS, MIB, Sample, module_output, run
 from bench.layouts import measure_layouts
+from bench.measure import ARRAY_BYTES, FLOWS, MIB, Sample, module_output, run
 from bench.pages import measure_pages
 from bench.pipelines import measure_pipelines
 from bench.reading import measure_reads

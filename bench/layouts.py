@@ -1,7 +1,7 @@
 """The layout of a graph of 1,000 steps, beside dagre, the layout that most pages of other programs use.
 
-Both programs get the same boxes and lines, and measure only the layout, in the same round. A layout is computed once before
-the measurement, which gives dagre's JavaScript time to be compiled.
+Both programs get the same boxes and lines, and measure only the layout, in the same round. A layout is computed once
+before the measurement, which gives dagre's JavaScript time to be compiled.
 """
 
 from __future__ import annotations

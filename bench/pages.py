@@ -1,7 +1,7 @@
 """The page of `flowc ui` beside the pages of other programs: the time to the first answer, and the memory.
 
-Each program starts in a new directory, on loopback, and is asked for its first page until it answers; all programs start
-one after the other in each round. The memory is the sum of the proportional set sizes of all its processes, after the
+Each program starts in a new directory, on loopback, and is asked for its first page until it answers; all programs
+start one after the other in each round. The memory is the sum of the proportional set sizes of all its processes, after the
 page has been read ten times. Two further figures compare pages of a store of 10,000 runs with pages of 20 runs.
 """
 
@@ -24,7 +24,7 @@ from bench.environments import make_environment
 from bench.figures import Bench, Figure
 from bench.measure import environment, new_directory
 from bench.reading import FEW, MANY, make_store
-from flowc.ui.reading.run_rows import PAGE
+from flowc.ui.facts.run_rows import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,9 @@ class PageServer:
 
 OURS = PageServer("flowc", (), ("-m", "flowc", "ui", "--no-open", "--port", "{port}"), "/", {}, {})
 OTHERS = (
-    PageServer("MLflow", ("mlflow==3.17.2",), ("-m", "mlflow", "ui", "--port", "{port}", "--workers", "1"), "/", {}, {}),
+    PageServer(
+        "MLflow", ("mlflow==3.17.2",), ("-m", "mlflow", "ui", "--port", "{port}", "--workers", "1"), "/", {}, {}
+    ),
     PageServer(
         "Dagster",
         ("dagster==1.13.28", "dagster-webserver==1.13.28"),
@@ -119,7 +121,7 @@ def _started(
     began = time.monotonic()
     log = (place / "log").open("wb")
     process = subprocess.Popen(
-        words, cwd=place, env=environment(place) | variables, stdout=log, stderr=log, start_new_session=True
+        words, cwd=place, env={**environment(place), **variables}, stdout=log, stderr=log, start_new_session=True
     )
     try:
         while not _answers(port, path):

@@ -94,7 +94,14 @@ class LettersFlow(FlowSpec):
 if __name__ == "__main__":
     LettersFlow()
 '''
-RUNS = ((), ("--rate", "0.2"), ("--rate", "0.3", "--letters", "12"), ("--rate", "0.4"), ("--fails", "true"), ("--rate", "0.5"))
+RUNS = (
+    (),
+    ("--rate", "0.2"),
+    ("--rate", "0.3", "--letters", "12"),
+    ("--rate", "0.4"),
+    ("--fails", "true"),
+    ("--rate", "0.5"),
+)
 
 
 def digest() -> str:
@@ -124,7 +131,9 @@ def take() -> None:
         flowc = [sys.executable, "-m", "flowc"]
         for words in RUNS:
             subprocess.run([*flowc, "run", "letters.py", *words], cwd=place, env=environment, capture_output=True)
-        runs = json.loads(subprocess.run([*flowc, "runs", "--json"], cwd=place, env=environment, capture_output=True).stdout)
+        runs = json.loads(
+            subprocess.run([*flowc, "runs", "--json"], cwd=place, env=environment, capture_output=True).stdout
+        )
         failed = next(run["pathspec"] for run in runs if run["state"] == "failed")
         good = next(run["pathspec"] for run in runs if run["state"] == "succeeded")
         server = subprocess.Popen(

@@ -80,11 +80,11 @@ def test_the_order_of_focus(mixed: Served, visit: Visit) -> None:
     """First comes a link that skips the head of the page, then the elements as one reads them."""
     page = visit(mixed.url)
     order = []
-    for _ in range(18):
+    for _ in range(21):
         press(page, "Tab")
         order.append(focused(page))
-    assert order[:5] == ["Skip to the content", "flowc: all runs", "Runs", "palette-button", "theme"]
-    assert order[5:15] == [
+    assert order[:6] == ["Skip to the content", "flowc: all runs", "Runs", "Deployments", "palette-button", "theme"]
+    assert order[6:17] == [
         "search",
         "flow",
         "status",
@@ -94,6 +94,7 @@ def test_the_order_of_focus(mixed: Served, visit: Visit) -> None:
         "parameters",
         "sort",
         "Show",
+        "Compare checked runs",
         "The list of runs",
     ]
     assert all(name.startswith("MixFlow/") for name in (order[15], order[16]))

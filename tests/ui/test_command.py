@@ -123,7 +123,9 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "says"), WRONG, ids=lambda each: " ".join(each) if isinstance(each, tuple) else "")
+@pytest.mark.parametrize(
+    ("words", "code", "says"), WRONG, ids=lambda each: " ".join(each) if isinstance(each, tuple) else ""
+)
 def test_wrong_words(tiny: Project, words: tuple[str, ...], code: int, says: str) -> None:
     done = tiny.flowc(*words)
     assert done.code == code, done.err

@@ -113,16 +113,8 @@ def test_scrolling_loads_all_rows_once_and_in_order(many: Served, visit: Visit) 
     many.project.store.run("MixFlow", many.project.store.runs("MixFlow")[-1]).add_tags(["marked"])
     page.wait("window.changed && [...document.querySelectorAll('.tag')].some((tag) => tag.innerText === 'marked')")
     assert rates(page) == [*reversed(range(COPIES))]
-    # a step of 50 rows is rendered; what is not visible costs no layout
-    assert (
-        page.ask("""(() => {
-        const began = performance.now();
-        document.querySelector("tr[data-key]").classList.toggle("x");
-        document.body.offsetHeight;
-        return performance.now() - began;
-    })()""")
-        < 100
-    )
+    # rows that are not visible cost no layout
+    assert page.ask("getComputedStyle(document.querySelector('tr[data-key]')).contentVisibility") == "auto"
     assert page.problems() == []
 
 

@@ -346,6 +346,7 @@ OPTIONS: Final[dict[str, tuple[tuple[tuple[str, ...], str, Completed | None, str
         (("--no-open",), "Open no browser; only print the address.", None, "no_open"),
         (("--allow-actions",), "Let everybody who has the printed token start, resume, stop, tag and delete runs.", None, "allow_actions"),
         (("--idle",), "End the server after this time without an open page.", "", "idle"),
+        (("--export",), "Write the run as one HTML file that needs no server, and end; - for stdout.", "several", "exported"),
         (("--store",), "The store of runs [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc here or above].", "", "store_url"),
         (("--help", "-h"), "Show this message and exit.", None, "_click_default_help"),
     ),

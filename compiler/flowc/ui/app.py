@@ -22,13 +22,13 @@ from flowc.ui.pages import (
     compare,
     deployments,
     flows,
-    logs,
+    log_files,
     result_files,
-    runs,
+    run_pages,
     tasks,
 )
 from flowc.ui.rendering import HERE, Renderer, quoted_part
-from flowc.ui.site import BadAddress, Page, PageNotFound
+from flowc.ui.site import BadAddress, PageNotFound, SitePage
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records.unreadable import reporting_by
 
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
     from flowc.ui.site import Site
 
-    PageFunction: TypeAlias = Callable[[Site, Request], Page]
+    PageFunction: TypeAlias = Callable[[Site, Request], SitePage]
 
 PAGES: Final = {
-    "/": runs.runs_page,
+    "/": run_pages.runs_page,
     "/compare": compare.compare_page,
     "/deployments": deployments.deployments_page,
     "/actions": actions.actions_page,
@@ -51,19 +51,19 @@ PAGES: Final = {
     "/do/{name}": actions.form_page,
     "/flow/{flow}": flows.flow_page,
     "/artifact/{flow}/{name}": artifact_versions_page.artifact_page,
-    "/run/{flow}/{run}": runs.run_page,
+    "/run/{flow}/{run}": run_pages.run_page,
     "/run/{flow}/{run}/{step}": tasks.step_page,
     "/run/{flow}/{run}/{step}/{path}": tasks.task_page,
 }
 """The pages, by the paths of their URLs."""
 FILES: Final = {
-    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log": logs.log_lines,
-    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log.txt": logs.log_file,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log": log_files.log_lines,
+    "/run/{flow}/{run}/{step}/{path}/{attempt:int}/log.txt": log_files.log_file,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/card/{name}": cards.card_file,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook": result_files.notebook_frame,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/notebook.ipynb": result_files.notebook_file,
     "/run/{flow}/{run}/{step}/{path}/{attempt:int}/file/{number:int}": result_files.task_file,
-    "/more": runs.more_rows,
+    "/more": run_pages.more_rows,
 }
 """Other responses, by the paths of their URLs."""
 
@@ -173,7 +173,7 @@ def _file(
 
 
 def _problem(renderer: Renderer, request: Request, status: int, message: str) -> Response:
-    page = Page(
+    page = SitePage(
         "problem.html", {"message": message, "status": status}, "Not found" if status == 404 else "Problem", True
     )
     return HTMLResponse(renderer.text(page, root_of(request.url.path), ""), status)

@@ -14,19 +14,19 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from flowc.ui.drawing.gantt import gantt
-from flowc.ui.drawing.graph import graph
-from flowc.ui.reading.exported_tasks import chosen_tasks, exported_tasks
-from flowc.ui.reading.run_facts import facts_of
+from flowc.ui.drawing.run_graph import graph
+from flowc.ui.facts.exported_tasks import chosen_tasks, exported_tasks
+from flowc.ui.facts.run_facts import facts_of
 from flowc.ui.rendering import HERE, Renderer, quoted_part
-from flowc.ui.site import Page
+from flowc.ui.site import SitePage
 from flowc.ui.static_html import policy, without_server
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ui.reading.exported_tasks import ExportedTask
-    from flowc.ui.reading.times import Bar
+    from flowc.ui.facts.exported_tasks import ExportedTask
+    from flowc.ui.facts.times import Bar
     from flowc_runtime.run.views.run_view import RunView
 
 
@@ -62,7 +62,7 @@ def export_run(view: RunView) -> str:
         "icon": icon,
         "policy": policy(style, cards),
     }
-    page = Page("export.html", values, view.pathspec, lasting=True)
+    page = SitePage("export.html", values, view.pathspec, lasting=True)
     places = {f"{run}/{task.step}": f"#step-{quote(task.step)}" for task in tasks}
     places |= {f"{run}/{task.step}/{task.path}": f"#task-{quote(task.id)}" for task in tasks}
     return without_server(Renderer(static=True).text(page, "./", ""), places)

@@ -92,7 +92,9 @@ class Guard:
         if (changes or origin is not None) and not self._is_own(origin or "", headers.get("host", "")):
             return PlainTextResponse("this request does not come from the page itself\n", 403)
         if changes and self._site.actions is None:
-            return PlainTextResponse("this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403)
+            return PlainTextResponse(
+                "this page only shows runs: `flowc ui --allow-actions` starts one that acts\n", 403
+            )
         if self._site.token:
             return self._without_token(scope, headers)
         return None

@@ -12,7 +12,7 @@ def bind(host: str, port: int | None) -> socket.socket:
 
     Args:
         host: the address.
-        port: the port; 0 selects a free port, and None selects DEFAULT_PORT or, if another program uses it, a free port.
+        port: the port; 0 selects a free port. None selects DEFAULT_PORT or, if another program uses it, a free port.
 
     Raises:
         OSError: the address cannot be used, for example because another program listens there.

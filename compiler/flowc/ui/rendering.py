@@ -13,7 +13,7 @@ from flowc import __version__
 from flowc.ui import wording
 from flowc.ui.ansi import ansi_html
 from flowc.ui.drawing.plots import histogram, sparkline, value_histogram
-from flowc.ui.reading.run_rows import shown_value
+from flowc.ui.facts.run_rows import shown_value
 from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jinja2 import BaseLoader, Template
 
-    from flowc.ui.site import Page
+    from flowc.ui.site import SitePage
     from flowc_runtime.run.views.run_view import RunView
 
 HERE: Final = Path(__file__).parent
@@ -105,11 +105,11 @@ class Renderer:
         self._environment = _environment(static=static)
         self._environment.globals.update(allows_actions=run_actions is not None, run_actions=run_actions)
 
-    def template(self, page: Page) -> Template:
+    def template(self, page: SitePage) -> Template:
         """Return the template of a page."""
         return self._environment.get_template(page.template)
 
-    def text(self, page: Page, root: str, address: str) -> str:
+    def text(self, page: SitePage, root: str, address: str) -> str:
         """Return the HTML of a page.
 
         Args:
@@ -119,10 +119,12 @@ class Renderer:
         """
         return self.template(page).render(**page.values, title=page.title, root=root, address=address, page=page)
 
-    def blocks(self, page: Page, root: str, address: str) -> Iterator[tuple[str, str]]:
+    def blocks(self, page: SitePage, root: str, address: str) -> Iterator[tuple[str, str]]:
         """Yield the name and the HTML of each block of the page that may change while the page is open."""
         template = self.template(page)
-        context = template.new_context({**page.values, "title": page.title, "root": root, "address": address, "page": page})
+        context = template.new_context(
+            {**page.values, "title": page.title, "root": root, "address": address, "page": page}
+        )
         for name, block in template.blocks.items():
             if name.startswith(LIVE):
                 yield name, "".join(block(context))

@@ -72,7 +72,7 @@ def serve(
     )
     url = (f"{public_url.rstrip('/')}/" if public_url else url_of(listening)) + path
     address = f"{url}?token={site.token}" if site.token else url
-    watched = Activity(application(site))
+    watched = OpenRequests(application(site))
     config = uvicorn.Config(
         watched, log_level="warning", access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
@@ -125,7 +125,7 @@ class Server(uvicorn.Server):
         self._telling = asyncio.get_running_loop().run_in_executor(None, self._ready)
 
 
-class Activity:
+class OpenRequests:
     """Counts the requests that are being answered, such as the streams of open pages."""
 
     def __init__(self, app: ASGIApp) -> None:

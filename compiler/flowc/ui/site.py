@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, final
 
-from flowc.ui.reading.cluster_look import ClusterLook
-from flowc.ui.reading.firing_times import RecordedSchedules
-from flowc.ui.reading.run_rows import RunIndex
+from flowc.ui.facts.cluster_look import ClusterLook
+from flowc.ui.facts.firing_times import RecordedSchedules
+from flowc.ui.facts.run_rows import RunIndex
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound
@@ -83,7 +83,7 @@ class Site:
         return view
 
 
-class Page(NamedTuple):
+class SitePage(NamedTuple):
     """A page: the name of its template, the template's values, and the title.
 
     `lasting` is true if the page no longer changes, so that the browser need not ask for changes.

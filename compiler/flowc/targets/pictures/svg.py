@@ -182,7 +182,9 @@ def _towards(corner: Point, other: Point) -> str:
     `other`, and not beyond the middle of this line."""
     length = abs(other.x - corner.x) + abs(other.y - corner.y)
     share = min(_CORNER / length, 0.5) if length else 0.0
-    return f"{number_text(corner.x + (other.x - corner.x) * share)} {number_text(corner.y + (other.y - corner.y) * share)}"
+    return (
+        f"{number_text(corner.x + (other.x - corner.x) * share)} {number_text(corner.y + (other.y - corner.y) * share)}"
+    )
 
 
 def _label(arrow: StepArrow, line: PlacedLine) -> str:

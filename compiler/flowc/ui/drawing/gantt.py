@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from flowc.ui.reading.times import Bar, Timeline
+    from flowc.ui.facts.times import Bar, Timeline
 
 WIDTH: Final = 1000.0
 _LEFT: Final = 190.0  # the width of the names
@@ -101,8 +101,8 @@ def _with_own_waits(row: Sequence[Bar]) -> Iterator[Bar]:
 
 
 def _merged(row: Sequence[Bar], now: float, scale: float, width: float) -> Iterator[Bar]:
-    """Yield the bars of a shared row; neighbours that are shorter than twice a width, and closer than this width, become
-    one bar with the worst of their states."""
+    """Yield the bars of a shared row; neighbours that are shorter than twice a width, and closer than this width,
+    become one bar with the worst of their states."""
     last: Bar | None = None
     for bar in row:
         if last is None:
@@ -129,7 +129,9 @@ def _bar(bar: Bar, x: Callable[[float], float], y: float, now: float, address: C
     if bar.queued is not None and bar.queued < bar.began and left - x(bar.queued) > 0.5:
         parts.append(element("rect", x=x(bar.queued), y=y + 7, width=left - x(bar.queued), height=3.0, class_="wait"))
     kinds = " ".join(["bar", bar.state, *bar.flags, *(["critical"] if bar.critical else [])])
-    parts.append(element("rect", x=left, y=y + 2, width=max(right - left, 1.5), height=_ROW - 5, rx="2.5", class_=kinds))
+    parts.append(
+        element("rect", x=left, y=y + 2, width=max(right - left, 1.5), height=_ROW - 5, rx="2.5", class_=kinds)
+    )
     waited = f", waited {duration(bar.began - bar.queued)}" if bar.queued is not None and bar.began > bar.queued else ""
     more = "".join(f", {flag}" for flag in bar.flags) + (", on the critical path" if bar.critical else "")
     title = f"{_name(bar)}: {bar.state}, {duration(end - bar.began)}{waited}{more}"
@@ -143,7 +145,9 @@ def _axis(timeline: Timeline, x: Callable[[float], float], height: float) -> Ite
     for number in range(int(whole / unit) + 1):
         at = x(timeline.began + number * unit)
         yield element("line", x1=at, x2=at, y1=_TOP - 4, y2=height, class_="grid")
-        yield element("text", duration(number * unit) if number else "0", x=at, y=12.0, class_="tick", text_anchor="middle")
+        yield element(
+            "text", duration(number * unit) if number else "0", x=at, y=12.0, class_="tick", text_anchor="middle"
+        )
 
 
 _UNITS: Final = tuple(

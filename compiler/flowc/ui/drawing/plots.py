@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from flowc.ui.reading.run_rows import RunRow
+    from flowc.ui.facts.run_rows import ListedRun
 
 _SPARK: Final = (92.0, 20.0)
 
 
-def sparkline(rows: Sequence[RunRow], current: str | None = None) -> Markup:
+def sparkline(rows: Sequence[ListedRun], current: str | None = None) -> Markup:
     """Return a column for each of the last runs of a flow: its height is the run's duration, its colour the state.
 
     Args:
@@ -31,7 +31,8 @@ def sparkline(rows: Sequence[RunRow], current: str | None = None) -> Markup:
     columns: dict[str, list[str]] = {}  # one path for each state, because a page has many sparklines
     for at, row in enumerate(rows):
         tall = 3.0 if row.seconds is None else max(2.0, row.seconds / longest * (height - 2))
-        column = f"M{number_text(at * step)} {number_text(height)}v-{number_text(tall)}h{number_text(step - 1.2)}V{number_text(height)}z"
+        left, top, right = (number_text(each) for each in (at * step, height - tall, at * step + step - 1.2))
+        column = f"M{left} {number_text(height)}V{top}H{right}V{number_text(height)}z"
         columns.setdefault(row.state, []).append(column)
         if row.run == current:
             columns["current"] = [column]

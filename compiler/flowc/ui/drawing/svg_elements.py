@@ -22,7 +22,7 @@ def element(name: str, *inside: str, **attributes: object) -> Markup:
         if value is not None
     )
     content = "".join(str(escape(each)) for each in inside)
-    return Markup(f"<{name}{given}>{content}</{name}>" if content else f"<{name}{given}/>")  # noqa: S704
+    return Markup(f"<{name}{given}>{content}</{name}>" if content else f"<{name}{given}/>")
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ from flowc.ui.acting.action_processes import MOST_AT_ONCE, TooManyActions
 from flowc.ui.acting.form_tokens import FormExpired, FormSpent
 from flowc.ui.acting.form_values import ValueRefused, run_of
 from flowc.ui.acting.startable import flow_files
-from flowc.ui.site import Page, missing
+from flowc.ui.site import SitePage, missing
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.process.process import is_alive
 
@@ -44,14 +44,14 @@ def run_actions(view: RunView) -> Mapping[str, str]:
     return {name: KINDS[name].title for name in names}
 
 
-def actions_page(site: Site, request: Request) -> Page:
+def actions_page(site: Site, request: Request) -> SitePage:
     """Return the page with the newest actions, and the flow files from which runs can be started."""
     actions = _actions(site)
     values = {"asked": actions.newest(), "kinds": KINDS, "files": flow_files(actions.directory)}
-    return Page("actions.html", values, "Actions")
+    return SitePage("actions.html", values, "Actions")
 
 
-def action_page(site: Site, request: Request) -> Page:
+def action_page(site: Site, request: Request) -> SitePage:
     """Return the page of an action that was asked for, with its output."""
     action = _actions(site).find(request.path_params["id"])
     if action is None:
@@ -66,7 +66,7 @@ def action_page(site: Site, request: Request) -> Page:
         "before": before,
         "run": _begun(site, action),
     }
-    return Page("action.html", values, f"{KINDS[action.kind].title} · {action.subject}", lasting=ended)
+    return SitePage("action.html", values, f"{KINDS[action.kind].title} · {action.subject}", lasting=ended)
 
 
 def _begun(site: Site, action: AskedAction) -> tuple[str, str] | None:
@@ -80,7 +80,7 @@ def _begun(site: Site, action: AskedAction) -> tuple[str, str] | None:
     return None
 
 
-def form_page(site: Site, request: Request) -> Page:
+def form_page(site: Site, request: Request) -> SitePage:
     """Return the form of an action."""
     name, kind = _kind(request)
     actions = _actions(site)
@@ -94,11 +94,11 @@ def form_page(site: Site, request: Request) -> Page:
     return _form(name, asked, actions.form(name, asked.subject), error)
 
 
-def _form(name: str, asked: ActionRequest, token: str, error: str) -> Page:
+def _form(name: str, asked: ActionRequest, token: str, error: str) -> SitePage:
     kind = KINDS[name]
     steps = asked.code.steps if asked.code is not None else ()
     values = {"name": name, "kind": kind, "asked": asked, "token": token, "error": error, "steps": steps}
-    return Page("do.html", values, f"{kind.title} · {asked.subject}", lasting=True)
+    return SitePage("do.html", values, f"{kind.title} · {asked.subject}", lasting=True)
 
 
 async def send_form(site: Site, request: Request, renderer: Renderer, root: str) -> Response:
@@ -144,7 +144,7 @@ def _sent(site: Site, request: Request, renderer: Renderer, root: str, fields: M
         status, message = 500, f"Nothing was done: the process cannot be started: {error.strerror}."
     again = f"{root}do/{name}?{urlencode({'of': asked.subject})}"
     values = {"message": message, "before": before, "again": again, "kind": kind, "subject": asked.subject}
-    return HTMLResponse(renderer.text(Page("refused.html", values, kind.title, lasting=True), root, ""), status)
+    return HTMLResponse(renderer.text(SitePage("refused.html", values, kind.title, lasting=True), root, ""), status)
 
 
 def _actions(site: Site) -> Actions:

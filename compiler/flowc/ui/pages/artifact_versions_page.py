@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ui.reading.version_rows import version_page
-from flowc.ui.site import BadAddress, Page, missing
+from flowc.ui.facts.version_rows import version_page
+from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc.ui.site import Site
 
 
-def artifact_page(site: Site, request: Request) -> Page:
+def artifact_page(site: Site, request: Request) -> SitePage:
     """Return the page with the versions of an artifact."""
     flow, name = request.path_params["flow"], request.path_params["name"]
     text = request.query_params.get("start", "") or "0"
@@ -26,4 +26,4 @@ def artifact_page(site: Site, request: Request) -> Page:
     if not found.rows and found.following is None and text == "0":
         missing(f"no run of {flow} has an artifact {name}")
     values = {"flow": flow, "name": name, "found": found, "start": int(text), "id_of": task_id}
-    return Page("artifact.html", values, f"{name} · {flow}", lasting=True)
+    return SitePage("artifact.html", values, f"{name} · {flow}", lasting=True)

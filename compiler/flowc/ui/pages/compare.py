@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.drawing.comparing import BarGroup, bars, lines
-from flowc.ui.reading.code_changes import code_changes
-from flowc.ui.reading.comparison import (
+from flowc.ui.facts.code_changes import code_changes
+from flowc.ui.facts.comparison import (
     MOST_RUNS,
     compared_metrics,
     compared_results,
@@ -15,7 +15,7 @@ from flowc.ui.reading.comparison import (
     fact_rows,
     parameter_rows,
 )
-from flowc.ui.site import BadAddress, Page
+from flowc.ui.site import BadAddress, SitePage
 from flowc.ui.wording import duration, number
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from flowc.ui.reading.comparison import ComparedMetric
+    from flowc.ui.facts.comparison import ComparedMetric
     from flowc.ui.site import Site
 
 MOST_PLOTS: Final = 40
@@ -50,7 +50,7 @@ def chosen_runs(request: Request) -> Sequence[tuple[str, str]]:
     return [*found]
 
 
-def compare_page(site: Site, request: Request) -> Page:
+def compare_page(site: Site, request: Request) -> SitePage:
     """Return the page that compares runs."""
     runs = compared_runs([site.run(flow, run) for flow, run in chosen_runs(request)])
     letters = [run.letter for run in runs]
@@ -80,7 +80,7 @@ def compare_page(site: Site, request: Request) -> Page:
         "code": (lambda: code_changes(runs[0].view, runs[1].view)) if len(runs) == 2 else None,
     }
     lasting = all(not run.view.status.is_running and run.view.status.error is None for run in runs)
-    return Page("compare.html", values, f"Compare {', '.join(pathspecs)}", lasting=lasting)
+    return SitePage("compare.html", values, f"Compare {', '.join(pathspecs)}", lasting=lasting)
 
 
 def _plots(metric: ComparedMetric, letters: Sequence[str]) -> Sequence[object]:

@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from flowc.ui.acting.startable import flow_files
-from flowc.ui.reading.firing_times import FiringTimes, firing_times
-from flowc.ui.site import Page
+from flowc.ui.facts.firing_times import FiringTimes, firing_times
+from flowc.ui.site import SitePage
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from flowc.targets.deployment import DeployedRow
-    from flowc.ui.reading.firing_times import RecordedSchedule
-    from flowc.ui.reading.run_rows import RunRow
+    from flowc.ui.facts.firing_times import RecordedSchedule
+    from flowc.ui.facts.run_rows import ListedRun
     from flowc.ui.site import Site
 
 
@@ -26,7 +26,7 @@ class ShownDeployment(NamedTuple):
 
     row: DeployedRow
     firing: FiringTimes
-    runs: Sequence[RunRow]
+    runs: Sequence[ListedRun]
 
 
 class ShownSchedule(NamedTuple):
@@ -34,10 +34,10 @@ class ShownSchedule(NamedTuple):
 
     recorded: RecordedSchedule
     firing: FiringTimes
-    runs: Sequence[RunRow]
+    runs: Sequence[ListedRun]
 
 
-def deployments_page(site: Site, request: Request) -> Page:
+def deployments_page(site: Site, request: Request) -> SitePage:
     """Return the page of deployments."""
     now = datetime.now(timezone.utc)
     answer = site.cluster.answer()
@@ -51,7 +51,7 @@ def deployments_page(site: Site, request: Request) -> Page:
         "recorded": recorded,
         "files": flow_files(site.actions.directory) if site.actions is not None else [],
     }
-    return Page("deployments.html", values, "Deployments")
+    return SitePage("deployments.html", values, "Deployments")
 
 
 def _shown(site: Site, row: DeployedRow, now: datetime) -> ShownDeployment:

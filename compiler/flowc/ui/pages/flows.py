@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.drawing.trend import TrendRun, durations, metric_line, proportion
-from flowc.ui.reading.flow_facts import flow_facts
-from flowc.ui.reading.run_rows import PAGE, TREND
+from flowc.ui.facts.flow_facts import flow_facts
+from flowc.ui.facts.run_rows import PAGE, TREND
 from flowc.ui.rendering import quoted_part
-from flowc.ui.site import Page, missing
+from flowc.ui.site import SitePage, missing
 from flowc.ui.wording import moment
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from starlette.requests import Request
 
-    from flowc.ui.reading.run_rows import RunRow
+    from flowc.ui.facts.run_rows import ListedRun
     from flowc.ui.site import Site
 
 MOST_PLOTS: Final = 12
 """The number of metrics that are drawn."""
 
 
-def flow_page(site: Site, request: Request) -> Page:
+def flow_page(site: Site, request: Request) -> SitePage:
     """Return the page of a flow."""
     flow = request.path_params["flow"]
     facts = flow_facts(site.index, flow)
@@ -44,23 +44,23 @@ def flow_page(site: Site, request: Request) -> Page:
         "tags": facts.tags,
         "trends": {flow: rows[-TREND:]},
     }
-    return Page("flow.html", values, flow)
+    return SitePage("flow.html", values, flow)
 
 
-def _trend(rows: Sequence[RunRow]) -> Sequence[TrendRun]:
+def _trend(rows: Sequence[ListedRun]) -> Sequence[TrendRun]:
     """Return the runs with their durations; an active run has the time since its start."""
     now = time.time()
     return [_run(row, _active_seconds(row, now) if row.seconds is None else row.seconds) for row in rows]
 
 
-def _active_seconds(row: RunRow, now: float) -> float | None:
+def _active_seconds(row: ListedRun, now: float) -> float | None:
     return max(0.0, now - row.created) if row.state == "running" and row.created is not None else None
 
 
-def _metric(rows: Sequence[RunRow], name: str) -> Markup:
+def _metric(rows: Sequence[ListedRun], name: str) -> Markup:
     return metric_line([_run(row, row.metrics.get(name)) for row in rows], f"the metric {name} over runs, oldest first")
 
 
-def _run(row: RunRow, value: float | None) -> TrendRun:
+def _run(row: ListedRun, value: float | None) -> TrendRun:
     began = f" ({moment(row.created)})" if row.created is not None else ""
     return TrendRun(f"{row.run}{began}", row.state, f"../run/{quoted_part(row.flow)}/{quoted_part(row.run)}", value)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.reading.lineage import MOST
-from flowc.ui.reading.log_pages import log_page
-from flowc.ui.reading.task_facts import artifacts_of, task_rows
-from flowc.ui.site import BadAddress, Page, missing
+from flowc.ui.facts.lineage import MOST
+from flowc.ui.facts.log_pages import log_page
+from flowc.ui.facts.task_facts import artifacts_of, task_rows
+from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED
 from metaflow.plugins.cards._store import find
@@ -31,7 +31,7 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def step_page(site: Site, request: Request) -> Page:
+def step_page(site: Site, request: Request) -> SitePage:
     """Return the page of a step: its tasks, failed ones first."""
     flow, run, step = (request.path_params[name] for name in ("flow", "run", "step"))
     view = site.run(flow, run)
@@ -48,10 +48,10 @@ def step_page(site: Site, request: Request) -> Page:
         "next": start + TASKS,
         "size": TASKS,
     }
-    return Page("step.html", values, f"{step} · {flow}/{run}", lasting=not view.own_status.is_running)
+    return SitePage("step.html", values, f"{step} · {flow}/{run}", lasting=not view.own_status.is_running)
 
 
-def task_page(site: Site, request: Request) -> Page:
+def task_page(site: Site, request: Request) -> SitePage:
     """Return the page of a task: its attempts, log, artifacts and cards."""
     flow, run, step, path = (request.path_params[name] for name in ("flow", "run", "step", "path"))
     view = site.run(flow, run)
@@ -82,4 +82,4 @@ def task_page(site: Site, request: Request) -> Page:
         "pathspec": f"{flow}/{run}/{step}/{task_id(step, path)}",
     }
     title = f"{task_id(step, path)} · {flow}/{run}"
-    return Page("task.html", values, title, lasting=attempt.record is not None)
+    return SitePage("task.html", values, title, lasting=attempt.record is not None)

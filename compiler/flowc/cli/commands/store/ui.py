@@ -31,21 +31,42 @@ _TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
 
 
 @click.command("ui", help="Open the page that shows the runs of the store, in the browser.")
-@click.option("--host", default=DEFAULT_HOST, show_default=True, metavar="ADDRESS",
-              help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token, or that "
-              f"of {UI_TOKEN}.")
-@click.option("--port", type=click.IntRange(0, 65535), metavar="N",
-              help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].")
+@click.option(
+    "--host",
+    default=DEFAULT_HOST,
+    show_default=True,
+    metavar="ADDRESS",
+    help="Listen at this address; 0.0.0.0 or :: for all. Other machines then need the printed token, or that "
+    f"of {UI_TOKEN}.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help=f"Listen at this port; 0 selects a free one [default: {DEFAULT_PORT}, or a free one].",
+)
 @click.option("--public-url", metavar="URL", help="The address at which browsers reach the page through a proxy.")
 @click.option("--no-open", is_flag=True, help="Open no browser; only print the address.")
-@click.option("--allow-actions", is_flag=True,
-              help="Let everybody who has the printed token start, resume, stop, tag and delete runs.")
-@click.option("--idle", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-              help="End the server after this time without an open page.")
+@click.option(
+    "--allow-actions",
+    is_flag=True,
+    help="Let everybody who has the printed token start, resume, stop, tag and delete runs.",
+)
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End the server after this time without an open page.",
+)
 @click.option("--path", default="", hidden=True, help="The path of the page that is opened.")
 @click.option("--inherited", type=int, hidden=True, help="The descriptor of a socket that listens already.")
-@click.option("--export", "exported", nargs=2, metavar="FLOW/RUN FILE",
-              help="Write the run as one HTML file that needs no server, and end; - for stdout.")
+@click.option(
+    "--export",
+    "exported",
+    nargs=2,
+    metavar="FLOW/RUN FILE",
+    help="Write the run as one HTML file that needs no server, and end; - for stdout.",
+)
 @store_option
 @click.pass_context
 def ui_command(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, StreamingResponse
 
-from flowc.ui.reading.log_pages import log_page, search
-from flowc.ui.site import BadAddress, Page, missing
+from flowc.ui.facts.log_pages import log_page, search
+from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.process.logs import chunks
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def log_lines(site: Site, request: Request, renderer: Renderer) -> Response:
         found = log_page(store, step, path, attempt, int(start))
     else:
         raise BadAddress("the lines of a log need `start`, the number of the first line, or `search`")
-    page = Page("lines.html", {"log": found}, "")
+    page = SitePage("lines.html", {"log": found}, "")
     headers = {"x-total": str(found.total), "x-more": str(int(found.more))}
     return HTMLResponse(renderer.text(page, "./", ""), headers=headers)
 

@@ -16,7 +16,7 @@ from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import BEGINNING, UNREADABLE
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records.store import runs_of
-from metaflow.client.query import STATES, Query, conditions
+from metaflow.client.query import Query, conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +85,7 @@ class RunFilters(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
+class ListedRun:
     """One row of the list of runs. Times are seconds since the epoch; an unknown value is None or empty.
 
     `why` is the reason of the state in one line. `failed` is the failed task, as STEP/PATH.
@@ -117,10 +117,10 @@ class RunRow:
         return any(text.casefold() in word.casefold() for word in words)
 
 
-def row_of(view: RunView) -> RunRow:
+def row_of(view: RunView) -> ListedRun:
     """Return the row of a run, also of a run whose record cannot be read."""
     status, record = view.status, view.record
-    return RunRow(
+    return ListedRun(
         flow=view.records.store.flow,
         run=view.records.store.id,
         state=status.state,
@@ -148,7 +148,7 @@ class RunIndex:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._rows: dict[tuple[str, str], RunRow] = {}
+        self._rows: dict[tuple[str, str], ListedRun] = {}
         self._listed: dict[str, tuple[float, int | None, list[RunStore]]] = {}  # by flow: when, the stamp, the runs
 
     def listed(self, flow: str) -> list[RunStore]:
@@ -166,8 +166,10 @@ class RunIndex:
         return runs
 
     def _stamp(self, flow: str) -> int | None:
-        """Return the time of the last change of the directory with a flow's runs; None if the store has no directory. If the
-        directory has just changed, the value is unique, because file systems round these times."""
+        """Return the time of the last change of the directory with a flow's runs; None if the store has no directory.
+
+        If the directory has just changed, the value is unique, because file systems round these times.
+        """
         if not isinstance(self.store.objects, LocalObjects):
             return None
         try:
@@ -176,7 +178,7 @@ class RunIndex:
             return time.monotonic_ns()
         return changed if time.time_ns() - changed > _ROUNDED else time.monotonic_ns()
 
-    def row(self, run: RunStore) -> RunRow:
+    def row(self, run: RunStore) -> ListedRun:
         """Return the row of a run."""
         if (kept := self._rows.get((run.flow, run.id))) is not None:
             return kept
@@ -192,11 +194,11 @@ class RunIndex:
         each = [[*reversed(self.listed(flow))] for flow in flows]
         return each[0] if len(each) == 1 else [*heapq.merge(*each, key=lambda run: run.id, reverse=True)]
 
-    def trend(self, flow: str) -> list[RunRow]:
+    def trend(self, flow: str) -> list[ListedRun]:
         """Return the rows of the last TREND runs of a flow, oldest first."""
         return [self.row(run) for run in self.listed(flow)[-TREND:]]
 
-    def found(self, filters: RunFilters) -> Iterator[RunRow]:
+    def found(self, filters: RunFilters) -> Iterator[ListedRun]:
         """Yield the rows that match the filters, in the order of `filters.sort`.
 
         Raises:
@@ -207,7 +209,7 @@ class RunIndex:
         runs = self.newest(flows)
         if filters.sort == "oldest":
             runs.reverse()
-        rows: Iterator[RunRow] = map(self.row, runs)
+        rows: Iterator[ListedRun] = map(self.row, runs)
         if filters.status:
             rows = (row for row in rows if row.state in filters.status)
         if filters.text or filters.queries:
@@ -215,7 +217,7 @@ class RunIndex:
             rows = (row for row in rows if _matches(row, query, filters, tags.get((row.flow, row.run), set())))
         return iter(sorted(rows, key=_ORDERS[filters.sort])) if filters.sort in _ORDERS else rows
 
-    def tags_of(self, rows: Sequence[RunRow]) -> dict[tuple[str, str], set[str]]:
+    def tags_of(self, rows: Sequence[ListedRun]) -> dict[tuple[str, str], set[str]]:
         """Return the user tags of the runs of these rows, by flow and run id. A bucket is listed once for each flow."""
         if self.store.objects.ended_listing is None:
             return {(row.flow, row.run): self.store.run(row.flow, row.run).user_tags() for row in rows}
@@ -233,7 +235,7 @@ class RunIndex:
         return {(flow, run): tags for flow in flows for run, tags in self.store.tagged(flow).items()}
 
 
-def _matches(row: RunRow, query: Query, filters: RunFilters, tags: set[str]) -> bool:
+def _matches(row: ListedRun, query: Query, filters: RunFilters, tags: set[str]) -> bool:
     if filters.text and not row.has(filters.text, tags):
         return False
     if not filters.queries:
@@ -242,11 +244,11 @@ def _matches(row: RunRow, query: Query, filters: RunFilters, tags: set[str]) -> 
     return row.created is not None and query.fits(created=row.created, tags=every_tag, parameters=row.parameters)
 
 
-def _length(row: RunRow) -> float:
+def _length(row: ListedRun) -> float:
     return row.seconds if row.seconds is not None else -1.0
 
 
-_ORDERS: Final[Mapping[str, Callable[[RunRow], tuple[float | str, ...]]]] = {
+_ORDERS: Final[Mapping[str, Callable[[ListedRun], tuple[float | str, ...]]]] = {
     "longest": lambda row: (-_length(row),),
     "shortest": lambda row: (_length(row),),
     "flow": lambda row: (row.flow,),
@@ -254,7 +256,7 @@ _ORDERS: Final[Mapping[str, Callable[[RunRow], tuple[float | str, ...]]]] = {
 }
 
 
-def page_of(rows: Iterator[RunRow], start: int) -> tuple[list[RunRow], bool]:
+def page_of(rows: Iterator[ListedRun], start: int) -> tuple[list[ListedRun], bool]:
     """Return one page of rows and whether further rows follow.
 
     Args:

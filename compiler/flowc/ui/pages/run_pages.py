@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse
 
 from flowc.ui.drawing.gantt import gantt
-from flowc.ui.drawing.graph import graph
-from flowc.ui.reading.run_facts import facts_of
-from flowc.ui.reading.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
+from flowc.ui.drawing.run_graph import graph
+from flowc.ui.facts.run_facts import facts_of
+from flowc.ui.facts.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
 from flowc.ui.rendering import quoted_part
-from flowc.ui.site import BadAddress, Page
+from flowc.ui.site import BadAddress, SitePage
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from flowc.ui.reading.run_rows import RunRow
-    from flowc.ui.reading.times import Bar
+    from flowc.ui.facts.run_rows import ListedRun
+    from flowc.ui.facts.times import Bar
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
 
@@ -59,7 +59,7 @@ def _start(request: Request) -> int:
     return int(text)
 
 
-def runs_page(site: Site, request: Request) -> Page:
+def runs_page(site: Site, request: Request) -> SitePage:
     """Return the page with the list of runs."""
     filters = filters_of(request)
     values = {
@@ -70,16 +70,16 @@ def runs_page(site: Site, request: Request) -> Page:
         "store": site.store.objects.url,
         "filtered": filters._replace(sort="newest", flow="") != RunFilters(),
     }
-    return Page("runs.html", values, "Runs")
+    return SitePage("runs.html", values, "Runs")
 
 
 def more_rows(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the HTML of the next rows of the list of runs."""
-    page = Page("rows.html", _rows(site, filters_of(request), _start(request)), "")
+    page = SitePage("rows.html", _rows(site, filters_of(request), _start(request)), "")
     return HTMLResponse(renderer.text(page, "./", ""))
 
 
-def _run_before(site: Site, flow: str, run: str, trend: Sequence[RunRow]) -> str:
+def _run_before(site: Site, flow: str, run: str, trend: Sequence[ListedRun]) -> str:
     """Return the id of the flow's run that began before a run; empty if there is none.
 
     Args:
@@ -94,7 +94,7 @@ def _run_before(site: Site, flow: str, run: str, trend: Sequence[RunRow]) -> str
     return ids[ids.index(run) - 1] if run in ids[1:] else ""
 
 
-def run_page(site: Site, request: Request) -> Page:
+def run_page(site: Site, request: Request) -> SitePage:
     """Return the page of a run."""
     flow, run = request.path_params["flow"], request.path_params["run"]
     view = site.run(flow, run)
@@ -117,4 +117,6 @@ def run_page(site: Site, request: Request) -> Page:
         "trend": trend,
         "before": _run_before(site, flow, run, trend),
     }
-    return Page("run.html", values, f"{flow}/{run}", lasting=not view.status.is_running and view.status.error is None)
+    return SitePage(
+        "run.html", values, f"{flow}/{run}", lasting=not view.status.is_running and view.status.error is None
+    )

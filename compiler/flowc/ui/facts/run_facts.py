@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
 from flowc.targets.pictures.picture import FlowPicture, picture_of
-from flowc.ui.reading.times import MOST_READ, timeline_of
+from flowc.ui.facts.times import MOST_READ, timeline_of
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.namedtuple import NamedTuple
@@ -16,7 +16,7 @@ from flowc_runtime.base.index import task_id
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ui.reading.times import Bar, Timeline
+    from flowc.ui.facts.times import Bar, Timeline
     from flowc_runtime.run.views.run_view import RunView
 
 HISTOGRAM: Final = 24
@@ -35,7 +35,7 @@ class StepFacts:
         total: the expected number of tasks, at least the number of tasks that have begun; 0 before the step begins.
         done: the number of tasks that have ended well.
         failed: the number of tasks whose latest attempt failed.
-        running: the number of tasks of which an attempt is active.
+        running: the number of tasks with an active attempt.
         caught: the number of tasks whose failure was caught; these are also `done`.
         retried: the number of attempts after the first one of each task.
         flags: what the page marks, with the number of tasks: `reused`, `cached`, `mocked`.

@@ -10,7 +10,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ui.reading.run_rows import RunIndex, RunRow
+    from flowc.ui.facts.run_rows import ListedRun, RunIndex
 
 LAST: Final = 100
 """The number of runs that the page of a flow reads."""
@@ -23,7 +23,7 @@ class StepFailures(NamedTuple):
 
     step: str
     runs: int
-    latest: RunRow
+    latest: ListedRun
 
 
 class FlowFacts(NamedTuple):
@@ -38,7 +38,7 @@ class FlowFacts(NamedTuple):
         tags: the user tags of these runs, by flow and run id.
     """
 
-    rows: Sequence[RunRow]
+    rows: Sequence[ListedRun]
     total: int
     states: Mapping[str, int]
     failures: Sequence[StepFailures]
@@ -62,7 +62,7 @@ def flow_facts(index: RunIndex, flow: str) -> FlowFacts | None:
     )
 
 
-def _failures(rows: Sequence[RunRow]) -> Sequence[StepFailures]:
+def _failures(rows: Sequence[ListedRun]) -> Sequence[StepFailures]:
     counts: dict[str, StepFailures] = {}
     for row in rows:
         if row.failed or row.state in ("failed", "killed"):

@@ -57,7 +57,7 @@ class Bar(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The bars of a run, by step in the order of the flow, and the steps of which only a part is shown."""
+    """The bars of a run, by step in the order of the flow, and the steps that are only shown in part."""
 
     steps: Mapping[str, Sequence[Bar]]
     partial: frozenset[str]
