@@ -1,8 +1,8 @@
 """The page of `flowc ui` beside the pages of other programs: the time to the first answer, and the memory.
 
 Each program starts in a new directory, on loopback, and is asked for its first page until it answers; all programs
-start one after the other in each round. The memory is the sum of the proportional set sizes of all its processes, after the
-page has been read ten times. Two further figures compare pages of a store of 10,000 runs with pages of 20 runs.
+start one after the other in each round. The memory is the sum of the proportional set sizes of all its processes,
+after the page has been read ten times. Two further figures compare pages of a store of 10,000 runs with pages of 20 runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.environments import make_environment
 from bench.figures import Bench, Figure
 from bench.measure import environment, new_directory
 from bench.reading import FEW, MANY, make_store
-from flowc.ui.facts.run_rows import PAGE
+from flowc.ui.page_data.run_rows import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,8 +94,8 @@ def measure_pages(bench: Bench) -> Iterator[Figure]:
         medians = [statistics.median(each[number][at] for each in rounds) for number in range(len(servers))]
         best = min(range(1, len(servers)), key=lambda number: medians[number])
         ratios = [each[0][at] / min(other[at] for other in each[1:]) for each in rounds]
-        unit = (lambda value: f"{value:.2f} s") if at == 0 else (lambda value: f"{value / 1e6:.0f} MB")
-        text = ", ".join(f"{server.name} {unit(value)}" for server, value in zip(servers, medians, strict=True))
+        shown = [f"{value:.2f} s" if at == 0 else f"{value / 1e6:.0f} MB" for value in medians]
+        text = ", ".join(f"{server.name} {value}" for server, value in zip(servers, shown, strict=True))
         name = f"flowc ui: {what} / {servers[best].name}"
         yield Figure(name, statistics.median(ratios), target, "×", min(ratios), text)
     yield from _large(bench)

@@ -25,6 +25,8 @@ ALLOWED = {
     "emulator/test_ending.py": (2, "work and handlers that continue after the step, one for longer than its timeout"),
     "emulator/test_places.py": (3, "tasks that poll for each other, or sleep, give up their place"),
     "emulator/test_resume.py": (1, "a task polls for records that flowc writes, which have no event"),
+    "cards/test_tasks.py": (1, "a card that is rendered after the next step has begun, which it cannot wait for"),
+    "tools/page_pictures.py": (2, "steps whose bars in a timeline have different lengths"),
     "pipeline/test_runs.py": (1, "an asynchronous step that takes longer than its timeout"),
     "emulator/test_trackers.py": (2, "a tracker that hangs, and a step that is killed"),
     "emulator/test_ways_out.py": (8, "a step that runs for longer than its timeout"),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.ui.drawing.plots import value_histogram
-from flowc.ui.facts.shown_previews import shown_preview
-from flowc.ui.facts.version_rows import RUNS, version_page
+from flowc.ui.page_data.shown_previews import shown_preview
+from flowc.ui.page_data.version_rows import RUNS, version_page
 from project import Project, done_record
 from ui.kept_flow import cells_of, kept, links, page_server, row_of, task_page
 

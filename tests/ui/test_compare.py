@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from flowc.ui.drawing.comparing import MOST_POINTS, BarGroup, bars, lines, thinned
-from flowc.ui.facts.code_changes import MOST_LINES
+from flowc.ui.page_data.code_changes import MOST_LINES
 from ui.measured_flow import MEASURED, fail, measured, plain, rows_of
 from ui.served import serving
 

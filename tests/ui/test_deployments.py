@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.targets.deployment import TargetError
-from flowc.ui.facts import cluster_look
-from flowc.ui.facts.cluster_look import PATIENCE, ClusterAnswer, ClusterLook, ask_cluster
-from flowc.ui.facts.firing_times import firing_times
+from flowc.ui.page_data import cluster_look
+from flowc.ui.page_data.cluster_look import PATIENCE, ClusterAnswer, ClusterLook, ask_cluster
+from flowc.ui.page_data.firing_times import firing_times
 from kubeconfig import KUBECONFIG
 from kubernetes_api import KubernetesApi
 from project import wait_until

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.ui import exporting
-from flowc.ui.facts import exported_tasks
+from flowc.ui.page_data import exported_tasks
 from flowc.ui.static_html import policy, without_server
 from flowc_runtime.run.views.run_view import RunView
 from project import Project, passing, wait_until

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.ui.drawing.trend import TrendRun, durations, metric_line
-from flowc.ui.facts.flow_facts import LAST, OUTSIDE, flow_facts
-from flowc.ui.facts.run_rows import PAGE, RunIndex
+from flowc.ui.page_data.flow_facts import LAST, OUTSIDE, flow_facts
+from flowc.ui.page_data.run_rows import PAGE, RunIndex
 from flowc_runtime.store.backends.local import LocalObjects
 from project import Project, run_record
 from ui.measured_flow import measured, plain, rows_of

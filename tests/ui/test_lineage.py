@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.ui.facts.lineage import ITEMS, READERS, readers, where_made
+from flowc.ui.page_data.lineage import ITEMS, READERS, readers, where_made
 from flowc_runtime.run.views.run_view import RunView
 from project import Project, done_record
 from ui.kept_flow import cells_of, kept, links, page_server, task_page

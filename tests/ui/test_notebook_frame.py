@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.ui.drawing.notebook_frame import LONGEST, MOST_CELLS, NotANotebook, notebook_html
-from flowc.ui.facts.stored_text import text_of_pickle
+from flowc.ui.page_data.stored_text import text_of_pickle
 from project import Project
 from tools.chromium import Browser
 from ui.kept_flow import links, page_server, task_page

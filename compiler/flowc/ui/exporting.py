@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from flowc.ui.drawing.gantt import gantt
 from flowc.ui.drawing.run_graph import graph
-from flowc.ui.facts.exported_tasks import chosen_tasks, exported_tasks
-from flowc.ui.facts.run_facts import facts_of
+from flowc.ui.page_data.exported_tasks import chosen_tasks, exported_tasks
+from flowc.ui.page_data.run_facts import facts_of
 from flowc.ui.rendering import HERE, Renderer, quoted_part
 from flowc.ui.site import SitePage
 from flowc.ui.static_html import policy, without_server
@@ -25,8 +25,8 @@ from flowc_runtime.store.records import revision
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ui.facts.exported_tasks import ExportedTask
-    from flowc.ui.facts.times import Bar
+    from flowc.ui.page_data.exported_tasks import ExportedTask
+    from flowc.ui.page_data.times import Bar
     from flowc_runtime.run.views.run_view import RunView
 
 

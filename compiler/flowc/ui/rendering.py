@@ -13,7 +13,7 @@ from flowc import __version__
 from flowc.ui import wording
 from flowc.ui.ansi import ansi_html
 from flowc.ui.drawing.plots import histogram, sparkline, value_histogram
-from flowc.ui.facts.run_rows import shown_value
+from flowc.ui.page_data.run_rows import shown_value
 from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, final
 
-from flowc.ui.facts.cluster_look import ClusterLook
-from flowc.ui.facts.firing_times import RecordedSchedules
-from flowc.ui.facts.run_rows import RunIndex
+from flowc.ui.page_data.cluster_look import ClusterLook
+from flowc.ui.page_data.firing_times import RecordedSchedules
+from flowc.ui.page_data.run_rows import RunIndex
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import NotFound

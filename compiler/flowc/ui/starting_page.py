@@ -36,7 +36,7 @@ def open_page(run: RunStore) -> str:
     """
     path = f"run/{quote(run.flow, safe='')}/{quote(run.id, safe='')}"
     with bind(DEFAULT_HOST, None) as listening:
-        command = [sys.executable, "-m", "flowc", "ui", "--store", run.objects.url, "--path", path]
+        command = [sys.executable, "-m", "flowc", "ui", "--store", run.objects.url, "--opens", path]
         command += ["--inherited", str(listening.fileno()), "--idle", str(IDLE)]
         subprocess.Popen(
             command,

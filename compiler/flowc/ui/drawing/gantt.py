@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from flowc.ui.facts.times import Bar, Timeline
+    from flowc.ui.page_data.times import Bar, Timeline
 
 WIDTH: Final = 1000.0
 _LEFT: Final = 190.0  # the width of the names

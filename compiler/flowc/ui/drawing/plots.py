@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from flowc.ui.facts.run_rows import ListedRun
+    from flowc.ui.page_data.run_rows import ListedRun
 
 _SPARK: Final = (92.0, 20.0)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.pictures.layout import PlacedBox
     from flowc.targets.pictures.picture import FlowPicture, StepBox
-    from flowc.ui.facts.run_facts import StepFacts
+    from flowc.ui.page_data.run_facts import StepFacts
 
 _CHAR: Final = 7.4  # the estimated width of a character of a name
 _NAME: Final = 30  # the number of columns of a name that are shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ui.facts.version_rows import version_page
+from flowc.ui.page_data.version_rows import version_page
 from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.base.index import task_id
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.drawing.comparing import BarGroup, bars, lines
-from flowc.ui.facts.code_changes import code_changes
-from flowc.ui.facts.comparison import (
+from flowc.ui.page_data.code_changes import code_changes
+from flowc.ui.page_data.comparison import (
     MOST_RUNS,
     compared_metrics,
     compared_results,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from flowc.ui.facts.comparison import ComparedMetric
+    from flowc.ui.page_data.comparison import ComparedMetric
     from flowc.ui.site import Site
 
 MOST_PLOTS: Final = 40

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from flowc.ui.acting.startable import flow_files
-from flowc.ui.facts.firing_times import FiringTimes, firing_times
+from flowc.ui.page_data.firing_times import FiringTimes, firing_times
 from flowc.ui.site import SitePage
 from flowc_ir.late.namedtuple import NamedTuple
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from flowc.targets.deployment import DeployedRow
-    from flowc.ui.facts.firing_times import RecordedSchedule
-    from flowc.ui.facts.run_rows import ListedRun
+    from flowc.ui.page_data.firing_times import RecordedSchedule
+    from flowc.ui.page_data.run_rows import ListedRun
     from flowc.ui.site import Site
 
 

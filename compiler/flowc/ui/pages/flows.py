@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from flowc.ui.drawing.trend import TrendRun, durations, metric_line, proportion
-from flowc.ui.facts.flow_facts import flow_facts
-from flowc.ui.facts.run_rows import PAGE, TREND
+from flowc.ui.page_data.flow_facts import flow_facts
+from flowc.ui.page_data.run_rows import PAGE, TREND
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import SitePage, missing
 from flowc.ui.wording import moment
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from starlette.requests import Request
 
-    from flowc.ui.facts.run_rows import ListedRun
+    from flowc.ui.page_data.run_rows import ListedRun
     from flowc.ui.site import Site
 
 MOST_PLOTS: Final = 12

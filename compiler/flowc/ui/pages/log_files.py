@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, StreamingResponse
 
-from flowc.ui.facts.log_pages import log_page, search
+from flowc.ui.page_data.log_pages import log_page, search
 from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.process.logs import chunks
 

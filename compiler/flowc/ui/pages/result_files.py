@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from flowc.ui.drawing.notebook_frame import NotANotebook, notebook_html
-from flowc.ui.facts.stored_text import stored_text
+from flowc.ui.page_data.stored_text import stored_text
 from flowc.ui.site import missing
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED

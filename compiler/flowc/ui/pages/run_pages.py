@@ -9,8 +9,8 @@ from starlette.responses import HTMLResponse
 
 from flowc.ui.drawing.gantt import gantt
 from flowc.ui.drawing.run_graph import graph
-from flowc.ui.facts.run_facts import facts_of
-from flowc.ui.facts.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
+from flowc.ui.page_data.run_facts import facts_of
+from flowc.ui.page_data.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import BadAddress, SitePage
 from flowc_runtime.store.records import revision
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from flowc.ui.facts.run_rows import ListedRun
-    from flowc.ui.facts.times import Bar
+    from flowc.ui.page_data.run_rows import ListedRun
+    from flowc.ui.page_data.times import Bar
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
 

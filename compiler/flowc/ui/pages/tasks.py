@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.facts.lineage import MOST
-from flowc.ui.facts.log_pages import log_page
-from flowc.ui.facts.task_facts import artifacts_of, task_rows
+from flowc.ui.page_data.lineage import MOST
+from flowc.ui.page_data.log_pages import log_page
+from flowc.ui.page_data.task_facts import artifacts_of, task_rows
 from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED

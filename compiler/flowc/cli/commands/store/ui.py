@@ -58,7 +58,7 @@ _TOKEN = late_pattern(r"[A-Za-z0-9_-]{16,}")
     metavar="SECONDS",
     help="End the server after this time without an open page.",
 )
-@click.option("--path", default="", hidden=True, help="The path of the page that is opened.")
+@click.option("--opens", "path", default="", hidden=True, help="The path of the page that is opened.")
 @click.option("--inherited", type=int, hidden=True, help="The descriptor of a socket that listens already.")
 @click.option(
     "--export",

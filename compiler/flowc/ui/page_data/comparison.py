@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.facts.run_rows import row_of, shown_value
-from flowc.ui.facts.task_facts import stored_artifacts
-from flowc.ui.facts.times import timeline_of
+from flowc.ui.page_data.run_rows import row_of, shown_value
+from flowc.ui.page_data.task_facts import stored_artifacts
+from flowc.ui.page_data.times import timeline_of
 from flowc_ir import End, json_text
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
@@ -19,8 +19,8 @@ from flowc_runtime.store.records import revision
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ui.facts.run_rows import ListedRun
-    from flowc.ui.facts.task_facts import StoredArtifact
+    from flowc.ui.page_data.run_rows import ListedRun
+    from flowc.ui.page_data.task_facts import StoredArtifact
     from flowc_runtime.run.metrics.recorded import MetricPoint
     from flowc_runtime.run.views.run_view import RunView
 

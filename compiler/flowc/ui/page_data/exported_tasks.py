@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.facts.log_pages import LogPage, all_lines
-from flowc.ui.facts.task_facts import stored_artifacts
+from flowc.ui.page_data.log_pages import LogPage, all_lines
+from flowc.ui.page_data.task_facts import stored_artifacts
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import task_id
@@ -15,8 +15,8 @@ from metaflow.plugins.cards._store import find, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowc.ui.facts.run_facts import RunFacts
-    from flowc.ui.facts.task_facts import StoredArtifact
+    from flowc.ui.page_data.run_facts import RunFacts
+    from flowc.ui.page_data.task_facts import StoredArtifact
     from flowc_runtime.run.views.run_view import RunView
     from flowc_runtime.run.views.task_view import AttemptView
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
 from flowc.targets.pictures.picture import FlowPicture, picture_of
-from flowc.ui.facts.times import MOST_READ, timeline_of
+from flowc.ui.page_data.times import MOST_READ, timeline_of
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.late.namedtuple import NamedTuple
@@ -16,7 +16,7 @@ from flowc_runtime.base.index import task_id
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ui.facts.times import Bar, Timeline
+    from flowc.ui.page_data.times import Bar, Timeline
     from flowc_runtime.run.views.run_view import RunView
 
 HISTOGRAM: Final = 24

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ui.facts.lineage import MOST, ArtifactReaders, readers, where_made
-from flowc.ui.facts.shown_previews import shown_preview
-from flowc.ui.facts.times import bar_of
+from flowc.ui.page_data.lineage import MOST, ArtifactReaders, readers, where_made
+from flowc.ui.page_data.shown_previews import shown_preview
+from flowc.ui.page_data.times import bar_of
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ui.facts.lineage import Maker, ReadingStep
-    from flowc.ui.facts.shown_previews import ShownPreview
-    from flowc.ui.facts.times import Bar
+    from flowc.ui.page_data.lineage import Maker, ReadingStep
+    from flowc.ui.page_data.shown_previews import ShownPreview
+    from flowc.ui.page_data.times import Bar
     from flowc_runtime.run.views.run_view import RunView
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from flowc.ui.facts.shown_previews import shown_preview
+from flowc.ui.page_data.shown_previews import shown_preview
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.store.ended.ended_runs import with_pack
 from flowc_runtime.store.records.artifact_versions import versions_of_run
@@ -13,7 +13,7 @@ from flowc_runtime.store.records.artifact_versions import versions_of_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.ui.facts.shown_previews import ShownPreview
+    from flowc.ui.page_data.shown_previews import ShownPreview
     from flowc_runtime.store.records.artifact_versions import ArtifactVersion
     from flowc_runtime.store.records.run_store import RunStore
 

@@ -10,7 +10,7 @@ from flowc_ir.late.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ui.facts.run_rows import ListedRun, RunIndex
+    from flowc.ui.page_data.run_rows import ListedRun, RunIndex
 
 LAST: Final = 100
 """The number of runs that the page of a flow reads."""
