@@ -39,13 +39,12 @@ class Batches:
         self._waiting.setdefault(ref["digest"], (data, []))[1].append(ref)
 
     def store(self, objects: Objects) -> None:
-        """Store the artifacts, and complete their references.
+        """Store the artifacts, and complete their references; called once, after the last `add`.
 
         Raises:
             StoreError: the store cannot be written.
         """
         waiting = [*self._waiting.values()]
-        self._waiting.clear()
         if len(waiting) < LEAST:
             for data, _ in waiting:
                 objects.create_blob([data])
