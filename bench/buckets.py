@@ -1,7 +1,8 @@
 """Measure how long large artifacts take to be saved to a bucket and loaded from it, relative to obstore alone.
 
-The bucket is a gateway on this machine (versitygw, as in the tests). Each measurement is a process of its own. Just
-before each measurement, obstore alone sends and receives the same number of bytes, so that a busy machine slows both.
+The bucket is provided by an S3 gateway on this machine (versitygw, which the tests use, too). Each measurement runs in
+a separate process. Just before each measurement, obstore alone sends and receives the same number of bytes, so that a
+busy machine slows both.
 """
 
 from __future__ import annotations

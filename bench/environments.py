@@ -21,7 +21,8 @@ def cache() -> Path:
 
 
 def make_environment(name: str, packages: tuple[str, ...]) -> str:
-    """Return the path of the interpreter of an environment with these packages; create it on first use."""
+    """Return the path of the Python interpreter in a virtual environment with these packages; the environment is
+    created on first use."""
     place = cache() / name
     python = place / "bin" / "python"
     stamp = place / "made"
@@ -34,7 +35,8 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 
 def make_checkout(commit: str, extra: str) -> str:
-    """Return the path of the interpreter of an environment that contains a commit of flowc; create it on first use.
+    """Return the path of the Python interpreter in a virtual environment with flowc at a commit; the environment is
+    created on first use.
 
     Args:
         commit: a commit of this repository.

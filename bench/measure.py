@@ -51,8 +51,8 @@ class Use(NamedTuple):
 
 
 class Floors(NamedTuple):
-    """The shortest times of three basic operations on this machine. A program that needs such an operation cannot be
-    faster."""
+    """The shortest times of three basic operations on this machine. A program that needs one of these operations takes
+    at least this time."""
 
     python: Sample  # start a Python that does nothing, and wait for its end
     fork: Sample  # fork a small Python process, and wait for the child's end
@@ -64,7 +64,7 @@ def new_directory(parent: Path) -> Path:
 
     The directory is deleted only at the end of the bench. After many files have been deleted, ext4 without a journal
     creates new files slowly for up to five minutes, because it does not reuse the inode numbers of recently deleted
-    files. After such a deletion, a run of 400 tasks took a third more CPU time.
+    files. After many files had been deleted, a run of 400 tasks took a third more CPU time.
     """
     return Path(tempfile.mkdtemp(prefix="run-", dir=parent))
 

@@ -36,7 +36,7 @@ class Command(NamedTuple):
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Return the commands of a console block, each with its output lines."""
+    """Yield the commands of a console block, each with the output lines that the block shows."""
     for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         line, *expected = chunk.splitlines()
         yield Command(line, expected)

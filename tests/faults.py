@@ -65,7 +65,8 @@ def is_put(request: Request) -> bool:
 
 
 def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) -> Callable[[Request], bool]:
-    """Return a function that is true for requests for which `of` is true and whose target matches this pattern."""
+    """Return a function that accepts the requests whose target matches this pattern and that the function `of`
+    accepts."""
     return lambda request: of(request) and re.search(pattern, request.target) is not None
 
 
@@ -98,7 +99,8 @@ class Faults:
         rate: float = 1.0,
         seed: object = 1,
     ) -> None:
-        """Start to disturb requests; None for `times` means no limit."""
+        """Start to disturb the requests that `chosen` accepts, up to `times` of them; None for `times` means no
+        limit."""
         with self._lock:
             self.log.clear()
             self.mode, self.chosen, self.times, self.rate = mode, chosen, times, rate
@@ -114,7 +116,7 @@ class Faults:
         return gateway | {"AWS_ENDPOINT_URL": self.url}
 
     def take(self, request: Request) -> Mode | None:
-        """Return the fault for a request, or None."""
+        """Decide whether a request is disturbed, and log it. Return the fault that it gets, or None."""
         with self._lock:
             hit = self.mode is not None and self.times != 0 and self.chosen(request)
             hit = hit and self._random.random() < self.rate

@@ -201,7 +201,7 @@ def records(run: RunStore) -> Iterator[Any]:
 
 
 def _logs(run: RunStore) -> list[str]:
-    """Yield the logs of a run: files, or the prefixes of chunks."""
+    """Return the keys of the logs of a run. In a bucket, the key of a log is the prefix of its chunks."""
     top = f"flows/{run.flow}/runs/{run.id}/logs"
     found = [f"{top}/{name}" for name in run.objects.names_below(top)]
     return found if isinstance(run.objects, LocalObjects) else sorted({key.rpartition("/")[0] for key in found})

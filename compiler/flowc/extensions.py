@@ -23,7 +23,7 @@ _PACKAGE = "metaflow_extensions"
 
 
 def extension_files() -> dict[str, bytes]:
-    """Return the contents of the files of all loaded extensions, by relative path (`metaflow_extensions/ORG/…`).
+    """Return the files of all loaded extensions: relative path (`metaflow_extensions/ORG/…`) -> content.
 
     If there are extensions, one of the files lists the order in which this machine loads the extensions.
 

@@ -1,7 +1,7 @@
 """The code package: the files of a flow's code that are sent to the machines on which its tasks run.
 
-A run on this machine needs no package, because its tasks use the flow's directory itself. Therefore a directory that is
-too large for a package is an error only if the flow is packaged.
+A run on this machine needs no code package, because its tasks use the flow's directory itself. Therefore a directory
+that is too large is an error only if the flow is sent to other machines.
 
 Extensions of the Metaflow API are packaged too, as `metaflow_extensions/…`, so that pods have the same extensions.
 """
@@ -108,7 +108,8 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
 def collect_or_report(
     root: Path, file: str, suffixes: Collection[str], faults: Faults, *, packaged: bool, what: str
 ) -> Package:
-    """Return the package of `collect`. If a file cannot be read, report that and return an empty package.
+    """Return the code package that `collect` makes. If a file cannot be read, report a fault, and return a package
+    without files.
 
     Args:
         root: the root of the code.
@@ -135,7 +136,7 @@ def _read(root: Path, name: str) -> bytes:
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
-    """Return the package of these files, sorted, with their digest."""
+    """Return a code package that contains these files, sorted by path, and their digest."""
     ordered = tuple(sorted(files))
     return Package(root, ordered, digest_of(ordered))
 

@@ -54,7 +54,7 @@ class Faults:
         note: str | None = None,
         also: Iterable[Related] = (),
     ) -> None:
-        """Add one fault.
+        """Collect one fault.
 
         Args:
             code: one of `flowc_ir.codes`.
@@ -69,7 +69,7 @@ class Faults:
         )
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Add the faults of another check."""
+        """Collect the faults that another check has found."""
         self._found.extend(diagnostics)
 
     def __len__(self) -> int:

@@ -44,7 +44,7 @@ def text(value: object, at: str) -> str:
         at: its path, which the error names.
 
     Raises:
-        SchemaError: the value has another type.
+        SchemaError: the value is not a string.
     """
     if type(value) is str:
         return value
@@ -55,7 +55,7 @@ def number(value: object, at: str) -> int:
     """Read an integer; a boolean and a float are refused.
 
     Raises:
-        SchemaError: the value has another type.
+        SchemaError: the value is not an integer.
     """
     if type(value) is int:
         return value
@@ -66,7 +66,7 @@ def flag(value: object, at: str) -> bool:
     """Read a boolean.
 
     Raises:
-        SchemaError: the value has another type.
+        SchemaError: the value is not a boolean.
     """
     if type(value) is bool:
         return value
@@ -87,7 +87,7 @@ def scalar(value: object, at: str) -> Choice:
     """Read a string, a number or a boolean.
 
     Raises:
-        SchemaError: the value has another type.
+        SchemaError: the value is none of these.
     """
     if isinstance(value, str | int | float):  # includes bool, a subclass of int
         return value
@@ -113,7 +113,7 @@ def pairs(value: object, at: str) -> Pairs:
         The keys and values of the object, in the order of the document.
 
     Raises:
-        SchemaError: the value is not an object, or a value is not a string.
+        SchemaError: `value` is not an object, or one of the object's fields is not a string.
     """
     if type(value) is not dict:
         raise wrong(value, at, "an object")

@@ -261,7 +261,8 @@ class Supervisor:
             self._end_gang(job)
 
     def _measured(self, step: str, path: str, attempt: int, result: Result) -> None:
-        """Keep the metrics of a task that has ended, and send them to the tracker."""
+        """Keep the last values of the metrics of a task that has ended, for the run's status, and let the tracker's
+        process send the task's metrics."""
         if not result.metrics:
             return
         if not in_item(path):
@@ -278,7 +279,8 @@ class Supervisor:
                 self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
     def _record_death(self, finished: Finished[Job], *, ended_by_run: bool) -> ErrorRecord:
-        """Record the failure of a process that sent no report, by its wait status or the reason why it was killed."""
+        """Write the record of an attempt whose process has ended without a report, and return the error in this record.
+        The error names the signal, the exit code, or the reason why flowc has killed the process."""
         job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why

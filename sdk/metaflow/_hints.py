@@ -16,9 +16,10 @@ class _Hints:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find nothing.
+        """Raise ModuleNotFoundError for a module of Metaflow that flowc does not have. The message names an
+        alternative.
 
-        Raises ModuleNotFoundError for a module of Metaflow that flowc does not have; the message names an alternative.
+        For every other module, return None: this finder finds no module.
         """
         package, _, module = name.partition(".")
         if package == "metaflow" and module:

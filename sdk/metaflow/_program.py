@@ -181,16 +181,16 @@ class FlowProgram:
         _state(task).implied = call_wrapped(task, step, arguments)
 
     def replace_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...], new: Replacement) -> str:
-        """Set the artifacts and transition of a step from the patch that replaces the step's code (`--patch`,
-        `--mock`).
+        """Do not run the step's code: the patch that replaces it (`--patch`, `--mock`) gives the artifacts and
+        determines the step that follows.
 
         No decorator of the step runs.
         """
         return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
-        """Set the transition of a step whose code did not run. The transition results from `self.next` in the step's
-        source and from these arguments."""
+        """Determine which step follows (the transition), because the step's code did not run. It results from
+        `self.next` in the step's source and from these arguments."""
         _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:

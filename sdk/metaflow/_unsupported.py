@@ -1,4 +1,5 @@
-"""Names of Metaflow's API that flowc does not support. Using such a name raises an error that names an alternative.
+"""Names of Metaflow's API that flowc does not support. Using one of these names raises an error that names an
+alternative.
 
 The tables are not used for names that flowc supports: names in `metaflow.__all__`, and modules of this package.
 """

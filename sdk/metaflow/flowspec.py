@@ -143,13 +143,14 @@ class FlowSpec:
 
     @property
     def input(self) -> Any:
-        """The task's item in the innermost foreach, or None outside of a foreach."""
+        """The task's item of the foreach that directly contains the step, or None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.input() if state else None
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach, from 0, or None outside of a foreach."""
+        """The index of the task's item, from 0, in the foreach that directly contains the step, or None outside of a
+        foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
 

@@ -14,10 +14,10 @@ __all__ = ["profile"]
 
 @contextmanager
 def profile(label: str, stats_dict: MutableMapping[str, int] | None = None) -> Iterator[None]:
-    """Print when the block starts and how many milliseconds it takes: `with profile("load"):`.
+    """Print when the code in the `with` block starts, and how many milliseconds it takes: `with profile("load"):`.
 
     Args:
-        label: the name of the block.
+        label: a name for the measured code, which is printed.
         stats_dict: a dict whose value for the label is increased by the milliseconds. If `stats_dict` is given, nothing
             is printed.
     """

@@ -161,3 +161,65 @@ def test_spin_makes_the_card_of_its_step(tasks: Project) -> None:
     spun = tasks.flowc("card", "get", "Tasks/latest/end", "--type", "default", "--store", ".flowc_spin")
     assert "ValueError: as asked" in spun.out, spun.err
     assert get(tasks, "end", "--type", "default") == before
+
+
+@pytest.mark.parametrize("environment", [{}, {"FLOWC_START": "fresh"}], ids=["fork", "fresh"])
+def test_the_next_step_can_read_the_cards_of_a_step(project: Project, environment: dict[str, str]) -> None:
+    """The next step starts before the cards are rendered, so reading them waits for the process that renders them."""
+    project.write("flow.py", """
+        import os, time
+        from metaflow import FlowSpec, Step, card, current, step
+        from metaflow.cards import MetaflowCard, get_cards
+
+        class Waits(MetaflowCard):
+            type = "waits"
+
+            def render(self, task):
+                while not os.path.exists("reads"):  # it is rendered only after the next step has begun
+                    time.sleep(0.01)
+                return "<html>made</html>"
+
+        class Reads(FlowSpec):
+            @card(type="waits")
+            @card
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                open("reads", "w").close()
+                cards = get_cards(Step(f"{current.flow_name}/{current.run_id}/start").task)
+                self.found = sorted((each.type, "</html>" in each.get()) for each in cards)
+
+        if __name__ == "__main__":
+            Reads()
+        """)  # fmt: skip
+    done = project.flowc("run", "flow.py", **environment)
+    assert done.code == 0, done.err
+    assert project.artifacts(project.latest(), "end")["found"] == [("default", True), ("waits", True)]
+
+
+def test_cards_that_are_never_made_are_not_waited_for(project: Project) -> None:
+    """The wait ends with the process that renders, even if a card fails."""
+    project.write("flow.py", """
+        from metaflow import FlowSpec, Step, card, current, step
+        from metaflow.cards import get_cards
+
+        class Reads(FlowSpec):
+            @card(type="test_error_card", save_errors=False)
+            @card(type="test_error_card", id="kept")
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.found = [each.id for each in get_cards(Step(f"{current.flow_name}/{current.run_id}/start").task)]
+
+        if __name__ == "__main__":
+            Reads()
+        """)  # fmt: skip
+    done = project.flowc("run", "flow.py")
+    assert done.code == 0, done.err
+    assert project.artifacts(project.latest(), "end")["found"] == ["kept"]

@@ -1,4 +1,5 @@
-"""The tables of defaults and overrides in flowc.toml: in the IR of flows, in local runs, and in Argo's manifests."""
+"""The tables `[defaults]`, `[overrides.NAME]` and `[steps.FLOW.STEP]` in flowc.toml: in the IR of flows, in local runs,
+and in Argo's manifests."""
 
 from __future__ import annotations
 
@@ -125,8 +126,8 @@ def test_flows_are_the_same_without_tables(digits: Project) -> None:
 def test_the_order_of_the_tables_and_the_step(digits: Project) -> None:
     """The order of precedence of a step's settings is kept.
 
-    In order of decreasing precedence: the table of the step, the table of its override, the arguments in the step, the
-    table of the override that the step names, the defaults.
+    In order of decreasing precedence: the table `[steps.FLOW.STEP]`, the table `[overrides.NAME]` that it names, the
+    arguments in the step, the table `[overrides.NAME]` that the step names, `[defaults]`.
     """
     digits.write(
         "pipe.py",

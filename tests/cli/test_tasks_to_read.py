@@ -73,7 +73,7 @@ def flowc(project: Project, *words: str) -> str:
 
 
 def own(project: Project, *words: str) -> tuple[str, list[str]]:
-    """Run a command of the flow's file; return its output, and the task ids in it."""
+    """Run a command of the flow's file; return its stdout, and the task ids that it prints on stderr."""
     done = project.python("flow.py", *words)
     assert done.code == 0, done.err
     return done.out, [line.rpartition("task_id=")[2] for line in done.err.splitlines() if "task_id=" in line]

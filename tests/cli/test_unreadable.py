@@ -94,7 +94,7 @@ class Kept:
         self.others = others
 
     def damage(self, kind: str, damage: str) -> str:
-        """Damage the record and return its key."""
+        """Damage the record of this kind in the first run, and return the record's key."""
         (path,) = (self.root / self.run.prefix).glob(KINDS[kind])
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
         return path.relative_to(self.root).as_posix()
@@ -108,7 +108,8 @@ class Kept:
 
 
 def names_it(text: str, kept: Kept, key: str, damage: str) -> bool:
-    """Return whether the text names the run, and the damaged record (for the damage `newer`, the reason instead)."""
+    """Return whether the text names the damaged run, and also the damaged record. For the damage `newer`, the text must
+    contain the reason instead of the record."""
     return kept.run.id in text and ("was written by a newer flowc" if damage == "newer" else key) in text
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from flowc.cli.commands.store.read import runs_command
-from flowc.cli.commands.store.show import show_command
+from flowc.cli import flowc_group
 from flowc.cli.rendering.card_server import ServedCards
 from flowc_runtime.run.views.status_view import read_status
 from flowc_runtime.store.backends.local import LocalObjects
@@ -68,11 +67,11 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def command(command: Any, *words: str) -> Callable[[Project], object]:
-    """Return a function that runs a command in this process."""
+def command(*words: str) -> Callable[[Project], object]:
+    """Return a function that runs a command of flowc in this process."""
 
     def invoke(letters: Project) -> object:
-        done = CliRunner().invoke(command, [*words, "--store", str(letters.root / ".flowc")])
+        done = CliRunner().invoke(flowc_group(), [*words, "--store", str(letters.root / ".flowc")])
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -100,14 +99,14 @@ def served(letters: Project) -> dict[str, Any]:
 
 
 LOOKS: dict[str, Callable[[Project], object]] = {
-    "flowc runs": command(runs_command),
-    "flowc runs --json": command(runs_command, "Letters", "--json"),
-    "flowc runs --status": command(runs_command, "--status", "failed"),
-    "flowc show RUN": command(show_command, "Letters/latest"),
-    "flowc show RUN --json": command(show_command, "Letters/latest", "--json"),
-    "flowc show STEP": command(show_command, "Letters/latest/each"),
-    "flowc show TASK": command(show_command, "Letters/latest/each/0.1"),
-    "flowc show _parameters": command(show_command, "Letters/latest/_parameters/0"),
+    "flowc runs": command("runs"),
+    "flowc runs --json": command("runs", "Letters", "--json"),
+    "flowc runs --status": command("runs", "--status", "failed"),
+    "flowc show RUN": command("show", "Letters/latest"),
+    "flowc show RUN --json": command("show", "Letters/latest", "--json"),
+    "flowc show STEP": command("show", "Letters/latest/each"),
+    "flowc show TASK": command("show", "Letters/latest/each/0.1"),
+    "flowc show _parameters": command("show", "Letters/latest/_parameters/0"),
     "cards.json": served,
     "run.status": of_run(lambda run: run.status),
     "run.created_at": of_run(lambda run: run.created_at),

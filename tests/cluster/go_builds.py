@@ -54,9 +54,8 @@ def _kubernetes(version: str) -> Build:
 
 
 def _crictl(version: str) -> Build:
-    """Return the build of crictl.
-
-    crictl's go.mod declares a module path that differs from the path of the published module.
+    """Return the build of crictl. The Go module is published under another path than its go.mod declares, so the build
+    replaces the declared path by the published one.
     """
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(

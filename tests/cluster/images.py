@@ -44,7 +44,8 @@ def archive(tree: Path, name: str, entrypoint: str, target: Path, *, user: str =
 
 
 def of_binary(binary: Path, name: str, target: Path, *, path: str, user: str = "") -> Path:
-    """Write an image of a static program, with the files that such programs expect: users, certificates, a /tmp."""
+    """Write an image that contains a static program, and the files that most programs expect: users, certificates, a
+    /tmp."""
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         tree = Path(work)
         tree.chmod(0o755)

@@ -59,9 +59,10 @@ VANISHED = "the process vanished without a record: it was killed, or its machine
 
 
 def _pod(cluster: Cluster, workflow: str) -> str:
-    """Return the name of the workflow's pod when Argo reports that it has run for some seconds.
+    """Wait until Argo reports that the workflow's pod has run for some seconds, and return the pod's name.
 
-    If a pod is lost in the first ten seconds (`RECENTLY_STARTED_POD_DURATION` of Argo), Argo creates it again.
+    Only then does the loss of the pod count: if it is lost in the first ten seconds (`RECENTLY_STARTED_POD_DURATION` of
+    Argo), Argo creates it again.
     """
 
     def pod() -> str | None:

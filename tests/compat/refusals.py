@@ -18,7 +18,7 @@ _ON_ARGO = "argo: "
 
 
 class Refusal(NamedTuple):
-    """A row of the table: code or a command, and its error."""
+    """A row of the table: code or a command that flowc refuses, the error, and the hint below the error."""
 
     written: str
     error: str

@@ -51,7 +51,8 @@ def test_the_page_lists_what_each_task_imports() -> None:
 
 
 def run(project: Project, package: str, source: str, *more: tuple[str, str]) -> tuple[bool, bool, str]:
-    """Return (whether the run's process forked the task, whether the task imported the package itself, the notes)."""
+    """Run a flow that imports a package with this source. Return (forked, imported, notes): `forked` is true if the
+    task is a fork of the run's process, `imported` if the task has imported the package itself."""
     home = project.root / "venv/lib/site-packages"
     for name, text in ((f"{package}.py", f"import os\nIMPORTED = os.getpid()\n{source}"), *more):
         project.write(f"venv/lib/site-packages/{name}", text)

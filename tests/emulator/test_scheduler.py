@@ -48,7 +48,7 @@ def state_node(flow: Flow, job: Job) -> object:
 
 
 def reference(flow: Flow, count: Callable[[Job], int]) -> set[tuple[str, str]]:
-    """Return all tasks of a run, found by a walk of the graph without the scheduler."""
+    """Return all tasks of a run. They are found without the scheduler, by following the transitions of the graph."""
     by_id, found = flow.by_id(), set()
     todo = [(flow.start, "0")]
     while todo:

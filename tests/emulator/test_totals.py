@@ -24,7 +24,8 @@ def told(state: Scheduler) -> str:
 
 
 def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
-    """Return the expected total number of tasks at each start of a task: as text, with `+` if it may grow.
+    """Run a flow and return the total number of tasks that was expected whenever a task started, such as `5`, or `5+`
+    if the total may still grow.
 
     Each foreach has `items` items; with a seed, it has a random number of items up to `items`.
     """

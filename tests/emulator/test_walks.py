@@ -1,6 +1,7 @@
 """Random flows of nested switches, loops, branches and foreaches: the tasks that run, their index paths and parents.
 
-The expected result comes from a walk of the shape from which the flow was generated, without a graph or a scheduler.
+The expected tasks are found without a graph or a scheduler: the class `Walk` follows the shape from which the flow was
+generated.
 """
 
 from __future__ import annotations
@@ -41,12 +42,14 @@ At = tuple[str, str]  # a task: its step and its index path
 
 
 def number(task: At, most: int) -> int:
-    """Return a number from 0 to `most` - 1 that depends only on the task; it is what the task's step decides."""
+    """Return a number from 0 to `most` - 1 that depends only on the task. It decides how many items a foreach has,
+    which arm a switch chooses, and whether a loop continues."""
     return random.Random(repr(task)).randrange(most)
 
 
 class Walk:
-    """All tasks of a run in a valid order, each with its parents."""
+    """The tasks of a run in a possible order, each with its parents. They are found by following the shape from which
+    the flow was generated."""
 
     def __init__(self, shape: Shape) -> None:
         self.parents: dict[At, list[At]] = {}
@@ -149,7 +152,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """A walk of the tree of regions, from which targets are compiled, gives the same tasks and index paths."""
+    """Following the tree of regions, from which targets are compiled, gives the same tasks and index paths."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}

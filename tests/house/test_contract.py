@@ -53,7 +53,8 @@ WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}
 
 
 def literals(text: str) -> Iterator[tuple[int, str]]:
-    """Return (line, value) for each value of the contract in a literal of the source text, except docstrings."""
+    """Yield (line, value) for each literal in the source text that contains a value of the contract; docstrings are
+    left out."""
     tree = ast.parse(text)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

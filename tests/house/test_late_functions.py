@@ -1,4 +1,5 @@
-"""The modules and functions that late imports name in strings all exist."""
+"""Some modules and functions are named in strings, by `LateModule` and `LateFunction`, and are imported at first use.
+All of them exist."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ EXTRAS = {"obstore"}
 
 
 def late_names() -> list[str]:
-    """Return the names that calls of LateFunction and LateModule contain."""
+    """Return the strings that calls of LateFunction and LateModule in our code have as their argument."""
     calls = [node for path in modules().values() for node in ast.walk(ast.parse(path.read_text("utf-8")))
              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS]  # fmt: skip
     found = {node.args[0].value for node in calls if isinstance(node.args[0], ast.Constant)}

@@ -165,7 +165,7 @@ def step_or_switch(goals: list[str]) -> Transition:
 def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None:
     """Random walks of a valid graph reach the end, and no index path occurs twice.
 
-    For each task of such a walk, the graph finds the parents that the task has in the walk.
+    For each task of a walk, `Parents` finds the task's parent: the task before it in the walk.
     """
     shape = analyse("start", vertices)
     assume(not shape.faults)

@@ -50,7 +50,8 @@ def own_state() -> Iterator[None]:
 
 
 def run(command: str, *returns: str | Return, values: dict[str, Any] | None = None, **secrets: str) -> dict[str, Any]:
-    """Run a command as the step `s`; in errors, the step is at line 3 of flow.py."""
+    """Run a command as the code of a step `s`, and return the step's values. In errors, the step is at line 3 of
+    flow.py."""
     named = tuple(each if isinstance(each, Return) else Return(name=each, kind="json") for each in returns)
     action = Shell(command=command, returns=named)
     ambient().secrets = secrets

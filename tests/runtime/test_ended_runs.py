@@ -86,7 +86,8 @@ class Bucket:
         self.made = 0
 
     def add(self, number: int) -> None:
-        """Add copies of the first run: every tenth has failed, every fifth has another parameter."""
+        """Add copies of the first run to the store: every tenth has failed, every fifth has another value of the
+        parameter `n`."""
         origin = self.store.run("Wide", self.first)
         record, ir = origin.record(), origin.ir()
 
@@ -101,11 +102,11 @@ class Bucket:
         self.made += number
 
     def ask(self, *arguments: str) -> tuple[str, int]:
-        """Run the program that reads; return its output and its number of requests."""
+        """Run the program READ, which reads runs with the client; return its output and the number of its requests."""
         return self._counted(lambda: self.project.python(self.program, *arguments, **self.environment))
 
     def flowc(self, *arguments: str) -> tuple[str, int]:
-        """Run flowc; return its output and its number of requests."""
+        """Run a command of flowc; return its output and the number of its requests."""
         return self._counted(lambda: self.project.flowc(*arguments, **self.environment))
 
     def _counted(self, call: Callable[[], Finished]) -> tuple[str, int]:

@@ -34,7 +34,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return a counter of the files that are hashed during the test."""
+    """Return a counter whose value `files` is the number of files that were hashed since the test began."""
     counted: Counter[str] = Counter()
     real = marks._hash
 
@@ -61,7 +61,7 @@ def stored(objects: LocalObjects, size: int = SIZE) -> str:
 
 
 def settle(file: Path) -> None:
-    """Wait until the system's clock would give a changed file another modification time."""
+    """Wait until a change of the file would give it a later time: the system's clock advances in ticks."""
     probe = file.with_name("probe")
 
     def later() -> bool:

@@ -348,7 +348,8 @@ FLOW = """
 
 @pytest.mark.parametrize("remote", [False, True], ids=["store-on-disk", "store-in-s3"])
 def test_everywhere_in_a_flow(project: Project, bucket: str, store: Gateway, remote: bool) -> None:
-    """S3 works at the top of a flow's file, in functions of parameters, in steps, and in processes of steps."""
+    """S3 works at the top level of a flow's file, in a function that computes a parameter's default, in steps, and in
+    processes that a step forks."""
     project.write("flow.py", FLOW)
     environment = {**store.environment, "ROOT": f"{bucket}/shared", "METAFLOW_DATATOOLS_S3ROOT": f"{bucket}/data"}
     arguments = ["--store", f"{bucket}/flowc"] if remote else []

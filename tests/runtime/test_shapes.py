@@ -95,7 +95,7 @@ def nested() -> bytes:
 
 
 def damages(key: str, record: Any) -> dict[str, bytes]:
-    """Yield damaged versions of a record's bytes."""
+    """Return damaged versions of a record: kind of damage -> bytes."""
     text = json.dumps(record).encode()
     wrong = {name: [[]] if isinstance(value, dict) else {"runs": 3} for name, value in record.items()}
     return {

@@ -341,7 +341,7 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
 
 class Slow:
-    """An object whose unpickling waits until four threads are unpickling such an object at the same time."""
+    """An object whose unpickling waits until four threads are unpickling a `Slow` at the same time."""
 
     barrier = threading.Barrier(4)
 

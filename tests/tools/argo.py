@@ -52,7 +52,8 @@ def crds(version: str) -> list[Path]:
 
 
 def schema_errors(docs: Iterable[Doc], version: str) -> list[str]:
-    """Return the API server's errors in `docs` with the CRDs of Argo `version`: 'Workflow name: path: error'."""
+    """Check `docs` as the API server does, with the CRDs of the Argo version `version`; return the faults as 'Workflow
+    name: path: error'."""
     docs = list(docs)
     each = schema_errors_each(docs, version)
     return [f"{_title(doc)}: {error}" for doc, errors in zip(docs, each, strict=True) for error in errors]
@@ -69,13 +70,16 @@ def schema_errors_each(docs: Sequence[Doc], version: str) -> list[list[str]]:
 
 
 def lint(manifests: str | Iterable[Path], version: str) -> list[str]:
-    """Return the errors of Argo `version`'s linter in a manifest's text, or in files: 'file: Workflow name: error'."""
+    """Check manifests with the linter of the Argo version `version`; return the faults that it finds, as 'file:
+    Workflow name: error'. `manifests` is the text of one manifest, for which 'file' is 'text', or the paths of
+    files."""
     files = {"text": manifests} if isinstance(manifests, str) else {str(p): p.read_text("utf-8") for p in manifests}
     return [f"{name}: {error}" for name, errors in lint_each(files, version).items() for error in errors]
 
 
 def lint_each(texts: Mapping[str, str], version: str) -> dict[str, list[str]]:
-    """Return the errors of each text by its name. A text without a manifest gives an error."""
+    """Return the faults that Argo's linter finds in each text, by the text's name. A text without a manifest has a
+    fault, too."""
 
     def ask(questions: Sequence[str]) -> list[list[str]]:
         request = [{"name": str(number), "text": text} for number, text in enumerate(questions)]

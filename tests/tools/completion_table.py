@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 
 def kind_of(param: click.Parameter) -> str | tuple[str, ...]:
-    """Return what completes the value of a parameter."""
+    """Return how a shell completes the value of an option or argument: a kind of value, the possible values, `other`
+    for code that must be called, or "" for nothing."""
     kind: Any = param.type
     if isinstance(kind, _Completed):
         return str(kind.kind)

@@ -99,8 +99,8 @@ class _Change(NamedTuple):
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """The interval of local times that the change skips or repeats: its first time, and the first time after the
-        interval."""
+        """The change skips or repeats an interval of local times: the first local time of this interval, and the first
+        local time after it."""
         first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
         return first, last
 

@@ -244,7 +244,7 @@ class Sources:
 
     Args:
         root: the directory of the flow's code.
-        files: path below the root → content, for the files of the package. Other files are read from the disk.
+        files: the files of the code package: path below the root → content. All other files are read from the disk.
     """
 
     def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
@@ -268,7 +268,7 @@ class Sources:
         return path.replace(os.sep, "/")
 
     def parse(self, file: str, content: bytes) -> Source:
-        """Parse one file of the package, and keep the result; the method `of` returns it later.
+        """Parse one file of the code package, and keep the result, which the method `of` returns later.
 
         Args:
             file: the path below the root.

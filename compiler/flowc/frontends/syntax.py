@@ -1,7 +1,8 @@
 """Read the flows of a file from its syntax tree alone: classes, parameters and steps.
 
 Shell completion uses this module, because it must not import user code. Parameters and steps that come from mutators,
-configs and bases in other files are missing; `complete` is false if such parameters or steps may exist.
+configs and base classes in other files are missing in the result. If a flow may have some of these, its `complete` is
+false.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn about
-such code and files.
+them, because pods will not have them.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def check_package(package: Package, flow: Flow, faults: Faults) -> None:
 def without_ignored(
     package: Package, own: str, patterns: Collection[str], *, seconds: float = SECONDS
 ) -> tuple[Package, frozenset[str]]:
-    """Return the package without the files that git ignores, and the names of these files.
+    """Return a code package without the files that git ignores, and the names of the removed files.
 
-    Files of installed packages stay in the package, although git ignores the virtual environment that contains them.
+    Files of installed Python packages stay in the code package, although git ignores the virtual environment that
+    contains them.
 
     Args:
         package: the package with all files.
@@ -75,7 +76,8 @@ def without_ignored(
 
 
 def _source(package: Package, name: str) -> str | None:
-    """Return the path from which a file of the package was read; None for a file of an installed package."""
+    """Return the path on this machine from which a file of the code package was read; None if the file belongs to an
+    installed Python package."""
     place = str(package.root / name)
     if name.startswith(f"{EXTENSIONS}/"):
         from metaflow import _extensions
@@ -86,8 +88,8 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """Return a warning about files that git ignores although the flow seems to need them; None if git ignores no such
-    files.
+    """Return a warning about files that the flow seems to need, but that were left out of the code package because git
+    ignores them; None if there are none.
 
     Args:
         package: the package without the ignored files.
@@ -126,8 +128,8 @@ def _imported_names(tree: SyntaxTree) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """Yield a warning about imported modules that are not in the package, and a warning about data files that are not
-    in the package.
+    """Yield at most two warnings: about imported modules, and about data files that the code names, which are not in
+    the code package.
 
     Args:
         package: the package of a flow that was imported in this process.
@@ -150,7 +152,8 @@ def left_behind(package: Package) -> Iterator[str]:
 
 
 def _imported_trees(package: Package) -> dict[str, SyntaxTree]:
-    """Return the syntax trees of those files of the package that were imported, by path in the package."""
+    """Return the syntax trees of the files in the code package that this process has imported: path in the package ->
+    tree."""
     files = [
         file for module in list(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)
     ]
@@ -198,7 +201,7 @@ def _real_paths(files: Iterable[str]) -> dict[str, str]:
 
 
 def _loaded() -> Iterator[tuple[str, str]]:
-    """Yield the top-level package and the file of each imported module."""
+    """Yield (top-level package, file) for each module that has been imported."""
     main = sys.modules["__main__"]  # excluded below, because `multiprocessing` gives this module a second name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -207,7 +210,8 @@ def _loaded() -> Iterator[tuple[str, str]]:
 
 
 def _later(trees: Mapping[str, SyntaxTree]) -> Iterator[tuple[str, str]]:
-    """Yield the top-level name and the file of each module that the code imports only later, when its functions run."""
+    """Yield (top-level name, file) for each module that is not imported yet, because the code imports it in a
+    function."""
     names: set[str] = set()
     for tree in trees.values():
         for statement in tree.nodes().of(ast.Import):

@@ -110,7 +110,8 @@ def _made(value: object, node: Node, *, mock: bool) -> Patch:
 
 
 def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
-    """Return the kind and the content of a patch, from the text after `STEP=` in the value of `--patch`."""
+    """Parse `value`, the text after `STEP=` in the value `text` of the option `--patch`. Return the kind of the patch,
+    and its content."""
     if _FUNCTION.fullmatch(value) and not _FILE.fullmatch(value):
         return "function", value
     if _FILE.fullmatch(value):
@@ -126,7 +127,8 @@ def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
 
 
 def _node(step: str, flow: Flow) -> Node:
-    """Return the step of this name: its name in the pipeline, or the name under which its tasks are stored."""
+    """Return the step that a user calls `step`: this is the step's name in the pipeline, or the name under which its
+    tasks are stored."""
     nodes = {node.id: node for node in flow.nodes if not isinstance(node.run, Merge) and not is_ours(node)}
     name = step if step in nodes else identifier(step)
     if name in nodes:
@@ -153,7 +155,8 @@ def _check(patch: Patch, node: Node, flow: Flow, root: str) -> None:
 
 
 def _check_value(value: object, node: Node) -> None:
-    """Check that the value of a patch has the form of the results of its step."""
+    """Check that the step could return this value: a dict of artifacts for a step of a flow class, otherwise one value
+    for each declared return value."""
     if isinstance(node.run, Method):
         if value is not None and not (
             isinstance(value, dict) and all(isinstance(name, str) and name.isidentifier() for name in value)

@@ -1,13 +1,13 @@
-"""Give steps the defaults and overrides that the configuration file has for them.
+"""Give steps the values that tables of the configuration file set. Here, the table is `[overrides.big]`:
 
 train -> end                              ->    train -> end
   override big                                    timeout 3600 s
   environment LEVEL='high'                        resources memory 16384
                                                   environment LEVEL='high'
 
-A step's value is taken from the first of these sources that has it: the table `[steps.FLOW.STEP]`, the override that
-this table names, the step's own decorators, the override that the step names, the table `[defaults]`. Nested tables,
-such as resources, are merged key by key.
+A step's value is taken from the first of these sources that has it: the table `[steps.FLOW.STEP]`, the table
+`[overrides.NAME]` that this table names, the step's own decorators, the table `[overrides.NAME]` that the step names,
+the table `[defaults]`. Nested tables, such as resources, are merged key by key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def apply_overrides(flow: Flow, context: Context) -> Flow:
     steps of the result no longer name overrides.
 
     Raises:
-        PassError: a step names an override that the file does not have.
+        PassError: a step names a table `[overrides.NAME]` that the file does not have.
         ConfigurationError: the file names a step that the flow does not have.
     """
     tables = context.pods or _NO_TABLES

@@ -36,7 +36,8 @@ def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
         schedule will not start runs (`context.scheduled`), or if this machine lacks the time zone.
 
     Raises:
-        CronError: Argo does not accept a cron expression. Front ends report such expressions earlier.
+        CronError: Argo does not accept a cron expression. This happens only if the front end has not checked the
+            expressions.
     """
     if flow.schedule is None or not context.scheduled:
         return ()

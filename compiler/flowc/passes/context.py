@@ -28,15 +28,15 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space that remains for files that are defaults of parameters, and the files for which `pack_files` has
-    already chosen the code package or the store.
+    """Some parameters have a file as their default. A `Room` has the space that remains for these files, and the files
+    for which `pack_files` has already decided whether they are in the code package or in the store.
 
     Attributes:
-        package: the number of bytes that remain in the code package for files.
+        package: the number of bytes that files may add to the code package.
         name: a function that is called with the path of a file that fits neither into the package nor into the IR. The
             function returns the file's reference in the store, or raises ParameterError or FlowcError.
-        inline: the number of bytes that remain in the IR for the content of files.
-        packed: the files to add to the code package: their content by their path in the package.
+        inline: the number of bytes that the contents of files may add to the IR.
+        packed: the files to add to the code package: path in the package -> content.
         far: for each file to send to the store, the parameter, the file's path, and the result of `name`.
     """
 

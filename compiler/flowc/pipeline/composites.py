@@ -44,9 +44,9 @@ class Map(Step):
         branch: the pipeline that runs for each item.
         iterate_on: the name of the list, which is a parameter, or a value that an earlier step returned.
         iterate_as: the name by which steps in the branch read the item.
-        reducer: a function that is applied to the list: a callable, a lambda as text, the dotted path of a function, or
-            a mapping from the names of returned values to such functions. A function that takes `*values` gets the
-            values as separate arguments.
+        reducer: a function that is applied to the list. It is given as a callable, as a lambda in a string, or by its
+            dotted path. To apply a different function to each returned value, give a mapping from names to functions in
+            these forms. A function that takes `*values` gets the values as separate arguments.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")

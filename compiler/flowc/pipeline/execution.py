@@ -2,9 +2,8 @@
 unchanged.
 
 If the program has only one thread, the process is a fork of the program and uses the pipeline's functions directly. A
-program with several threads, such as a notebook's kernel, cannot be forked safely. For such a program, the process is a
-new Python process, which imports the pipeline's functions by their names and unpickles functions that cannot be
-imported.
+program with several threads, such as a notebook's kernel, cannot be forked safely. In this case, the run gets a new
+Python process, which imports the pipeline's functions by their names and unpickles functions that cannot be imported.
 """
 
 from __future__ import annotations
@@ -105,7 +104,8 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
         streams: whether the caller reads the events of tasks; only tasks on this machine send events.
 
     Raises:
-        PipelineError: the configuration is faulty, or the executor cannot make such a run.
+        PipelineError: the configuration is faulty, no executor has the name, or the executor supports neither patches
+            nor events of tasks and the run needs them.
     """
     if options.local or options.mock:
         return options._replace(local=True)

@@ -29,7 +29,7 @@ def _name_main() -> None:
     """Make the running program importable under the name of its file.
 
     If the program defines a value's class, the value's pickle refers to the class by this module name. Without an entry
-    for this name in `sys.modules`, unpickling such a value would run the program a second time.
+    for this name in `sys.modules`, unpickling the value would import, and so run, the program a second time.
     """
     if (main := main_file()) is not None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])

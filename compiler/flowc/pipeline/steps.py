@@ -63,8 +63,8 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the place in the user's code that calls this package: the innermost stack frame outside of this
-    package."""
+    """Return the place in the user's code that calls this package. On the stack, it is the last frame before the frames
+    of this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -264,8 +264,8 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of a step's override; if it is given as a dict, the name must be the same for all executors.
-    Raises PipelineError."""
+    """Return the NAME of the table `[overrides.NAME]` that a step's argument `overrides` chooses. If the argument is a
+    dict, executor -> NAME, all executors must have the same NAME. Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}

@@ -1,4 +1,5 @@
-"""The queue into which `execute` puts the events of tasks, if the program has set such a queue."""
+"""A program that wants the events of tasks sets a queue, into which `execute` then puts them. This module keeps the
+queue."""
 
 from __future__ import annotations
 

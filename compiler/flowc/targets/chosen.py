@@ -1,4 +1,5 @@
-"""The pickler, the tracker and the catalog of the configuration: checks for pods, and the variables that pods read."""
+"""The settings `pickler`, `tracker` and `catalog` for pods: checks, and the environment variables by which pods get
+them."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def check_installed(settings: PodChoices) -> None:
 
 
 def check_catalog(name: str, flow: Flow) -> None:
-    """Check the value of the setting `catalog` for a flow whose steps run in pods.
+    """The setting `catalog` chooses where the files of steps are kept. Check that its value allows the flow's steps to
+    pass files to each other in pods.
 
     Raises:
         TargetError: a step reads files of earlier steps, but with this value of the setting no files are kept.

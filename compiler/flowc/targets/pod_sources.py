@@ -19,7 +19,8 @@ _ENVIRONMENT: Final = "environment"
 
 
 def source_of(flow: str, step: str, field: str, part: object) -> str:
-    """Return the source of a value, for errors: `@kubernetes`, or a table such as `[overrides.gpu] (flowc.toml:7)`.
+    """Return where a value of a step is written, for errors: `@kubernetes`, or a table such as `[overrides.gpu]
+    (flowc.toml:7)`.
 
     The IR does not contain the source of a value, so the tables are searched for the value in the order of their
     precedence.
@@ -28,8 +29,9 @@ def source_of(flow: str, step: str, field: str, part: object) -> str:
         flow: the name of the flow.
         step: the name of the step.
         field: a field of `Kubernetes`, or `environment`.
-        part: the field's value or a part of this value. A part of a list is an item. A part of a list of pairs is a
-            pair, a key or a value. A part of a `SecurityContext` is the name of an attribute.
+        part: the field's value or a part of this value. A part of a list is an item. If the list consists of pairs, a
+            part is a pair, or the key or the value of a pair. A part of a `SecurityContext` is the name of an
+            attribute.
     """
     file = current_file()
     if file is not None and file.pods is not None:
@@ -54,8 +56,8 @@ def in_file(text: str, field: str) -> str:
 
 
 def _tables(tables: PodTables, flow: str, step: str) -> Iterator[tuple[tuple[str, ...], PodTable]]:
-    """Yield the tables that may apply to a step, with their paths. The tables of all overrides are included, because
-    this module does not know which override the step names."""
+    """Yield (path, table) for each table of the configuration file that may apply to a step. All tables
+    `[overrides.NAME]` are included, because this module does not know which of them the step names."""
     of_step = tables.steps.get(flow, {}).get(step)
     if of_step is not None:
         yield ("steps", flow, step), of_step

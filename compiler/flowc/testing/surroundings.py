@@ -68,14 +68,15 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Set the position of the task: the item of each foreach around the task. If the task is in loops of the flow,
-        it is in iteration 0 of each loop.
+        """Set the task's position in the flow: which item it has of each foreach that contains its step. In a loop of
+        the flow, the task belongs to iteration 0.
 
         Args:
-            item: the item of the innermost foreach.
+            item: the item of the foreach that directly contains the step.
             index: the item's index; None means 0. If `item` and `index` are both None, no item is given.
-            outer: the index and the item of each foreach around the innermost one, outermost first. For a foreach that
-                is left out, the index is 0.
+            outer: pairs of index and item, one for each foreach that contains the foreach of `item`; the pair of the
+                outermost foreach comes first. If there are fewer pairs than foreaches, the index in the outermost
+                foreaches is 0.
 
         Raises:
             TypeError: more items are given than there are foreaches around the step.
@@ -97,7 +98,8 @@ class Surroundings:
             self._path = item_path(self._path, number)
 
     def precede(self, artifacts: Mapping[str, object]) -> None:
-        """Record a parent task with these artifacts. The start step has no parent and gets the artifacts directly.
+        """Write the record of the tested task's parent, with these artifacts, into the store. The start step has no
+        parent and gets the artifacts directly.
 
         Raises:
             ArtifactError: an artifact cannot be pickled.
@@ -110,7 +112,7 @@ class Surroundings:
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
     def join(self, inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]]) -> None:
-        """Record the parent tasks of a join.
+        """Write the records of the tested join's parent tasks into the store.
 
         Args:
             inputs: the artifacts of each input, as a list in the order of the inputs; for a join of branches, also as a
@@ -171,8 +173,8 @@ class Surroundings:
         )
 
     def left(self, attempt: Attempt) -> dict[str, object]:
-        """Return the artifacts that the step set or changed; if artifacts are not pickled, only the artifacts that it
-        assigned.
+        """Return the artifacts that the step assigned or changed in place. If artifacts are not pickled, changes in
+        place cannot be found, so only assigned artifacts are returned.
 
         Raises:
             ArtifactError: an artifact cannot be pickled.
@@ -192,8 +194,9 @@ class Surroundings:
         return self._graph.repeats(node.id, self.node.id)
 
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
-        """Record a parent task. `path` has the foreach indexes and loop iterations that the parent and the task have in
-        common. For a loop that contains the parent but not the task, the parent belongs to iteration 0."""
+        """Write the record of a parent task into the store. `path` has the foreach indexes and loop iterations that the
+        parent and the task have in common. For a loop that contains the parent but not the task, the parent belongs to
+        iteration 0."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
             assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)

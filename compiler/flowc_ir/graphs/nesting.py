@@ -2,7 +2,7 @@
 means that no join has closed them yet. A join removes the top split.
 
 An entry of the stack is a split and one of its arms (branches). A switch adds no entry. If paths to a node have equal
-stacks, only one of the paths is taken, because a switch chooses it. Such paths may meet at any node.
+stacks, only one of the paths is taken, because a switch chooses it. So these paths may meet at any node.
 
 One mistake of an author should cause only one fault: if paths with different stacks reach a node, one fault is reported
 there. After a fault, the search continues with the stack that the author probably meant, or it ends at this node.

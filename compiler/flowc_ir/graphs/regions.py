@@ -100,9 +100,9 @@ class Choose:
 class Repeat:
     """A loop. `body` starts with the node `header`, and runs again whenever it reaches an `Again` with this header.
 
-    An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, such an arm also
-    contains the steps after its exit, up to the step at which all exits meet. These steps are not repeated: their index
-    path has no component for this loop.
+    An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, each arm that leaves
+    the loop also contains the steps after its exit, up to the step at which all exits meet. These steps are not
+    repeated: their index path has no component for this loop.
     """
 
     header: NodeId

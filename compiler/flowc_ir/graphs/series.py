@@ -1,8 +1,9 @@
 """Convert the regions (nested parts) of a flow's graph to series of blocks, for targets whose task graphs ("DAGs") call
 each other.
 
-A foreach and the step that starts it are one block, and so are a switch and its arms: they must be in the same DAG,
-because such targets pass the outputs of a task (the number of items, the choice) only to tasks of the same DAG.
+A series is a list of blocks that run one after another. A foreach and the step that starts it form one block, and so do
+a switch and its arms, because they must be in the same DAG: the step that starts a foreach outputs the number of items,
+a switch outputs its choice, and on these targets only tasks of the same DAG can read an output.
 
 A step in an inner loop may lead directly to the next iteration of an outer loop. If it does, the steps after the inner
 loop must not run. Therefore this module moves the steps after the inner loop into the inner loop's body: there they
@@ -33,8 +34,8 @@ class Size(NamedTuple):
     Attributes:
         tasks: the number of tasks that the block adds to its DAG.
         levels: how deep calls of DAGs and pods are nested in the block; only the first iteration of each loop counts.
-        leads: maps the header of a loop around the block to the number of places in the block that start the loop's
-            next iteration; loops with no such place are left out.
+        leads: for each loop around the block whose next iteration starts in the block: the loop's header -> the number
+            of places in the block that start the next iteration.
         digest: the block's hash.
     """
 

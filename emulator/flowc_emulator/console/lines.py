@@ -53,7 +53,7 @@ class LineCutter:
         self._unsettled: set[tuple[Job, Stream]] = set()
 
     def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
-        """Add output of a task, and return the lines that it completes, without line ends.
+        """Take the next bytes of a task's output, and return the lines that they complete, without line ends.
 
         Args:
             job: the task's attempt.
@@ -72,8 +72,8 @@ class LineCutter:
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
-        """Return the lines that are final because they have not changed for a second, as tuples of attempt, stream and
-        lines."""
+        """Return (attempt, stream, lines) for each stream with lines that are final because they have not changed for a
+        second."""
         found = []
         for job, stream in sorted(self._unsettled, key=str):
             if lines := self._open[job, stream].settle():
@@ -87,7 +87,7 @@ class LineCutter:
         return found.bars() if found is not None else []
 
     def end(self, job: Job) -> list[tuple[Stream, bytes]]:
-        """Return the remaining lines of a task that has ended or shows a debugger's prompt, each with its stream."""
+        """Return (stream, line) for each remaining line of a task that has ended or shows a debugger's prompt."""
         left = []
         for stream in _STREAMS:
             self._unsettled.discard((job, stream))

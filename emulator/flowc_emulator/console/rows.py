@@ -43,7 +43,8 @@ class Rows:
         self._since = 0.0  # the time at which the cursor reached its row
 
     def add(self, data: bytes) -> list[bytes]:
-        """Add output and return the lines that become final, without line ends."""
+        """Write output to the rows, as a terminal would, and return the lines that cannot change any more, without line
+        ends."""
         row = self._rows[0]
         plain = len(self._rows) == 1 and not (self._rest or row.bar or self._fresh)
         if plain and not {0x0D, 0x08, 0x1B} & set(data):

@@ -174,7 +174,7 @@ class ServerBranch:
         return self._closed and not self._exited
 
     def ended(self) -> Iterator[tuple[int, int, int]]:
-        """Yield the children that have ended, without waiting: pid, wait status, and peak RSS in bytes.
+        """Yield (pid, wait status, peak RSS in bytes) for each child that has ended; do not wait for others.
 
         If the branch process itself has ended, its remaining children count as killed, since the kernel kills the
         children of a branch process that ends.
@@ -232,7 +232,8 @@ class TaskLauncher:
         self._tasks = tasks
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Make the branch process fork the process of the attempt.
+        """Make the branch process fork the process of the attempt. Return this process, and the branch process, which
+        reports its end.
 
         Raises:
             OSError: the fork failed.

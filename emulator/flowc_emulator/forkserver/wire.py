@@ -24,9 +24,10 @@ _MOST_DESCRIPTORS = 16
 class Setup:
     """The first message to a server: the run, its flow, and the directory of the flow's code.
 
-    `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
-    `functions` is the directory with the run's pickled functions; None if the run has no pickled functions. `coverage`
-    is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
+    `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run. `functions` is the directory
+    with the run's pickled functions; None if the run has no pickled functions. `coverage` has the settings with which
+    the process that started the run measures coverage, so that tasks can measure it in the same way
+    (`flowc_runtime.process.ending.measured`); None if that process does not measure coverage.
     """
 
     store: str

@@ -1,9 +1,9 @@
 """Find processes that hang: they wait for a lock that none of their threads can release.
 
 A forked process has one thread: the thread that forked. A lock that another thread of the parent held during the fork
-is never released in the child, and a thread pool of the parent has no threads in the child. A process that waits for
-such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end this process, but prints a note with
-its stack.
+is never released in the child, and a thread pool of the parent has no threads in the child. A child that waits for this
+lock or this pool uses no CPU, and its only thread waits in futex(2). flowc does not end the child, but prints a note
+with its stack.
 """
 
 from __future__ import annotations

@@ -51,6 +51,6 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process; return the process and its `Reaper`, which is None for a child of this process. Raises
-        OSError."""
+        """Start the process. Return it, and the `Reaper` that reports its end: None if this process is its parent, and
+        therefore waits for it itself. Raises OSError."""
         ...

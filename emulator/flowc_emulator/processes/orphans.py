@@ -1,5 +1,5 @@
-"""End processes that still run after the end of a run. An environment variable with the run's id identifies such a
-process, even if its parent has ended."""
+"""End processes that still run after the end of a run. The processes are found by an environment variable with the
+run's id, which they have inherited, even if their parent has ended."""
 
 from __future__ import annotations
 

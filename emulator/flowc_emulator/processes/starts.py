@@ -83,7 +83,7 @@ class Starts:
             self._server(())  # the server is started early, so that it imports modules while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object], functions: str | None = None) -> None:
-        """Set the run, before any task is started.
+        """Tell the fork servers for which run they will start tasks. Called before any task is started.
 
         Args:
             run: the run.

@@ -73,7 +73,8 @@ class Terminal:
         """Read the requests of tasks. The method does not wait if the descriptor `requests` is readable.
 
         Returns:
-            The kind of each request, the task's process, and the seconds for which the task's clock was paused.
+            A tuple for each request: its kind, such as `_ASK`; the pid of the task's process; and the seconds since the
+            task began to wait for the terminal, which do not count towards its timeout.
         """
         *lines, self._rest = (self._rest + os.read(self.requests, 1 << 16)).split(b"\n")
         found = []
@@ -260,7 +261,8 @@ class Lender:
     ) -> None:
         """`hold(task)` is called before the terminal is lent, `release(task, seconds)` afterwards.
 
-        `hold` returns whether the task still runs. `seconds` is the time for which the task's clock was paused.
+        `hold` returns whether the task still runs. `seconds` is the time since the task began to wait for the terminal;
+        it does not count towards the task's timeout.
         """
         self._terminal = terminal
         self._hold, self._release = hold, release

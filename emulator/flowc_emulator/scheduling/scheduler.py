@@ -83,8 +83,7 @@ class Scheduler:
         return job
 
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
-        """Record each task whose result is reused from an earlier run as completed, and continue with the tasks that
-        follow it.
+        """Treat each task whose result is reused from an earlier run as completed, and queue the tasks that follow it.
 
         Call this method before the first `take`.
 
@@ -153,7 +152,7 @@ class Scheduler:
         return count
 
     def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
-        """Record a completed task.
+        """Count a task as completed, and queue the jobs that can start now.
 
         Args:
             job: the last attempt of the task.

@@ -37,8 +37,8 @@ class Seeds:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Record whether code in the `with` block calls `random.seed`, and the state of `random` at the end of the
-        block."""
+        """Observe the code in the `with` block: record whether it calls `random.seed`, and the state of `random` at its
+        end."""
         finder = _RandomFinder(self._observe)
         if (random := sys.modules.get("random")) is not None:
             self._observe(random)

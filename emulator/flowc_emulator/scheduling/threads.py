@@ -1,8 +1,8 @@
 """Limit native thread pools (OpenBLAS, OpenMP), so that parallel tasks share the cores.
 
-Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight
-threads, which wait for each other by spinning: a model fit of half a second takes half a minute. Pods do not
-need this, because the CPU limits of the containers divide the cores.
+Each of these libraries starts as many threads as there are cores, in every process. Four tasks on two cores then have
+eight threads, which wait for each other by spinning: a model fit of half a second takes half a minute. Pods do not need
+this, because the CPU limits of the containers divide the cores.
 """
 
 from __future__ import annotations

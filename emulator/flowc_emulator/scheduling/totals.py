@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @final
 class Totals:
-    """The smallest possible number of tasks of a run, and the number of foreaches and switches that may still increase
-    it."""
+    """`least` is a lower bound of the number of tasks of a run. It can still increase if a foreach turns out to have
+    more items, or a switch chooses a longer arm."""
 
     def __init__(self, graph: Graph, only: str | None = None) -> None:
         self._graph = graph
@@ -42,11 +42,12 @@ class Totals:
 
     @property
     def exact(self) -> bool:
-        """Whether `least` is the exact number: the items of every foreach and the target of every switch are known."""
+        """Whether `least` is the exact number of tasks, because the number of items of every foreach and the choice of
+        every switch are known."""
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
-        """Record the number of items of a foreach, or of members of a gang.
+        """Increase the total: the number of items of a foreach, or of members of a gang, is known now.
 
         Args:
             split: the step that starts the foreach or gang.
@@ -57,12 +58,12 @@ class Totals:
         self._unknown += count * self._open[body] - 1
 
     def chosen(self, switch: str, target: str) -> None:
-        """Record the target of a switch."""
+        """Increase the total: the step that a switch has chosen is known now."""
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- `_needs` and `_open` have one number for each step: it counts tasks, or foreaches and switches, from this step
-    # to the join of the split around the step
+    # -- `_needs` and `_open` have one number for each step. They count only from this step to the join of the split
+    # that contains the step: `_needs` counts tasks, `_open` counts foreaches and switches.
 
     def _need(self, step: str) -> int:
         need = self._needs[step]

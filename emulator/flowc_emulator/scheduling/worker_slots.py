@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 AT_ONCE = 16  # The largest number of parallel tasks (Metaflow's default), unless the machine has more processors.
 INTERVAL = 0.1  # The least number of seconds between two checks.
 _PAUSES = 20  # The pause after a check, as a multiple of the check's duration, which is long for many threads.
-PATIENCE = 4.0  # Seconds without an ended task until one more task starts; the n-th such task waits n times as long.
+PATIENCE = 4.0  # If no task ends for this many seconds, one more starts; a second one after twice as many, …
 # A process that computes for a smaller share of an interval is regarded as waiting, because it may only be polling.
 _SHARE = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")  # Ticks of CPU time per second.

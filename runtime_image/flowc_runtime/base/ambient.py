@@ -201,7 +201,8 @@ def environment_of_run() -> dict[str, str]:
 
 @contextmanager
 def starts(flow: str, project: Mapping[str, object]) -> Iterator[None]:
-    """Set `Ambient.starting` while the block calls functions of the flow before a run begins.
+    """A context manager that sets `Ambient.starting`. The code in the `with` block calls functions of a flow whose run
+    has not begun yet, such as functions that compute the defaults of parameters.
 
     Args:
         flow: the flow's name.

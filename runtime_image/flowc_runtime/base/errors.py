@@ -49,7 +49,7 @@ class LibraryError(AddressError):
 
 
 class RecordError(StoreError):
-    """An object of the store cannot be read. Listings omit such an object, since other objects may be readable.
+    """An object of the store cannot be read. Listings omit the object, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """
@@ -66,7 +66,8 @@ class FormatError(RecordError):
 
 
 class DamagedRecord(RecordError):
-    """The content of an object of the store is invalid for its kind; `why` describes the fault."""
+    """The content of an object of the store is not valid for this kind of object, such as a record without a required
+    field; `why` describes the fault."""
 
     passing = False
 

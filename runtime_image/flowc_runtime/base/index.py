@@ -48,7 +48,8 @@ def in_item(path: str) -> bool:
 
 
 def item_index(path: str) -> int | None:
-    """Return the number of the item in the innermost foreach around a task; None outside of every foreach."""
+    """Return which item a task has of the foreach or gang that directly contains it, counted from 0; None outside of
+    every foreach and gang."""
     items = [part for part in parts(path) if part[0] == "."]
     return int(items[-1][1:]) if items else None
 
@@ -143,20 +144,22 @@ class Graph:
             raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
 
     def scopes(self, node: str) -> tuple[Scope, ...]:
-        """Return the foreaches, gangs and loops around a node, outermost first: one for each component of the index
-        paths of the node's tasks."""
+        """Return the foreaches, gangs and loops that contain a node, outermost first. The index path of each of the
+        node's tasks has one component for each of them."""
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """Return the split of the innermost foreach or gang around the node; None if no foreach and no gang contains
-        the node."""
+        """Return the step that starts the foreach or gang that directly contains the node; None if no foreach and no
+        gang contains the node."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """Return the nodes whose tasks may precede a join: a list for each branch of the split, in the split's order.
+        """Return the nodes that lead to a join: one list for each branch that the join closes, in the order of the
+        branches in the split.
 
-        A branch has several such nodes if a switch chooses between several last steps.
+        The list of a branch has several nodes if the branch can end at several steps, because a switch chooses between
+        them.
         """
         assert join.joins is not None
         arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}
@@ -170,7 +173,7 @@ class Graph:
 
         Args:
             node: the node's name.
-            path: the index path of one of its tasks.
+            path: the index path to check.
 
         Raises:
             ProtocolError: no task of the node has a path of that form.
@@ -197,7 +200,7 @@ class Graph:
         return bool(around) and around[-1] == LoopScope(target) and LoopScope(target) in self.scopes(node)
 
     def following(self, node: str, path: str, target: str, item: int = 0) -> str:
-        """Return the path of the task that follows a task.
+        """Return the index path of the task at `target` that follows the task with the index path `path` at `node`.
 
         Args:
             node: the node of the earlier task.

@@ -32,7 +32,8 @@ class GangError(FlowcError):
 
 
 def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
-    """Set the environment variable `MF_PARALLEL_MAIN_IP` of a gang's task to the address of the gang's first task.
+    """In the pod of a gang's task, set the environment variable `MF_PARALLEL_MAIN_IP` to the address of the pod of the
+    gang's first task.
 
     Nothing is done for a task outside of gangs, or if the variable is already set. Otherwise the record of the first
     task's start is looked up every half second until it exists.
@@ -70,7 +71,8 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
 
 
 def _address(run: RunStore, step: str, path: str) -> str | None:
-    """Return the address of the pod of a task's last attempt; None if the attempt has not begun or has failed."""
+    """Return the address of the pod that runs the last attempt of a task; None if no attempt has begun, or the last one
+    has failed."""
     attempt, found = 1, None
     while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")

@@ -116,7 +116,7 @@ def begin() -> None:
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
             info.atexit = False
-        # `_clear` may drop the last reference to an object with a finalizer. Such a finalizer belongs to the forking
+        # `_clear` may drop the last reference to an object with a finalizer. The finalizer belongs to the forking
         # process and must not run here; `_shutdown` prevents it.
         finalize._shutdown = True
         atexit._clear()

@@ -55,8 +55,8 @@ def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
 
 
 def whole(log: bytes) -> tuple[list[Chunk], int]:
-    """Return the chunks of the complete frames, and the offset at which the next call has to start after the log has
-    grown."""
+    """Return the chunks of the complete frames of a log, and the offset behind the last of these frames: the rest of
+    the log begins there when it has grown."""
     found: list[Chunk] = []
     last = 0
     for chunk, end in _frames(log):
@@ -67,7 +67,8 @@ def whole(log: bytes) -> tuple[list[Chunk], int]:
 
 
 def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
-    """Yield each frame and the offset of its end, which is beyond the log's end for an incomplete frame."""
+    """Yield (chunk, offset) for each frame. The offset is where the frame ends; if the frame is incomplete, it is
+    larger than the log's size."""
     at = 0
     while (end := log.find(b"\n", at, at + _HEAD)) >= 0:
         head = log[at:end].split(b" ")

@@ -137,7 +137,7 @@ class PipeEnds:
 @final
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """The reading ends of the pipes of a child that is not yet forked."""
+    """The ends of a child's pipes from which the forking process will read. They exist before the child is forked."""
 
     stdout: int
     stderr: int
@@ -156,7 +156,8 @@ class Readers:
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Create the three pipes of a child. A program that is started by exec does not inherit the pipes' descriptors.
+    """Create three pipes for a child that will be forked: for stdout, stderr, and reports to the forking process
+    (control). A program that is started by exec does not inherit the pipes' descriptors.
 
     Raises:
         OSError: this process has too many descriptors.

@@ -73,8 +73,8 @@ def end(ended: SystemExit, caller: FrameType | None) -> None:
 
 
 def _has_other_compiled_code() -> bool:
-    """Return whether compiled modules are loaded whose objects may write data when they are freed: any of another
-    package, or one of Python's own modules in `_WRITING`."""
+    """Return True if a compiled module is loaded whose objects may write data when they are freed. These are all
+    compiled modules of other packages, and Python's own modules in `_WRITING`."""
     for name, module in list(sys.modules.items()):
         if name in _WRITING:
             return True
@@ -124,7 +124,7 @@ def _standard_streams() -> Iterator[object]:
 def _is_last(frame: FrameType | None) -> bool:
     """Return whether this frame and all its callers have no exception handler, no `finally` and no `with`.
 
-    The outermost frame must be the program's module.
+    The frame at the end of this chain must be the program's module, or `python -m`.
     """
     runpy: object = sys.modules.get("runpy")
     allowed = getattr(getattr(runpy, "_run_module_as_main", None), "__code__", None)  # `python -m`
@@ -139,8 +139,8 @@ def _is_last(frame: FrameType | None) -> bool:
 
 
 def _is_observed() -> bool:
-    """Return whether a tool such as a tracer can observe the end of the interpreter, or the interpreter continues after
-    the program."""
+    """Return True if a tool such as a tracer can observe the end of the interpreter, and also if the interpreter
+    continues after the program, as with `python -i`."""
     flags = sys.flags
     return bool(
         not sys.orig_argv  # Python is embedded in another program

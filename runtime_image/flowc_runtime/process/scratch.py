@@ -1,7 +1,7 @@
 """Temporary directories that are removed also if their process is killed: other processes of flowc then remove them.
 
-The process that makes such a directory locks it, and the kernel releases the lock when the process and its forks have
-ended. `remove_left` deletes the directories without a lock.
+The process that makes a directory locks it, and the kernel releases the lock when the process and its forks have ended.
+`remove_left` deletes the directories without a lock.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """The results of a task: artifacts that the task `assigned`, names that it `deleted`, and the digests of the
-    `blobs` of these artifacts."""
+    """The results of a task, for later tasks with equal inputs: the artifacts that it `assigned`, the names of the
+    artifacts that it `deleted`, and the digests of the `blobs` that contain the assigned artifacts."""
 
     fanout: Fanout
     choice: str
@@ -216,7 +216,8 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Record that an object of the cache is damaged. Raises FormatError if a newer flowc wrote the object."""
+        """Collect the error about a damaged object of the cache in `unreadable`. If a newer flowc wrote the object,
+        raise its FormatError instead."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -253,7 +254,8 @@ class Situation:
 
 
 def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[object]:
-    """Return the name and the digest of each of the artifacts in `names`; the digest of a missing artifact is None."""
+    """Return a list [name, digest] for each artifact in `names`, or for all artifacts if `names` contains EVERY. The
+    digest of a missing artifact is None."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 

@@ -1,4 +1,5 @@
-"""The cache keys of flowc's first release: digests of parts of the IR, formatted as text like in that release.
+"""Compute the cache keys of flowc's first release. A key is the digest of a text, which contains parts of the IR in the
+format of that release.
 
 With these keys, later releases find the cache entries that the first release wrote. So the text format must stay the
 same when the IR changes.

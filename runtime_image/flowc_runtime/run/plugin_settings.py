@@ -33,14 +33,14 @@ _CHECKS: Final[Mapping[str, Callable[[str], None]]] = {
 
 
 def check_plugins(given: Mapping[str, str | None] | None = None) -> None:
-    """Check the settings that name a catalog, a source of secrets, a pickler and a tracker.
+    """Check that the plugins are installed that the settings `catalog`, `secrets`, `pickler` and `tracker` name.
 
     Args:
         given: values that replace those of the configuration, by the settings' keys, such as values of options.
 
     Raises:
-        ConfigurationError: a setting names a plugin that is not installed, or a setting cannot be read; the error lists
-            each such setting as a fault.
+        ConfigurationError: one or more of these settings cannot be read, or name a plugin that is not installed; the
+            error has one fault for each of these settings.
     """
     faults: list[ConfigurationFault] = []
     for key in PLUGIN_SETTINGS:

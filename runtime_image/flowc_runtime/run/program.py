@@ -63,7 +63,8 @@ class Cards(Protocol):
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Use the cards of another task, whose results this task reuses; return False if that task has no cards."""
+        """This task reuses the results of `task`. Show the cards of `task` instead of making cards; return False if
+        `task` has none."""
         ...
 
 
@@ -136,7 +137,8 @@ class Program(Protocol):
         ...
 
     def replace_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
-        """Apply a patch instead of running the node's code, and set the task's transition.
+        """Do not run the node's code: take its results from a patch, and determine the step that follows (the task's
+        transition).
 
         Args:
             task: the object of the task.
@@ -150,7 +152,8 @@ class Program(Protocol):
         ...
 
     def imply(self, task: BoundTask, transition: Transition, arguments: Mapping[str, object]) -> None:
-        """Set the transition of a task whose code did not run, or did not reach its end.
+        """Determine which step follows a task (its transition), if the task's code did not run or did not reach its
+        end.
 
         Args:
             task: the object of the task.

@@ -165,7 +165,8 @@ class Reuse:
         return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
-        """Return whether the records of all parents of a task show that they are reused.
+        """Return whether all parents of a task are reused from the earlier run, according to their records in the new
+        run.
 
         Pods call this function: on a cluster there is no flowc scheduler that knows the parents.
 
@@ -256,7 +257,7 @@ class Reuse:
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
-        """Return whether all tasks of a gang can be reused: flowc reuses either all tasks of a gang or none."""
+        """Return True if every task of a gang can be reused. Otherwise no task of the gang is reused."""
         opened = self._done(split, path)
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))

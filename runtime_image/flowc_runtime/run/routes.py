@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     """Check that the step's call of `self.next` matches the transition in the IR.
 
-    If a decorator replaced the step's code, the transition of the IR is applied. A task of a gang may end without
-    calling `self.next`.
+    If a decorator replaced the step's code, no code has called `self.next`, and the task takes the transition that the
+    IR has for the step. A task of a gang may end without calling `self.next`.
 
     Args:
         job: the attempt.

@@ -86,13 +86,13 @@ class TaskState:
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs that contain the task, outermost first. Access to this attribute marks the foreach and
-        gangs as read."""
+        """The foreach and gangs that contain the task, outermost first. A step that gets this attribute counts as
+        having read its items."""
         self.place.add("stack")
         return self._frames
 
     def see_all(self) -> None:
-        """Mark all artifacts and foreach frames as read."""
+        """Treat all inherited artifacts, and the items of all foreach around the task, as read by the step."""
         self.seen.add("*")
         self.place.add("stack")
 
@@ -130,7 +130,8 @@ class TaskState:
         return True
 
     def assign(self, name: str, value: object) -> None:
-        """Record an assignment: the inherited artifact is dropped, unless the new value is the artifact's own value."""
+        """The step assigns a value to a name. If an artifact with this name was inherited, it is dropped, unless the
+        new value is the same object."""
         origin = self._origins.get(name)
         if origin is None or origin.value is not value:
             self.forget(name)
@@ -142,12 +143,12 @@ class TaskState:
 
     @property
     def index(self) -> int | None:
-        """The index of the task's item in the innermost foreach, or None outside of a foreach."""
+        """The index of the task's item in the foreach that directly contains the step, or None outside of a foreach."""
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
     def input(self) -> object:
-        """Return the task's item in the innermost foreach, or None outside of a foreach."""
+        """Return the task's item of the foreach that directly contains the step, or None outside of a foreach."""
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
 
@@ -225,8 +226,8 @@ class Inputs(Sequence[T]):
     """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
     Each input is a read-only flow object. An input is created on first use, since a join of thousands of tasks may read
-    only one of them. `inputs.NAME` is the input that comes from the step NAME, or the last such input if there are
-    several.
+    only one of them. `inputs.NAME` is the input that comes from the step NAME. If several inputs come from this step,
+    it is the last of them.
     """
 
     # Each step name is an attribute. So no step can have the name of an attribute of this class. Methods of sequences

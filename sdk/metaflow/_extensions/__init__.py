@@ -288,7 +288,8 @@ def make_decorator(name: str) -> Any:
 
 
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
-    """Add the modules of the list `__mf_promote_submodules__`: `metaflow.x` for the extension's module `x`."""
+    """An extension lists modules in `__mf_promote_submodules__`. Make each of them importable from Metaflow's package:
+    the extension's module `x` also gets the name `metaflow.x`."""
     for name in _entries(module, "__mf_promote_submodules__", extension, "a string", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
@@ -296,7 +297,8 @@ def _promote(module: ModuleType, below: str, extension: Extension) -> None:
 
 
 def _hoist(module: ModuleType) -> None:
-    """Add `metaflow.x` for each `from ..plugins import x` in the extension's module `toplevel`."""
+    """Make each module that the extension's module `toplevel` imports, as in `from ..plugins import x`, importable as
+    `metaflow.x`, too."""
     for name, value in vars(module).items():
         if isinstance(value, _MODULE) and value.__name__.startswith(f"{_PACKAGE}."):
             _aliases().add(f"metaflow.{name}", value.__name__)

@@ -151,8 +151,8 @@ class FlowHooks:
                 )
 
     def _take_added(self) -> list[tuple[str, StepDecorator]]:
-        """Record the decorators that hooks have added to steps. Return the added decorators that have hooks, as (step,
-        decorator)."""
+        """Hooks can add decorators to steps. Collect the decorators that were added since the last call, and return
+        (step, decorator) for those that have hooks themselves."""
         added: list[tuple[str, StepDecorator]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:

@@ -34,7 +34,7 @@ def legacy(name: str, kind: str) -> type[Any] | None:
 
 
 def note_begun(cls: type, decorators: Sequence[object]) -> None:
-    """Record a flow class's decorators that come from extensions and are initialised."""
+    """Remember the decorators of a flow's class that come from extensions, after this process has initialised them."""
     _begun[cls] = decorators
 
 

@@ -59,7 +59,7 @@ class MetaflowObject:
         _current_namespace: str | None = None,
         _current_metadata: str | None = None,
     ) -> None:
-        """Find the object.
+        """Find the object that a pathspec names in the store.
 
         Args:
             pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT`, or the first parts of this path: a run has two parts, `FLOW/RUN`.

@@ -113,7 +113,7 @@ class Flow(MetaflowObject):
         _current_namespace: str | None = None,
         _current_metadata: str | None = None,
     ) -> None:
-        """Find the flow.
+        """Find the flow of this name in the store.
 
         Args:
             pathspec: the flow's name.

@@ -156,8 +156,8 @@ def open_store(url: str) -> Store:
     Every call for a bucket returns the same object, because the object keeps connections to the bucket open.
 
     A forked process opens its own store object, because it must not use connections of its parent. A process that will
-    fork tasks must not open connections to a bucket. In such a process, the store of a bucket sends requests through a
-    separate process (`ambient().open_bucket`).
+    fork tasks must not open connections to a bucket. Its store object therefore lets a separate process send the
+    requests (`ambient().open_bucket`).
 
     Args:
         url: a path, `file://…`, or the address of a bucket. The function sends no request and creates nothing.

@@ -71,9 +71,11 @@ class RunReader(RunRecords):
         return next(node.id for node in self.flow.nodes if isinstance(node.next, End))
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the class of a stored value whose class cannot be imported under its recorded name.
+        """Return the class that a pickle names, if importing the class by this name has failed, for example because the
+        flow's file was renamed.
 
-        The method searches the module of the flow's class, then the Python files that the run saved in the store.
+        A class of the flow's file is searched for in the current module of the flow. All classes are searched for in
+        the Python files that the run saved in the store.
 
         Raises:
             ArtifactError: the class is not found, or its module cannot be loaded.

@@ -185,7 +185,7 @@ class Task(MetaflowObject):
             Named tuples of `step`, `value` and `time` (seconds since 1970).
 
         Raises:
-            KeyError: the shown attempt has recorded no such metric.
+            KeyError: the shown attempt has not recorded a metric with this name.
         """
         if name not in self.metrics:
             raise KeyError(name)

@@ -33,8 +33,8 @@ class Place:
         """Connect to the cluster. flowc's settings take precedence over kubectl's default context and namespace.
 
         Raises:
-            MetaflowException: the kubeconfig has no such context. The methods of the returned connection also raise
-                MetaflowException if a request to the cluster fails.
+            MetaflowException: the kubeconfig does not have the chosen context. The methods of the returned connection
+                also raise MetaflowException if a request to the cluster fails.
         """
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")

@@ -41,7 +41,7 @@ def find_user_decorator(name: str) -> UserDecoratorMeta | None:
 
     Args:
         name: the full name of a class, such as `package.module.Class`, or the end of this name, such as `Class`. If no
-            such class is defined yet, the part of `name` before the last dot is imported as a module.
+            class with this name is defined yet, the part of `name` before the last dot is imported as a module.
 
     Raises:
         DecoratorImportError: the module cannot be imported.

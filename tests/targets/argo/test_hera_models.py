@@ -227,7 +227,7 @@ print("fresh" in text, "name: START" in text, "hera.workflows.service" in sys.mo
 
 
 def with_hera(directory: Path) -> list[str]:
-    """Run the program with the copy of Hera in this directory. Return its words."""
+    """Run PROGRAM with the copy of Hera in this directory, and return the words that it prints."""
     path = ":".join([str(directory), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False

@@ -20,7 +20,8 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
         ("start", "start"),
         ("train_model", "train-model"),
         ("s01_x2", "s01-x2"),
-        # this step's name looks like a result with a hash, so it gets a hash too, and differs from every such result
+        # this name looks like a name to which a hash was added, so it gets a hash, too, and no other step can get the
+        # same name
         ("a_x12345678", "a-x12345678-x3b3d1a5d"),
         ("in", "in-x582967c8"),
         ("true", "true-xb5bea41b"),
@@ -71,7 +72,8 @@ def test_no_two_alike(several: list[str]) -> None:
             assert NAME.fullmatch(name)
             assert len(name) <= limit
             assert "--" not in name  # `--` is reserved for names that the compiler creates
-            # `depends` contains names of tasks and the words RESERVED, so no task may have such a name, but a flow may
+            # `depends` contains the words RESERVED beside names of tasks, so no task may have one of them as its name;
+            # a flow may
             assert mangle is names.flow_name or name not in names.RESERVED
 
 

@@ -1,4 +1,5 @@
-"""Parts of manifests, tested alone: the code's ConfigMap, parameters, pods, schedules, and the strict use of Hera."""
+"""Tests of single parts of manifests: the ConfigMap with the code, parameters, pods, schedules. Unlike Hera's own
+models, `strict.make` refuses unknown fields."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def pipelines(project: Project) -> Project:
 def played(
     project: Project, name: str, *words: str, run: Callable[[Pod], tuple[int, str]] = start, **more: str
 ) -> RunStore:
-    """Write the manifests of a command and run them in the project's store; the image sets the variables `more`."""
+    """Run a command that prints or writes manifests, and run these manifests with the simulated controller in the
+    project's store. The pods have the environment variables `more`."""
     done = project.flowc(*words, "--store", "file:///proc/self/cwd/.flowc", FLOWC_STORE_CLAIM="claim")
     assert done.code == 0, done.err
     given = {"count": "3"} if words[0] == "compile" and "dies" not in words[1] else {}

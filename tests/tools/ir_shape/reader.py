@@ -101,7 +101,7 @@ def _row_name(part: Record, field: Field) -> str:
 
 
 def _row(part: Record, field: Field) -> str:
-    """Return the source of the function that reads one tuple; the field is a list of such tuples."""
+    """Return the source of the function that reads one item of a field, which is a list of tuples."""
     assert isinstance(field.kind, ListOf)
     assert isinstance(field.kind.item, Row)
     kinds = field.kind.item.items

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 @final
 class CommandTable(Mapping[str, tuple[str, str]]):
-    """Maps each command to its module and help. The order is: the commands in `before`, the default deployment's
-    commands, the commands in `after`.
+    """Maps each command to its module and help. The help of `flowc` lists the commands in three groups: the commands of
+    flowc in `before`, then the commands of the default deployment (such as `deploy`), then the commands of flowc in
+    `after`.
 
-    The module of the default `Deployment` is imported only to list all commands, or to find a command that is neither
-    in `before` nor in `after`."""
+    To save start-up time, the module of the default `Deployment` is imported only if its commands are needed: to list
+    all commands, or to look up a name that is not a command of flowc."""
 
     def __init__(self, before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]) -> None:
         self._before = before

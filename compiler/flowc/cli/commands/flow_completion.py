@@ -99,7 +99,7 @@ def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click
 
     Args:
         typed: the flow.
-        reserved: names of the command's options (with `_` for `-`); a parameter with such a name is left out.
+        reserved: names of the command's options (with `_` for `-`); parameters with these names are left out.
     """
     for number, parameter in enumerate(typed.parameters()):
         if parameter.name.replace("-", "_") in reserved:
@@ -137,7 +137,8 @@ class OfFlow(Protocol):
 
 
 def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:
-    """Find the flow on the command line of a command such as `run`, and add options for its parameters.
+    """Find the flow on an unfinished command line, such as `flowc run flow.py --`, and add an option to the command for
+    each parameter of the flow, so that the shell can complete it.
 
     Args:
         command: the command, whose `params` are replaced.

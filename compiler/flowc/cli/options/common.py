@@ -55,12 +55,12 @@ class CodeOption(click.Option):
     """The option `--code`. Only `flowc` has the option, because `python flow.py` always runs a class and not an IR."""
 
     def add_to_parser(self, parser: _OptionParser, ctx: click.Context) -> None:
-        """Add the option to the parser, except for `python flow.py`."""
+        """Let the command's parser accept the option, but not if the command line is that of `python flow.py`."""
         if ctx.find_object(type) is None:
             super().add_to_parser(parser, ctx)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option's row in the help, or None for `python flow.py`."""
+        """Return the option's row in the help. None for `python flow.py`, whose help omits the option."""
         return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
@@ -134,7 +134,7 @@ class FlowOptions(NamedTuple):
 
 
 def with_flow_options(function: Command) -> Command:
-    """Add `flow_options` to a command."""
+    """Add the options in `flow_options`, which the commands that load a flow share, to a command's function."""
     for option in reversed(flow_options):
         function = option(function)
     return function
@@ -264,10 +264,11 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """A context manager for a block that writes the file `path`: an OSError of the block becomes a FlowcError.
+    """A context manager for code that writes the file `path`: an OSError of the code in the `with` block becomes a
+    FlowcError.
 
     Raises:
-        FlowcError: the block raised an OSError. The message names the file.
+        FlowcError: the file cannot be written. The message names the file.
     """
     try:
         yield

@@ -186,7 +186,8 @@ def opened(
 
 
 def checked(loaded: Loaded) -> Checked:
-    """Check that a loaded flow has no faults; apply the defaults and overrides of the configuration file to it.
+    """Check that a loaded flow has no faults, and give its steps the values that the tables `[defaults]`,
+    `[overrides.NAME]` and `[steps.FLOW.STEP]` of the configuration file set.
 
     Raises:
         SystemExit: the flow has faults, which are printed. The exit code is 2 if all faults are about values of
@@ -206,14 +207,15 @@ def checked(loaded: Loaded) -> Checked:
 
 
 def configured(flow: Flow, file: ConfigFile | None) -> Flow:
-    """Return the flow with the defaults and overrides of a configuration file applied to the flow's steps.
+    """Return the flow; its steps have the values that the tables `[defaults]`, `[overrides.NAME]` and
+    `[steps.FLOW.STEP]` of a configuration file set.
 
     Args:
         flow: a flow without faults.
         file: the configuration file, or None if there is no file.
 
     Raises:
-        PassError: a step names an override that the configuration file does not have.
+        PassError: a step names a table `[overrides.NAME]` that the configuration file does not have.
         ConfigurationError: the file names a step that the flow does not have.
     """
     pods = file.pods if file is not None else None
@@ -227,7 +229,7 @@ def require_runnable(flow: Flow) -> None:
     """End the program if the flow has a kind of step that flowc cannot run yet.
 
     Raises:
-        SystemExit: the flow has such a step; the error is printed.
+        SystemExit: the flow has a step that flowc cannot run; the error is printed.
     """
     try:
         check_runnable(flow)

@@ -53,7 +53,7 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
     Args:
         checked: the flow.
-        without: names of the command's own options, with `_` for `-`. A parameter with such a name gets no option.
+        without: names of the command's own options, with `_` for `-`. Parameters with these names get no option.
     """
     silent = {name for name, each in declared_parameters(checked.cls).items() if each.show_default is False}
     options = []

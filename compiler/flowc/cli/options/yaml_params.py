@@ -153,7 +153,7 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type not in ("json", "any") and not parameter.converted:
-        return None  # a parameter of another type allows only one meaning, or refuses the value
+        return None  # a parameter of any other type gives the text one meaning, or refuses it
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the string'
     if kind == "str" and _UNREAD.fullmatch(text):

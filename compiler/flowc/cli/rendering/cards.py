@@ -143,7 +143,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
         wanted: the values of the options that select cards.
 
     Raises:
-        SystemExit: there is no such card; the error is printed.
+        SystemExit: no card matches the options; the error is printed.
     """
     client.metadata(place.run.objects.url)
     client.namespace(None)
@@ -208,7 +208,7 @@ def find_card(place: Pathspec, wanted: Wanted) -> Card:
         wanted: the values of the options that select cards.
 
     Raises:
-        SystemExit: there is no such card, or several tasks have such cards; the error is printed.
+        SystemExit: no card matches the options, or cards of several tasks match; the error is printed.
     """
     found = find_cards(place, wanted)
     if len(found) > 1:
@@ -255,8 +255,9 @@ def list_cards(by_task: dict[str, list[Card]], *, as_json: bool, file: str | Non
 
     Args:
         by_task: the cards, by the pathspec of the task.
-        as_json: whether to print JSON: an object with the keys `pathspec` and `cards`; a list of such objects for
-            several tasks. Each card has `id`, `hash`, `type` and `filename`.
+        as_json: whether to print JSON. For one task, this is an object with the keys `pathspec` and `cards`; for
+            several tasks, it is a list with one of these objects per task. Each card has `id`, `hash`, `type` and
+            `filename`.
         file: the file to write, or None for stdout.
 
     Raises:

@@ -45,7 +45,8 @@ class Form(NamedTuple):
 
 
 def clock(when: float) -> str:
-    """Return a time in seconds since the epoch as a prefix for lines: local time with milliseconds."""
+    """Return the local time with milliseconds, such as `2026-11-20 14:15:00.250`, as a prefix for lines. `when` is in
+    seconds since the epoch."""
     return datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
 
 

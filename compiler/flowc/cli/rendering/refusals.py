@@ -25,7 +25,7 @@ def reporting_system_errors() -> Iterator[None]:
     """A context manager for a command: an OSError or RecursionError ends the program with one line of text.
 
     Raises:
-        SystemExit: the command raised such an error; the error is printed.
+        SystemExit: the command raised an OSError or a RecursionError; the error is printed.
         OSError: an output stream failed; `reporting_failed_output` reports that.
     """
     try:

@@ -38,14 +38,16 @@ def open_closed() -> None:
 
 @contextmanager
 def reporting_failed_output() -> Iterator[None]:
-    """A context manager: if the block's output cannot be written, print one line and end with exit code 1.
+    """A context manager for a whole command: if the output of the code in the `with` block cannot be written, print one
+    line and end the program with exit code 1.
 
     If the reader has closed the pipe, the program ends without a message. If the terminal was closed, the program ends
     without a message and with the exit code of SIGHUP, even if a write fails before the signal arrives.
 
     Raises:
-        SystemExit: always; with the block's exit code if all output was written.
-        OSError: the block raised an OSError that is not about an output stream.
+        SystemExit: always, at the end of the `with` block; with the exit code of the code in the block if all output
+            was written.
+        OSError: the code in the `with` block raised an OSError that is not about an output stream.
     """
     ended = SystemExit(0)
     try:

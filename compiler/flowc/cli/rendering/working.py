@@ -32,17 +32,18 @@ FIRST, NEXT = 1.0, 0.2  # seconds until the line appears; seconds between update
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show the progress line on the terminal while the block runs.
+    """Show a line with the progress of slow work on the terminal, while the `with` block does this work.
 
-    Loops in the block report their progress by `flowc_runtime.base.progress`.
+    Loops in the `with` block report their progress by `flowc_runtime.base.progress`.
 
-    Hazard: a thread draws the line, so the block must not fork.
+    Hazard: a thread draws the line, so the code in the `with` block must not fork.
 
     Args:
         what: the description of the work in the line.
 
     Yields:
-        A function that writes a line on stderr. The block must write to the terminal only by this function.
+        A function that writes a line on stderr. The code in the `with` block must write to the terminal only by this
+        function.
     """
     if not _shows():
         yield partial(click.echo, err=True)

@@ -148,13 +148,14 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def writing_record() -> Iterator[Callable[[RunStore], None]]:
-    """Delay signals while the block writes a run's record, so that the record is either complete or missing.
+    """A context manager for code that writes a run's record: signals take effect only after the `with` block, so that
+    the record is either complete or missing.
 
     Yields:
-        A function that the block calls with the run as soon as the run's record exists.
+        A function, which the code in the `with` block calls with the run as soon as the run's record exists.
 
     Raises:
-        Interrupted: a signal arrived during the block. The exception is raised at the end of the block.
+        Interrupted: a signal arrived. The exception is raised at the end of the `with` block.
     """
     here = _here
     if here is None:
@@ -170,8 +171,8 @@ def writing_record() -> Iterator[Callable[[RunStore], None]]:
 
 @contextmanager
 def interruption_recorded() -> Iterator[None]:
-    """A context manager for a block that begins a run: if a signal interrupts the block, the run is recorded as
-    interrupted.
+    """A context manager for code that begins a run: if a signal interrupts the code in the `with` block, the run is
+    recorded as interrupted.
 
     Raises:
         Interrupted: a signal arrived; the begun run is recorded as interrupted.

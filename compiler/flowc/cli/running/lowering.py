@@ -117,7 +117,8 @@ def pass_flow(target: Target[Settings, Product], checked: Checked, hook: Hook) -
 
 @contextmanager
 def _reporting(checked: Checked) -> Iterator[None]:
-    """A context manager: if the block raises an error about the flow, print the error and end the program."""
+    """A context manager: if the code in the `with` block raises an error about the flow or the target, print the error
+    and end the program."""
     try:
         yield
     except (DefaultError, PassError, BackendError) as error:
@@ -210,7 +211,8 @@ def _lower(target: Target[Settings, Product], flow: Flow, package: Package, sett
 def _room(
     package: Package, flow: Flow, travel: Travel, *, named: bool
 ) -> tuple[Room, Callable[[str], dict[str, object]]]:
-    """Return the space for files that are defaults of parameters, and a function that sends such a file to the store.
+    """Some parameters have a file as their default. Return the space for these files in the code package, and a
+    function that sends one of these files to the store.
 
     Files are packaged beside the code and the IR if there is space; otherwise they are sent to the store if an option
     or setting names one.

@@ -38,7 +38,7 @@ def write_pickles(pickles: Iterable[tuple[str, bytes]], directory: str) -> None:
 def pickles_written(package: Package) -> Iterator[str | None]:
     """Yield a temporary directory with the pickled functions of a code package, or None if there are none.
 
-    The directory is deleted at the end of the block.
+    The directory is deleted at the end of the `with` block.
     """
     pickles = pickles_of(package)
     if not pickles:

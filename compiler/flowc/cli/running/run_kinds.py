@@ -40,7 +40,7 @@ class RunKind(NamedTuple):
     """A command that runs a flow: its name, its help (`about`) and its differences from `run`.
 
     Attributes:
-        params: options and arguments in addition to those that all commands for running a flow have.
+        params: the command's additional options and arguments, which other commands that run a flow do not have.
         find: a function that returns the run to resume, or None if the command resumes no run.
         configs: a function that returns the configs of the run to resume, by name. The function's arguments are the
             values of the command's options and the flow's name.
@@ -48,8 +48,8 @@ class RunKind(NamedTuple):
         without: the options of `run` that the command does not have.
         elsewhere: a function that may run the flow outside of the emulator. The function returns the exit code, or None
             if the emulator is to run the flow.
-        keeps: the names of the options that Metaflow has for this command. A parameter with such a name does not
-            replace the option.
+        keeps: the names of the options that Metaflow has for this command. A parameter cannot replace one of these
+            options.
         flow: the argument FLOW as the usage line shows it.
     """
 

@@ -59,10 +59,10 @@ def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking |
 
 @contextmanager
 def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Callable[[RunResult], None]]:
-    """Send the result of the run to the tracker at the end of the block.
+    """A context manager for a run: at the end of the `with` block, it tells the tracker how the run has ended.
 
-    Print a warning if metrics could not be sent. The context manager yields a function, which the block calls with the
-    run's result. If the block does not call the function, the run counts as failed.
+    Print a warning if metrics could not be sent. It yields a function, which the code in the `with` block calls with
+    the run's result. Without this call, the run counts as failed.
 
     Args:
         tracking: the process that sends metrics, or None without a tracker.

@@ -207,7 +207,8 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
-    """Return the file and source of each loaded user module, by name, and a `Harm` for each unreadable source.
+    """Return two objects: a dict that maps the name of each loaded user module to (file, source), and a list with a
+    `Harm` for each user module whose source cannot be read.
 
     User modules are the flow's module, the user's modules that it imports, and all modules whose files are below the
     root of the flow's code.

@@ -46,7 +46,7 @@ def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 
 def executor(values: Mapping[str, object]) -> str:
-    """Return the name of the executor that the options choose, or `local` for a command without such options.
+    """Return the name of the executor that the options choose; `local` if the command has no option for the executor.
 
     Args:
         values: the values of a command's options, by name.

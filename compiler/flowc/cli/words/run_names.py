@@ -29,7 +29,8 @@ RUN_ID = late_pattern(r"\d{8}-\d{6}.*")
 
 
 def is_run_name(text: str) -> bool:
-    """Return whether an argument is not the name of a file, and has the form FLOW/RUN, FLOW/latest or RUN."""
+    """Return whether an argument seems to name a run: it has the form FLOW/RUN, FLOW/latest or RUN, and is not the name
+    of a file."""
     if text.endswith((".py", ".ipynb", ".yaml", ".yml")) or ":" in text or os.path.exists(text):
         return False
     parts = text.strip("/").split("/")

@@ -22,8 +22,8 @@ def steps_of(place: str) -> list[str | int]:
 
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
-    """Return the span of a value in a JSON text. If the value does not exist, return the span of the innermost object
-    or list that exists on the path to the value.
+    """Return the span of a value in a JSON text. If the value does not exist, the path is followed as far as its
+    objects and lists exist; return the span of the last of them.
 
     Args:
         file: the file name to write in the span.

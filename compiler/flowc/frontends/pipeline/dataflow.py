@@ -64,7 +64,7 @@ class FreeNames:
     uses: dict[str, list[NameUse]] = field(default_factory=dict)
 
     def add(self, use: NameUse) -> None:
-        """Add a use of a name."""
+        """Add one use of a value to the uses of the value's name."""
         self.uses.setdefault(use.name, []).append(use)
 
 

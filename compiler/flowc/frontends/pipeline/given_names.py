@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def takes_any_name(flow: Flow, functions: Mapping[Function, UserFunction]) -> bool:
-    """Return whether a step of the flow may use a value of any name, such as a shell command or `**kwargs`.
+    """Return whether one of the flow's steps may use values of any name. Shell commands, notebooks and functions with
+    `**kwargs` may do so.
 
     Args:
         flow: the flow.

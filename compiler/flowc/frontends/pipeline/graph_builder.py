@@ -100,7 +100,8 @@ class GraphBuilder:
     # -- sequences -----------------------------------------------------------------------------------------------------
 
     def _sequence(self, pipeline: BasePipeline, level: Level) -> NodeId | None:
-        """Add the steps of a pipeline; return the first node."""
+        """Convert the steps of a pipeline to nodes, which are added to the graph; return the first node. `level` is the
+        position of the steps in the whole pipeline."""
         then = level.then
         for number, step in reversed([*enumerate(pipeline.steps)]):
             last = step is pipeline.steps[-1]
@@ -123,7 +124,7 @@ class GraphBuilder:
         return name
 
     def _step(self, step: Step, level: Level) -> NodeId:
-        """Add one step; return its first node."""
+        """Convert one step to one or more nodes, which are added to the graph; return the first of them."""
         handled = level
         if step.on_failure is not None:
             inner = replace(level, then=level.exit, around=(*level.around, step.name), at=(*level.at, HANDLER))

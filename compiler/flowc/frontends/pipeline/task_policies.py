@@ -1,4 +1,5 @@
-"""Converts the catalog and the secrets of a pipeline's step to the IR."""
+"""Converts two arguments of a pipeline's step to the IR: `catalog` (the files that the step gets and puts) and
+`secrets`."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def files_of(step: Step) -> StepFiles | None:
-    """Convert a step's catalog to the IR's `StepFiles`; None if the step has no catalog."""
+    """Convert a step's argument `catalog`, which names the files that the step gets and puts, to the IR's `StepFiles`;
+    None if the step has no `catalog`."""
     if not isinstance(step, UserTask | Stub) or step.catalog is None:
         return None
     catalog = step.catalog

@@ -35,7 +35,7 @@ class Findings:
     Attributes:
         harms: the harmful statements.
         environment: the statements that use environment variables.
-        examined: the `id` of each function's and class's syntax tree that has been examined.
+        examined: the functions and classes that have been examined, as the `id` of their syntax trees.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,10 @@ class Findings:
         self.examined: set[int] = set()
 
     def add(self, node: ast.AST, scope: CodeScope, what: str) -> None:
-        """Add a harmful statement at a node's line."""
+        """Add a statement to `harms`, with the file of its scope and the line of the syntax node."""
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
 
     def add_environment(self, node: ast.expr, scope: CodeScope) -> None:
-        """Add a use of environment variables at a node's line."""
+        """Add a use of environment variables to `environment`, with the file of its scope and the line of the syntax
+        node."""
         self.environment.append(Harm(scope.module.file, node.lineno, "uses environment variables"))

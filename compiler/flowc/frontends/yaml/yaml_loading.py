@@ -100,10 +100,9 @@ def _add_no_pipeline(root: Keyed, file: str, faults: Faults) -> None:
 
 
 def _root(path: Path, pipeline: BasePipeline) -> Path:
-    """Find the root of the code: the first directory with a module of the pipeline's functions, in a search from the
-    file's directory up to the working directory.
-
-    If no directory has such a module, the root is the directory of the file.
+    """Return the root directory of the code. It is searched from the file's directory upwards to the working directory:
+    the first directory that contains a module of the pipeline's functions is the root. If no directory contains one of
+    these modules, the root is the file's directory.
     """
     here, modules = Path.cwd(), {*_modules(pipeline)}
     directory = path.parent

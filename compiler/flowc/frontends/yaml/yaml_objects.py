@@ -67,7 +67,8 @@ class YamlObjects:
         return self.make(Pipeline, {"steps": [*steps], **(about or {})}, at)
 
     def with_catalog(self, given: Mapping[str, object], at: Span) -> dict[str, object]:
-        """Return the arguments of a task; the value of `catalog` is replaced by a `Catalog`."""
+        """Return the arguments of a task. If `catalog` is among them, the dict that was read from the file is replaced
+        by a `Catalog`."""
         if "catalog" not in given:
             return dict(given)
         fields = given["catalog"]

@@ -235,8 +235,8 @@ def _id(node: Node) -> str:
 
 
 def plain_value(text: str, kind: str) -> tuple[ScalarValue, str | None]:
-    """Return the value of an unquoted scalar in YAML 1.2; and, if it has another value in YAML 1.1, a text that
-    describes the difference.
+    """Return the value that an unquoted scalar has in YAML 1.2. If it has a different value in YAML 1.1, also return a
+    text that describes the difference, otherwise None.
 
     Args:
         text: the scalar as written in the file.

@@ -49,8 +49,8 @@ class Dag:
         return list(self._tasks.values())
 
     def _series(self, blocks: Series, after: After, when: str | None = None) -> After:
-        """Add the tasks of the blocks. The first block depends on `after` and has the condition `when`. Return the
-        terms on which the block after the series depends."""
+        """Add the tasks of these blocks to the DAG. The first block depends on `after` and has the condition `when`.
+        Return the terms of `depends` for the block that follows the last one."""
         for block in blocks:
             if after is None:
                 break
@@ -82,8 +82,8 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """Add the switch and its arms; an arm starts only if the switch chooses it. Return the terms of `depends` for
-        the next block."""
+        """Add the tasks of a switch and of its arms to the DAG; an arm starts only if the switch chooses it. Return the
+        terms of `depends` for the next block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False
@@ -99,8 +99,8 @@ class Dag:
         return (terms or [self._wait(switch)]) if goes_on else None
 
     def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
-        """Add the next iteration of a loop: the iteration's tasks, or, if this DAG has enough iterations already, one
-        task that calls the loop's template."""
+        """Add the next iteration of a loop to the DAG: the iteration's tasks or, if the DAG has enough iterations
+        already, one task that calls the loop's template."""
         here, following = self._place, self._place.again(header)
         last = following.rounds[-1]
         if self._loop is not None and self._loop.header == header and last.offset < self._iterations:

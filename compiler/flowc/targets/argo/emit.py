@@ -37,7 +37,7 @@ def emit(documents: Iterable[Mapping[str, object]]) -> str:
         documents: mappings of strings to strings, integers, booleans, lists and mappings.
 
     Raises:
-        TypeError: a value has another type.
+        TypeError: a value in a document has a type that is not listed here.
         ValueError: a string has a lone surrogate, which no YAML can hold.
     """
     texts = []

@@ -41,7 +41,7 @@ class _Models:
         return model
 
     def read_from(self, source: ModelSource | ModuleType) -> None:
-        """Take all models from another source."""
+        """Forget the models that were read, and read all models from this source."""
         vars(self).clear()
         self._source = source
 
@@ -53,7 +53,7 @@ if not TYPE_CHECKING:
 
 @contextmanager
 def imported() -> Iterator[None]:
-    """A context manager: inside it, `m` has Hera's own models, which are checked by pydantic."""
+    """A context manager: in the `with` block, `m` has Hera's own models, whose values pydantic checks."""
     before = _models._source
     _models.read_from(_import())
     try:
@@ -76,7 +76,8 @@ def _import() -> ModuleType:
 
 
 def _postpone() -> None:
-    """Put the package into `sys.modules` as a module that runs its `__init__` at the first access to an attribute."""
+    """Put Hera's package into `sys.modules` without running its `__init__`, which imports much more than the models. It
+    runs at the first access to an attribute of the package."""
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
         return  # the import that follows reports the missing module

@@ -139,7 +139,8 @@ class Lowering:
         return self._steps[node].name
 
     def path(self, node: NodeId, place: TemplatePlace) -> str:
-        """Return the index path (such as `0.3`) of a task of this step, if a template at this place calls the task."""
+        """Return the index path (such as `0.3`) that a task of this step has if it is called from a template at this
+        place."""
         return place.path(self._scopes[node])
 
 

@@ -1,6 +1,6 @@
-"""The place of tasks in a template: the information from which the template computes the index paths of its tasks (such
-as `0.3` for item 3 of a foreach). A place consists of the index path that the template gets as input, and the loops
-around the tasks."""
+"""Several calls of one Argo template run tasks with different index paths (such as `0.3` for item 3 of a foreach), so
+the template computes these paths from its inputs. A place has the information for this: the index path that the
+template gets as input, and the loops that contain the tasks."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class TemplatePlace:
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """Return the arguments for a template that is called from this place: the index path of the place, and the
-        numbers of the iterations."""
+        """Return the arguments with which a task at this place calls another template: the index path of the place, and
+        the number of the current iteration of each loop."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return the place of the tasks in a template that is called from this place: the called template gets the
-        index path and the numbers of the iterations as inputs, so all offsets are 0."""
+        """Return the place that the tasks have inside a template which is called from this place. The called template
+        gets the index path and the numbers of the iterations as inputs, so all offsets are 0."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
@@ -66,7 +66,7 @@ class TemplatePlace:
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
-        """Return the place inside the template of a loop that is called from this place.
+        """Return the place that the tasks of a loop have inside the loop's template, which is called from this place.
 
         Args:
             header: the loop's header.
@@ -75,8 +75,8 @@ class TemplatePlace:
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place at the beginning of the next iteration of a loop around this place, outside of that loop's
-        inner loops.
+        """Return the place at which the next iteration of a loop begins. The loop contains this place; loops inside it
+        do not contain the new place.
 
         Args:
             header: the header of one of `rounds`.

@@ -1,5 +1,5 @@
-"""Computes the horizontal positions of the places in layers: close to the middle of their neighbours, in the given
-order."""
+"""Computes the horizontal positions of the places (boxes, and points of long lines) in the layers of a picture. A place
+is close to the middle of its neighbours in the layers above and below; the order of the places in a layer is given."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ class Spacing:
         widths: the width of each place, with the space around it.
         weights: the weight of each place. If several places want the same position, a heavy place moves less than a
             light one.
-        anchors: maps some places to another place (the anchor); such a place should have the same position as its
-            anchor.
+        anchors: maps some places to another place, the anchor, at whose position they should be.
     """
 
     def __init__(

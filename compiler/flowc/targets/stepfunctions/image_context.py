@@ -25,13 +25,14 @@ COPY {contract.IR_FILE} {contract.CODE_ROOT}/{contract.IR_FILE}
 
 
 def image_files(flow: Flow, package: Package) -> list[tuple[str, bytes]]:
-    """Return the paths and contents of the image's files below /flowc."""
+    """Return (path, content) for each file that the image must have below /flowc: the code and the IR."""
     code = [(f"{contract.CODE_DIRECTORY}/{path}", content) for path, content in package.files]
     return [*code, (contract.IR_FILE, ir_text(flow).encode())]
 
 
 def image_digest(flow: Flow, package: Package) -> str:
-    """Return the digest of the files. A task compares this digest with the digest of the files in its image."""
+    """Return the digest of the files that the image must have. A task compares it with the digest of the files that its
+    image has."""
     return digest_of(image_files(flow, package))
 
 

@@ -155,8 +155,8 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph, and return its name. Each rule of a Choice state must lead to a state; a
-        rule that ends the graph leads to this one."""
+        """Add to `states` a state that ends the graph of states, and return its name. Each rule of a Choice state must
+        name a next state; a rule with which the graph ends names this state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -164,8 +164,8 @@ class _Machine:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _counters(self, node: NodeId) -> list[NodeId]:
-        """Return the first steps of the loops around a step, but only of the loops inside the innermost foreach around
-        the step."""
+        """Return the first step of each loop that contains the step. Loops that also contain the whole foreach around
+        the step are left out."""
         found: list[NodeId] = []
         for scope in self._analysis.scopes[node]:
             if isinstance(scope, LoopScope):
@@ -178,7 +178,7 @@ class _Machine:
         return path_of([f"n{at + 1}" for at in range(len(self._counters(node)))])
 
     def _task(self, node: Node, following: str | None, states: dict[str, JsonObject]) -> None:
-        """Add the state that runs a step, and the states that retry it.
+        """Add to `states` the state that runs a step, and the states that retry it.
 
         The field `Catch` leads a failed attempt to states that start the next attempt. The field `Retry` is not used,
         because it would also retry attempts whose exit code forbids a retry.
@@ -224,7 +224,8 @@ class _Machine:
         return state | {"Retry": retry, "Output": INPUT, "Next": following}
 
     def _read(self, node: Node, field: str, of_record: str, following: str, states: dict[str, JsonObject]) -> None:
-        """Add the state of a step, and a state that reads a field of the task's record from the store."""
+        """Add to `states` the states that run a step, and a state that then reads the field `of_record` of the task's
+        record from the store."""
         name = state_name(node.id)
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"

@@ -88,7 +88,7 @@ def _check_schedule(flow: Flow, faults: Faults) -> None:
 
 
 def _problems(flow: Flow, node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
-    """Yield the code, the message and the hint of each fault of a step."""
+    """Yield (code, message, hint) for each fault that is found in a step."""
     if isinstance(node.next, Gang):
         message = "starts a gang, but containers of AWS Batch and ECS do not know the address of its first task"
         yield codes.SFN_CONSTRUCT, message, "use a foreach, or compile for Argo"

@@ -105,7 +105,7 @@ class MachineSettings:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the keys of the store's objects in the bucket: empty, or a prefix that ends in a slash."""
+        """The prefix that all keys of the store have in its bucket. It ends in a slash, or is empty."""
         prefix = self.store.removeprefix("s3://").partition("/")[2].strip("/")
         return f"{prefix}/" if prefix else ""
 

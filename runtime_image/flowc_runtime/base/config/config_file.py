@@ -58,8 +58,8 @@ class ConfigFile(NamedTuple):
         return _place(self.path, self.lines.get(at))
 
     def place_of(self, path: tuple[str, ...]) -> str:
-        """Return the file and the line of a key in a table, or of the innermost table that contains the key and whose
-        line is known."""
+        """Return the file and the line of a key. If the key's line is unknown, it is the line of the nearest table
+        around the key whose line is known."""
         return _place(self.path, _line_of(path, self.lines))
 
     def value(self, setting: Setting) -> str | int:
@@ -258,7 +258,8 @@ def _path(words: str) -> tuple[str, ...]:
 
 
 def _line_of(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int | None:
-    """Return the line number of a key, or of the innermost table around the key whose line number is known."""
+    """Return the line number of a key. If it is unknown, return the line number of the nearest table around the key
+    whose line is known."""
     return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), None)
 
 

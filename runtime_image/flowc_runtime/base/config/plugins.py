@@ -32,7 +32,7 @@ class PluginKind(NamedTuple):
     """A kind of plugin, such as targets or stores.
 
     Attributes:
-        group: the group of entry points in which packages register such plugins.
+        group: the group of entry points in which packages register plugins of this kind.
         word: the noun that errors use for a plugin of this kind, such as `target`.
         public: the public name of the class of these plugins, for errors.
     """
@@ -48,7 +48,7 @@ class PluginKind(NamedTuple):
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
-        """Import and return the plugin of this name; None if no package registers such a plugin.
+        """Import and return the plugin of this name; None if no package registers a plugin of this kind and name.
 
         Args:
             name: the name of the entry point.
@@ -70,7 +70,7 @@ class PluginKind(NamedTuple):
         """Check that no package registers a plugin under the name of one of flowc's own plugins.
 
         Raises:
-            PluginError: a package registers such a plugin.
+            PluginError: a package registers a plugin under the name of one of flowc's own plugins.
         """
         for name in own:
             if entries := self._entries(name):

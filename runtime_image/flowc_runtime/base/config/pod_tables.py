@@ -37,8 +37,8 @@ it."""
 
 
 class PodTable(NamedTuple):
-    """The values in one of the tables. `override` names a table `[overrides.NAME]`; only a table `[steps.FLOW.STEP]`
-    can contain this key."""
+    """The values in one of the tables. `override` is the NAME of a table `[overrides.NAME]` whose values apply as well;
+    only a table `[steps.FLOW.STEP]` can have this key."""
 
     pod: Kubernetes = Kubernetes()
     limits: TaskLimits = NO_LIMITS
@@ -50,9 +50,9 @@ class PodTables(NamedTuple):
 
     Attributes:
         defaults: the values for all steps.
-        overrides: the values for the steps that name an override, by the name of the override.
+        overrides: the values in the tables `[overrides.NAME]`, by NAME; they apply to the steps that name this table.
         steps: the values for single steps: flow -> step -> values.
-        places: the file and line of each step's table, such as `flowc.toml:7`.
+        places: (flow, step) -> the file and line of the step's table, such as `flowc.toml:7`.
     """
 
     defaults: PodTable

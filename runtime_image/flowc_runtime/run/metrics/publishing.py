@@ -112,8 +112,8 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Move each message to the queue as soon as it arrives, so that the process that sends the messages never waits for
-    the tracker."""
+    """Move each message from the pipe to the queue as soon as it arrives, so that the process that writes the messages
+    never waits for the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)

@@ -58,7 +58,7 @@ def record(name: str, value: object, step: object = None) -> None:
 
 
 def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> None:
-    """Record the return values of a step whose kind is `metric`.
+    """Record as metrics the values that a step returns and declares with the kind `metric`.
 
     Args:
         returns: the returns of the step.
@@ -73,7 +73,7 @@ def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> N
 
 
 def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: float) -> None:
-    """Add a point to the metrics of a task. The caller has checked the values.
+    """Add a point to the metric `name` in `metrics`. The caller has checked the values.
 
     Raises:
         MetricError: `step` is None, and the previous point has the largest allowed step.
@@ -179,8 +179,8 @@ def _append(file: str, point: dict[str, object]) -> None:
 
 
 def collect(metrics: TaskMetrics) -> list[str]:
-    """Add the points that other processes wrote to the file, then delete the file; return messages about invalid
-    lines."""
+    """Move the points that other processes of the task have written to the file `metrics.file` into `metrics`, and
+    delete the file. Return a message for each invalid line."""
     try:
         descriptor = os.open(metrics.file, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -196,7 +196,8 @@ def collect(metrics: TaskMetrics) -> list[str]:
 
 
 def collect_checked(what: str) -> None:
-    """Add the points that a successful shell command or notebook wrote to the file.
+    """Add to the task's metrics the points that a successful shell command or notebook has written to the file
+    `$FLOWC_METRICS`.
 
     Args:
         what: a description of the command or notebook for messages.
@@ -210,7 +211,8 @@ def collect_checked(what: str) -> None:
 
 
 def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
-    """Add the point of each valid line; yield a message, without values of secrets, for each invalid line."""
+    """Add the point in each valid line to `metrics`. Yield a message, without values of secrets, for each invalid
+    line."""
     masks = masking.Masks(ambient().secrets)
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
         if not line.strip():

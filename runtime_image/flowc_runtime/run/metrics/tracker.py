@@ -106,10 +106,11 @@ class Tracker(Protocol):
 
 
 def find_tracker(setting: str) -> tuple[Tracker, str]:
-    """Return the tracker that a value of the setting `tracker` names, and the address in the value.
+    """Parse a value of the setting `tracker`, `NAME` or `NAME:ADDRESS`. Return the tracker with this name, and the
+    address.
 
     Raises:
-        TrackerError: there is no such tracker, or it cannot be loaded.
+        TrackerError: no tracker has this name, or the tracker cannot be loaded.
     """
     name, _, address = setting.partition(":")
     if name == MLFLOW:

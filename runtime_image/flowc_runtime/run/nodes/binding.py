@@ -40,8 +40,8 @@ class ArgumentError(TypeError):
 def call(callee: Callee, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
-    Each argument gets the task's value of the same name, or its default if the task has no such value. If the function
-    has a `**kwargs` argument, it gets the values of all other names that `names` returns. An argument with the
+    Each argument gets the task's value of the same name, or its default if the task has no value of this name. If the
+    function has a `**kwargs` argument, it gets the values of all other names that `names` returns. An argument with the
     annotation `argparse.Namespace` gets the same values as attributes.
 
     Raises:

@@ -1,5 +1,5 @@
-"""Executes joins without code: such a join merges artifacts of branches, and collects or reduces artifacts of a map's
-items."""
+"""Executes joins without code, which flowc adds to pipelines: a join after branches merges the artifacts of the
+branches, and a join after a map collects or reduces the artifacts of the items."""
 
 from __future__ import annotations
 

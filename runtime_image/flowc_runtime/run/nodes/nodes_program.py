@@ -132,7 +132,7 @@ class NodesProgram:
     # -- methods that are called for each task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
-        """Return the object with the values of a task, or of an input of a join.
+        """Return an object with the artifacts and parameters that a task can read, or that an input of a join has.
 
         An optional parameter that was not set is missing in this object, so that each function uses its own default.
         """
@@ -140,7 +140,7 @@ class NodesProgram:
         return Variables(state, parameters, self._around, absent)
 
     def start(self, task: Variables) -> None:
-        """Set an environment variable for each loop that contains the task: the number of the loop's iteration."""
+        """For each loop that contains the task, set an environment variable to the number of the current iteration."""
         set_variables((name, str(number)) for name, number in self._around.counters(_state(task)).items())
 
     def call_step(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
@@ -202,7 +202,8 @@ class NodesProgram:
         return dict(named_values(awaited(result), node.run.returns, called(code)))
 
     def replace_step(self, task: Variables, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
-        """Set a node's return values and transition from a patch, instead of running its code."""
+        """Do not run a node's code: a patch gives the values that the node returns, and thereby the node that
+        follows."""
         if replacing.is_ours(node) and not is_check(node):
             self.call_step(task, node, arguments)
             return ""
@@ -343,5 +344,5 @@ def _state(task: Variables) -> TaskState:
 
 
 def _iteration(state: TaskState) -> int:
-    """Return the number of the innermost loop's current iteration, counted from 0."""
+    """Return the number of the current iteration, counted from 0, of the loop that directly contains the task."""
     return int(next(part[1:] for part in reversed(parts(state.path)) if part[0] == "~"))

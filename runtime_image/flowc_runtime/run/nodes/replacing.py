@@ -84,7 +84,7 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
 
 
 def is_ours(node: Node) -> bool:
-    """Return whether a node runs only a function of flowc itself: patches of users do not replace such a function."""
+    """Return whether a node runs only a function of flowc itself, which patches of users do not replace."""
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 

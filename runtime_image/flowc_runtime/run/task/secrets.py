@@ -81,8 +81,9 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield for each secret a label for errors, and the variables that the secret sets. Secrets for which the flow
-    gives only a name are yielded together, as one item."""
+    """Yield (secret, label, variables) for each secret: the label names the secret in errors, and the variables are
+    those that the secret sets. All secrets for which the flow gives only a name are one item, with the first of them as
+    its secret."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)

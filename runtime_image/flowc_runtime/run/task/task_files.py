@@ -72,7 +72,8 @@ class TaskFiles:
         self._used: list[TaskFileRecord] = []
 
     def enter(self) -> None:
-        """Find the task's catalog from the parents' records. Raises StoreError, and ProtocolError."""
+        """Find the list of the files that the task can get: it is named by the record of the task's parent, or merged
+        from the parents' records in a join. Raises StoreError, and ProtocolError."""
         job = self._job
         parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
@@ -81,7 +82,8 @@ class TaskFiles:
             self._catalog = found[2].get("catalog")
 
     def add_to(self, record: AttemptRecord) -> None:
-        """Add the files and the catalog to the task's record."""
+        """Add to the task's record the files that the task has got and put, and the list of the files that its children
+        can get (the catalog)."""
         if self._used:
             record["files"] = self._used
         if self._catalog is not None:

@@ -82,8 +82,8 @@ class StepView:
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:
-        """Yield the index path and the error of each task record that cannot be read; for records that `fsck` has moved
-        aside, the path is None."""
+        """Yield (index path, error) for each task record that cannot be read. The index path is None for a record that
+        `fsck` has moved aside."""
         run, step = self.records.store, self.name
         paths = run.done(step)
         for path in run.paths(step):
@@ -106,8 +106,8 @@ class StepView:
 
     @cached_property
     def _width(self) -> tuple[int, RecordError | None]:
-        """The number of tasks in the foreach or gang of the step (0 if it is unknown), and the error if a record cannot
-        be read."""
+        """If the step is the body of a foreach or gang: the number of its tasks (0 if it is unknown), and the error if
+        a record cannot be read."""
         try:
             return self._opened(), None
         except RecordError as error:

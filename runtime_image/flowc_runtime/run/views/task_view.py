@@ -44,8 +44,8 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Create the view of an attempt of a task that is not a control task; creating it needs fewer reads from the
-        store."""
+        """Create the view of an attempt whose records can be in the store. (The control task of an unbounded foreach
+        has no stored records.) This needs fewer reads from the store than the constructor."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)

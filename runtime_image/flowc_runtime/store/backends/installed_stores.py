@@ -23,8 +23,8 @@ def find_store(url: str, own: Sequence[str]) -> type[StoreBackend]:
         own: the schemes of flowc's own stores, for the error.
 
     Raises:
-        AddressError: no package or more than one registers such a store, or its class cannot be imported or is not a
-            subclass of StoreBackend.
+        AddressError: no package registers a store for the scheme, or more than one does; or the registered class cannot
+            be imported, or is not a subclass of StoreBackend.
     """
     scheme, shown = url.partition("://")[0], addresses.shown(url)
     try:

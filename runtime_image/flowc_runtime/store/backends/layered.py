@@ -31,8 +31,8 @@ SPIN_NAME = ".flowc_spin"
 
 @final
 class LayeredObjects(LocalObjects):
-    """A directory layered on the store at the address `below`. `opener` opens that store when the directory lacks an
-    object."""
+    """A directory layered on the lower store, whose address is `below`. `opener` opens the lower store when the
+    directory lacks an object."""
 
     def __init__(self, root: str, below: str, opener: Callable[[str], Objects]) -> None:
         super().__init__(root)
@@ -45,10 +45,10 @@ class LayeredObjects(LocalObjects):
         return self._open(self._below_url)
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes from this directory or, if it is missing here, from the store below.
+        """Return the object's bytes from this directory or, if the object is missing here, from the lower store.
 
         Raises:
-            NotFound: the object is in neither store.
+            NotFound: the object is neither in this directory nor in the lower store.
             StoreError: the object cannot be read.
         """
         try:
@@ -60,7 +60,7 @@ class LayeredObjects(LocalObjects):
         """Map the object's bytes as private, writable memory.
 
         Raises:
-            NotFound: the object is in neither store.
+            NotFound: the object is neither in this directory nor in the lower store.
             StoreError: the object cannot be read.
         """
         try:
@@ -69,28 +69,31 @@ class LayeredObjects(LocalObjects):
             return self._below.map(key)
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the checked bytes of a blob, from this directory or the store below, like `Objects.read_blob`."""
+        """Return the checked bytes of a blob from this directory, or else from the lower store, like
+        `Objects.read_blob`."""
         try:
             return self._own.read_blob(digest, size, key=key, once=once)
         except NotFound:
             return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """Map the checked bytes of a blob, of this directory or the store below, like `Objects.map_blob`."""
+        """Map the checked bytes of a blob from this directory, or else from the lower store, like
+        `Objects.map_blob`."""
         try:
             return self._own.map_blob(digest, size, key=key)
         except NotFound:
             return self._below.map_blob(digest, size, key=key)
 
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
-        """Open the checked bytes of a blob, of this directory or the store below, like `Objects.open_blob`."""
+        """Open the checked bytes of a blob in this directory, or else in the lower store, like `Objects.open_blob`."""
         try:
             return self._own.open_blob(digest, size)
         except NotFound:
             return self._below.open_blob(digest, size)
 
     def read_with(self, digest: str, size: int, read: Callable[[BinaryIO], T]) -> T:
-        """Return the result of `read` for a blob of this directory or the store below, like `Objects.read_with`."""
+        """Return the result of `read` for a blob in this directory, or else in the lower store, like
+        `Objects.read_with`."""
         try:
             return self._own.read_with(digest, size, read)
         except NotFound:

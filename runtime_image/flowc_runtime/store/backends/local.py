@@ -105,7 +105,8 @@ class LocalObjects:
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """Raise NotFound for a missing object, and RecordError for any other OSError in the block."""
+        """A context manager for code that reads an object: an OSError becomes NotFound if the object is missing, and
+        otherwise RecordError."""
         try:
             yield
         except OSError as error:
@@ -184,7 +185,8 @@ class LocalObjects:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Raise StoreError for an OSError in the block, such as a full disk."""
+        """A context manager for code that writes to the store: an OSError, such as one about a full disk, becomes
+        StoreError."""
         try:
             yield
         except OSError as error:
@@ -329,7 +331,8 @@ class LocalObjects:
 
     @contextmanager
     def _deleting(self, key: str) -> Iterator[None]:
-        """Raise StoreError for an OSError in the block, such as for a read-only store."""
+        """A context manager for code that deletes an object: an OSError, such as one about a read-only store, becomes
+        StoreError."""
         try:
             yield
         except OSError as error:
@@ -435,12 +438,13 @@ def _read_file(path: str) -> bytes:
 
 @contextmanager
 def _beside(compute: Callable[[], str]) -> Iterator[Callable[[], str]]:
-    """Compute a digest in a second thread during the `with` block, whose end waits for the thread.
+    """Compute a digest in a second thread while the `with` block reads or writes; the end of the block waits for the
+    thread.
 
     Hashing, reading and writing release the interpreter's lock, so together they take as long as the slowest of them.
 
     Yields:
-        A function that returns the digest, or raises the error of `compute`. Call it after the block.
+        A function that returns the digest, or raises the error of `compute`. Call the function after the `with` block.
     """
     found: list[str] = []
     failed: list[BaseException] = []

@@ -1,4 +1,5 @@
-"""A store in memory, for tasks that keep no results; optionally layered on another store, which is only read."""
+"""A store in memory, for tasks that keep no results. It can be layered on another store, the lower store, which is only
+read."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class MemoryObjects:
-    """A store that keeps its objects in memory. Missing objects are looked up in the store `below`, if there is one."""
+    """A store that keeps its objects in memory. Missing objects are looked up in the lower store `below`, if there is
+    one."""
 
     ended_listing: EndedListing | None = None
     agent_process: AgentProcess | None = None
@@ -33,8 +35,8 @@ class MemoryObjects:
         """Return the object's bytes.
 
         Raises:
-            NotFound: the object is neither in memory nor in the store below.
-            StoreError: the store below cannot be read.
+            NotFound: the object is neither in memory nor in the lower store.
+            StoreError: the lower store cannot be read.
         """
         if key in self._objects:
             return self._objects[key]
@@ -47,18 +49,19 @@ class MemoryObjects:
         self._objects[key] = data
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object; return False, without writing, if the key exists in memory or in the store below."""
+        """Create an object; return False, without writing, if the key exists in memory or in the lower store."""
         if self.exists(key):
             return False
         self._objects[key] = b"".join(parts)
         return True
 
     def map(self, key: str) -> memoryview:
-        """Return a copy of the object's bytes as private, writable memory; an object of the store below is mapped.
+        """Return the object's bytes as private, writable memory. An object in memory is copied, an object of the lower
+        store is mapped.
 
         Raises:
-            NotFound: the object is neither in memory nor in the store below.
-            StoreError: the store below cannot be read.
+            NotFound: the object is neither in memory nor in the lower store.
+            StoreError: the lower store cannot be read.
         """
         if key not in self._objects and self._below is not None:
             return self._below.map(key)
@@ -68,7 +71,7 @@ class MemoryObjects:
         """Store the joined parts as a blob, unless the blob exists; return its sha256 in hex.
 
         Raises:
-            StoreError: the store below cannot be read.
+            StoreError: the lower store cannot be read.
         """
         digest, size = sha256(parts), size_of(parts)
         if not self.exists(blob_key(digest), size):
@@ -76,19 +79,19 @@ class MemoryObjects:
         return digest
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the bytes of a blob; bytes from the store below are checked, like in `Objects.read_blob`."""
+        """Return the bytes of a blob; bytes from the lower store are checked, as in `Objects.read_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.get(key or blob_key(digest))
         return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """Map the bytes of a blob; bytes from the store below are checked, like in `Objects.map_blob`."""
+        """Map the bytes of a blob; bytes from the lower store are checked, as in `Objects.map_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
 
     def open_blob(self, digest: str, size: int | None = None) -> BinaryIO:
-        """Open the bytes of a blob; bytes from the store below are checked, like in `Objects.open_blob`."""
+        """Open the bytes of a blob; bytes from the lower store are checked, as in `Objects.open_blob`."""
         if blob_key(digest) in self._objects or self._below is None:
             return io.BytesIO(self.get(blob_key(digest)))
         return self._below.open_blob(digest, size)
@@ -109,10 +112,10 @@ class MemoryObjects:
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
-        """Append to an object; if the object is in the store below, it is copied into memory first.
+        """Append to an object; an object of the lower store is first copied into memory.
 
         Raises:
-            StoreError: the store below cannot be read.
+            StoreError: the lower store cannot be read.
         """
         self._objects[key] = self.appended(key) + data if self.exists(key) else data
 
@@ -148,7 +151,7 @@ class MemoryObjects:
         """Delete the object if it exists.
 
         Raises:
-            StoreError: the object is in the store below, which is only read.
+            StoreError: the object is in the lower store, which is only read.
         """
         if key not in self._objects and self._below and self._below.exists(key):
             raise StoreError(f"cannot delete {key}: it is in a store that is only read")

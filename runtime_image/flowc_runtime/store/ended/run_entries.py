@@ -161,7 +161,8 @@ def _merged(flow: str, number: int) -> str:
 
 
 def _named(place: str, packed: str, url: str) -> tuple[str, bytes]:
-    """Return the key and the content of an entry."""
+    """Return the key and the content of the object that stores an entry. The key contains the packed records if it does
+    not become too long; otherwise the content does."""
     if not packed:
         return f"{place}/{NONE}", b""
     parts = [packed[at : at + _PART] for at in range(0, len(packed), _PART)]
@@ -188,7 +189,8 @@ def _find(objects: Collectable, flow: str) -> _Found:
 
 
 def _add(entries: dict[str, RunEntry], objects: Collectable, place: str, names: Iterable[str]) -> None:
-    """Add the entries that are separate objects and have the given names below the key `place`."""
+    """Add to `entries` the entries that are not merged yet: each is an object with one of `names` below the key
+    `place`."""
     contents: list[str] = []
     for name in names:
         run, _, rest = name.partition("/")

@@ -35,13 +35,13 @@ def pack_key(flow: str, run: str) -> str:
 
 
 def packs_of(flow: str) -> str:
-    """Return the prefix of the keys of a flow's packs."""
+    """Return the prefix below which the packs of a flow's runs are stored."""
     return f"{TOP}/{quote_name(flow)}/tasks"
 
 
 def write_pack(objects: Collectable, flow: str, run: str, prefix: str) -> None:
-    """Read the records of all tasks of a run, and write them as one object. A run with more than LARGEST records of
-    tasks has no pack.
+    """Read the records of all tasks of a run, and write them as one object, the pack. If the run has more than LARGEST
+    records of tasks, write no pack.
 
     Args:
         objects: the store.
@@ -67,7 +67,8 @@ def write_pack(objects: Collectable, flow: str, run: str, prefix: str) -> None:
 
 
 def dump(records: dict[str, bytes]) -> bytes:
-    """Return the bytes of a pack. Records with several lines are left out: somebody has edited such a record.
+    """Return the bytes of a pack. flowc writes each record as one line. A record with several lines was edited by a
+    person, and is left out.
 
     Args:
         records: the records by their names, STEP/FILE.

@@ -28,7 +28,8 @@ _HEX = late_pattern(r"[0-9a-f]{64}", re.ASCII)
 class KeyPlace(NamedTuple):
     """A parsed key: the kind of its object, and the run or task to which the object belongs.
 
-    `kind` is "unknown" if flowc writes no such key, and "other" if objects of this kind are not checked.
+    `kind` is "unknown" if the key does not have the form of flowc's keys, and "other" if objects with keys of this form
+    are not checked.
     """
 
     kind: str

@@ -94,7 +94,8 @@ def items(path: str, count: int) -> list[str]:
 
 
 def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
-    """Yield (name, reference) of the artifacts of a task's record or cache entry; items of a foreach have no name."""
+    """Yield (name, reference) for each artifact that a task's record or a cache entry references. For the items of a
+    foreach, the name is empty."""
     known = cast("_Refs", record)
     for part in (known.get("artifacts"), known.get("assigned"), known.get("constants")):
         yield from (part or {}).items()
@@ -113,7 +114,8 @@ def blob_of(ref: ArtifactRef) -> tuple[str, int] | None:
 
 
 def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:
-    """Yield (description, record) of each blob of a task that is not an artifact: files, catalog, series of metrics."""
+    """Yield (description, record) for each blob of a task that contains no artifact: the files that it has put, its
+    list of files (the catalog), and the points of its metrics."""
     for file in record.get("files", ()):
         if file["stage"] == "put" and "place" not in file:
             yield f"file '{file['name']}'", file

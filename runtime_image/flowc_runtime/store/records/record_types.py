@@ -249,8 +249,8 @@ class Fanout(_Count, total=False):
 class ParentsRecord(TypedDict):
     """The parent tasks at one node: the task at `path` or, with a `count`, the tasks at `path.0` to `path.count-1`.
 
-    If an item can end at several nodes, because of a switch or a loop, there is such a record for each of these nodes.
-    The records of the tasks show at which of these nodes, and in which iteration of a loop, an item ended.
+    If an item can end at several nodes, because of a switch or a loop, there is one ParentsRecord for each of these
+    nodes. The records of the tasks show at which of these nodes, and in which iteration of a loop, an item ended.
     """
 
     step: str

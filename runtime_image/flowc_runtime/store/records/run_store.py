@@ -154,7 +154,7 @@ class RunStore:
         return found
 
     def tag_names(self) -> list[str]:
-        """Return the names of the objects of the user tags (`tags.name_of`), without reading them."""
+        """Return the user tags in the form in which keys contain them (`tags.name_of`); no object is read."""
         return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
@@ -314,7 +314,8 @@ class RunStore:
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Yield each record of a step's tasks: path, attempt number (or None), whether it is the record of a start."""
+        """Yield (index path, attempt number, begins) for each record of a step's tasks. The attempt number is None in
+        the record of a completed task. `begins` is true for the record of an attempt's start."""
         for name in self.objects.names(f"{self._prefix}/tasks/{quote_name(step)}"):
             if parts := RECORD_NAME.fullmatch(name):
                 path, attempt, begins = parts.groups()

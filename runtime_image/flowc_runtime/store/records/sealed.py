@@ -1,7 +1,8 @@
 """Write and check records whose last field is a digest of their own text: `{"version":2,…,"digest":"abc…"}`.
 
 The digest is the sha256 of the text without that field. The digest is checked only if it is the last field. A record
-without such a digest, written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
+whose last field is not a digest was written by hand or by an older flowc, and is read without a check
+(docs/adr/0023-sealed-records.md).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def dump(record: Mapping[str, object]) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether a record's bytes match their digest, or do not end with a digest."""
+    """Return False if a record ends with a digest that does not match the record's other bytes. Return True in all
+    other cases, also if the record does not end with a digest."""
     if data[-_SIZE : len(_HEAD) - _SIZE] != _HEAD or not data.endswith(_TAIL):
         return True
     return _digest(data[:-_SIZE] + b"}") == data[-64 - len(_TAIL) : -len(_TAIL)]

@@ -64,8 +64,8 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
 
 
 def name_of(tag: str) -> tuple[str, bytes]:
-    """Return the last part of the key of a tag's object, and the object's content: the tag if it is too long for a key,
-    else empty."""
+    """Return the last part of the key under which a tag is stored, and the content of the object with this key. The
+    content is empty, unless the tag is too long for a key: then it is the tag."""
     name = "%2E" * len(tag) if tag in (".", "..") else quote(tag, safe="")
     if len(name) <= _MAX_NAME:
         return name, b""

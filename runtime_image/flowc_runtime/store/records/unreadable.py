@@ -27,7 +27,8 @@ def tell(error: RecordError) -> None:
 
 @contextmanager
 def skipping() -> Iterator[None]:
-    """End the `with` block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
+    """If the code in the `with` block finds an unreadable record, report the record and continue after the block: `with
+    skipping(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:
@@ -36,7 +37,7 @@ def skipping() -> Iterator[None]:
 
 @contextmanager
 def reporting_by(tell_line: Callable[[str], None]) -> Iterator[None]:
-    """Report each unreadable record in the block once, by a call of `tell_line`."""
+    """Report each unreadable record that the code in the `with` block finds once, by a call of `tell_line`."""
     here, known = ambient(), set[str]()
     before = here.report_unreadable
 

@@ -1,6 +1,6 @@
 """Find unreferenced objects outside the runs of a store, for `collect`.
 
-- `files/DIGEST`: files that were uploaded for runs on a cluster. The record of a run that uses such a file
+- `files/DIGEST`: files that were uploaded for runs on a cluster. If a run uses one of these files, the run's record
   contains the file's digest. The store does not know which files deployed flows need, so a file is deleted if it was
   neither uploaded nor used for 400 days.
 - `extensions/FLOW/RUN/…`: files of extensions' decorators. Artifacts refer to these files by path. Therefore the files
@@ -32,14 +32,15 @@ SMALL = 1 << 20  # Bytes: larger artifacts are not searched for run ids.
 @final
 @dataclass(slots=True)
 class Beside:
-    """The deletable objects: digests of uploaded files, and `FLOW/RUN` of extensions' files, with sizes in bytes."""
+    """The objects outside the runs that can be deleted, with their sizes in bytes. `sent` has uploaded files, by their
+    digest; `extended` has the files of extensions, by their run as `FLOW/RUN`."""
 
     sent: dict[str, int] = field(default_factory=dict)
     extended: dict[str, int] = field(default_factory=dict)
     _small: set[str] = field(default_factory=set)  # digests of blobs to search for ids of runs
 
     def note_blob(self, digest: str, size: int) -> None:
-        """Record a blob that may contain the id of a run.
+        """Remember a blob that `spare` has to search for the ids of runs, because it is small enough.
 
         Args:
             digest: the blob's digest.
@@ -49,8 +50,8 @@ class Beside:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Keep each deletable object whose name occurs in the given object of a remaining run, or in a blob that this
-        object references.
+        """Exclude objects from deletion because of one object of a remaining run: those whose digest or run it names,
+        and those whose run is named in a small blob that it references.
 
         Args:
             objects: the store.

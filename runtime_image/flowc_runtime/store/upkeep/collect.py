@@ -51,8 +51,8 @@ class Garbage:
     delete.
 
     `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
-    reference any blob. While there are such records, no blob is deleted, and `held` contains the blobs that would be
-    deleted otherwise.
+    reference any blob. While there are unreadable records, no blob is deleted, and `held` contains the blobs that would
+    be deleted otherwise.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
@@ -63,7 +63,8 @@ class Garbage:
     held: dict[str, int] = field(default_factory=dict)
 
     def hold(self) -> None:
-        """Keep all blobs, because an unreadable record may reference them."""
+        """Move all blobs to `held` and empty `beside`, so that none of these objects is deleted: an unreadable record
+        may reference any of them."""
         self.held |= self.blobs
         self.blobs.clear()
         self.beside = Beside()
@@ -96,8 +97,8 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 
 
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
-    """Remove from the garbage the blobs that remaining runs reference; runs whose records were read by an earlier call
-    are skipped."""
+    """Remove the blobs that remaining runs reference from the garbage. Only the records of runs that no earlier call
+    has read are read."""
     for flow in store.flows():
         runs = store.run_ids(flow)
         for id in over(runs, f"reading the references of {flow}'s runs:", len(runs)):
@@ -120,7 +121,7 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     """Yield all records of the run; unreadable records are added to `garbage.unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # If a run.json is lost, all blobs are kept. A lost ir.json has no such effect, since users may delete an ir.json
+    # If a run.json is lost, all blobs are kept. If an ir.json is lost, they are not, since users may delete an ir.json
     # that was moved to `damaged/`.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
@@ -134,7 +135,8 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
 
 
 def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | RecordError]]:
-    """Return the existing objects with their keys; they are read in parallel if the store is remote."""
+    """Yield (key, content) for each of these objects, or (key, error) if the object cannot be read; objects that do not
+    exist are left out. In a remote store, the objects are read in parallel."""
 
     def read(key: str) -> bytes | RecordError | None:
         try:
@@ -193,8 +195,8 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Keep runs and blobs that new runs or new tasks of `spin` need; runs that start after this check wait for the end
-    of the sweep (see `sweeps`)."""
+    """Search for runs and tasks of `spin` that began after the garbage was found, and do not delete the runs and blobs
+    that they need. Runs that start after this check wait for the end of the sweep (see `sweeps`)."""
     late = [
         (flow, id)
         for flow in store.flows()

@@ -154,14 +154,15 @@ class _Check:
             doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
-        """Record a fault; several faults of one kind in one object are combined."""
+        """Add a fault to the report. If the object already has a fault of this kind, only the affected runs, tasks and
+        artifacts in `touched` are added to it."""
         if (fault := self._faults.get((kind, key))) is None:
             fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
-        """Record a missing object if existing objects refer to it."""
+        """Add to the report that an object is missing, if `touched` shows that existing objects refer to it."""
         if not touched:
             return
         if key in self._aside:
@@ -365,7 +366,7 @@ def _move_run(objects: Collectable, place: KeyPlace) -> str:
 
 
 def _is_whole(objects: Collectable, key: str) -> bool:
-    """Return whether an object is correct now, or no longer exists."""
+    """Return True if an object is correct now, and also if it no longer exists."""
     try:
         place = place_of(key)
         if place.kind in ("blob", "sent"):

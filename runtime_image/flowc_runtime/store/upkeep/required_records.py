@@ -33,7 +33,7 @@ class _Split(NamedTuple):
 class Completeness:
     """Collects, from the records that were read, which other records must exist.
 
-    `iterated` are the keys of records of tasks in loops, without the numbers of their iterations.
+    `iterated` has the keys of the records of tasks in loops; the numbers of the iterations are removed from the keys.
     """
 
     def __init__(self, store: Store) -> None:
@@ -45,7 +45,7 @@ class Completeness:
         self.iterated: set[str] = set()
 
     def note(self, key: str, record: object) -> None:
-        """Record which other records a checked record requires."""
+        """Remember which other records must exist because of this record, which was read and is valid."""
         place = place_of(key)
         run = place.flow, place.run
         if place.kind == "status" and cast("StatusRecord", record)["state"] == "succeeded":
@@ -65,7 +65,8 @@ class Completeness:
         self._bodies[run] = {node.id: node.next.body for node in flow.nodes if isinstance(node.next, Foreach | Gang)}
 
     def needed(self, spun: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """Yield the keys of records that successful runs must have, with reasons; runs of `spin` are left out."""
+        """Yield (key, reason) for each record that a successful run must have. The runs in `spun` are left out, because
+        `spin` runs only one task."""
         for run in sorted(self._succeeded - set(spun)):
             store = self._store.run(*run)
             if end := self._ends.get(run):
@@ -78,7 +79,8 @@ class Completeness:
 
 
 def run_prefix(key: str) -> str:
-    """Return the prefix of the keys of the run to which an object belongs; empty if the object belongs to no run."""
+    """Return the prefix that all keys of a run have, given the key of one of the run's objects; empty if the key
+    belongs to no run."""
     match key.split("/"):
         case ["flows", flow, "runs", run, _, *_]:
             return f"flows/{flow}/runs/{run}"

@@ -166,7 +166,8 @@ def records_set_aside(store: Store) -> list[str]:
 
 
 def spare_blindly(chosen: Chosen) -> None:
-    """Keep all runs of a flow if a run with an unreadable record may have resumed them."""
+    """If a flow has a run whose record cannot be read, delete no run of this flow: the unreadable run may have resumed
+    any of them."""
     for flow, id in list(chosen.doomed):
         if flow in chosen.blind:
             del chosen.doomed[flow, id]
@@ -201,7 +202,7 @@ def _measure(run: RunStore) -> Doomed:
 
 
 def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
-    """Keep the runs that a remaining run has resumed, directly or indirectly."""
+    """Do not delete a run if a remaining run has resumed it, or has resumed a run that has resumed it, and so on."""
     for (flow, id), _ in list(origins.items()):
         if (flow, id) in chosen.doomed:
             continue

@@ -55,12 +55,12 @@ def need(run: RunStore, root: str) -> None:
 
 
 def needed_by(run: RunStore) -> str | None:
-    """Return an existing directory with results of `spin` that need the run, or None if no such directory exists.
+    """Return a directory that still exists and contains results of `spin` that need the run; None if there is none.
 
     A directory on another machine, HOST:PATH, is assumed to exist for 30 days.
 
     Raises:
-        RecordError: an object about such a directory cannot be read.
+        RecordError: an object with the address of a directory cannot be read.
     """
     here = os.uname().nodename
     for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):

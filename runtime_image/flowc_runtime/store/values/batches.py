@@ -1,8 +1,8 @@
 """Batches: blobs that each contain several small artifacts of one task (docs/adr/0038-batches.md).
 
-A file, or an object in a bucket, of its own for each artifact of a few kilobytes takes much longer than writing the
-artifact's bytes. So a task that stores many such artifacts joins them to one blob, the batch. The reference of each
-artifact contains the batch and the offset of the artifact's bytes in the batch.
+Creating a file, or an object in a bucket, takes much longer than writing the few kilobytes of a small artifact. So a
+task that stores many small artifacts joins them to one blob, the batch. The reference of each artifact contains the
+batch and the offset of the artifact's bytes in the batch.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ class Batches:
         self._waiting.setdefault(ref["digest"], (data, []))[1].append(ref)
 
     def store(self, objects: Objects) -> None:
-        """Store the artifacts, and complete their references.
+        """Store the artifacts, and complete their references; called once, after the last `add`.
 
         Raises:
             StoreError: the store cannot be written.
         """
         waiting = [*self._waiting.values()]
-        self._waiting.clear()
         if len(waiting) < LEAST:
             for data, _ in waiting:
                 objects.create_blob([data])

@@ -68,7 +68,8 @@ class Classes:
         raise ArtifactError("; ".join(failures) or "and the stored code of its run does not contain it")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
-        """Yield this run, and the existing runs whose values it reuses, each with its record and its flow."""
+        """Yield (run, record, flow) for this run and for each run whose values it reuses. A run that cannot be read is
+        left out, and so are the runs that it has resumed."""
         seen: set[str] = set()
         for run_id in chain([self._run.id], _cached_from(self._run)):
             before = run_id

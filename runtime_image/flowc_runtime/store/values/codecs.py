@@ -177,11 +177,11 @@ class Encoded:
 def small_ref(value: UserValue) -> ArtifactRef | None:
     """Return the reference that `store_value` would return for a number, a short text, None or short bytes.
 
-    Many artifacts are such values, and this function takes a fifth of the time of `store_value`.
+    Many artifacts have values of these types, and this function takes a fifth of the time of `store_value`.
 
     Returns:
-        The reference, or None if the value has another type, is too long to be part of a record, or another pickler
-        than `pickle` is selected.
+        The reference. None if the value has a type that is not listed above, if the value is too long to be part of a
+        record, or if another pickler than `pickle` is selected.
     """
     cls = type(value)
     if cls not in IMMUTABLE or ambient().pickler != PICKLE or (cls in _SIZED and len(value) > INLINE_LIMIT):
@@ -282,9 +282,8 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
 
 def _plain_bytes(file: BinaryIO, size: int) -> bytes | None:
-    """Return the object from the pickle of a bytes object, without unpickling; None for any other pickle.
-
-    Such a pickle consists of the protocol (2 bytes), an operation with the length of the object, the object, and two
+    """Return the object from the pickle of a bytes object, without unpickling; None for any other pickle. The pickle of
+    a bytes object consists of the protocol (2 bytes), an operation with the length of the object, the object, and two
     operations. Unpickling would need checked bytes, but this function accepts any bytes.
     """
     for operation, length in ((b"B", 4), (b"\x8e", 8)):  # the length of the object is a little-endian number
@@ -310,7 +309,7 @@ def _value(source: bytes | BinaryIO, ref: ArtifactRef, find: Finder | None) -> U
 
 @contextmanager
 def _restoring(ref: ArtifactRef) -> Iterator[None]:
-    """Raise ArtifactError for any error in the `with` block. The block restores the value of an artifact."""
+    """A context manager for code that restores the value of an artifact: any error becomes ArtifactError."""
     try:
         yield
     except Exception as error:

@@ -1,7 +1,6 @@
-"""Store and read files that are parameters of a run. Steps read the content when they access the parameter.
-
-For such a parameter, a run's record contains the file's name, digest and size. The store keeps each content once, as a
-blob without any encoding. A file is stored in parts, so its size is not limited.
+"""Store and read the files that are the values of a run's parameters of type `file`. A step that accesses the parameter
+gets the file's content. The run's record contains only the file's name, digest and size. The store keeps each content
+once, as a blob without any encoding. A file is stored in parts, so its size is not limited.
 
 A run on a cluster gets the content in one of three ways: together with the name (`content`, in base64), from the code
 package (`packed`, the digest), or from an object `files/DIGEST` that was stored before the run (`sent`, the digest).

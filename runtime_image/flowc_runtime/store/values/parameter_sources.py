@@ -165,7 +165,8 @@ class MissingValue(ParameterError):
 
 
 def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, SourceValue] | None:
-    """Return the first source with a value for this parameter, and the value, or None if no source has a value."""
+    """Return the first source that has a value for this parameter, together with the value; None if no source has
+    one."""
     return next(((origin, values[name]) for origin, values in sources.by_origin() if name in values), None)
 
 
@@ -188,12 +189,14 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add the file, line or variable in which a value was written to a ParameterError that the block raises.
+    """A context manager for code that checks a parameter's value: a ParameterError also names the file, line or
+    variable in which the value was written.
 
     Args:
-        place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.
+        place: the file, line or variable, such as `METAFLOW_RUN_N`. If it is empty, the error is not changed.
 
-    Raises: ParameterError: the block raised this error.
+    Raises:
+        ParameterError: the code in the `with` block raised this error.
     """
     try:
         yield

@@ -62,7 +62,7 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
         texts: whether strings are also accepted and parsed.
 
     Raises:
-        ParameterError: the value is not a value of the parameter.
+        ParameterError: the parameter does not accept the value.
     """
 
     def one(item: object) -> Value:
@@ -193,7 +193,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
     """Check a Python value, such as a default, and convert it to its parameter's type, such as an int to a float.
 
     Raises:
-        ParameterError: the value has another type, or JSON cannot represent it.
+        ParameterError: the value cannot be converted to the parameter's type, or JSON cannot represent it.
     """
     match kind, value:
         case "json", str():

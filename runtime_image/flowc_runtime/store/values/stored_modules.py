@@ -92,8 +92,9 @@ class StoredModules:
         return all(_has_text(file, text) for file in files if os.path.exists(file))
 
     def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, object]]]:
-        """Set this run's modules as attributes of the packages in `kept`, which stay loaded; return the previous values
-        of these attributes."""
+        """Python's packages have their loaded modules as attributes. In the packages in `kept`, which stay loaded,
+        replace these attributes by this run's modules. Return (package, attribute, {attribute: previous value}) for
+        each."""
         bound: list[tuple[ModuleType, str, dict[str, object]]] = []
         for name in finder.names:
             parent, _, child = name.rpartition(".")

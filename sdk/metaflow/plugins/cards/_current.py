@@ -123,7 +123,8 @@ class CurrentCards:
     Without an id, the methods apply to the card with `customize`. If no card has `customize`, the methods apply to the
     only card, or to the only card without an id.
 
-    If there is no such card, or `current.card[…]` gets an unknown id, the methods print a warning and have no effect.
+    If none of these cards exists, or `current.card[…]` gets an unknown id, the methods print a warning and have no
+    effect.
     """
 
     def __init__(self, renderers: Iterable[Renderer]) -> None:

@@ -7,6 +7,8 @@ does not change. If the card was refreshed, an object `….data.json` next to th
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -14,6 +16,8 @@ from flowc_ir.late.namedtuple import NamedTuple
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import Graph, task_pathspec
+from flowc_runtime.process.leftovers import wait_for_one
+from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.graph_info import in_order
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.run_store import RunStore
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord
 
 PAGE, DATA = ".html", ".data.json"
+_STORING = 5.0  # seconds after a card's timeout in which its process stores the page of the error and ends
 
 
 class CardFile(NamedTuple):
@@ -67,6 +72,27 @@ def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile
     """
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
+
+
+def wait_for_cards(run: RunStore, record: AttemptRecord) -> None:
+    """Wait until the process of an attempt that has ended has rendered the attempt's cards.
+
+    A task reports its end before it renders its cards, so another task of the run, which reads these cards, may start
+    earlier. Only a process of this machine is waited for: a pod ends after its cards. The wait is limited by the
+    timeouts of the cards.
+
+    Args:
+        run: the run.
+        record: the attempt's record.
+    """
+    pid = record["process"].get("pid", 0)
+    if pid == os.getpid() or not is_alive(record["process"]):
+        return
+    limit = next((node.cards_seconds for node in run.executes().nodes if node.id == record["step"]), 0)
+    deadline = time.monotonic() + limit + _STORING
+    while limit and time.monotonic() < deadline and is_alive(record["process"]):
+        if wait_for_one([pid], deadline):
+            return
 
 
 class TaskCardFiles(NamedTuple):

@@ -142,7 +142,7 @@ class CardContainer(Sequence[Card]):
 def get_cards(
     task: str | Task, id: str | None = None, type: str | None = None, follow_resumed: bool = True
 ) -> CardContainer:
-    """Return the cards of a task's latest attempt.
+    """Return the cards of a task's latest attempt. If the task's process still renders them, wait for its end.
 
     Args:
         task: a Task, or `FLOW/RUN/STEP/TASK`.
@@ -163,6 +163,8 @@ def get_cards(
         task = Task(task)
     if not isinstance(task, Task):
         raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
+    if task._record is not None:
+        _store.wait_for_cards(task._reader.store, task._record)
     cards = _store.find(task._reader.store, *task._place, task.current_attempt + 1, task._record, follow=follow_resumed)
     files = [file for file in cards.files if id in (None, file.id) and type in (None, file.type)]
     if not files:

@@ -80,8 +80,8 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return an error about the names in --include that no task has, and a hint or None. If a task has each name,
-        the error is empty."""
+        """Check that each artifact that --include names exists in at least one of these tasks. Return (error, hint) for
+        the missing ones; the hint may be None. The error is empty if none is missing."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
@@ -150,8 +150,7 @@ def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
-    """Yield the name and value of each attribute that all tasks of a run have: class constants, parameters and
-    configs."""
+    """Yield (name, value) for each attribute that all tasks of a run have: class constants, parameters and configs."""
     run, flow = view.store, view.flow
     first = None
     with unreadable.skipping():  # the start step's record may be unreadable: then no constants are yielded

@@ -230,7 +230,7 @@ class Follower:
         return any(tail.more for tail in self._tails.values())
 
     def _discover(self) -> None:
-        """Add the attempts that have started since the last poll."""
+        """Begin to follow the logs of the attempts that have started since the last poll."""
         step, path, attempt = self._wanted
         for task in attempts_of(self._records, step, path, self._run.attempts):
             if task not in self._tails and attempt in (None, task[2]):

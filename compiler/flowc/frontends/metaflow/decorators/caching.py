@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faults: Faults) -> str | None:
-    """Return the digest of a step's code, that is, of the code package without blank lines and without the flow's other
-    steps.
+    """Return the digest of the code on which a step's result may depend: all files of the code package, without blank
+    lines and without the methods of the flow's other steps.
 
     Args:
         method: the step.

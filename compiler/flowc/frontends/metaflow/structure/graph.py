@@ -31,8 +31,7 @@ class DeclaredGraph:
     Attributes:
         start: the name of the first step.
         steps: the steps by name, in the order of the source.
-        next_of: the transition of each step; None if the transition could not be read; such faults were already
-            reported.
+        next_of: the transition of each step; None if it could not be read, which was already reported as a fault.
         closes: the name of each join → the name of the split that it closes.
         mentions: for each step, the names of the steps in its `self.next`, with their spans.
     """
@@ -44,10 +43,9 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place where the `self.next` of step `name` names `target`. A fault with this result as its
-        argument `also` shows this place in its message, too.
-
-        The result is empty if there is no such place.
+        """Return the place in the source where the `self.next` of step `name` names `target`, for the argument `also`
+        of a fault: the fault's message then shows this place, too. The result is empty if the `self.next` does not name
+        `target`.
 
         Args:
             name: the step with the `self.next`.

@@ -104,8 +104,8 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the place in the source of the switch with the most arms that begin with one of these tasks. If no switch
-    has such an arm, return the flow's place."""
+    """Among the switches with an arm that begins with one of these tasks, find the switch with the most of these arms;
+    return its place in the source. If there is none, return the flow's place."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (

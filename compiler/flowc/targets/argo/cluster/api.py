@@ -76,8 +76,8 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, YAMLError) as error:
         # The client assumes a kubeconfig in kubectl's form; for any other form it raises exceptions such as TypeError.
         raise ClusterError(f"the kubeconfig {files} cannot be used: {_why(error)}", "kubectl config view") from None
-    # Only requests with the answer 429 (too many requests) are repeated. The server has not executed such a request, so
-    # repeating it is safe for every HTTP method.
+    # Only requests with the answer 429 (too many requests) are repeated. The answer says that the server has not
+    # executed the request, so repeating it is safe for every HTTP method.
     configuration.retries = Retry(
         total=5,
         connect=0,

@@ -149,8 +149,8 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
 
 def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKind, str]]:
-    """Return the kind and the name of each object that must be deleted to delete a run or a deployed flow. The schedule
-    comes first, so that it does not start a run of a deleted template.
+    """Return (kind, name) for each object on the cluster that belongs to a run or a deployed flow, in the order in
+    which the objects must be deleted. The schedule comes first, so that it does not start a run of a deleted template.
 
     Raises:
         ClusterError: flowc did not deploy the flow, or the cluster does not answer.

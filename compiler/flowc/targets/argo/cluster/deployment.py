@@ -167,8 +167,8 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Return the ConfigMaps whose code is used by runs, each with the name of one of these runs. Ended runs are
-    included, because they may be retried."""
+    """Return the ConfigMaps that cannot be deleted because runs use the code in them: name of the ConfigMap -> name of
+    one of its runs. Ended runs count, too, because they may be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

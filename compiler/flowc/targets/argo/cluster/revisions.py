@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: Object | None = None) -> Object:
-    """Return a copy of the manifest of a template or a run; in the copy, pods get the variable with the code's
-    revision.
+    """Return a copy of a manifest (of a template or a run) in which each pod has an additional environment variable,
+    the git revision of the code.
 
     If the same code is already deployed, the deployed revision is kept, because a commit to other files of the
     repository does not change the flow.

@@ -136,7 +136,8 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
 
 
 def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
-    """Return the metadata of the runs of a flow, or of all flows, newest first.
+    """Return one object for each run of a flow, or of all flows, newest first. The objects have only the field
+    `metadata`.
 
     Args:
         cluster: the cluster.
@@ -150,8 +151,8 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the value of the flow's label, which all objects of the flow have; None if flowc did not create the
-    target."""
+    """Return the label by which all objects of the target's flow can be found on the cluster; None if flowc did not
+    create the target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

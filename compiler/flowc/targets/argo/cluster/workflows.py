@@ -104,14 +104,15 @@ def is_active(item: Object) -> bool:
 
 
 def body_of(item: Object) -> ObjectSpec:
-    """Return the spec that contains the templates. For a run of a WorkflowTemplate, this is the copy of that template's
-    spec in the run's status, otherwise the object's own spec."""
+    """Return the spec with the Argo templates that the object runs. A run of a WorkflowTemplate has a copy of that
+    template's spec in its status, which is returned. Any other object has them in its own spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or {}
 
 
 def code_of(item: Object) -> str | None:
-    """Return the name of the ConfigMap with a template's or a run's code and IR; None if flowc did not create it."""
+    """Return the name of the ConfigMap that contains the code and the IR for a template or a run; None if flowc did not
+    create the object."""
     for volume in body_of(item).get("volumes") or []:
         if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
             return str(volume["configMap"]["name"])

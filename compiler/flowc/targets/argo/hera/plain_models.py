@@ -86,7 +86,8 @@ class PlainModel:
     _json: object
 
     def __init_subclass__(cls) -> None:
-        """Add the fields of a model. The annotations of the fields are read when they are needed."""
+        """Give a new model class its `ModelFields`, which read the annotations of the class when they are first
+        needed."""
         cls._fields = ModelFields(cls)
 
     def __init__(self, /, **given: object) -> None:

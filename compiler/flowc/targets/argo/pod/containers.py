@@ -277,9 +277,10 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
-    """Return the template's output that decides which tasks follow: the number of tasks of a foreach or gang, or the
-    choice of a switch; None for other steps. The output has a default, because Argo's executor fails if the file of an
-    output without a default is missing."""
+    """Return the template's output, from which Argo learns which tasks follow. If the step starts a foreach or gang,
+    the output is the number of their tasks; if the step is a switch, it is the chosen step. Other steps have no output
+    (None). The output has a default: without it, Argo's executor would fail if the pod has not written the file of the
+    output."""
     name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None

@@ -188,7 +188,7 @@ def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 def _sigterm_to_group(process: subprocess.Popen[bytes], passed: list[int]) -> Iterator[None]:
     """While the `with` block runs, pass SIGTERM to the program's process group, and add it to `passed`.
 
-    The block has no effect if SIGTERM has a handler already, or outside of the main thread.
+    The context manager has no effect if SIGTERM has a handler already, or outside of the main thread.
     """
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -210,8 +210,8 @@ def _sigterm_to_group(process: subprocess.Popen[bytes], passed: list[int]) -> It
 
 
 def end_group(process: subprocess.Popen[bytes], *, asked: bool = False) -> None:
-    """End all processes of a program's group: send SIGTERM unless they were `asked` before, and after a grace period
-    SIGKILL to the others."""
+    """End all processes of a program's process group: send SIGTERM (not if `asked` is true, which means that they have
+    already got it), and after a grace period SIGKILL to the processes that remain."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
         while members := [*_members(process.pid), *([process.pid] if process.poll() is None else [])]:

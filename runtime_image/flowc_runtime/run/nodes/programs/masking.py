@@ -1,4 +1,5 @@
-"""Replaces the values of a step's secrets by `***` in output, and finds such values in data that a step stores."""
+"""Replaces the values of a step's secrets by `***` in output, and searches for these values in data that the step
+stores."""
 
 from __future__ import annotations
 

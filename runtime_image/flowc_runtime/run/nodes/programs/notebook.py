@@ -204,7 +204,8 @@ def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookErr
 
 
 def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple[str, object]]:
-    """Read the returns that the kernel has written; yield their names and values. Raises NotebookReturnError."""
+    """Read the return values that the notebook's kernel has written to files, and yield (name, value) for each. Raises
+    NotebookReturnError."""
     if not action.returns:
         return
     status = json_text.mapping((directory / "returns.json").read_bytes())

@@ -116,7 +116,9 @@ class BlankCard(MetaflowCard):
 
 
 class DefaultCard(BlankCard):
-    """The default card: the step's components, then the task's artifacts, parameters, steps and failure."""
+    """The default card. It shows the components that the step has added, data about the task, and a picture of the
+    flow's steps. When the task has ended, the card also shows the failure, the metrics, the parameters and the
+    artifacts."""
 
     type: ClassVar[str | None] = "default"
 

@@ -78,7 +78,7 @@ class TestEditableCard(MetaflowCard):
 
 
 class TestEditableCard2(TestEditableCard):
-    """A card like `TestEditableCard`, under another type."""
+    """A card like `TestEditableCard`, but with another name in `@card(type=…)`."""
 
     type = "test_editable_card_2"
 

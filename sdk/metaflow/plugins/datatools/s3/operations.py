@@ -166,7 +166,8 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:
-    """Return whether the stored object has this content, or None if no object has the key."""
+    """Compare the stored object with this content: True if they are equal, False if they differ, None if no object has
+    the key."""
     try:
         answer = obstore.get(client, key)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
