@@ -2,7 +2,8 @@
 
 Each program starts in a new directory, on loopback, and is asked for its first page until it answers; all programs
 start one after the other in each round. The memory is the sum of the proportional set sizes of all its processes,
-after the page has been read ten times. Two further figures compare pages of a store of 10,000 runs with pages of 20 runs.
+after the page has been read ten times. Further figures compare the pages of a store of 10,000 runs with those of a
+store of 20 runs.
 """
 
 from __future__ import annotations

@@ -90,6 +90,7 @@ class PageServer:
         found = re.search(r"http://\S+", read_until(self.process.stderr, "http://"))
         assert found
         self.url = found[0]
+        self.newest = ""  # the run that `task_page` shows; empty for the newest one
 
     def get(self, path: str) -> Response:
         """Send a request."""
@@ -122,13 +123,14 @@ def kept(directory: Path, *runs: tuple[str, ...], flow: str = KEPT) -> Iterator[
         for options in runs:
             project.flowc("run", "--local", "flow.py", *options)
         with page_server(project) as served:
+            served.newest = project.latest().id  # tests may add runs to the store
             yield served
 
 
 def task_page(served: PageServer, step: str, path: str = "0", query: str = "", run: str = "") -> str:
     """Return the HTML of a task's page, of the newest run if none is given."""
     (flow,) = served.project.store.flows()
-    answer = served.get(f"run/{flow}/{run or served.project.latest().id}/{step}/{path}{query}")
+    answer = served.get(f"run/{flow}/{run or served.newest or served.project.latest().id}/{step}/{path}{query}")
     assert answer.status == 200, answer.body.decode()
     return answer.body.decode()
 

@@ -166,8 +166,8 @@ def test_hostile_names_lead_to_their_pages(named: Served, visit: Visit, number: 
     follow(page, "#live_steps tbody tr:nth-child(2) a.row", "#live_tasks")
     follow(page, "#live_tasks tbody a.row", "#log")
     assert page.text("h1 + .state") == ["ok"]
-    follow(page, ".crumbs a", "#live_head")
+    follow(page, ".crumbs a", "#live_trend")
     assert page.ask("document.querySelector('h1').textContent") == NAMES[number].replace("\0", "")  # HTML has no NUL
-    page.ask("""document.querySelector("#live_head").addEventListener("changed", () => { window.changed = true; })""")
+    page.ask("""document.querySelector("#live_trend").addEventListener("changed", () => { window.changed = true; })""")
     page.wait("window.changed || document.querySelector('#link').textContent === 'live'", 20)
     harmless(page)

@@ -61,8 +61,8 @@ def test_the_readers_are_the_tasks_that_inherit_and_read_this_version(served: Pa
 
 
 def test_a_reused_task_names_the_run_that_made_the_artifact(served: PageServer) -> None:
-    origin = served.project.latest().id
-    assert served.project.flowc("resume", "flow.py").code == 1
+    origin = served.newest
+    assert served.project.flowc("resume", "flow.py", "--origin-run-id", origin).code == 1
     resumed = served.project.latest().id
     assert resumed != origin
     cells = cells_of(task_page(served, "end", run=resumed), "array")

@@ -1,6 +1,7 @@
-"""The page that shows runs in a browser (`flowc ui`): a web application that only reads the store.
+"""The page that shows runs in a browser (`flowc ui`): a web application that reads the store.
 
-Floors, lowest first: `page_data/` makes the data of a page from the read model of runs, `drawing/` makes SVG pictures of
-such data, `pages/` answers requests; the modules beside them build the application and run its server. Only this
-package imports starlette, uvicorn and Jinja2, which the extra `flowc[ui]` installs.
+Each directory imports only the directories before it in this list: `page_data/` makes the data of a page from the read
+model of runs, `acting/` starts the processes of actions, `drawing/` makes SVG pictures, `pages/` answers requests. The
+modules beside them build the application and run its server. Only this package imports starlette, uvicorn and Jinja2,
+which the extra `flowc[ui]` installs.
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 460.0
 _LEFT: Final = 20.0  # the width of the letters
-_RIGHT: Final = 120.0  # the width of the values' texts
+_RIGHT: Final = 118.0  # the width of the values' texts
 _ROW: Final = 15.0
 _TITLE: Final = 18.0
 MOST_POINTS: Final = 400

@@ -106,7 +106,7 @@ def proportion(count: int, most: int, label: str) -> Markup:
         most: the greatest number of the table.
         label: the text for screen readers.
     """
-    width = 120.0
+    width = 118.0
     bar = element(
         "rect", x=0.0, y=2.0, width=max(2.0, width * count / max(most, 1)), height=10.0, class_="column failed"
     )

@@ -137,7 +137,7 @@ def row_of(view: RunView) -> ListedRun:
     )
 
 
-def shown_value(value: object, limit: int = 120) -> str:
+def shown_value(value: object, limit: int = 100) -> str:
     """Return a value of a record as a short text: a string unchanged, other values as JSON."""
     text = value if isinstance(value, str) else json_text.shown(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
