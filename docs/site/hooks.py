@@ -39,6 +39,7 @@ STYLE = ".md-grid { max-width: 80rem; }\n"
 
 FENCED = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```$\n?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])+)\]\((?!\w+:)(?P<path>[^)#\s]*)(?P<anchor>#[^)\s]+)?\)")
+IMAGE = re.compile(r"(?<=!)\[(?P<text>[^\[\]]+)\]\((?P<path>[^):\s]+\.(?:png|svg))\)")
 CHECKED_FILE = re.compile(r"^<!-- file: (\S+) -->\n```(\w*)$", re.MULTILINE)
 CHECKED_OUTPUT = re.compile(r"^<!-- (?:checked(?: on a cluster)?|cell|output) -->\n", re.MULTILINE)
 ITEM = r"(?:[-*]|\d+\.) "
@@ -80,7 +81,8 @@ def separate_lists(text: str) -> str:
 
 
 def site_links(text: str, source: str, name: str) -> str:
-    """Return the page `name`, whose source is the repository's file `source`, with links to other pages of the site.
+    """Return the page `name`, whose source is the repository's file `source`, with links to other pages and to pictures
+    of the site.
 
     A link to a file that is not in the site becomes plain text. A link to a missing file is not changed, and MkDocs
     reports it.
@@ -96,4 +98,10 @@ def site_links(text: str, source: str, name: str) -> str:
             return f"[{found['text']}]({os.path.relpath(page, os.path.dirname(name) or '.')}{anchor})"
         return found["text"] if (ROOT / target).exists() else found[0]
 
-    return LINK.sub(link, text)
+    def image(found: re.Match[str]) -> str:
+        target = os.path.normpath(os.path.join(os.path.dirname(source), found["path"]))
+        if not target.startswith("docs/"):
+            return found[0]
+        return f"[{found['text']}]({os.path.relpath(target.removeprefix('docs/'), os.path.dirname(name) or '.')})"
+
+    return IMAGE.sub(image, LINK.sub(link, text))

@@ -520,7 +520,7 @@ def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
     """Every FLOWC_* variable in documents and help texts is in the table of settings, or is a variable of pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
             "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION", "FLOWC_RETURNS",
-            "FLOWC_CONFIGURATION_FILE", "FLOWC_METRICS", "FLOWC_RETRY_RUN"}  # fmt: skip
+            "FLOWC_CONFIGURATION_FILE", "FLOWC_METRICS", "FLOWC_RETRY_RUN", "FLOWC_UI_TOKEN"}  # fmt: skip
     texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").rglob("*.py")]
     texts += [path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
     named = {name for text in texts for name in re.findall(r"FLOWC_[A-Z_]*[A-Z]", text)} - {"FLOWC_TEST_STORE"}

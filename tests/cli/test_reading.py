@@ -57,7 +57,7 @@ READING = {
     "doctor": ["doctor"],
     "config": ["config", "config start"],
 }
-ELSEWHERE = {"status"}  # `status` reads a cluster; test_cluster_commands.py tests it
+ELSEWHERE = {"status", "ui"}  # `status` reads a cluster: test_cluster_commands.py; `ui` serves a page: tests/ui
 OF_FLOW = {
     "show": ["show"],
     "dump": ["dump latest/start", "dump latest/end/0"],
@@ -68,7 +68,7 @@ OF_FLOW = {
 }
 NOT_READING = {
     *("run", "resume", "retry", "spin", "debug", "check", "ir", "compile", "deploy", "diff", "trigger", "suspend"),
-    *("unsuspend", "terminate", "delete", "completion", "output-dot", "version", "help"),
+    *("unsuspend", "terminate", "delete", "completion", "output-dot", "version", "help", "stop"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from project import Project
+from project import Project, wait_until
 from ui.flows import TALKING
 from ui.served import Served, click, press, serving, type_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.chromium import Page
     from ui.conftest import Visit
 
-LAG = 1.0  # seconds
+LAG = 5.0  # seconds; about 0.5 on a machine that has nothing else to do
 
 # Notes the time at which each text appears in the page, in seconds since the epoch.
 WATCH = """
@@ -265,3 +265,61 @@ def test_what_the_reader_is_writing_stays(talking: Served, talk: Talk, visit: Vi
     assert page.ask("[document.activeElement.id, document.activeElement.value]") == ["log-search", "sa"]
     click(page, "#theme")
     assert page.problems() == []
+
+
+CARDS = """
+    import fcntl
+    from metaflow import FlowSpec, card, current, step
+    from metaflow.cards import Markdown, MetaflowCard
+
+    def wait(name):
+        with open(name) as gate: fcntl.flock(gate, fcntl.LOCK_SH)
+
+    class Waits(MetaflowCard):
+        type = "waits"
+
+        def render(self, task):
+            wait("late")
+            return "<html><body>rendered after the record</body></html>"
+
+    class CardFlow(FlowSpec):
+        @card(type="waits")
+        @card(type="blank", id="seen", refresh_interval=0)
+        @step
+        def start(self):
+            for number in (1, 2):
+                current.card["seen"].append(Markdown(f"state {number}"))
+                current.card["seen"].refresh(force=True)
+                wait(f"gate{number}")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_cards_change_and_appear_while_the_page_is_open(project: Project, visit: Visit) -> None:
+    """A card that is refreshed is loaded again; a card that is rendered after the task has ended appears."""
+    project.write("cards.py", CARDS)
+    first, second, late = (project.gate(name) for name in ("gate1", "gate2", "late"))
+    process = project.start("-m", "flowc", "run", "--local", "cards.py")
+    output = threading.Thread(target=process.communicate)
+    output.start()
+    wait_until(lambda: bool(project.store.flows() and project.store.runs("CardFlow")), "the run did not begin")
+    wait_until(lambda: project.latest().attempts("start") != {}, "the step did not begin")
+    frame = "document.querySelector('#live_cards iframe')"
+    with serving(project) as served:
+        page = visit(f"{served.url}run/CardFlow/{project.latest().id}/start/0")
+        page.wait(frame)
+        page._browser.frame("/card/").wait("document.body.innerText.includes('state 1')")
+        before = page.ask(f"{frame}.src")
+        first.open()
+        page.wait(f"{frame}.src !== {before!r}")
+        second.open()
+        page.wait("document.querySelector('#live_head .state').textContent === 'ok'")
+        assert page.ask("document.querySelectorAll('#live_cards iframe').length") == 1
+        late.open()
+        page.wait("document.querySelectorAll('#live_cards iframe').length === 2")
+    output.join()
+    assert process.returncode == 0

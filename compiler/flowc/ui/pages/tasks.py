@@ -8,7 +8,10 @@ from flowc.ui.page_data.lineage import MOST
 from flowc.ui.page_data.log_pages import log_page
 from flowc.ui.page_data.task_facts import artifacts_of, task_rows
 from flowc.ui.site import BadAddress, SitePage, missing
+from flowc_ir.late.digest import sha256
+from flowc_runtime.base.errors import NotFound
 from flowc_runtime.base.index import task_id
+from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED
 from metaflow.plugins.cards._store import find
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from flowc.ui.site import Site
     from flowc_runtime.run.views.task_view import TaskView
+    from flowc_runtime.store.records.run_store import RunStore
+    from metaflow.plugins.cards._store import CardFile
 
 TASKS: Final = 200
 """The number of tasks of one page of a step."""
@@ -68,6 +73,9 @@ def task_page(site: Site, request: Request) -> SitePage:
     searches = not slow or request.query_params.get("readers") == "1"
     artifacts = artifacts_of(view, attempt, most=REMOTE_MOST if slow else MOST, searches=searches)
     notebook = [row for row in artifacts.rows if row.name == EXECUTED and row.here and row.ref["type"] == "str"]
+    active = attempt.record is None or is_alive(attempt.record["process"]) is True  # cards follow after the record
+    cards = find(store, step, path, number, attempt.record, follow=True)
+    versions = {card.name: _version(cards.run, card) for card in cards.files} if active else {}
     values = {
         "view": view,
         "task": task,
@@ -78,8 +86,17 @@ def task_page(site: Site, request: Request) -> SitePage:
         "log": log_page(store, step, path, number, None),
         "artifacts": artifacts,
         "has_notebook": bool(notebook),
-        "cards": find(store, step, path, number, attempt.record, follow=True),
+        "cards": cards,
+        "versions": versions,
         "pathspec": f"{flow}/{run}/{step}/{task_id(step, path)}",
     }
     title = f"{task_id(step, path)} · {flow}/{run}"
-    return SitePage("task.html", values, title, lasting=attempt.record is not None)
+    return SitePage("task.html", values, title, lasting=not active)
+
+
+def _version(run: RunStore, card: CardFile) -> str:
+    """Return a text that changes with a card, for its URL: the frame then loads the card again."""
+    try:
+        return sha256([run.objects.get(card.key)])[:12]
+    except NotFound:
+        return ""
