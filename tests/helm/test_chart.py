@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc import __version__
-from flowc.cli.commands.store.ui import ui_command
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.contract import UI_TOKEN
 from project import ROOT
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
+from tools.parsed_command import parsed_parameters
 
 from .cases import CASES, EVERYTHING, Values
 
@@ -223,7 +223,7 @@ def test_flowc_takes_the_command_of_the_page(values: Values) -> None:
     """The command line has only options that `flowc ui` has, and none that lets the page act."""
     container = page_container(values)
     assert container["command"] == ["flowc", "ui"]
-    given = ui_command.make_context("ui", list(container["args"])).params
+    given = parsed_parameters("ui", container["args"])
     assert given["public_url"] == values["ui"].get("publicUrl")
     assert given["store_url"] == values.get("store", {"url": "s3://flowc"})["url"]
     assert (given["host"], given["port"]) == ("0.0.0.0", container["ports"][0]["containerPort"])

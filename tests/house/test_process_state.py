@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from pathlib import Path
 
 from house.graph import modules
+from project import ROOT
 
 ALLOWED = {
     "flowc.frontends.syntax_trees:_shared": "a cache, which a command keeps as long as it runs",
@@ -56,3 +59,18 @@ def test_modules_have_no_state_that_functions_rebind() -> None:
     }
     assert found - set(ALLOWED) == set(), "keep it in `Ambient`, or add the reason to ALLOWED"
     assert set(ALLOWED) - found == set(), "no function rebinds it any more: remove it from ALLOWED"
+
+
+OUTSIDE_THE_GROUP = re.compile(r"_command\.(?:make_context|main)\(|\binvoke\(\s*\w+_command\b")
+
+
+def test_tests_call_commands_through_the_group() -> None:
+    """A command outside its group has no `-h`, and click keeps that for later tests: see tools.parsed_command."""
+    assert OUTSIDE_THE_GROUP.search('ui_command.make_context("ui", [])')
+    assert OUTSIDE_THE_GROUP.search("CliRunner().invoke(ui_command, [])")
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != Path(__file__) and OUTSIDE_THE_GROUP.search(path.read_text("utf-8"))
+    ]
+    assert found == []

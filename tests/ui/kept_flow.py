@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-import urllib.error
-import urllib.request
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from project import Project, read_until
+from project import Project
+from ui.served import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ui.served import Served
 
 KEPT = """
     import numpy, pandas
@@ -73,61 +74,20 @@ KEPT = """
     """
 
 
-class Response(NamedTuple):
-    """The response to a request."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class PageServer:
-    """A running `flowc ui` on the store of a project."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self.process = project.start("-m", "flowc", "ui", "--no-open", "--port", "0")
-        found = re.search(r"http://\S+", read_until(self.process.stderr, "http://"))
-        assert found
-        self.url = found[0]
-        self.newest = ""  # the run that `task_page` shows; empty for the newest one
-
-    def get(self, path: str) -> Response:
-        """Send a request."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(f"{self.url}{path}", timeout=60) as answer:
-                return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Response(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
-
-
 @contextlib.contextmanager
-def page_server(project: Project) -> Iterator[PageServer]:
-    """Start `flowc ui` on the store of a project; kill it at the end."""
-    server = PageServer(project)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.communicate()
-
-
-@contextlib.contextmanager
-def kept(directory: Path, *runs: tuple[str, ...], flow: str = KEPT) -> Iterator[PageServer]:
+def kept(directory: Path, *runs: tuple[str, ...], flow: str = KEPT) -> Iterator[Served]:
     """Run the flow once for each tuple of options, and serve the page of its store."""
     with contextlib.closing(Project(directory)) as project:
         del project.environment["PYTHONWARNINGS"]  # of packages that a table or an image needs
         project.write("flow.py", flow)
         for options in runs:
             project.flowc("run", "--local", "flow.py", *options)
-        with page_server(project) as served:
+        with serving(project) as served:
             served.newest = project.latest().id  # tests may add runs to the store
             yield served
 
 
-def task_page(served: PageServer, step: str, path: str = "0", query: str = "", run: str = "") -> str:
+def task_page(served: Served, step: str, path: str = "0", query: str = "", run: str = "") -> str:
     """Return the HTML of a task's page, of the newest run if none is given."""
     (flow,) = served.project.store.flows()
     answer = served.get(f"run/{flow}/{run or served.newest or served.project.latest().id}/{step}/{path}{query}")

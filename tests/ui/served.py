@@ -41,6 +41,7 @@ class Served:
         self.token = self.printed.partition("?token=")[2]
         port = int(lines[-1].split()[-1].split(":")[2].partition("/")[0])
         self.url = f"http://127.0.0.1:{port}/"
+        self.newest = ""  # a run that tests show although they add runs to the store later; empty for none
 
     @property
     def port(self) -> int:

@@ -13,17 +13,18 @@ from flowc.ui.drawing.plots import value_histogram
 from flowc.ui.page_data.shown_previews import shown_preview
 from flowc.ui.page_data.version_rows import RUNS, version_page
 from project import Project, done_record
-from ui.kept_flow import cells_of, kept, links, page_server, row_of, task_page
+from ui.kept_flow import cells_of, kept, links, row_of, task_page
+from ui.served import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ui.kept_flow import PageServer
+    from ui.served import Served
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with kept(tmp_path_factory.mktemp("kept"), (), ("--fails", "True")) as served:
         yield served
 
@@ -31,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
 # -- previews ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_is_shown_as_a_table(served: PageServer) -> None:
+def test_a_table_is_shown_as_a_table(served: Served) -> None:
     preview = cells_of(task_page(served, "start"), "table")["preview"]
     assert re.findall("<th[^>]*>([^<]*)</th>", preview) == ["a&lt;b", "city", "own"]
     assert preview.count("<tr>") == 7  # with the heads of columns
@@ -41,7 +42,7 @@ def test_a_table_is_shown_as_a_table(served: PageServer) -> None:
     assert "my own repr" not in preview
 
 
-def test_an_array_has_a_histogram(served: PageServer) -> None:
+def test_an_array_has_a_histogram(served: Served) -> None:
     preview = cells_of(task_page(served, "start"), "array")["preview"]
     assert "<code>101 float64</code>" in preview
     assert "<title>0 to 0.5: 90</title>" in preview
@@ -49,7 +50,7 @@ def test_an_array_has_a_histogram(served: PageServer) -> None:
     assert "1 not finite" in preview
 
 
-def test_texts_and_builtin_values_are_escaped_and_cut(served: PageServer) -> None:
+def test_texts_and_builtin_values_are_escaped_and_cut(served: Served) -> None:
     page = task_page(served, "start")
     text = cells_of(page, "text")["preview"]
     assert "&lt;script&gt;alert(1)&lt;/script&gt; word word" in text
@@ -60,18 +61,18 @@ def test_texts_and_builtin_values_are_escaped_and_cut(served: PageServer) -> Non
     assert cells_of(page, "short")["preview"].strip() == "<code>[1, 2, 3]</code>"
 
 
-def test_an_image_has_a_thumbnail(served: PageServer) -> None:
+def test_an_image_has_a_thumbnail(served: Served) -> None:
     preview = cells_of(task_page(served, "start"), "picture")["preview"]
     assert 'src="data:image/png;base64,' in preview
     assert "300 × 150 pixels" in preview
 
 
-def test_an_inherited_artifact_has_the_preview_of_its_maker(served: PageServer) -> None:
+def test_an_inherited_artifact_has_the_preview_of_its_maker(served: Served) -> None:
     made, inherited = (cells_of(task_page(served, *task), "array") for task in (("start", "0"), ("last", "0")))
     assert inherited["preview"] == made["preview"]
 
 
-def test_no_code_of_the_user_was_called(served: PageServer) -> None:
+def test_no_code_of_the_user_was_called(served: Served) -> None:
     assert not (served.project.root / "called").exists()
 
 
@@ -94,7 +95,7 @@ def test_a_preview_of_another_program_does_no_harm(project: Project, preview: di
     ref = {"digest": "0" * 64, "size": 1, "type": "a\ud800", "codec": "pickle5", "repr": "\ud800", "preview": preview}
     run.begin("start", "0", 1, {"version": 2, "began": 0.0, "process": {}})
     run.finish(done_record(run, "start", artifacts={"x": ref}))
-    with page_server(project) as served:
+    with serving(project) as served:
         page = task_page(served, "start", run=run.id)
     assert "<script>" not in row_of(page, "x")
     assert "svg+xml" not in row_of(page, "x")
@@ -113,7 +114,7 @@ def test_a_reference_without_preview_shows_its_line() -> None:
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_name_leads_to_the_versions_of_all_runs(served: PageServer) -> None:
+def test_the_name_leads_to_the_versions_of_all_runs(served: Served) -> None:
     older, newer = served.project.store.runs("Kept")
     page = task_page(served, "start")
     address = next(link for link in links(row_of(page, "model")) if "artifact/" in link)
@@ -128,7 +129,7 @@ def test_the_name_leads_to_the_versions_of_all_runs(served: PageServer) -> None:
     assert versions.count("[0, 1, 2, 3, ") == 4
 
 
-def test_an_artifact_that_no_run_has_is_not_found(served: PageServer) -> None:
+def test_an_artifact_that_no_run_has_is_not_found(served: Served) -> None:
     answer = served.get("artifact/Kept/nothing")
     assert answer.status == 404
     assert "no run of Kept has an artifact nothing" in answer.body.decode()
@@ -168,17 +169,17 @@ FILES = """
 
 
 @pytest.fixture(scope="module")
-def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project = Project(tmp_path_factory.mktemp("filed"))
     project.write("pipeline.py", FILES)
     done = project.python("-c", "import pipeline; pipeline.flow.execute()")
     assert done.code == 0, done.err
-    with page_server(project) as served:
+    with serving(project) as served:
         yield served
     project.close()
 
 
-def test_files_are_listed_and_downloaded(filed: PageServer) -> None:
+def test_files_are_listed_and_downloaded(filed: Served) -> None:
     page = task_page(filed, "make")
     row = row_of(page, "put out.csv")
     assert hashlib.sha256(b"a,b").hexdigest() in row
@@ -191,7 +192,7 @@ def test_files_are_listed_and_downloaded(filed: PageServer) -> None:
     assert "read" in row_of(task_page(filed, "use"), "get out.csv")
 
 
-def test_a_file_that_was_not_copied_is_named_and_not_served(filed: PageServer) -> None:
+def test_a_file_that_was_not_copied_is_named_and_not_served(filed: Served) -> None:
     row = row_of(task_page(filed, "left"), "put left.txt")
     assert links(row) == []
     assert str(filed.project.root / "left.txt") in row
@@ -201,7 +202,7 @@ def test_a_file_that_was_not_copied_is_named_and_not_served(filed: PageServer) -
     assert filed.get(f"{base}/left/0/1/file/7").status == 404
 
 
-def test_a_deleted_file_is_told(filed: PageServer) -> None:
+def test_a_deleted_file_is_told(filed: Served) -> None:
     run = filed.project.latest()
     (file,) = (each for each in run.task("make", "0")["files"] if each["name"] == "b.txt")
     number = [each["name"] for each in run.task("make", "0")["files"]].index("b.txt")
@@ -212,7 +213,7 @@ def test_a_deleted_file_is_told(filed: PageServer) -> None:
     assert b"was deleted from the store" in answer.body
 
 
-def test_the_record_of_a_preview_is_small(served: PageServer) -> None:
+def test_the_record_of_a_preview_is_small(served: Served) -> None:
     artifacts = served.project.latest().task("start", "0")["artifacts"]
     sizes = {
         name: len(json.dumps(ref["preview"], ensure_ascii=False).encode())

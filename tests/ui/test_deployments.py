@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc.cron.firing_times import firing_times
 from flowc.targets.deployment import TargetError
 from flowc.ui.page_data import cluster_look
 from flowc.ui.page_data.cluster_look import PATIENCE, ClusterAnswer, ClusterLook, ask_cluster
-from flowc.ui.page_data.firing_times import firing_times
+from flowc.ui.pages.deployments import SHOWN
 from kubeconfig import KUBECONFIG
 from kubernetes_api import KubernetesApi
 from project import wait_until
@@ -55,7 +56,7 @@ def flow(project: Project) -> Project:
 
 def test_five_firing_times_over_a_clock_change() -> None:
     """On 29 March 2026, clocks in Paris skip the time from 2 to 3 o'clock; flowc.cron finds the times as Argo does."""
-    found = firing_times(["30 2 * * *"], "Europe/Paris", NOW)
+    found = firing_times(["30 2 * * *"], "Europe/Paris", NOW, SHOWN)
     assert found.note == ""
     assert [time.strftime("%d %H:%M %Z") for time in found.times] == [
         "28 02:30 CET", "30 02:30 CEST", "31 02:30 CEST", "01 02:30 CEST", "02 02:30 CEST",
@@ -63,7 +64,7 @@ def test_five_firing_times_over_a_clock_change() -> None:
 
 
 def test_several_schedules_are_merged() -> None:
-    times = firing_times(["0 6 * * *", "0 18 * * *", "0 6 * * MON"], "UTC", NOW).times
+    times = firing_times(["0 6 * * *", "0 18 * * *", "0 6 * * MON"], "UTC", NOW, SHOWN).times
     assert [time.strftime("%d %H") for time in times] == ["27 18", "28 06", "28 18", "29 06", "29 18"]
 
 
@@ -75,7 +76,7 @@ def test_several_schedules_are_merged() -> None:
     ("0 6 * * *", "../../etc/passwd", "does not know the time zone"),
 ])  # fmt: skip
 def test_no_firing_times(cron: str, zone: str, note: str) -> None:
-    found = firing_times([cron], zone, NOW)
+    found = firing_times([cron], zone, NOW, SHOWN)
     assert not found.times
     assert note in found.note
 

@@ -10,32 +10,33 @@ import pytest
 from flowc.ui.page_data.lineage import ITEMS, READERS, readers, where_made
 from flowc_runtime.run.views.run_view import RunView
 from project import Project, done_record
-from ui.kept_flow import cells_of, kept, links, page_server, task_page
+from ui.kept_flow import cells_of, kept, links, task_page
+from ui.served import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_runtime.store.records.run_store import RunStore
-    from ui.kept_flow import PageServer
+    from ui.served import Served
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with kept(tmp_path_factory.mktemp("kept"), ("--fails", "True")) as served:
         yield served
 
 
-def made(served: PageServer, task: tuple[str, str], name: str) -> str:
+def made(served: Served, task: tuple[str, str], name: str) -> str:
     """Return the text of the cell with the maker of an artifact."""
     return re.sub("<[^>]*>", "", cells_of(task_page(served, *task), name)["made"]).strip()
 
 
-def read(served: PageServer, task: tuple[str, str], name: str) -> list[str]:
+def read(served: Served, task: tuple[str, str], name: str) -> list[str]:
     """Return the tasks that have read an artifact, as the links name them."""
     return re.findall(r'<a href="../[^"]*">([^<]*)</a>', cells_of(task_page(served, *task), name)["read"])
 
 
-def test_the_maker_is_the_first_task_with_this_version(served: PageServer) -> None:
+def test_the_maker_is_the_first_task_with_this_version(served: Served) -> None:
     assert made(served, ("start", "0"), "model") == "this task"
     assert made(served, ("check", "0.2"), "score") == "train-0.2"
     assert made(served, ("check", "0.2"), "checked") == "this task"
@@ -43,14 +44,14 @@ def test_the_maker_is_the_first_task_with_this_version(served: PageServer) -> No
     assert links(cells_of(task_page(served, "check", "0.2"), "score")["made"]) == ["../train/0.2"]
 
 
-def test_a_join_inherits_from_its_inputs(served: PageServer) -> None:
+def test_a_join_inherits_from_its_inputs(served: Served) -> None:
     assert made(served, ("join", "0"), "scores") == "this task"
     assert made(served, ("join", "0"), "array") == "start-0"
     assert made(served, ("join", "0"), "shared") == "train-0.0"
     assert made(served, ("end", "0"), "array") == "start-0"
 
 
-def test_the_readers_are_the_tasks_that_inherit_and_read_this_version(served: PageServer) -> None:
+def test_the_readers_are_the_tasks_that_inherit_and_read_this_version(served: Served) -> None:
     assert read(served, ("train", "0.1"), "score") == ["check-0.1", "join-0"]
     assert read(served, ("join", "0"), "array") == ["last-0"]
     assert read(served, ("start", "0"), "array") == ["join-0", "last-0"]
@@ -60,7 +61,7 @@ def test_the_readers_are_the_tasks_that_inherit_and_read_this_version(served: Pa
     assert read(served, ("start", "0"), "short") == []
 
 
-def test_a_reused_task_names_the_run_that_made_the_artifact(served: PageServer) -> None:
+def test_a_reused_task_names_the_run_that_made_the_artifact(served: Served) -> None:
     origin = served.newest
     assert served.project.flowc("resume", "flow.py", "--origin-run-id", origin).code == 1
     resumed = served.project.latest().id
@@ -76,7 +77,7 @@ def test_a_task_from_the_cache_names_the_task_that_made_its_artifacts(project: P
     run = project.store.run("F", "20260101-000000-000000")
     cached = {"run": "20250101-000000-000000", "step": "start", "path": "0", "attempt": 1}
     run.finish(done_record(run, "start", artifacts={"x": ref(1)}, cached=cached))
-    with page_server(project) as served:
+    with serving(project) as served:
         cells = cells_of(task_page(served, "start", run=run.id), "x")
     assert links(cells["made"]) == ["../../../../run/F/20250101-000000-000000/start/0"]
 
@@ -145,7 +146,7 @@ def test_the_work_for_many_tasks_is_bounded(wide: RunStore, project: Project) ->
     (each, end) = found.steps["base"]
     assert (each.step, len(each.tasks), each.looked, each.total) == ("each", READERS, READERS, WIDTH)
     assert (end.step, end.tasks) == ("end", ["0"])
-    with page_server(project) as served:
+    with serving(project) as served:
         cells = cells_of(task_page(served, "start", run=wide.id), "base")
     assert f"of the first {READERS} of {WIDTH} tasks" in cells["read"]
     assert f'<a href="../each">{READERS - 3} more</a>' in cells["read"]

@@ -14,14 +14,15 @@ from flowc.ui.drawing.notebook_frame import LONGEST, MOST_CELLS, NotANotebook, n
 from flowc.ui.page_data.stored_text import text_of_pickle
 from project import Project
 from tools.chromium import Browser
-from ui.kept_flow import links, page_server, task_page
+from ui.kept_flow import links, task_page
+from ui.served import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tools.chromium import Page
-    from ui.kept_flow import PageServer
+    from ui.served import Served
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HOSTILE = "<script>parent.document.title = 'taken over'; document.title = 'taken over'</script>"
@@ -73,7 +74,7 @@ PIPELINE = """
 
 
 @pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project = Project(tmp_path_factory.mktemp("notes"))
     del project.environment["PYTHONWARNINGS"]  # of Jupyter
     project.write("pipeline.py", PIPELINE)
@@ -81,13 +82,13 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     project.write("bad.ipynb", notebook(code("print('before')"), code("1 / 0")))
     project.python("-c", "import pipeline; pipeline.flow.execute()", timeout=120)
     try:
-        with page_server(project) as served:
+        with serving(project) as served:
             yield served
     finally:
         project.close()
 
 
-def frame(notes: PageServer, step: str) -> tuple[str, dict[str, str]]:
+def frame(notes: Served, step: str) -> tuple[str, dict[str, str]]:
     """Return the HTML and the headers of the frame that the page of a task has."""
     page = task_page(notes, step)
     (tag,) = re.findall('<iframe title="The executed notebook"[^>]*>', page)
@@ -99,7 +100,7 @@ def frame(notes: PageServer, step: str) -> tuple[str, dict[str, str]]:
     return answer.body.decode(), answer.headers
 
 
-def test_cells_and_their_outputs_are_shown(notes: PageServer) -> None:
+def test_cells_and_their_outputs_are_shown(notes: Served) -> None:
     html, headers = frame(notes, "show")
     assert "<h2>A heading</h2>" in html
     assert "Some *text* &lt;script&gt;" in html
@@ -111,20 +112,20 @@ def test_cells_and_their_outputs_are_shown(notes: PageServer) -> None:
     assert headers["content-security-policy"].startswith("sandbox; default-src 'none'; img-src data:;")
 
 
-def test_html_of_a_cell_is_in_a_frame_of_its_own(notes: PageServer) -> None:
+def test_html_of_a_cell_is_in_a_frame_of_its_own(notes: Served) -> None:
     html, _ = frame(notes, "show")
     (inner,) = re.findall(r'<iframe sandbox="" srcdoc="([^"]*)"', html)
     assert unescape(inner).startswith("<table><tr><td>a cell</td></tr></table><!-- <script>")
 
 
-def test_the_notebook_of_a_failed_task_shows_the_error(notes: PageServer) -> None:
+def test_the_notebook_of_a_failed_task_shows_the_error(notes: Served) -> None:
     html, _ = frame(notes, "fails")
     assert "before" in html
     assert re.search(r'<pre class="error">[^<]*ZeroDivisionError: division by zero', html)
     assert "\x1b" not in html
 
 
-def test_the_notebook_can_be_downloaded(notes: PageServer) -> None:
+def test_the_notebook_can_be_downloaded(notes: Served) -> None:
     (link,) = (each for each in links(task_page(notes, "show")) if each.endswith(".ipynb"))
     run = notes.project.latest()
     answer = notes.get(f"run/{run.flow}/{run.id}/show/{link}")
@@ -132,7 +133,7 @@ def test_the_notebook_can_be_downloaded(notes: PageServer) -> None:
     assert json.loads(answer.body)["cells"][0]["source"][0] == "# A heading\n"
 
 
-def test_tasks_without_a_notebook_have_no_frame(notes: PageServer) -> None:
+def test_tasks_without_a_notebook_have_no_frame(notes: Served) -> None:
     for step in ("make", "use"):  # `use` inherits the artifact with the notebook
         assert "The executed notebook" not in task_page(notes, step)
     run = notes.project.latest()
@@ -141,7 +142,7 @@ def test_tasks_without_a_notebook_have_no_frame(notes: PageServer) -> None:
 
 
 @pytest.fixture
-def opened(notes: PageServer, tmp_path: Path) -> Iterator[Page]:
+def opened(notes: Served, tmp_path: Path) -> Iterator[Page]:
     browser = Browser(tmp_path / "browser")
     run = notes.project.latest()
     yield browser.open(f"{notes.url}run/{run.flow}/{run.id}/show/0/1/notebook")

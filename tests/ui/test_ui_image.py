@@ -9,9 +9,9 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING
 
-from flowc.cli.commands.store.ui import ui_command
 from image import lay_out
 from project import ROOT
+from tools.parsed_command import parsed_parameters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,6 @@ def test_the_command() -> None:
     (command,) = re.findall(r"^CMD (.*)$", DOCKERFILE.read_text("utf-8"), re.MULTILINE)
     program, name, *arguments = json.loads(command)
     assert (program, name) == ("flowc", "ui")
-    given = ui_command.make_context("ui", arguments).params
+    given = parsed_parameters(name, arguments)
     assert (given["host"], given["port"], given["allow_actions"]) == ("0.0.0.0", 8325, False)
     assert "USER 1000:1000" in DOCKERFILE.read_text("utf-8")

@@ -126,18 +126,22 @@ def _address(request: Request) -> str:
     return request.url.path.removeprefix("/") + (f"?{query}" if query else "")
 
 
+_SHOWN: Final = (PageNotFound, BadAddress, FlowcError)
+"""The errors whose message is the answer to a request."""
+
+
+def _status(error: Exception) -> int:
+    return 404 if isinstance(error, PageNotFound) else 400 if isinstance(error, BadAddress) else 500
+
+
 def _page(function: PageFunction, site: Site, renderer: Renderer) -> Callable[[Request], Response]:
     def respond(request: Request) -> Response:
         try:
             with reporting_by(lambda line: None):  # the page shows what it cannot read
                 page = function(site, request)
                 html = renderer.text(page, root_of(request.url.path), _address(request))
-        except PageNotFound as error:
-            return _problem(renderer, request, 404, str(error))
-        except BadAddress as error:
-            return _problem(renderer, request, 400, str(error))
-        except FlowcError as error:
-            return _problem(renderer, request, 500, str(error))
+        except _SHOWN as error:
+            return _problem(renderer, request, _status(error), str(error))
         return HTMLResponse(html)
 
     return respond
@@ -147,10 +151,8 @@ def _form(site: Site, renderer: Renderer) -> Callable[[Request], Awaitable[Respo
     async def respond(request: Request) -> Response:
         try:
             return await actions.send_form(site, request, renderer, root_of(request.url.path))
-        except PageNotFound as error:
-            return _problem(renderer, request, 404, str(error))
-        except FlowcError as error:
-            return _problem(renderer, request, 500, str(error))
+        except _SHOWN as error:
+            return _problem(renderer, request, _status(error), str(error))
 
     return respond
 
@@ -162,12 +164,8 @@ def _file(
         try:
             with reporting_by(lambda line: None):
                 return function(site, request, renderer)
-        except PageNotFound as error:
-            return PlainTextResponse(f"{error}\n", 404)
-        except BadAddress as error:
-            return PlainTextResponse(f"{error}\n", 400)
-        except FlowcError as error:
-            return PlainTextResponse(f"{error}\n", 500)
+        except _SHOWN as error:
+            return PlainTextResponse(f"{error}\n", _status(error))
 
     return respond
 
@@ -211,7 +209,7 @@ def _blocks(
                 page = function(site, request)
                 ended = page.lasting
                 return [*renderer.blocks(page, root_of(path), _address(request))]
-        except (PageNotFound, BadAddress, FlowcError):
+        except _SHOWN:
             return None
 
     return blocks

@@ -13,20 +13,17 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from flowc.ui.drawing.gantt import gantt
-from flowc.ui.drawing.run_graph import graph
 from flowc.ui.page_data.exported_tasks import chosen_tasks, exported_tasks
 from flowc.ui.page_data.run_facts import facts_of
-from flowc.ui.rendering import HERE, Renderer, quoted_part
+from flowc.ui.pages.run_pages import run_values
+from flowc.ui.rendering import HERE, Renderer
 from flowc.ui.site import SitePage
 from flowc.ui.static_html import policy, without_server
-from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.ui.page_data.exported_tasks import ExportedTask
-    from flowc.ui.page_data.times import Bar
     from flowc_runtime.run.views.run_view import RunView
 
 
@@ -36,23 +33,11 @@ def export_run(view: RunView) -> str:
     facts = facts_of(view, now)
     tasks = [*exported_tasks(view, chosen_tasks(view, facts))]
     run = view.records.store.id
-    here = f"{quoted_part(run)}/"
-
-    def attempt_address(bar: Bar) -> str:
-        return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}"
-
     style = (HERE / "static" / "ui.css").read_text("utf-8")
     icon = base64.b64encode((HERE / "static" / "icon.svg").read_bytes()).decode()
     cards = [card.html for task in tasks for card in task.cards if card.html is not None]
     values = {
-        "view": view,
-        "facts": facts,
-        "graph": graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}")
-        if facts.picture
-        else None,
-        "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
-        "here": here,
-        "revision": revision.shown(view.revision) if view.revision is not None else "",
+        **run_values(facts, now),
         "trend": (),
         "before": "",
         "steps": _by_step(tasks),

@@ -117,14 +117,16 @@ class Renderer:
             root: the relative URL of the site's top, seen from the page.
             address: the path and the query of the page below the site's top.
         """
-        return self.template(page).render(**page.values, title=page.title, root=root, address=address, page=page)
+        return self.template(page).render(_values(page, root, address))
 
     def blocks(self, page: SitePage, root: str, address: str) -> Iterator[tuple[str, str]]:
         """Yield the name and the HTML of each block of the page that may change while the page is open."""
         template = self.template(page)
-        context = template.new_context(
-            {**page.values, "title": page.title, "root": root, "address": address, "page": page}
-        )
+        context = template.new_context(_values(page, root, address))
         for name, block in template.blocks.items():
             if name.startswith(LIVE):
                 yield name, "".join(block(context))
+
+
+def _values(page: SitePage, root: str, address: str) -> dict[str, object]:
+    return {**page.values, "title": page.title, "root": root, "address": address, "page": page}

@@ -56,20 +56,8 @@ def serve(
         fixed_token: the token that browsers need; it is not printed. If it is empty, a token is chosen and printed if
             other machines reach the page, or readers may start actions.
     """
-    local = listening.getsockname()[0] in LOOPBACK
-    public = urlsplit(public_url) if public_url else None
-    names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
-    # Other machines may use any name for this one; the token then shows that a request comes from the page. Actions run
-    # code as this user, so other users of this machine need the token, too.
-    chosen = "" if local and public is None and not acts else secrets.token_urlsafe(24)
     actions = Actions(Path.cwd()) if acts else None
-    site = Site.of(
-        store,
-        prefix=public.path.rstrip("/") if public is not None else "",
-        token=fixed_token or chosen,
-        hosts=names if local or public is not None else frozenset(),
-        actions=actions,
-    )
+    site = _site(store, listening, public_url, actions, fixed_token)
     url = (f"{public_url.rstrip('/')}/" if public_url else url_of(listening)) + path
     address = f"{url}?token={site.token}" if site.token else url
     watched = OpenRequests(application(site))
@@ -100,6 +88,25 @@ def serve(
     finally:
         if actions is not None:
             actions.close()
+
+
+def _site(
+    store: Store, listening: socket.socket, public_url: str | None, actions: Actions | None, fixed_token: str
+) -> Site:
+    """Return the site for an address with its accepted names, and with a token if other users can reach the address."""
+    local = listening.getsockname()[0] in LOOPBACK
+    public = urlsplit(public_url) if public_url else None
+    names = LOOPBACK | {(public.hostname or "").lower()} if public is not None else LOOPBACK
+    # Other machines may use any name for this one; the token then shows that a request comes from the page. Actions run
+    # code as this user, so other users of this machine need the token, too.
+    chosen = "" if local and public is None and actions is None else secrets.token_urlsafe(24)
+    return Site.of(
+        store,
+        prefix=public.path.rstrip("/") if public is not None else "",
+        token=fixed_token or chosen,
+        hosts=names if local or public is not None else frozenset(),
+        actions=actions,
+    )
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,11 +1,11 @@
-"""`Site`: what all requests share, and `Page`: what a page's function returns."""
+"""`Site`: what all requests share, and `SitePage`: what a page's function returns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ui.page_data.cluster_look import ClusterLook
-from flowc.ui.page_data.firing_times import RecordedSchedules
+from flowc.ui.page_data.recorded_schedules import RecordedSchedules
 from flowc.ui.page_data.run_rows import RunIndex
 from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.late.namedtuple import NamedTuple
@@ -64,10 +64,11 @@ class Site:
         actions: Actions | None = None,
     ) -> Site:
         """Create the site of a store."""
+        index = RunIndex(store)
         return cls(
             store=store,
-            index=RunIndex(store),
-            schedules=RecordedSchedules(store),
+            index=index,
+            schedules=RecordedSchedules(index),
             prefix=prefix,
             token=token,
             hosts=hosts,
@@ -76,8 +77,7 @@ class Site:
 
     def run(self, flow: str, run: str) -> RunView:
         """Return a new view of a run. Raises PageNotFound."""
-        found = self.store.run(flow, run)
-        view = RunView.of(with_pack(found) if self.store.objects.ended_listing is not None else found)
+        view = RunView.of(with_pack(self.store.run(flow, run)))
         if isinstance(view.error, NotFound) and not view.records.store.steps():
             missing(f"there is no run {flow}/{run} in this store")
         return view

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from flowc.targets.pictures import picture
+
 
 def duration(seconds: float | None) -> str:
     """Return a duration in its one or two largest units: `0.42 s`, `7.5 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
@@ -16,12 +18,7 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    left, parts = round(seconds), []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
+    return picture.duration(round(seconds))
 
 
 def moment(when: float | None) -> str:

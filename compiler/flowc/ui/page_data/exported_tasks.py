@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.ui.page_data.log_pages import LogPage, all_lines
 from flowc.ui.page_data.task_facts import stored_artifacts
+from flowc.ui.page_data.times import urgency
 from flowc_ir.late.namedtuple import NamedTuple
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import task_id
@@ -28,7 +29,6 @@ MOST_CHARACTERS: Final = 60_000
 """The number of characters of the lines of a log."""
 MOST_CARDS: Final = 2_000_000
 """The number of bytes of all cards of a file."""
-_ORDER: Final = {"failed": 0, "vanished": 1, "unreadable": 2, "running": 3, "caught": 4}
 
 
 class ExportedCard(NamedTuple):
@@ -70,7 +70,7 @@ def chosen_tasks(view: RunView, facts: RunFacts) -> Sequence[tuple[str, str]]:
         for path in step.paths:
             state = states.get((step.name, path), "ok" if path in step.done else "failed")
             first = f"{step.name}/{path}" == view.status.failed
-            ranked.append((-1 if first else _ORDER.get(state, 5), step.name, path))
+            ranked.append((-1 if first else urgency(state), step.name, path))
     ranked.sort(key=lambda each: each[0])
     return [(step, path) for _, step, path in ranked[:MOST_TASKS]]
 

@@ -221,14 +221,7 @@ class RunIndex:
         """Return the user tags of the runs of these rows, by flow and run id. A bucket is listed once for each flow."""
         if self.store.objects.ended_listing is None:
             return {(row.flow, row.run): self.store.run(row.flow, row.run).user_tags() for row in rows}
-        oldest: dict[str, str] = {}
-        for row in rows:
-            oldest[row.flow] = min(oldest.get(row.flow, row.run), row.run)
-        return {
-            (flow, run): tags
-            for flow, first in oldest.items()
-            for run, tags in self.store.tagged(flow, first=first).items()
-        }
+        return self.store.tagged_runs((row.flow, row.run) for row in rows)
 
     def tags(self, flows: Iterable[str]) -> dict[tuple[str, str], set[str]]:
         """Return the user tags of all tagged runs of these flows, by flow and run id; each flow is listed once."""

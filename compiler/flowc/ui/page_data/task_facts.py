@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc.ui.page_data.lineage import MOST, ArtifactReaders, readers, where_made
 from flowc.ui.page_data.shown_previews import shown_preview
-from flowc.ui.page_data.times import bar_of
+from flowc.ui.page_data.times import bar_of, urgency
 from flowc_ir.late.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView
     from flowc_runtime.store.records.record_types import ArtifactRef
-
-_ORDER = {"failed": 0, "vanished": 1, "unreadable": 2, "running": 3, "caught": 4, "ok": 5}
 
 
 class TaskRow(NamedTuple):
@@ -43,7 +41,7 @@ def task_rows(view: RunView, step: StepView) -> Sequence[TaskRow]:
         state = view.attempt_state(last)
         message = (last.message or "").partition("\n")[0]
         rows.append(TaskRow(task.path, task.id, bar_of(view, last), state, len(task.numbers), message))
-    return sorted(rows, key=lambda row: _ORDER.get(row.state, 6))
+    return sorted(rows, key=lambda row: urgency(row.state))
 
 
 class ArtifactFacts(NamedTuple):

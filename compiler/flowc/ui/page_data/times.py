@@ -19,6 +19,15 @@ MOST_READ: Final = 2000
 """The number of attempts of one step whose records are read for a page; a larger step is shown in part."""
 
 
+_URGENT: Final = ("failed", "vanished", "unreadable", "running", "caught", "ok")
+
+
+def urgency(state: str) -> int:
+    """Return the position of an attempt's state in lists of tasks: failed ones first, then active ones, then the
+    others."""
+    return _URGENT.index(state) if state in _URGENT else len(_URGENT)
+
+
 class Bar(NamedTuple):
     """One attempt. Times are seconds since the epoch.
 
@@ -31,7 +40,7 @@ class Bar(NamedTuple):
             None if it is not known.
         began: the start.
         ended: the end; None for an attempt that has not ended.
-        flags: what the page marks: `reused`, `cached`, `mocked`, `control`.
+        flags: what the page marks: `reused`, `cached`, `mocked`.
         critical: whether the attempt is on the critical path.
     """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import HTMLResponse
 
+from flowc.ui.pages.addressed import attempt_of
 from flowc.ui.site import missing
 from metaflow.plugins.cards._page import SANDBOX
 from metaflow.plugins.cards._store import find, read
@@ -27,10 +28,9 @@ POLICY: Final = f"sandbox {SANDBOX}; frame-ancestors 'self'"
 
 def card_file(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the HTML of a card of an attempt."""
-    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
-    view = site.run(flow, run)
-    record = view.attempt(step, path, attempt).record
-    found = find(view.records.store, step, path, attempt, record, follow=True)
+    attempt = attempt_of(site, request)
+    store = attempt.records.store
+    found = find(store, attempt.step, attempt.path, attempt.number, attempt.record, follow=True)
     for card in found.files:
         if card.name == request.path_params["name"]:
             return HTMLResponse(read(found.run.objects, card.key), headers={"content-security-policy": POLICY})

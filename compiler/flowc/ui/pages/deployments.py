@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from flowc.cron.firing_times import FiringTimes, firing_times
 from flowc.ui.acting.startable import flow_files
-from flowc.ui.page_data.firing_times import FiringTimes, firing_times
 from flowc.ui.site import SitePage
 from flowc_ir.late.namedtuple import NamedTuple
 
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from flowc.targets.deployment import DeployedRow
-    from flowc.ui.page_data.firing_times import RecordedSchedule
+    from flowc.ui.page_data.recorded_schedules import RecordedSchedule
     from flowc.ui.page_data.run_rows import ListedRun
     from flowc.ui.site import Site
+
+
+SHOWN: Final = 5
+"""The number of firing times that the page shows."""
 
 
 class ShownDeployment(NamedTuple):
@@ -42,7 +46,7 @@ def deployments_page(site: Site, request: Request) -> SitePage:
     now = datetime.now(timezone.utc)
     answer = site.cluster.answer()
     recorded = [
-        ShownSchedule(each, firing_times(each.crons, each.timezone or "UTC", now), site.index.trend(each.flow))
+        ShownSchedule(each, firing_times(each.crons, each.timezone or "UTC", now, SHOWN), site.index.trend(each.flow))
         for each in site.schedules.all()
     ]
     values = {
@@ -60,5 +64,5 @@ def _shown(site: Site, row: DeployedRow, now: datetime) -> ShownDeployment:
     elif row.schedules and row.timezone is None:
         firing = FiringTimes((), "unknown: the schedule has no time zone, and uses the one of the cluster's controller")
     else:
-        firing = firing_times(row.schedules, row.timezone, now) if row.timezone else FiringTimes(())
+        firing = firing_times(row.schedules, row.timezone, now, SHOWN) if row.timezone else FiringTimes(())
     return ShownDeployment(row, firing, site.index.trend(row.flow) if row.flow else ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from flowc.ui.page_data.log_pages import log_page, search
+from flowc.ui.pages.addressed import attempt_of, is_number, plain_name
 from flowc.ui.site import BadAddress, SitePage, missing
 from flowc_runtime.process.logs import chunks
 
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 
 def _attempt(site: Site, request: Request) -> tuple[RunStore, str, str, int]:
     """Return the run, the step, the index path and the number of the attempt of a URL. Raises PageNotFound."""
-    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
-    store = site.run(flow, run).records.store
-    if not (
-        store.has_begun(step, path, attempt) or (attempt == 1 and store.is_done(step, path))
-    ):  # reused tasks did not begin
-        missing(f"run {flow}/{run} has no attempt {attempt} of task {step}/{path}")
+    found = attempt_of(site, request)
+    store, step, path, attempt = found.records.store, found.step, found.path, found.number
+    # reused tasks did not begin
+    if not (store.has_begun(step, path, attempt) or (attempt == 1 and store.is_done(step, path))):
+        missing(f"run {store.flow}/{store.id} has no attempt {attempt} of task {step}/{path}")
     return store, step, path, attempt
 
 
@@ -38,7 +38,7 @@ def log_lines(site: Site, request: Request, renderer: Renderer) -> Response:
     start, text = request.query_params.get("start", ""), request.query_params.get("search", "")
     if text:
         found = search(store, step, path, attempt, text)
-    elif start.isdecimal() and len(start) < 16:
+    elif is_number(start):
         found = log_page(store, step, path, attempt, int(start))
     else:
         raise BadAddress("the lines of a log need `start`, the number of the first line, or `search`")
@@ -55,8 +55,6 @@ def log_file(site: Site, request: Request, renderer: Renderer) -> Response:
         for chunk in chunks(store.log(step, path, attempt)):
             yield chunk.data
 
-    name = "".join(
-        char if char.isalnum() or char in "-._" else "_" for char in f"{store.flow}-{store.id}-{step}-{path}-{attempt}"
-    )
+    name = plain_name(f"{store.flow}-{store.id}-{step}-{path}-{attempt}")
     headers = {"content-disposition": f'attachment; filename="{name}.log"'}
     return StreamingResponse(data(), media_type="text/plain; charset=utf-8", headers=headers)

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from flowc.ui.drawing.notebook_frame import NotANotebook, notebook_html
 from flowc.ui.page_data.stored_text import stored_text
+from flowc.ui.pages.addressed import attempt_of, plain_name
 from flowc.ui.site import missing
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.nodes.programs.notebook import EXECUTED
@@ -28,11 +29,6 @@ NOTEBOOK_POLICY: Final = "sandbox; default-src 'none'; img-src data:; style-src 
 _PIECE: Final = 1 << 20
 
 
-def _attempt(site: Site, request: Request) -> AttemptView:
-    flow, run, step, path, attempt = (request.path_params[name] for name in ("flow", "run", "step", "path", "attempt"))
-    return site.run(flow, run).attempt(step, path, attempt)
-
-
 def _notebook(attempt: AttemptView) -> str:
     ref = attempt.record["artifacts"].get(EXECUTED) if attempt.record is not None else None
     if ref is None:
@@ -46,7 +42,7 @@ def _notebook(attempt: AttemptView) -> str:
 def notebook_frame(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the executed notebook of an attempt as HTML."""
     try:
-        html = notebook_html(_notebook(_attempt(site, request)))
+        html = notebook_html(_notebook(attempt_of(site, request)))
     except NotANotebook as error:
         missing(f"the artifact {EXECUTED} is not a notebook: {error}")
     return HTMLResponse(html, headers={"content-security-policy": NOTEBOOK_POLICY})
@@ -54,7 +50,7 @@ def notebook_frame(site: Site, request: Request, renderer: Renderer) -> Response
 
 def notebook_file(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the executed notebook of an attempt as a file for Jupyter."""
-    attempt = _attempt(site, request)
+    attempt = attempt_of(site, request)
     text = _notebook(attempt)
     headers = {"content-disposition": disposition(f"{attempt.step}-{attempt.path}-{attempt.number}.ipynb")}
     return Response(text.encode("utf-8", "replace"), media_type="application/x-ipynb+json", headers=headers)
@@ -67,7 +63,7 @@ def in_store(file: TaskFileRecord) -> bool:
 
 def task_file(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return a file that an attempt has read or stored, by its position in the attempt's record."""
-    attempt, number = _attempt(site, request), request.path_params["number"]
+    attempt, number = attempt_of(site, request), request.path_params["number"]
     if number >= len(attempt.files):
         missing(f"this attempt has no file {number}")
     file = attempt.files[number]
@@ -93,5 +89,4 @@ def task_file(site: Site, request: Request, renderer: Renderer) -> Response:
 
 def disposition(name: str) -> str:
     """Return the header by which a browser saves a response as a file of this name, and never opens it."""
-    plain = "".join(char if char.isascii() and (char.isalnum() or char in "-._") else "_" for char in name) or "file"
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
+    return f"attachment; filename=\"{plain_name(name)}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

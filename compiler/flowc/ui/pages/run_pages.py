@@ -11,6 +11,7 @@ from flowc.ui.drawing.gantt import gantt
 from flowc.ui.drawing.run_graph import graph
 from flowc.ui.page_data.run_facts import facts_of
 from flowc.ui.page_data.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
+from flowc.ui.pages.addressed import parsed_number
 from flowc.ui.rendering import quoted_part
 from flowc.ui.site import BadAddress, SitePage
 from flowc_runtime.store.records import revision
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from flowc.ui.page_data.run_facts import RunFacts
     from flowc.ui.page_data.run_rows import ListedRun
     from flowc.ui.page_data.times import Bar
     from flowc.ui.rendering import Renderer
@@ -35,7 +37,8 @@ def filters_of(request: Request) -> RunFilters:
     return RunFilters(status=states, sort=given.get("sort", "") or "newest", **texts)
 
 
-def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
+def _rows(site: Site, request: Request, filters: RunFilters) -> dict[str, object]:
+    start = parsed_number("start", request.query_params.get("start", "0"))
     try:
         rows, more = page_of(site.index.found(filters), start)
     except ValueError as error:
@@ -52,18 +55,11 @@ def _rows(site: Site, filters: RunFilters, start: int) -> dict[str, object]:
     }
 
 
-def _start(request: Request) -> int:
-    text = request.query_params.get("start", "0")
-    if not text.isdecimal() or len(text) > 15:
-        raise BadAddress(f"start={text} is not a number")
-    return int(text)
-
-
 def runs_page(site: Site, request: Request) -> SitePage:
     """Return the page with the list of runs."""
     filters = filters_of(request)
     values = {
-        **_rows(site, filters, _start(request)),
+        **_rows(site, request, filters),
         "flows": site.store.flows(),
         "states": ALL_STATES,
         "sorts": SORTS,
@@ -75,7 +71,7 @@ def runs_page(site: Site, request: Request) -> SitePage:
 
 def more_rows(site: Site, request: Request, renderer: Renderer) -> Response:
     """Return the HTML of the next rows of the list of runs."""
-    page = SitePage("rows.html", _rows(site, filters_of(request), _start(request)), "")
+    page = SitePage("rows.html", _rows(site, request, filters_of(request)), "")
     return HTMLResponse(renderer.text(page, "./", ""))
 
 
@@ -94,26 +90,37 @@ def _run_before(site: Site, flow: str, run: str, trend: Sequence[ListedRun]) -> 
     return ids[ids.index(run) - 1] if run in ids[1:] else ""
 
 
-def run_page(site: Site, request: Request) -> SitePage:
-    """Return the page of a run."""
-    flow, run = request.path_params["flow"], request.path_params["run"]
-    view = site.run(flow, run)
-    now = time.time()
-    facts = facts_of(view, now)
-    here = f"{quoted_part(run)}/"
-    trend = site.index.trend(flow)
+def run_values(facts: RunFacts, now: float) -> dict[str, object]:
+    """Return the values that the page of a run and its file have in common.
+
+    Args:
+        facts: the data of the run.
+        now: the current time in seconds since the epoch.
+    """
+    view = facts.view
+    here = f"{quoted_part(view.records.store.id)}/"
 
     def attempt_address(bar: Bar) -> str:
         return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}?attempt={bar.number}"
 
     drawn = graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}") if facts.picture else None
-    values = {
+    return {
         "view": view,
         "facts": facts,
         "graph": drawn,
         "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
         "here": here,
         "revision": revision.shown(view.revision) if view.revision is not None else "",
+    }
+
+
+def run_page(site: Site, request: Request) -> SitePage:
+    """Return the page of a run."""
+    flow, run = request.path_params["flow"], request.path_params["run"]
+    view = site.run(flow, run)
+    now, trend = time.time(), site.index.trend(flow)
+    values = {
+        **run_values(facts_of(view, now), now),
         "trend": trend,
         "before": _run_before(site, flow, run, trend),
     }

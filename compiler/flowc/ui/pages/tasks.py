@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from flowc.ui.page_data.lineage import MOST
 from flowc.ui.page_data.log_pages import log_page
 from flowc.ui.page_data.task_facts import artifacts_of, task_rows
-from flowc.ui.site import BadAddress, SitePage, missing
+from flowc.ui.pages.addressed import number_of
+from flowc.ui.site import SitePage, missing
 from flowc_ir.late.digest import sha256
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.base.index import task_id
@@ -29,18 +30,11 @@ REMOTE_MOST: Final = 12
 """The number of records that are read to find where artifacts were made, if each record needs a request."""
 
 
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "") or str(default)
-    if not text.isdecimal() or len(text) > 15:
-        raise BadAddress(f"{name}={text} is not a number")
-    return int(text)
-
-
 def step_page(site: Site, request: Request) -> SitePage:
     """Return the page of a step: its tasks, failed ones first."""
     flow, run, step = (request.path_params[name] for name in ("flow", "run", "step"))
     view = site.run(flow, run)
-    start = _number(request, "start", 0)
+    start = number_of(request, "start")
     rows = task_rows(view, view.step(step))
     if not rows and step not in view.records.graph.nodes:
         missing(f"run {flow}/{run} has no step {step}")
@@ -63,7 +57,7 @@ def task_page(site: Site, request: Request) -> SitePage:
     if path not in view.step(step).attempts:
         missing(f"run {flow}/{run} has no task {step}/{path}")
     task: TaskView = view.step(step).task(path)
-    number = _number(request, "attempt", task.attempts[-1].number)
+    number = number_of(request, "attempt", task.attempts[-1].number)
     if number not in task.numbers:
         missing(f"task {step}/{path} has no attempt {number}")
     attempt = view.attempt(step, path, number)

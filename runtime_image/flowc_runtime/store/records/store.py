@@ -17,6 +17,8 @@ from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import tag_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowc_runtime.store.ended import ended_runs
 else:  # imported at first use: only a store in a bucket needs the module
     ended_runs = LateModule("flowc_runtime.store.ended.ended_runs")
@@ -99,6 +101,21 @@ class Store:
                 if tag is not None:
                     found.setdefault(unquote(run), set()).add(tag)
         return found
+
+    def tagged_runs(self, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+        """Return the user tags of tagged runs, by flow and run id: the given runs, and runs of these flows with larger
+        ids. There is one listing for each flow.
+
+        Args:
+            runs: the flow and the id of each run.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        first: dict[str, str] = {}
+        for flow, run in runs:
+            first[flow] = min(first.get(flow, run), run)
+        return {(flow, run): tags for flow in first for run, tags in self.tagged(flow, first=first[flow]).items()}
 
     def run(self, flow: str, run: str) -> RunStore:
         """Return an object for a run; the run need not exist."""

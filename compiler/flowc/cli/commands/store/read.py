@@ -163,12 +163,7 @@ def tags_of(store: Store, runs: Sequence[RunRecords]) -> Mapping[tuple[str, str]
     tags is fast."""
     if store.objects.ended_listing is None:
         return None
-    oldest: dict[str, str] = {}
-    for run in runs:
-        oldest[run.store.flow] = min(oldest.get(run.store.flow, run.store.id), run.store.id)
-    return {
-        (flow, run): tags for flow, first in oldest.items() for run, tags in store.tagged(flow, first=first).items()
-    }
+    return store.tagged_runs((run.store.flow, run.store.id) for run in runs)
 
 
 def run_row(records: RunRecords, tags: Mapping[tuple[str, str], set[str]] | None = None) -> RunRow:

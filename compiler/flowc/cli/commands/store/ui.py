@@ -134,7 +134,7 @@ def _export(ctx: click.Context, store: Store, pathspec: str, file: str) -> None:
     run, step, _ = find_run(store, pathspec)
     if step is not None:
         raise click.UsageError(f"--export writes a whole run: give FLOW/RUN, not '{pathspec}'")
-    view = RunView.of(with_pack(run) if store.objects.ended_listing is not None else run).begun()
+    view = RunView.of(with_pack(run)).begun()
     require_page()
     content = exporting.export_run(view).encode("utf-8", "replace")
     if file == "-":

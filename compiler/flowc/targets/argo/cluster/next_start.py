@@ -5,10 +5,9 @@ The status of a CronWorkflow has only the time of the last start (`lastScheduled
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import TYPE_CHECKING
 
-from flowc.cron import CronError, Every, parse
+from flowc.cron.firing_times import firing_times
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,13 +31,4 @@ def next_start(cron: Object, now: datetime) -> datetime | None:
     timezone = spec.get("timezone")
     if spec.get("suspend") or (cron.get("status") or {}).get("phase") == "Stopped" or not timezone:
         return None
-    try:
-        here = now.astimezone(zoneinfo.ZoneInfo(timezone))
-        schedules = [parse(text) for text in spec.get("schedules") or []]
-    except (CronError, zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return None
-    if any(isinstance(schedule, Every) for schedule in schedules):
-        return None
-    times = [time for schedule in schedules if (time := schedule.next(here)) is not None]
-    # Compare timestamps: Python compares datetimes of one zone by local time, which repeats when a clock is set back.
-    return min(times, key=lambda time: time.timestamp(), default=None)
+    return next(iter(firing_times(spec.get("schedules") or [], timezone, now, 1).times), None)
