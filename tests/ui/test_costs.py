@@ -62,4 +62,10 @@ def test_a_page_needs_few_requests_to_a_bucket(bucket: Bucket, monkeypatch: pyte
     with serving(Store.open(bucket.url)) as get:
         bucket.counter.log.clear()
         assert "Compare 2 runs" in get(f"compare?run=Wide/{runs[-2]}&run=Wide/{runs[-1]}").decode()
-        assert len(bucket.counter.log) <= 20
+        assert len(bucket.counter.log) <= 16
+    with serving(Store.open(bucket.url)) as get:
+        bucket.counter.log.clear()
+        assert "Compare 8 runs" in get("compare?" + "&".join(f"run=Wide/{run}" for run in runs[-8:])).decode()
+        lists = [each for each, _ in bucket.counter.log if "list-type" in each.target and "tags%2F" in each.target]
+        own = [each for each, _ in bucket.counter.log if each.target.endswith(("/run.json", "/status.json"))]
+        assert (len(lists), own) == (1, []), "one listing has the tags of all, and one has the records of all"

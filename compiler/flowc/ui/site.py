@@ -14,9 +14,10 @@ from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flowc.ui.acting.action_processes import Actions
+    from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 
 
@@ -77,10 +78,26 @@ class Site:
 
     def run(self, flow: str, run: str) -> RunView:
         """Return a new view of a run. Raises PageNotFound."""
-        view = RunView.of(with_pack(self.store.run(flow, run)))
-        if isinstance(view.error, NotFound) and not view.records.store.steps():
-            missing(f"there is no run {flow}/{run} in this store")
-        return view
+        return _view(self.store.run(flow, run))
+
+    def runs(self, runs: Iterable[tuple[str, str]]) -> list[RunView]:
+        """Return new views of several runs, given as flow and run id; a bucket is listed once for each flow.
+
+        Raises:
+            PageNotFound: a run does not exist.
+        """
+        if self.store.objects.ended_listing is None:
+            return [self.run(flow, run) for flow, run in runs]
+        wanted = [*runs]
+        listed = {(run.flow, run.id): run for flow in dict(wanted) for run in self.index.listed(flow)}
+        return [_view(listed.get(each) or self.store.run(*each)) for each in wanted]
+
+
+def _view(run: RunStore) -> RunView:
+    view = RunView.of(with_pack(run))
+    if isinstance(view.error, NotFound) and not view.records.store.steps():
+        missing(f"there is no run {run.flow}/{run.id} in this store")
+    return view
 
 
 class SitePage(NamedTuple):

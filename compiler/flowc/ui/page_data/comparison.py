@@ -17,7 +17,7 @@ from flowc_runtime.run.views.metrics_view import measured
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from flowc.ui.page_data.run_rows import ListedRun
     from flowc.ui.page_data.task_facts import StoredArtifact
@@ -102,8 +102,13 @@ def compared_runs(views: Sequence[RunView]) -> Sequence[ComparedRun]:
     return [ComparedRun(letter, view, row_of(view)) for letter, view in zip(LETTERS, views, strict=False)]
 
 
-def fact_rows(runs: Sequence[ComparedRun]) -> Sequence[ComparedText]:
-    """Return what the records of the runs say about who ran which code where."""
+def fact_rows(runs: Sequence[ComparedRun], tags: Mapping[tuple[str, str], Collection[str]]) -> Sequence[ComparedText]:
+    """Return what the records of the runs say about who ran which code where.
+
+    Args:
+        runs: the compared runs.
+        tags: the user tags of tagged runs, by flow and run id.
+    """
 
     def each(name: str, texts: Sequence[str | None]) -> ComparedText:
         return ComparedText(name, texts, len(set(texts)) > 1)
@@ -115,7 +120,7 @@ def fact_rows(runs: Sequence[ComparedRun]) -> Sequence[ComparedText]:
         each("code", [view.record["code"][:_DIGEST] if view.record is not None else None for view in views]),
         each("git", [revision.shown(view.revision) if view.revision is not None else None for view in views]),
         each("resumed from", [view.origin for view in views]),
-        each("tags", [", ".join(view.tags) or None for view in views]),
+        each("tags", [", ".join(sorted(tags.get((run.row.flow, run.row.run), ()))) or None for run in runs]),
         each("system tags", [", ".join(view.system_tags) or None for view in views]),
     ]
     return [row for row in rows if any(row.texts)]

@@ -52,7 +52,7 @@ def chosen_runs(request: Request) -> Sequence[tuple[str, str]]:
 
 def compare_page(site: Site, request: Request) -> SitePage:
     """Return the page that compares runs."""
-    runs = compared_runs([site.run(flow, run) for flow, run in chosen_runs(request)])
+    runs = compared_runs(site.runs(chosen_runs(request)))
     letters = [run.letter for run in runs]
     metrics, problems = compared_metrics(runs)
     steps = compared_steps(runs)
@@ -61,7 +61,7 @@ def compare_page(site: Site, request: Request) -> SitePage:
     values = {
         "runs": runs,
         "pathspecs": pathspecs,
-        "facts": fact_rows(runs),
+        "facts": fact_rows(runs, site.index.tags_of([run.row for run in runs])),
         "parameters": parameter_rows(runs),
         "metrics": metrics,
         "plots": {metric.name: _plots(metric, letters) for metric in metrics[:MOST_PLOTS]},
