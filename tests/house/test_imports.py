@@ -125,6 +125,10 @@ def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str
     assert not any(name.startswith("flowc.cli.") for name in loaded("import flowc.targets.argo.cluster.control"))
 
 
+def test_exporting_a_run_needs_no_web_server(loaded: Callable[[str], set[str]]) -> None:
+    assert {"starlette", "uvicorn", "anyio"} & loaded("import flowc.ui.exporting") == set()
+
+
 @pytest.mark.parametrize("command", ["check", "ir"])
 def test_reading_a_flow_is_light(project: Project, command: str) -> None:
     """Checking a flow needs neither Hera nor the emulator."""

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from flowc.ui.page_data.exported_tasks import chosen_tasks, exported_tasks
 from flowc.ui.page_data.run_facts import facts_of
-from flowc.ui.pages.run_pages import run_values
 from flowc.ui.rendering import HERE, Renderer
+from flowc.ui.run_values import run_values
 from flowc.ui.site import SitePage
 from flowc.ui.static_html import policy, without_server
 

@@ -14,7 +14,7 @@ from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.ended.ended_runs import with_pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.ui.acting.action_processes import Actions
     from flowc_runtime.store.records.run_store import RunStore
@@ -80,17 +80,17 @@ class Site:
         """Return a new view of a run. Raises PageNotFound."""
         return _view(self.store.run(flow, run))
 
-    def runs(self, runs: Iterable[tuple[str, str]]) -> list[RunView]:
+    def runs(self, runs: Sequence[tuple[str, str]]) -> list[RunView]:
         """Return new views of several runs, given as flow and run id; a bucket is listed once for each flow.
 
         Raises:
             PageNotFound: a run does not exist.
         """
-        if self.store.objects.ended_listing is None:
-            return [self.run(flow, run) for flow, run in runs]
-        wanted = [*runs]
-        listed = {(run.flow, run.id): run for flow in dict(wanted) for run in self.index.listed(flow)}
-        return [_view(listed.get(each) or self.store.run(*each)) for each in wanted]
+        listed: dict[tuple[str, str], RunStore] = {}
+        if self.store.objects.ended_listing is not None:
+            flows = {flow for flow, _ in runs}
+            listed = {(run.flow, run.id): run for flow in flows for run in self.index.listed(flow)}
+        return [_view(listed.get((flow, run)) or self.store.run(flow, run)) for flow, run in runs]
 
 
 def _view(run: RunStore) -> RunView:

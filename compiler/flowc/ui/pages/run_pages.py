@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
-from flowc.ui.drawing.gantt import gantt
-from flowc.ui.drawing.run_graph import graph
 from flowc.ui.page_data.run_facts import facts_of
 from flowc.ui.page_data.run_rows import ALL_STATES, PAGE, SORTS, RunFilters, page_of
 from flowc.ui.pages.addressed import parsed_number
-from flowc.ui.rendering import quoted_part
+from flowc.ui.run_values import run_values
 from flowc.ui.site import BadAddress, SitePage
-from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from flowc.ui.page_data.run_facts import RunFacts
     from flowc.ui.page_data.run_rows import ListedRun
-    from flowc.ui.page_data.times import Bar
     from flowc.ui.rendering import Renderer
     from flowc.ui.site import Site
 
@@ -88,30 +83,6 @@ def _run_before(site: Site, flow: str, run: str, trend: Sequence[ListedRun]) -> 
     if run not in ids[1:]:
         ids = [each.id for each in site.index.listed(flow)]
     return ids[ids.index(run) - 1] if run in ids[1:] else ""
-
-
-def run_values(facts: RunFacts, now: float) -> dict[str, object]:
-    """Return the values that the page of a run and its file have in common.
-
-    Args:
-        facts: the data of the run.
-        now: the current time in seconds since the epoch.
-    """
-    view = facts.view
-    here = f"{quoted_part(view.records.store.id)}/"
-
-    def attempt_address(bar: Bar) -> str:
-        return f"{here}{quoted_part(bar.step)}/{quoted_part(bar.path)}?attempt={bar.number}"
-
-    drawn = graph(facts.picture, facts.steps, lambda step: f"{here}{quoted_part(step)}") if facts.picture else None
-    return {
-        "view": view,
-        "facts": facts,
-        "graph": drawn,
-        "gantt": gantt(facts.timeline, now, attempt_address) if facts.timeline.steps else None,
-        "here": here,
-        "revision": revision.shown(view.revision) if view.revision is not None else "",
-    }
 
 
 def run_page(site: Site, request: Request) -> SitePage:
