@@ -20,4 +20,4 @@ def parsed_parameters(name: str, words: Sequence[str]) -> dict[str, Any]:
     with group.make_context("flowc", [], resilient_parsing=True) as parent:
         command = group.get_command(parent, name)
         assert command is not None, name
-        return command.make_context(name, [*words], parent=parent, resilient_parsing=False).params
+        return command.make_context(name, [*words], parent=parent).params
